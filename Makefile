@@ -1,0 +1,80 @@
+# Linux and macOS. On Windows, use the commands that the README lists.
+# VENV, PORT, PYTHON and DEMO may be given on the command line: make app PORT=9000
+
+VENV ?= .venv
+PORT ?= 8501
+DEMO ?= assets/bundles/phantom-resnet18
+
+# The first of these that is at least 3.11.
+FOUND = $(shell for p in python3.12 python3.13 python3.11 python3.14 python3 python; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+PYTHON ?= $(FOUND)
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+SCRATCH := build/demo
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup app test lint bench demo-bundle screenshots lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(READY_DEV)  ## Install everything, the tools for tests and lint included
+
+app: $(READY)  ## Install what is missing and start the dashboard (PORT=8501)
+	@echo "Dashboard: http://localhost:$(PORT)   (Ctrl-C stops it)"
+	@exec $(BIN)/nero dashboard --port $(PORT)
+
+test: $(READY_DEV)  ## Run the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(READY_DEV)  ## Check style, types and the floors of the building
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(READY_DEV)  ## Measure the time of each step
+	@$(BIN)/python tests/bench.py
+
+demo-bundle: $(READY)  ## Make the demo bundle again: draw phantoms, train, calibrate
+	@rm -rf $(SCRATCH)
+	$(BIN)/nero phantom $(SCRATCH)/id --per-class 200 --size 224 --seed 0
+	$(BIN)/nero train $(SCRATCH)/id --arch resnet18 --out $(SCRATCH)/checkpoint
+	$(BIN)/nero calibrate $(SCRATCH)/checkpoint $(SCRATCH)/id --out $(DEMO)
+	@rm -rf $(SCRATCH)
+
+screenshots: $(READY_DEV)  ## Take the pictures of the guide (needs Chromium)
+	@$(BIN)/python tests/browser/screenshots.py
+
+lock: $(READY)  ## Write requirements.txt and requirements-dev.txt from pyproject.toml
+	@$(PIP) install uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean:  ## Remove caches and scratch folders; the virtual environment stays
+	@rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find nero_core dashboard tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Expected Python 3.11 or newer; found none. Install it, or name it: make app PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Expected Python 3.11 or newer; found $$($(PYTHON) --version 2>&1) as $(PYTHON). Name a newer one: make app PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -f $(BIN)/python*; \
+	  echo "Python's venv module is incomplete. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(READY): requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the pinned packages; PyTorch makes this take some minutes the first time"
+	@$(PIP) install -r requirements.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(READY_DEV): requirements-dev.txt $(READY)
+	@echo "Installing the tools for tests and lint"
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@
