@@ -1,0 +1,41 @@
+"""Which device computes."""
+
+import torch
+
+from nero_core.errors import NeroError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called ``name``; ``auto`` is CUDA where there is one, then MPS, then the CPU.
+
+    Raises:
+        NeroError: the name is not a device, or the device is not on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise NeroError(f"Expected auto, cpu, cuda, cuda:0 or mps. Found {name!r}. Choose one of these.") from error
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device.type, False):
+        raise NeroError(f"Expected a device of this machine. Found {name!r}, which it does not have. Use auto or cpu.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise NeroError(
+            f"Expected a CUDA device below {torch.cuda.device_count()}. Found {name!r}. Use cuda:0 or auto."
+        )
+    return device
+
+
+def statistics_dtype(device: torch.device) -> torch.dtype:
+    """float64, the dtype of means, covariances and centroids; float32 on MPS, which has no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words for the screen: the name of the GPU, "Apple GPU" or "CPU"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple GPU" if device.type == "mps" else "CPU"

@@ -1,0 +1,25 @@
+"""The errors that bad input raises. Each message says what was expected, what was found, what to do."""
+
+
+class NeroError(Exception):
+    """Base of every error that a user can cause and mend; the screen and the command line catch it in one place."""
+
+
+class ImageError(NeroError):
+    """A file that cannot be read as an image within the limits."""
+
+
+class CheckpointError(NeroError):
+    """A checkpoint folder that is missing, incomplete, or does not hold the model it names."""
+
+
+class BundleError(NeroError):
+    """A bundle that is missing, altered, of an unknown schema, or whose parts do not fit together."""
+
+
+class CalibrationError(NeroError):
+    """ID data that cannot be split, fitted or calibrated on."""
+
+
+class RelevanceError(NeroError):
+    """A model or an image for which relevance cannot be propagated honestly."""

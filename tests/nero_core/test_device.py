@@ -1,0 +1,37 @@
+"""Choosing a device."""
+
+import pytest
+import torch
+
+from nero_core.device import describe_device, pick_device, statistics_dtype
+from nero_core.errors import NeroError
+
+
+def test_auto_prefers_cuda_then_mps_then_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert pick_device("auto").type == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device("auto").type == "mps"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert pick_device("auto").type == "cpu"
+
+
+def test_a_name_that_is_no_device_is_refused() -> None:
+    with pytest.raises(NeroError, match="'toaster'"):
+        pick_device("toaster")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(NeroError, match="does not have"):
+        pick_device("cuda")
+
+
+def test_statistics_are_in_float64_where_there_is_one() -> None:
+    assert statistics_dtype(torch.device("cpu")) is torch.float64
+    assert statistics_dtype(torch.device("mps")) is torch.float32
+
+
+def test_the_cpu_is_called_cpu() -> None:
+    assert describe_device(torch.device("cpu")) == "CPU"
