@@ -1,0 +1,226 @@
+"""Class-per-folder datasets, ``root/class/image.png``: the form of Kvasir-v2, GastroVision and the phantom."""
+
+import hashlib
+import math
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from nero_core.data.decode import SUFFIXES, Limits, Picture, decode_image, file_name, resize, to_batch
+from nero_core.errors import CalibrationError, ImageError
+from nero_core.types import ImageBatch
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFolder:
+    """The files of a dataset, class by class, in a fixed order.
+
+    Attributes:
+        root: the folder that holds the class folders.
+        classes: folder names; a label is an index into them.
+        paths: image files, by class and then by name.
+        labels: class index of each file.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    paths: tuple[Path, ...]
+    labels: tuple[int, ...]
+
+    def select(self, indices: Sequence[int]) -> "ImageFolder":
+        """The same dataset with only these files, in the order given."""
+        paths = tuple(self.paths[index] for index in indices)
+        return ImageFolder(self.root, self.classes, paths, tuple(self.labels[index] for index in indices))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> ImageFolder:
+    """List a dataset without opening its files.
+
+    Files directly in a class folder count; hidden ones, other suffixes, and links that lead out of ``root`` do not.
+
+    Args:
+        root: the folder that holds the class folders.
+        classes: exactly these, in this order; None for every subfolder that holds images, sorted by name.
+
+    Raises:
+        CalibrationError: the root or a class folder is missing or holds no image.
+    """
+    root = Path(root)
+    shown = file_name(str(root))
+    layout = "a folder with one subfolder of images a class"
+    if not root.is_dir():
+        found = "a file" if root.exists() else "no such folder"
+        raise CalibrationError(f"{shown}: expected {layout}; found {found}. Check the path.")
+    inside = root.resolve()
+    if classes is None:
+        found_classes = {folder.name: _images(folder, inside) for folder in _entries(root) if folder.is_dir()}
+        chosen = {name: paths for name, paths in found_classes.items() if paths}
+        if not chosen:
+            remedy = "Name the folder above the class folders."
+            raise CalibrationError(f"{shown}: expected {layout}; found none that holds images. {remedy}")
+    else:
+        chosen = {}
+        for name in classes:
+            if name in chosen:
+                raise CalibrationError(f"{shown}: expected each class once; found '{name}' twice. Remove one of them.")
+            chosen[name] = _named_class(root, name, inside)
+    return ImageFolder(
+        root=root,
+        classes=tuple(chosen),
+        paths=tuple(path for paths in chosen.values() for path in paths),
+        labels=tuple(label for label, paths in enumerate(chosen.values()) for _ in paths),
+    )
+
+
+def file_digest(path: str | Path) -> str:
+    """sha256 (hex) of a file, read in pieces; equals the ``id`` of the decoded picture."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def iterate_batches(
+    files: ImageFolder | Sequence[str | Path],
+    size: tuple[int, int],
+    batch_size: int,
+    workers: int = 2,
+    limits: Limits = Limits(),
+) -> Iterator[ImageBatch]:
+    """Decode and resize in threads, in order, at most two batches ahead.
+
+    Args:
+        files: a dataset, whose batches carry labels, or bare paths, whose batches do not.
+        size: (height, width) of the classifier's input.
+        batch_size: images a batch; the last may be smaller.
+        workers: threads, and so the largest number of full-size pictures in memory.
+        limits: what each file may cost.
+
+    Raises:
+        ImageError: a file cannot be decoded; the message names its class folder too.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size: expected at least 1; found {batch_size}")
+    paths = [Path(path) for path in (files.paths if isinstance(files, ImageFolder) else files)]
+    labels = files.labels if isinstance(files, ImageFolder) else None
+    queue: deque[Future[Picture]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    try:
+        ahead = iter(paths)
+        for start in range(0, len(paths), batch_size):
+            while len(queue) < 2 * batch_size and (path := next(ahead, None)) is not None:
+                queue.append(pool.submit(_resized, path, size, limits))
+            stop = min(start + batch_size, len(paths))
+            pictures = [queue.popleft().result() for _ in range(start, stop)]
+            yield to_batch(pictures, size, None if labels is None else labels[start:stop])
+    finally:  # also when the consumer stops early
+        pool.shutdown(cancel_futures=True)
+
+
+def split(
+    labels: Sequence[int], ids: Sequence[str], fractions: Sequence[float], seed: int
+) -> tuple[tuple[int, ...], ...]:
+    """Stratified, seeded split into parts; images of one id (exact duplicates) always go to one part.
+
+    It depends on the ids and the seed only, so renaming or reordering files moves no image to another part.
+
+    Args:
+        labels: class index of each image.
+        ids: sha256 of each image's file.
+        fractions: share of each part, summing to 1.
+        seed: of the shuffle.
+
+    Returns:
+        The sorted indices of each part.
+
+    Raises:
+        CalibrationError: a class has fewer different images than there are parts.
+    """
+    if not math.isclose(sum(fractions), 1.0, abs_tol=1e-9) or min(fractions, default=0.0) <= 0:
+        raise ValueError(f"fractions: expected positive shares that sum to 1; found {tuple(fractions)}")
+    copies: dict[str, list[int]] = defaultdict(list)
+    different: dict[int, set[str]] = defaultdict(set)
+    for index, (label, digest) in enumerate(zip(labels, ids, strict=True)):
+        copies[digest].append(index)
+        different[label].add(digest)
+    strata: dict[int, list[list[int]]] = defaultdict(list)
+    for digest in sorted(copies):  # an image found in two classes is dealt out with the first of them
+        strata[min(labels[index] for index in copies[digest])].append(copies[digest])
+    rng = np.random.default_rng(seed)
+    parts: list[list[int]] = [[] for _ in fractions]
+    for label in sorted(strata):
+        shuffled = [strata[label][position] for position in rng.permutation(len(strata[label]))]
+        for part, group in _deal(shuffled, fractions):
+            parts[part].extend(group)
+    for label in sorted(different):
+        if any(label not in {labels[index] for index in part} for part in parts):
+            expected = f"expected at least {len(parts)} different images, one for each part of the split"
+            remedy = "Add images to this class, or leave it out."
+            raise CalibrationError(f"class {label}: {expected}; found {len(different[label])}. {remedy}")
+    return tuple(tuple(sorted(part)) for part in parts)
+
+
+def _deal(groups: list[list[int]], fractions: Sequence[float]) -> Iterator[tuple[int, list[int]]]:
+    """Give each group of copies to the part that lacks most, the largest groups first, and leave no part empty."""
+    need = _sizes(sum(map(len, groups)), fractions)
+    empty = set(range(len(need)))
+    for position, group in enumerate(sorted(groups, key=len, reverse=True)):  # stable: the shuffle decides among equals
+        is_scarce = len(groups) - position <= len(empty)
+        part = max(sorted(empty) if is_scarce else range(len(need)), key=need.__getitem__)
+        empty.discard(part)
+        need[part] -= len(group)
+        yield part, group
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
+
+
+def _images(folder: Path, inside: Path) -> list[Path]:
+    if not folder.resolve().is_relative_to(inside):
+        return []
+    return [
+        path
+        for path in _entries(folder)
+        if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve().is_relative_to(inside)
+    ]
+
+
+def _named_class(root: Path, name: str, inside: Path) -> list[Path]:
+    expected = f"{file_name(str(root))}: expected a folder '{name}' with images"
+    folder = root / name
+    if Path(name).name != name or name == "..":
+        raise CalibrationError(f"{expected}; found a path in place of a folder name. Name the subfolder only.")
+    if not folder.is_dir():
+        others = ", ".join(path.name for path in _entries(root) if path.is_dir()) or "none"
+        raise CalibrationError(f"{expected}; found no such folder, but these: {others}. Rename it or add it.")
+    paths = _images(folder, inside)
+    if not paths:
+        raise CalibrationError(f"{expected}; found none in it. Add images or leave the class out.")
+    return paths
+
+
+def _resized(path: Path, size: tuple[int, int], limits: Limits) -> Picture:
+    """A picture that is already at the classifier's size, so that what waits in the queue is small."""
+    try:
+        return resize(decode_image(path, limits=limits), size)
+    except ImageError as error:
+        raise ImageError(f"{file_name(path.parent.name)}/{error}") from error
+
+
+def _sizes(total: int, fractions: Sequence[float]) -> Int[np.ndarray, " parts"]:
+    """``total`` shared out by largest remainder, at least one to each part."""
+    exact = np.asarray(fractions) * total
+    sizes: Int[np.ndarray, " parts"] = np.floor(exact).astype(int)
+    for part in np.argsort(sizes - exact, kind="stable")[: total - int(sizes.sum())]:
+        sizes[part] += 1
+    while sizes.min() < 1 < sizes.max():
+        sizes[int(sizes.argmin())] += 1
+        sizes[int(sizes.argmax())] -= 1
+    return sizes

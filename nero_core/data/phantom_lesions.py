@@ -1,0 +1,319 @@
+"""The five lesions of the phantom, each set on a healthy site: what it does to wall and colour."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from nero_core.data.phantom_anatomy import RIM, Site, chart_grid, chart_noise, ring_noise
+from nero_core.data.phantom_scene import (
+    ALONG,
+    COARSE,
+    HEIGHT,
+    LESION,
+    ZONE,
+    Bulge,
+    Cavity,
+    Field,
+    View,
+    normals,
+)
+from nero_core.data.phantom_tissue import GRAIN, MOTTLE, VESSELS
+
+
+@dataclass(slots=True)
+class Spot:
+    """A place on the wall that the tip sees: point, inward normal, distance, chart position."""
+
+    point: Field
+    normal: Field
+    depth: float
+    u: float
+    v: float
+
+
+@runtime_checkable
+class Lesion(Protocol):
+    """A lesion that has been set on a wall and can colour it."""
+
+    def paint(self, colour: Field, rough: Field, points: Field, mark: Field, coarse: Field, fine: Field) -> Field:
+        """Change albedo and roughness in place and return the lesion's share of each pixel.
+
+        Args:
+            colour: Linear RGB albedo (3, pixels).
+            rough: Strength of the wet film's relief (pixels).
+            points: Where the rays met the wall (3, pixels).
+            mark: The chart's LESION channel there.
+            coarse: Tissue channels at vessel scale (pixels, channels).
+            fine: Tissue channels at film scale.
+        """
+
+
+def find_spot(rng: np.random.Generator, cavity: Cavity, view: View, depth: Field) -> Spot:
+    """Choose a place that is well in view: not at the picture's edge, not in the opening."""
+    axis = np.linspace(-1, 1, COARSE, dtype=np.float32)
+    x, y = (part.ravel() for part in np.meshgrid(axis, axis))
+    rays, far = view.rays(x, y), depth.ravel()
+    inside = (np.hypot(x, y) < 0.68) & ~((x < -0.3) & (y > 0.3)) & (far > 0.25) & (far < 2.4)
+    points = view.origin[:, None] + rays * far
+    u, v, _, _ = cavity.locate(points[0], points[1], points[2])
+    inside &= np.hypot(u, v) > cavity.opening + 0.15
+    if not inside.any():
+        inside = np.hypot(x, y) < 0.6
+    chosen = int(rng.choice(np.flatnonzero(inside)))
+    ray, reach = rays[:, chosen : chosen + 1], far[chosen : chosen + 1].copy()
+    for _ in range(8):
+        reach += cavity.distance(*(view.origin[:, None] + ray * reach)) * np.float32(0.7)
+    point = view.origin[:, None] + ray * reach
+    normal = normals(cavity, point)
+    u, v, _, _ = cavity.locate(point[0], point[1], point[2])
+    return Spot(point[:, 0], normal[:, 0], float(reach[0]), float(u[0]), float(v[0]))
+
+
+def wall_distance(cavity: Cavity, spot: Spot) -> Field:
+    """Return the distance along the wall from the spot over the whole chart, in tube radii."""
+    angle, way = chart_grid()
+    way = way * np.float32(cavity.reach)
+    home = float(np.hypot(spot.u, spot.v))
+    if home < 1.0:
+        du = way * np.cos(angle) - np.float32(spot.u)
+        dv = way * np.sin(angle) - np.float32(spot.v)
+        near: Field = np.hypot(du, dv)
+        return near
+    turn = angle - np.float32(np.arctan2(spot.v, spot.u))
+    turn = (turn + np.pi) % np.float32(2 * np.pi) - np.float32(np.pi)
+    lengthwise = (way - np.float32(home)) / np.float32(ALONG if home > RIM else 1.0)
+    far: Field = np.hypot(turn, lengthwise)
+    return far
+
+
+def tangent_frame(normal: Field, angle: float) -> Field:
+    """Return two tangents and the normal as the rows of a rotation."""
+    helper = np.eye(3, dtype=np.float32)[int(np.argmin(np.abs(normal)))]
+    first = np.cross(normal, helper)
+    first /= np.linalg.norm(first)
+    second = np.cross(normal, first)
+    a = np.cos(angle) * first + np.sin(angle) * second
+    b = np.cross(normal, a)
+    return np.stack([a, b, normal]).astype(np.float32)
+
+
+def _step(low: float, high: float, value: Field) -> Field:
+    t: Field = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _mix(colour: Field, share: Field, goal: Field) -> None:
+    """Move the albedo towards a goal colour, (3, 1) or (3, pixels), in place."""
+    colour += share * (goal - colour)
+
+
+def _rgb(red: float, green: float, blue: float) -> Field:
+    return np.array([[red], [green], [blue]], dtype=np.float32)
+
+
+@dataclass(slots=True)
+class Polyp:
+    """A bulge with its own light, pits and vessels."""
+
+    heads: list[Bulge]
+    tint: Field
+    strength: float
+    pits: float
+
+    @classmethod
+    def settle(cls, rng: np.random.Generator, site: Site, spot: Spot, scale: float = 1.0) -> "Polyp":
+        """Set one polyp on the wall: sessile, domed or on a stalk."""
+        size = scale * spot.depth * rng.uniform(0.08, 0.36)
+        rise = rng.uniform(0.35, 1.0)
+        lift = size * rise * rng.uniform(0.1, 0.9)
+        axes = tangent_frame(spot.normal, rng.uniform(0, np.pi))
+        lean = axes[0] * rng.normal(0, 0.3) * lift
+        centre = (spot.point + spot.normal * lift + lean).astype(np.float32)
+        radii = np.array([size, size * rng.uniform(0.7, 1.0), size * rise], dtype=np.float32)
+        head = Bulge(centre, axes, radii, size * rng.uniform(0.25, 0.8), rng.choice([0.04, 0.1, 0.17]))
+        heads = [head]
+        if rng.random() < 0.25:  # a second lobe
+            shift = axes[0] * size * rng.uniform(0.7, 1.1) + axes[1] * size * rng.normal(0, 0.4)
+            share = np.float32(rng.uniform(0.5, 0.85))
+            heads.append(Bulge(centre + shift.astype(np.float32), axes, radii * share, size * 0.2, 0.0))
+        site.cavity.bulges.extend(heads)
+        pale, red = np.array([1.05, 1.5, 1.55]), np.array([0.92, 0.6, 0.65])
+        tint = (site.colour * (pale + (red - pale) * rng.random()))[:, None].astype(np.float32)
+        return cls(heads, tint, rng.uniform(0.2, 0.9), rng.uniform(0.02, 0.14))
+
+    def paint(self, colour: Field, rough: Field, points: Field, mark: Field, coarse: Field, fine: Field) -> Field:
+        """Tint the bulge and give it pits."""
+        level = self.heads[0].level(*points)
+        for head in self.heads[1:]:
+            np.minimum(level, head.level(*points), out=level)
+        share = _step(1.3, 1.04, level)
+        skin = self.tint * (1 + np.float32(self.pits) * (fine[:, GRAIN] + fine[:, MOTTLE]))
+        skin[1:] *= 1 - np.float32(0.5) * fine[:, VESSELS]
+        _mix(colour, share * np.float32(self.strength), skin)
+        rough += np.float32(0.3) * share
+        return share
+
+
+@dataclass(slots=True)
+class Esophagitis:
+    """Red erosions that run upwards from the z-line, some with a whitish coat."""
+
+    strength: float
+    coat: float
+
+    @classmethod
+    def settle(cls, rng: np.random.Generator, site: Site, spot: Spot) -> "Esophagitis":
+        """Draw the erosions into the chart, the first one at the spot's bearing."""
+        chart = site.cavity.chart
+        angle, way = chart_grid()
+        above = -chart[ZONE]
+        mark = np.zeros_like(above)
+        noise = chart_noise(rng)
+        bearing = float(np.arctan2(spot.v, spot.u))
+        severity = rng.random()
+        for number in range(1 + int(rng.integers(0, 2 + round(3 * severity)))):
+            length = rng.uniform(0.3, 0.5 + 0.8 * severity)
+            width = rng.uniform(0.06, 0.1 + 0.14 * severity)
+            line = bearing if number == 0 else rng.uniform(-np.pi, np.pi)
+            bow = np.float32(line) + np.float32(0.25 * rng.normal()) * above
+            turn = (angle - bow + np.pi) % np.float32(2 * np.pi) - np.float32(np.pi)
+            across = (turn + np.float32(0.05) * noise) * np.minimum(way * site.cavity.reach, 1)
+            along = above / np.float32(length)
+            taper = np.clip(1.15 - along, 0.05, 1) * np.float32(width)
+            streak = np.exp(-((across / taper) ** 2)) * _step(1.1, 0.8, along)
+            np.maximum(mark, streak * _step(-0.1, 0.0, above), out=mark)
+        chart[LESION] = mark * (1 + np.float32(0.15) * noise)
+        chart[HEIGHT] -= np.float32(0.025) * mark
+        return cls(rng.uniform(0.5, 0.7 + 0.3 * severity), severity * rng.uniform(0.2, 1.0))
+
+    def paint(self, colour: Field, rough: Field, points: Field, mark: Field, coarse: Field, fine: Field) -> Field:
+        """Redden the erosions and coat their middle."""
+        uneven = mark + np.float32(0.08) * fine[:, MOTTLE]
+        share = _step(0.25, 0.6, uneven) * np.float32(self.strength)
+        _mix(colour, share, _rgb(0.62, 0.11, 0.07) * (1 + np.float32(0.15) * coarse[:, MOTTLE]))
+        coat = _step(0.88, 1.15, uneven + np.float32(0.12) * fine[:, MOTTLE])
+        _mix(colour, coat * np.float32(0.75 * self.coat), _rgb(0.78, 0.58, 0.38))
+        rough += np.float32(0.5) * share
+        return _step(0.3, 0.45, mark)
+
+
+@dataclass(slots=True)
+class Colitis:
+    """Granular, red, ulcerated mucosa under whitish exudate; the vessel net is lost."""
+
+    strength: float
+    ulcers: float
+    bleeding: float
+    grain: float
+
+    @classmethod
+    def settle(cls, rng: np.random.Generator, site: Site, spot: Spot) -> "Colitis":
+        """Inflame the wall around the spot as far as the severity reaches."""
+        severity = rng.random()
+        chart = site.cavity.chart
+        distance = wall_distance(site.cavity, spot)
+        extent = np.float32(0.6 + 1.8 * severity * rng.random())
+        noise = chart_noise(rng)
+        mark = _step(1.25, 0.6, distance / extent + np.float32(0.18) * noise)
+        chart[LESION] = mark
+        swelling = np.float32(0.03 + 0.05 * severity) * np.maximum(chart_noise(rng) + 0.3, 0)
+        chart[HEIGHT] += mark * (swelling - np.float32(0.3 * severity) * chart[HEIGHT])
+        return cls(
+            rng.uniform(0.45, 0.75 + 0.25 * severity),
+            rng.uniform(-0.4, 0.2 + 0.9 * severity),
+            severity * rng.random(),
+            rng.uniform(0.05, 0.14),
+        )
+
+    def paint(self, colour: Field, rough: Field, points: Field, mark: Field, coarse: Field, fine: Field) -> Field:
+        """Redden, roughen, ulcerate and coat the marked wall."""
+        share = mark * np.float32(self.strength)
+        relief = fine[:, MOTTLE] + fine[:, GRAIN]
+        _mix(colour, share, _rgb(0.66, 0.19, 0.13) * (1 + np.float32(self.grain) * relief))
+        flecks = np.float32(0.6) * coarse[:, MOTTLE] + np.float32(0.55) * fine[:, MOTTLE]
+        exudate = _step(1.25, 1.7, flecks + np.float32(self.ulcers)) * mark
+        _mix(colour, exudate * np.float32(0.85), _rgb(0.80, 0.66, 0.40))
+        blood = _step(1.5, 1.9, np.float32(self.bleeding) * 0.9 - flecks) * mark
+        _mix(colour, blood * np.float32(0.8), _rgb(0.36, 0.03, 0.02))
+        rough += np.float32(1.3) * share
+        return _step(0.35, 0.6, mark)
+
+
+@dataclass(slots=True)
+class Dye:
+    """Indigo carmine in the mucosa, over a lifted polyp or round a cut base."""
+
+    blue: Field
+    strength: float
+    polyp: Polyp | None = None
+    base: float = 0.0
+    base_colour: Field = field(default_factory=lambda: _rgb(0.72, 0.5, 0.4))
+
+    @classmethod
+    def lift(cls, rng: np.random.Generator, site: Site, spot: Spot) -> "Dye":
+        """Raise a cushion under a polyp and stain it."""
+        chart = site.cavity.chart
+        distance = wall_distance(site.cavity, spot)
+        extent = np.float32(spot.depth * rng.uniform(0.22, 0.55))
+        noise = chart_noise(rng)
+        lifted = np.exp(-((distance / extent + np.float32(0.1) * noise) ** 2))
+        height = extent * np.float32(rng.uniform(0.3, 0.6))
+        chart[HEIGHT] += height * lifted
+        chart[LESION] = _step(1.9, 0.8, distance / extent + np.float32(0.2) * noise)
+        spot.point = (spot.point + spot.normal * height).astype(np.float32)
+        polyp = Polyp.settle(rng, site, spot, scale=0.7) if rng.random() < 0.8 else None
+        return cls(_blue(rng), rng.uniform(0.4, 1.0), polyp)
+
+    @classmethod
+    def cut(cls, rng: np.random.Generator, site: Site, spot: Spot) -> "Dye":
+        """Cut a base into a stained cushion; its mark runs above 1 inside the base."""
+        chart = site.cavity.chart
+        angle, _ = chart_grid()
+        extent = np.float32(spot.depth * rng.uniform(0.25, 0.5))
+        inner = np.float32(rng.uniform(0.35, 0.65))
+        outline = wall_distance(site.cavity, spot) / extent
+        outline = outline + np.float32(0.09) * chart_noise(rng)
+        outline = outline + np.float32(0.05) * ring_noise(rng, angle, 5, 0.5)
+        cushion = np.exp(-((outline / 1.0) ** 2)) * extent * np.float32(rng.uniform(0.2, 0.4))
+        base = _step(float(inner) + 0.1, float(inner) - 0.06, outline)
+        chart[HEIGHT] += cushion - base * extent * np.float32(rng.uniform(0.12, 0.28))
+        chart[LESION] = _step(2.0, 1.0, outline) + base
+        tone = rng.random()
+        colour = _rgb(0.95, 0.60, 0.48) * (1 - tone) + _rgb(0.85, 0.26, 0.18) * tone
+        return cls(_blue(rng), rng.uniform(0.45, 1.0), None, 1.0, colour.astype(np.float32))
+
+    def paint(self, colour: Field, rough: Field, points: Field, mark: Field, coarse: Field, fine: Field) -> Field:
+        """Stain the wall and, where it is cut, lay the base open."""
+        cover = np.minimum(mark, 1)
+        uneven = np.float32(0.85) + np.float32(0.2) * coarse[:, MOTTLE]
+        uneven += np.float32(0.06) * fine[:, MOTTLE]
+        stain = cover * np.clip(uneven, 0.05, 1) * np.float32(self.strength)
+        _mix(colour, stain, self.blue * (0.6 + colour.mean(axis=0)))
+        share = _step(0.25, 0.5, cover)
+        if self.base:
+            bare = _step(1.3, 1.7, mark + np.float32(0.08) * fine[:, MOTTLE])
+            floor = self.base_colour * (1 + np.float32(0.1) * coarse[:, MOTTLE])
+            spots = _step(0.9, 1.6, coarse[:, MOTTLE] + np.float32(0.5) * fine[:, MOTTLE])
+            floor = floor + spots * (_rgb(0.5, 0.07, 0.05) - floor)
+            _mix(colour, bare, floor + np.float32(0.05 * self.strength) * (self.blue - floor))
+            rough += np.float32(0.6) * bare
+        if self.polyp is not None:
+            share = np.maximum(share, self.polyp.paint(colour, rough, points, mark, coarse, fine))
+        return share
+
+
+def _blue(rng: np.random.Generator) -> Field:
+    tone = rng.random()
+    blue: Field = _rgb(0.03, 0.17, 0.42) * tone + _rgb(0.04, 0.28, 0.32) * (1 - tone)
+    return blue
+
+
+LESIONS: dict[str, Callable[[np.random.Generator, Site, Spot], Lesion]] = {
+    "polyps": Polyp.settle,
+    "esophagitis": Esophagitis.settle,
+    "ulcerative-colitis": Colitis.settle,
+    "dyed-lifted-polyps": Dye.lift,
+    "dyed-resection-margins": Dye.cut,
+}
