@@ -1,0 +1,1 @@
+"""Layer-wise relevance propagation: in closed form at the feature layer, and back to the pixels."""

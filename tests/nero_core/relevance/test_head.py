@@ -1,0 +1,57 @@
+"""Closed-form relevance: conservation, the role of ε, and a slow replica."""
+
+import torch
+
+from nero_core.relevance.head import neuron_relevance
+from nero_core.types import Head
+
+
+def example(seed: int = 0) -> tuple[Head, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    head = Head(torch.randn(4, 9, generator=generator).double(), torch.randn(4, generator=generator).double())
+    return head, torch.randn(6, 9, generator=generator).double()
+
+
+def test_relevance_and_bias_sum_to_the_start() -> None:
+    head, features = example()
+    relevance, bias = neuron_relevance(features, head, epsilon=0.0)
+    torch.testing.assert_close(relevance.sum(dim=1) + bias, torch.ones(6).double())
+
+
+def test_relevance_is_linear_in_its_start() -> None:
+    head, features = example()
+    probabilities = head.logits(features).softmax(dim=1)
+    parts = [torch.zeros_like(probabilities) for _ in range(4)]
+    for index, part in enumerate(parts):
+        part[:, index] = probabilities[:, index]
+    by_class = sum(neuron_relevance(features, head, 1e-3, part)[0] for part in parts)
+    torch.testing.assert_close(by_class, neuron_relevance(features, head, 1e-3)[0])
+
+
+def test_each_neuron_equals_the_formula_written_out() -> None:
+    head, features = example()
+    logits = head.logits(features)
+    p = logits.softmax(dim=1)
+    image, neuron, epsilon = 2, 5, 0.1
+    expected = sum(
+        float(features[image, neuron] * head.weight[i, neuron] * p[image, i])
+        / float(logits[image, i] + epsilon * logits[image, i].sign())
+        for i in range(4)
+    )
+    found = neuron_relevance(features, head, epsilon)[0][image, neuron]
+    torch.testing.assert_close(float(found), expected)
+
+
+def test_a_logit_of_zero_keeps_relevance_finite() -> None:
+    head = Head(torch.zeros(2, 3), torch.zeros(2))
+    for epsilon in (0.0, 1e-6):
+        relevance, bias = neuron_relevance(torch.ones(1, 3), head, epsilon)
+        assert bool(relevance.isfinite().all()) and bool(bias.isfinite().all())
+
+
+def test_epsilon_shrinks_relevance_of_small_logits() -> None:
+    head = Head(torch.tensor([[1e-6, 0.0], [0.0, 1.0]]).double(), torch.zeros(2).double())
+    features = torch.ones(1, 2).double()
+    large = neuron_relevance(features, head, 1e-6)[0].abs().max()
+    small = neuron_relevance(features, head, 1.0)[0].abs().max()
+    assert large > small

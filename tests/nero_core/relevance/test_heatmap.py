@@ -1,0 +1,353 @@
+"""Heatmaps: equal to zennit-crp's, linear, conserving, safe between threads; the plain model stays untouched."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import timm
+import torch
+from crp.attribution import CondAttribution
+from crp.concepts import ChannelConcept
+from jaxtyping import Float
+from timm.models.resnet import BasicBlock, Bottleneck, ResNet
+from torch import Tensor, nn
+from zennit.composites import EpsilonPlusFlat
+from zennit.rules import ZPlus
+from zennit.types import Convolution
+
+from nero_core.errors import RelevanceError
+from nero_core.models.canonizers import MergeBatchNorm, ResidualSum
+from nero_core.relevance.composites import SharedForward
+from nero_core.relevance.heatmap import Attributor, conditions
+
+MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+NEURONS = 40
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Small tensors on busy cores: two threads that wait for each other take a hundred times as long as one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class ZPlusWithoutBiases(ZPlus):
+    """zennit's z+ with `zero_params="bias"`, which zennit 0.4.6 does not have yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.param_modifiers = [
+            lambda param, name: param.clamp(min=0) if name == "weight" else 0 * param,
+            lambda param, name: param.clamp(max=0) if name == "weight" else 0 * param,
+        ]
+
+
+class EpsilonPlusFlatWithoutBiases(EpsilonPlusFlat):
+    def __init__(self, canonizers: list[object]) -> None:
+        super().__init__(canonizers=canonizers)
+        self.layer_map = [(Convolution, ZPlusWithoutBiases()), *self.layer_map]
+
+
+ZENNITS = {
+    "epsilon_plus_flat": EpsilonPlusFlatWithoutBiases,
+    "epsilon_plus_flat_with_biases": EpsilonPlusFlat,
+}
+
+
+def randomised(block: type[nn.Module] = BasicBlock, dtype: torch.dtype = torch.float64) -> nn.Module:
+    torch.manual_seed(0)
+    channels = tuple(c // block.expansion for c in (16, 24, 32, NEURONS))
+    model = ResNet(block, [1, 2, 1, 1], channels=channels, num_classes=3, stem_width=16).eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.5, 0.5)
+            module.running_var.uniform_(0.5, 2.0)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.uniform_(-0.5, 0.5)
+    return model.to(dtype).requires_grad_(False)
+
+
+def image(seed: int = 1) -> Float[Tensor, "1 3 64 64"]:
+    return torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+def normalised(pixels: Tensor, model: nn.Module) -> Tensor:
+    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    return ((pixels - mean) / std).to(next(model.parameters()))
+
+
+def closed_form(model: nn.Module, pixels: Tensor) -> tuple[Float[Tensor, " neurons"], Float[Tensor, " classes"]]:
+    """``r_j = a_j Σ_i p_i/(l_i + ε sign l_i) W_ij`` with ε = 1e-6, and p; a second time, beside the library's."""
+    a = model.forward_head(model.forward_features(normalised(pixels, model)), pre_logits=True)[0]
+    logits = model.fc(a)
+    p = logits.softmax(dim=0)
+    r = torch.stack([sum(a[j] * p[i] / (logits[i] + 1e-6 * logits[i].sign()) * model.fc.weight[i, j] for i in range(3))
+                     for j in range(len(a))])  # fmt: skip
+    return r, p
+
+
+def crp(model: nn.Module, pixels: Tensor, composite: str, channels: list[int], **kwargs: object) -> object:
+    """zennit-crp as its authors run it: image repeated for each condition, hooks and canonizers on for the call."""
+    data = normalised(pixels, model).requires_grad_()
+    _, p = closed_form(model, pixels)
+    oracle = ZENNITS[composite](canonizers=[ResidualSum(), MergeBatchNorm()])
+    asked = [{"layer4": [channel]} for channel in channels] or [{}]
+    return CondAttribution(model)(data, asked, oracle, init_rel=p.expand(len(asked), -1), **kwargs)
+
+
+def assert_heatmaps_close(found: Tensor, expected: Tensor) -> None:
+    for one, other in zip(found.double(), expected.double(), strict=True):
+        assert float((one - other).abs().max()) <= 1e-5 * float(other.abs().max())
+
+
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+@pytest.mark.parametrize("composite", ZENNITS)
+def test_relevance_at_the_features_summed_over_space_is_the_closed_form(block: type[nn.Module], composite: str) -> None:
+    model = randomised(block)
+    result = crp(model, image(), composite, [], record_layer=["layer4"])
+    r, _ = closed_form(model, image())
+    torch.testing.assert_close(result.relevances["layer4"][0].sum(dim=(1, 2)), r, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+@pytest.mark.parametrize("composite", ZENNITS)
+def test_conditional_heatmaps_are_those_of_zennit_crp(block: type[nn.Module], composite: str) -> None:
+    model = randomised(block)
+    r, _ = closed_form(model, image())
+    channels = r.abs().topk(6).indices.tolist()
+    expected = crp(model, image(), composite, channels, mask_map=ChannelConcept.mask).heatmap
+    found = Attributor(model, MEAN, STD, composite).heatmaps(image(), conditions(r, channels))
+    assert float(expected.abs().amax(dim=(1, 2)).min()) > 0
+    assert_heatmaps_close(found.maps, expected)
+
+
+@pytest.mark.parametrize("composite", ZENNITS)
+def test_the_unconditional_heatmap_is_that_of_zennit_crp(composite: str) -> None:
+    model = randomised()
+    r, _ = closed_form(model, image())
+
+    def spread(a: Tensor) -> Tensor:
+        return r[:, None, None] * (a / a.sum(dim=(2, 3), keepdim=True)).nan_to_num()
+
+    data = normalised(image(), model).requires_grad_()
+    oracle = ZENNITS[composite](canonizers=[ResidualSum(), MergeBatchNorm()])
+    expected = CondAttribution(model)(data, [{}], oracle, start_layer="layer4", init_rel=spread).heatmap
+    assert_heatmaps_close(Attributor(model, MEAN, STD, composite).heatmaps(image(), r[None]).maps, expected)
+
+
+@pytest.fixture
+def engine() -> tuple[Attributor, Tensor]:
+    model = randomised(dtype=torch.float32)
+    return Attributor(model, MEAN, STD), closed_form(model, image())[0]
+
+
+def test_conditional_heatmaps_of_all_channels_sum_to_the_unconditional_one(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, r = engine
+    whole = attributor.heatmaps(image(), r[None]).maps[0]
+    parts = attributor.heatmaps(image(), conditions(r, range(NEURONS))).maps
+    torch.testing.assert_close(parts.sum(dim=0), whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
+
+
+def test_relevance_is_conserved_and_the_figure_is_the_ratio_of_the_sums(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, r = engine
+    starts = torch.stack([r, r.clamp(min=0), r.clamp(max=0)])
+    result = attributor.heatmaps(image(), starts)
+    torch.testing.assert_close(result.conservation, torch.ones(3), rtol=0, atol=1e-3)
+    torch.testing.assert_close(result.maps.sum(dim=(1, 2)) / starts.sum(dim=1), result.conservation)
+
+
+def test_biases_that_take_relevance_show_in_the_conservation() -> None:
+    model = randomised(dtype=torch.float32)
+    r, _ = closed_form(model, image())
+    result = Attributor(model, MEAN, STD, "epsilon_plus_flat_with_biases").heatmaps(image(), r.clamp(min=0)[None])
+    assert 0.05 < float(result.conservation[0]) < 0.9
+
+
+def test_starts_in_chunks_and_in_another_order_give_the_same_heatmaps(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, r = engine
+    starts = conditions(r, range(7))
+    whole = attributor.heatmaps(image(), starts)
+    for chunk in (1, 3):
+        torch.testing.assert_close(attributor.heatmaps(image(), starts, chunk=chunk).maps, whole.maps)
+    torch.testing.assert_close(attributor.heatmaps(image(), starts.flip(0)).maps.flip(0), whole.maps)
+
+
+def test_a_heatmap_is_homogeneous_in_its_start_and_zero_gives_zero(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, r = engine
+    result = attributor.heatmaps(image(), torch.stack([r, -2 * r, 0 * r]))
+    torch.testing.assert_close(result.maps[1], -2 * result.maps[0])
+    assert not result.maps[2].any()
+    assert result.conservation.isnan().tolist() == [False, False, True]
+
+
+def test_a_channel_that_is_zero_everywhere_gives_zero_not_nan() -> None:
+    model = randomised(dtype=torch.float32)
+    model.layer4[0].bn2.bias.data[3] = -1e3
+    model.layer4[0].downsample[1].bias.data[3] = -1e3
+    starts = torch.zeros(2, NEURONS)
+    starts[1, 3], starts[1, 4] = 1, 1
+    starts[0, 4] = 1
+    result = Attributor(model, MEAN, STD).heatmaps(image(), starts)
+    assert torch.equal(result.maps[0], result.maps[1])
+    torch.testing.assert_close(result.conservation, torch.tensor([1.0, 0.5]), rtol=1e-3, atol=0)
+
+
+def test_heatmaps_are_float32_on_the_cpu_at_the_size_of_the_image(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, r = engine
+    result = attributor.heatmaps(torch.rand(1, 3, 70, 52), r.double()[None])
+    assert result.maps.shape == (1, 70, 52) and result.maps.dtype == result.conservation.dtype == torch.float32
+    assert result.maps.device.type == "cpu" and not result.maps.requires_grad
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_callers_gradient_mode_does_not_matter(
+    engine: tuple[Attributor, Tensor], mode: Callable[[], object]
+) -> None:
+    attributor, r = engine
+    expected = attributor.heatmaps(image(), r[None]).maps
+    with mode():
+        found = attributor.heatmaps(image() + 0, r[None] * 1).maps
+    assert torch.equal(found, expected)
+
+
+def test_the_plain_model_is_untouched_bit_for_bit() -> None:
+    model = timm.create_model("resnet10t", num_classes=3).train()
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    before = {id(module): sorted(vars(module)) for module in model.modules()}
+    logits = model.eval()(image())
+    model.train()
+    r = torch.rand(1, 512)
+    Attributor(model, MEAN, STD).heatmaps(image(), r)
+    assert model.training and all(parameter.requires_grad for parameter in model.parameters())
+    assert {id(module): sorted(vars(module)) for module in model.modules()} == before
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert torch.equal(model.eval()(image()), logits)
+
+
+def test_four_threads_get_what_one_gets_while_the_plain_model_predicts() -> None:
+    model = randomised(dtype=torch.float32)
+    attributor = Attributor(model, MEAN, STD)
+    r, _ = closed_form(model, image())
+    starts = conditions(r, range(4))
+    serial = [attributor.heatmaps(image(seed), starts).maps for seed in range(6)]
+    logits = model(image())
+
+    def work(_: int) -> list[Tensor]:
+        maps = []
+        for seed in range(6):
+            maps.append(attributor.heatmaps(image(seed), starts).maps)
+            assert torch.equal(model(image()), logits)
+        return maps
+
+    with ThreadPoolExecutor(4) as pool:
+        for maps in pool.map(work, range(4)):
+            for found, expected in zip(maps, serial, strict=True):
+                torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
+
+
+def hooks_of(attributor: Attributor) -> list[SharedForward]:
+    modules = attributor._model.modules()
+    return [hook.__self__ for module in modules for hook in module._forward_pre_hooks.values()]
+
+
+def test_hooks_are_registered_once_and_keep_nothing_of_the_image(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, r = engine
+    hooks = hooks_of(attributor)
+    attributor.heatmaps(image(), r[None])
+    assert len(hooks) > 20 and hooks_of(attributor) == hooks
+    assert not any(hook.stored_tensors for hook in hooks)
+
+
+def test_one_forward_pass_serves_all_starts_and_chunks(
+    engine: tuple[Attributor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributor, r = engine
+    batches: list[int] = []
+    features = attributor._model.forward_features
+    monkeypatch.setattr(attributor._model, "forward_features", lambda x: (batches.append(len(x)), features(x))[1])
+    attributor.heatmaps(image(), conditions(r, range(NEURONS)), chunk=9)
+    assert batches == [1]
+
+
+@pytest.mark.parametrize(
+    ("starts", "message"),
+    [
+        (
+            torch.rand(2, NEURONS + 1),
+            rf"Expected starts of shape \(starts ≥ 1, {NEURONS}\), found \(2, {NEURONS + 1}\)",
+        ),
+        (torch.rand(0, NEURONS), "found \\(0, "),
+        (torch.full((1, NEURONS), torch.nan), "nan or infinity"),
+    ],
+)
+def test_a_bad_start_is_an_error_and_the_engine_stays_usable(
+    engine: tuple[Attributor, Tensor], starts: Tensor, message: str
+) -> None:
+    attributor, r = engine
+    expected = attributor.heatmaps(image(), r[None]).maps
+    with pytest.raises(RelevanceError, match=message):
+        attributor.heatmaps(image(), starts)
+    assert torch.equal(attributor.heatmaps(image(), r[None]).maps, expected)
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+def test_several_images_or_starts_without_rows_are_errors(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, r = engine
+    with pytest.raises(RelevanceError, match=r"pixels of shape \(1, 3, height, width\), found \(2, 3, 64, 64\)"):
+        attributor.heatmaps(image().expand(2, -1, -1, -1), r[None])
+    with pytest.raises(RelevanceError, match=rf"starts of shape .*found \({NEURONS},\)"):
+        attributor.heatmaps(image(), r)
+
+
+@pytest.mark.parametrize("moment", ["prepare", "relevance"])
+def test_a_failure_halfway_leaves_the_engine_usable(
+    engine: tuple[Attributor, Tensor], monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    attributor, r = engine
+    expected = attributor.heatmaps(image(), r[None]).maps
+    broken = hooks_of(attributor)[10]
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(broken, moment, fail)
+        with pytest.raises(KeyboardInterrupt):
+            attributor.heatmaps(image(), r[None])
+    assert not any(hook.stored_tensors for hook in hooks_of(attributor))
+    assert torch.equal(attributor.heatmaps(image(), r[None]).maps, expected)
+
+
+def test_weights_that_are_not_finite_are_an_error() -> None:
+    model = randomised(dtype=torch.float32)
+    model.layer2[0].conv1.weight[0] = torch.nan
+    with pytest.raises(RelevanceError, match="finite feature map"):
+        Attributor(model, MEAN, STD).heatmaps(image(), torch.ones(1, NEURONS))
+
+
+def test_gradient_checkpointing_is_off_in_the_copy_only(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, r = engine
+    model = randomised(dtype=torch.float32)
+    model.set_grad_checkpointing(True)
+    found = Attributor(model, MEAN, STD).heatmaps(image(), r[None]).maps
+    assert torch.equal(found, attributor.heatmaps(image(), r[None]).maps) and model.grad_checkpointing
+
+
+def test_an_unknown_composite_and_an_unknown_architecture_are_errors() -> None:
+    with pytest.raises(RelevanceError, match=r"Expected a composite among .*found 'gamma'"):
+        Attributor(randomised(), MEAN, STD, composite="gamma")
+    with pytest.raises(RelevanceError, match="No heatmap for this architecture"):
+        Attributor(nn.Sequential(nn.Linear(2, 2)), MEAN, STD)
+
+
+def test_conditions_keep_one_channel_a_row(engine: tuple[Attributor, Tensor]) -> None:
+    _, r = engine
+    rows = conditions(r, [4, 0])
+    expected = torch.zeros(2, NEURONS)
+    expected[0, 4], expected[1, 0] = r[4], r[0]
+    assert torch.equal(rows, expected)
+    with pytest.raises(RelevanceError, match=rf"channels in 0 … {NEURONS - 1}, found \[{NEURONS}\]"):
+        conditions(r, [NEURONS])
