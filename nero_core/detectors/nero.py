@@ -1,0 +1,215 @@
+"""NERO: neuron-level relevance, and its distance to the relevance centroids of the ID classes."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from pytorch_ood.api import DetectorInfo, FeaturesDetector, Paper, RequiresFittingException, Task
+from torch import Tensor
+
+from nero_core.device import statistics_dtype
+from nero_core.errors import CalibrationError
+from nero_core.relevance.head import neuron_relevance
+from nero_core.types import Head
+
+
+@dataclass(frozen=True, slots=True)
+class NeroTerms:
+    """The NERO score taken apart: ``score = (distance + bias) · scale``, and ``share`` sums to ``distance``.
+
+    Attributes:
+        distance: ``min_c ‖P(r) − μ_c‖₁``, ≥ 0.
+        bias: ``λ·|r_β|``, ≥ 0.
+        scale: ``ρ``, in [0, 1].
+        nearest: index into the detector's ``classes`` of the nearest centroid.
+        share: signed part of each channel in ``distance``.
+        relevance: ``r``.
+    """
+
+    distance: Float[Tensor, " batch"]
+    bias: Float[Tensor, " batch"]
+    scale: Float[Tensor, " batch"]
+    nearest: Int[Tensor, " batch"]
+    share: Float[Tensor, "batch neurons"]
+    relevance: Float[Tensor, "batch neurons"]
+
+    @property
+    def score(self) -> Float[Tensor, " batch"]:
+        """``(distance + bias) · scale``; higher = more OOD."""
+        return (self.distance + self.bias) * self.scale
+
+
+class NERO(FeaturesDetector):
+    """NERO score from pooled features.
+
+    With relevance ``r`` and bias relevance ``r_β`` of the head (``nero_core.relevance.head``), a PCA ``P`` of the fit
+    relevance (without the bias), class means ``μ_c`` of ``P(r)``, and class means ``ν_c`` of ``[r, r_β]``::
+
+        S(x) = ( min_c ‖P(r(x)) − μ_c‖₁ + λ·|r_β(x)| ) · ρ(x)
+        λ    = mean_x min_c ‖[r, r_β](x) − ν_c‖₁ / mean_x |r_β(x)|
+        ρ(x) = Σ_{j∈K} |a_j| / Σ_j |a_j|      K = the k channels of least (signed) relevance in x
+
+    The PCA is exact (eigendecomposition of the covariance, float64, on the device). The distance splits exactly over
+    the channels. With components ``v_q``, mean raw relevance ``m`` of the nearest class and signs
+    ``s_q = sign(v_q·(r − m))``::
+
+        ‖P(r) − μ‖₁ = Σ_q |v_q·(r − m)| = Σ_j share_j      share_j = (r_j − m_j) · Σ_q s_q v_qj
+
+    Args:
+        head: the classifier's last linear layer.
+        epsilon: ε of the LRP rule, in units of a logit.
+        component_share: PCA components over channels; the authors keep ⌊2D/3⌋.
+        least_share: k over channels; the authors' k = 175 for D = 512. For D = 384 they use 175 as well.
+        least: k itself, where given; else ``round(least_share·D)``, and 175 for D = 384.
+
+    Reference:
+        Chhetri et al., NERO: explainable out-of-distribution detection with neuron-level relevance, MICCAI 2025.
+
+    Differs:
+        The PCA of the published code is randomised at these sizes; this one is exact. With fewer fit images than
+        components the rank of the covariance bounds them, and ``components_found`` tells how many were kept. When all
+        features are 0, ρ = 1, so that an empty observation does not score 0.
+    """
+
+    requires_fit = True
+    info: ClassVar[DetectorInfo] = DetectorInfo(
+        paper=Paper(
+            title="NERO: Explainable Out-of-Distribution Detection with Neuron-level Relevance",
+            venue="MICCAI",
+            year=2025,
+            url="https://arxiv.org/abs/2506.15404",
+        ),
+        tasks=frozenset({Task.CLASSIFICATION}),
+    )
+
+    def __init__(
+        self,
+        head: Head,
+        epsilon: float = 1e-6,
+        component_share: float = 2 / 3,
+        least_share: float = 175 / 512,
+        least: int | None = None,
+    ) -> None:
+        if epsilon < 0:
+            raise CalibrationError(f"Expected ε ≥ 0. Found {epsilon}. Give 0 for the published rule.")
+        if not 0 < component_share <= 1:
+            raise CalibrationError(
+                f"Expected a share of components in (0, 1]. Found {component_share}. The paper has 2/3."
+            )
+        self.weight, self.bias = head.weight, head.bias
+        self.epsilon = epsilon
+        # The tiny addend keeps floor(2D/3) exact where 2/3 is rounded down.
+        self.components_wanted = int(component_share * head.neurons + 1e-9)
+        published = 175 if head.neurons == 384 else round(least_share * head.neurons)
+        self.least = published if least is None else least
+        if not 1 <= self.least <= head.neurons:
+            raise CalibrationError(
+                f"Expected k between 1 and {head.neurons} channels. Found {self.least}. The paper has 175 for 512."
+            )
+        self.components: Tensor | None = None
+
+    @property
+    def head(self) -> Head:
+        """The linear layer whose relevance is scored."""
+        return Head(self.weight, self.bias)
+
+    @property
+    def components_found(self) -> int:
+        """Number of PCA components kept: ``components_wanted``, or the rank of the fit relevance where that is less."""
+        return 0 if self.components is None else self.components.shape[0]
+
+    def fit(self, data_loader: object) -> "NERO":
+        """Not offered: this detector sees features only; see ``fit_features``."""
+        raise NotImplementedError("NERO fits on features: call fit_features(features, labels).")
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Not offered: this detector sees features only; see ``predict_features``."""
+        raise NotImplementedError("NERO scores features: call predict_features(features).")
+
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NERO":
+        """Fit PCA, centroids and bias scale on ID features; a second call forgets the first.
+
+        Raises:
+            CalibrationError: shapes do not fit the head, there are under 2 images, or features are not finite.
+        """
+        self._check(x)
+        if y.shape != x.shape[:1]:
+            raise CalibrationError(
+                f"Expected one label for each of {len(x)} images. Found shape {tuple(y.shape)}. Give a label vector."
+            )
+        if len(x) < 2:
+            raise CalibrationError(f"Expected at least 2 ID images to fit on. Found {len(x)}. Add ID images.")
+        relevance, bias = self._relevance(x)
+        self.classes = y.to(x.device).unique()
+        member = (y.to(x.device)[None, :] == self.classes[:, None]).to(relevance)
+        member = member / member.sum(dim=1, keepdim=True)
+        self.means = member @ relevance
+        self.components = _principal_components(relevance, self.components_wanted)
+        self.centroids = self.means @ self.components.T
+        with_bias = torch.cat([relevance, bias[:, None]], dim=1)
+        spread = torch.cdist(with_bias, member @ with_bias, p=1).amin(dim=1).mean()
+        size = bias.abs().mean()
+        self.bias_scale = torch.where(size > 0, spread / size.clamp_min(torch.finfo(size.dtype).tiny), 0.0)
+        return self
+
+    def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
+        """``S(x)``, ≥ 0; higher = more OOD.
+
+        Raises:
+            RequiresFittingException: ``fit_features`` was not called.
+            CalibrationError: shapes do not fit the head, or features are not finite.
+        """
+        relevance, bias, distance, _ = self._distance(x)
+        return (distance.amin(dim=1) + self.bias_scale * bias.abs()) * self._scale(x, relevance)
+
+    def terms(self, x: Float[Tensor, "batch neurons"]) -> NeroTerms:
+        """The score taken apart, with the exact share of every channel in the distance.
+
+        Raises as ``predict_features``.
+        """
+        relevance, bias, distance, components = self._distance(x)
+        smallest, nearest = distance.min(dim=1)
+        offset = relevance - self.means[nearest]
+        share = offset * ((offset @ components.T).sign() @ components)
+        return NeroTerms(smallest, self.bias_scale * bias.abs(), self._scale(x, relevance), nearest, share, relevance)
+
+    def _relevance(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return neuron_relevance(x.to(statistics_dtype(x.device)), self.head, self.epsilon)
+
+    def _distance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        if self.components is None:
+            raise RequiresFittingException("You have to call fit_features() before predict_features().")
+        self._check(x)
+        relevance, bias = self._relevance(x)
+        distance = torch.cdist(relevance @ self.components.T, self.centroids, p=1)
+        return relevance, bias, distance, self.components
+
+    def _scale(self, x: Tensor, relevance: Tensor) -> Tensor:
+        activation = x.to(relevance).abs()
+        least = relevance.argsort(dim=1, stable=True)[:, : self.least]
+        part, total = activation.gather(1, least).sum(dim=1), activation.sum(dim=1)
+        return torch.where(total > 0, part / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0)
+
+    def _check(self, x: Tensor) -> None:
+        if x.ndim != 2 or x.shape[1] != self.weight.shape[1]:
+            raise CalibrationError(
+                f"Expected features of shape (batch, {self.weight.shape[1]}), as the head has. "
+                f"Found {tuple(x.shape)}. Use the features that feed this head."
+            )
+        if not bool(torch.isfinite(x).all()):
+            raise CalibrationError("Expected finite features. Found NaN or infinity. Check the image and the weights.")
+
+
+def _principal_components(
+    relevance: Float[Tensor, "batch neurons"], wanted: int
+) -> Float[Tensor, "components neurons"]:
+    """The ``wanted`` eigenvectors of the covariance with the largest eigenvalues, fewer where the rank is lower."""
+    centred = relevance - relevance.mean(dim=0)
+    values, vectors = torch.linalg.eigh(centred.T @ centred)
+    # The rank as numpy.linalg.matrix_rank judges it, for the squared singular values.
+    floor = values[-1].clamp_min(0) * max(relevance.shape) * torch.finfo(values.dtype).eps
+    rank = int((values > floor).sum())
+    kept = min(wanted, rank)
+    components: Tensor = vectors.flip(1)[:, :kept].T.contiguous()
+    return components

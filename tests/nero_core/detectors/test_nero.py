@@ -1,0 +1,121 @@
+"""NERO against a slow replica of its formula, and the laws of its terms."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from nero_core.detectors.nero import NERO
+from nero_core.errors import CalibrationError
+from nero_core.types import Head
+
+CLASSES, NEURONS, IMAGES = 3, 15, 80
+
+
+@pytest.fixture
+def head() -> Head:
+    generator = torch.Generator().manual_seed(0)
+    return Head(torch.randn(CLASSES, NEURONS, generator=generator), torch.randn(CLASSES, generator=generator))
+
+
+@pytest.fixture
+def features() -> Tensor:
+    return torch.randn(IMAGES, NEURONS, generator=torch.Generator().manual_seed(1)).relu()
+
+
+@pytest.fixture
+def labels() -> Tensor:
+    return torch.arange(IMAGES) % CLASSES
+
+
+def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, least: int, kept: int) -> list[float]:
+    """The score written out image by image and neuron by neuron, with numpy's SVD for the PCA."""
+    weight, bias = head.weight.double(), head.bias.double()
+
+    def relevance(a: Tensor) -> tuple[Tensor, float]:
+        logits = [sum(float(a[j] * weight[i, j]) for j in range(NEURONS)) + float(bias[i]) for i in range(CLASSES)]
+        p = torch.tensor(logits, dtype=torch.float64).softmax(0)
+        gain = [float(p[i]) / (logits[i] + epsilon * (1 if logits[i] >= 0 else -1)) for i in range(CLASSES)]
+        r = [float(a[j]) * sum(gain[i] * float(weight[i, j]) for i in range(CLASSES)) for j in range(NEURONS)]
+        return torch.tensor(r, dtype=torch.float64), sum(gain[i] * float(bias[i]) for i in range(CLASSES))
+
+    rows = [relevance(a.double()) for a in fit]
+    r = torch.stack([row[0] for row in rows])
+    beta = torch.tensor([row[1] for row in rows], dtype=torch.float64)
+    directions = torch.linalg.svd(r - r.mean(0)).Vh[:kept]
+    whole = torch.cat([r, beta[:, None]], dim=1)
+    mu = [(r[labels == c] @ directions.T).mean(0) for c in range(CLASSES)]
+    nu = [whole[labels == c].mean(0) for c in range(CLASSES)]
+    spread = sum(min(float((row - n).abs().sum()) for n in nu) for row in whole) / len(whole)
+    scale = spread / float(beta.abs().mean())
+    scores = []
+    for a in x.double():
+        one, one_beta = relevance(a)
+        distance = min(float((directions @ one - m).abs().sum()) for m in mu)
+        lowest = sorted(range(NEURONS), key=lambda j: float(one[j]))[:least]
+        ratio = sum(abs(float(a[j])) for j in lowest) / float(a.abs().sum())
+        scores.append((distance + scale * abs(one_beta)) * ratio)
+    return scores
+
+
+def test_scores_equal_the_slow_replica(head: Head, features: Tensor, labels: Tensor) -> None:
+    detector = NERO(head, epsilon=0.01, least=6).fit_features(features, labels)
+    probe = torch.randn(9, NEURONS, generator=torch.Generator().manual_seed(2)).relu()
+    expected = replica(head, features, labels, probe, epsilon=0.01, least=6, kept=10)
+    torch.testing.assert_close(
+        detector.predict_features(probe), torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=1e-9
+    )
+
+
+def test_shares_sum_to_the_distance(head: Head, features: Tensor, labels: Tensor) -> None:
+    terms = NERO(head).fit_features(features, labels).terms(features)
+    torch.testing.assert_close(terms.share.sum(dim=1), terms.distance, rtol=1e-12, atol=1e-12)
+
+
+def test_terms_make_the_score(head: Head, features: Tensor, labels: Tensor) -> None:
+    detector = NERO(head).fit_features(features, labels)
+    assert torch.equal(detector.terms(features).score, detector.predict_features(features))
+
+
+def test_scale_is_a_share(head: Head, features: Tensor, labels: Tensor) -> None:
+    scale = NERO(head).fit_features(features, labels).terms(features).scale
+    assert bool(((scale >= 0) & (scale <= 1)).all())
+
+
+def test_nearest_centroid_of_a_class_mean_is_its_class(head: Head, features: Tensor, labels: Tensor) -> None:
+    detector = NERO(head).fit_features(features, labels)
+    distance = torch.cdist(detector.means @ detector.components.T, detector.centroids, p=1)
+    assert distance.argmin(dim=1).tolist() == list(range(CLASSES))
+
+
+@pytest.mark.parametrize(("neurons", "components", "least"), [(512, 341, 175), (384, 256, 175), (192, 128, 66)])
+def test_hyper_parameters_follow_the_paper_and_scale_with_the_width(neurons: int, components: int, least: int) -> None:
+    detector = NERO(Head(torch.ones(2, neurons), torch.zeros(2)))
+    assert (detector.components_wanted, detector.least) == (components, least)
+
+
+def test_too_few_images_keep_the_components_that_the_rank_allows(head: Head, features: Tensor, labels: Tensor) -> None:
+    detector = NERO(head).fit_features(features[:7], labels[:7])
+    assert detector.components_wanted == 10
+    assert detector.components_found == 6
+
+
+def test_all_zero_features_do_not_score_zero(head: Head, features: Tensor, labels: Tensor) -> None:
+    detector = NERO(head).fit_features(features, labels)
+    assert float(detector.predict_features(torch.zeros(1, NEURONS))) > 0
+
+
+def test_features_that_are_not_finite_are_refused(head: Head, features: Tensor, labels: Tensor) -> None:
+    detector = NERO(head).fit_features(features, labels)
+    with pytest.raises(CalibrationError, match="finite"):
+        detector.predict_features(torch.full((1, NEURONS), torch.nan))
+
+
+@pytest.mark.parametrize("wrong", [{"epsilon": -1.0}, {"component_share": 0.0}, {"least": 0}, {"least": NEURONS + 1}])
+def test_hyper_parameters_outside_their_range_are_refused(head: Head, wrong: dict[str, float]) -> None:
+    with pytest.raises(CalibrationError, match="Found"):
+        NERO(head, **wrong)
+
+
+def test_one_image_is_too_few_to_fit_on(head: Head, features: Tensor, labels: Tensor) -> None:
+    with pytest.raises(CalibrationError, match="at least 2"):
+        NERO(head).fit_features(features[:1], labels[:1])
