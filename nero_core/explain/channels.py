@@ -1,0 +1,46 @@
+"""Every feature channel of one image against the ID classes."""
+
+from typing import Literal, get_args
+
+from jaxtyping import Float
+from torch import Tensor
+
+from nero_core.errors import RelevanceError
+from nero_core.types import Channels
+
+Order = Literal["share", "relevance"]
+
+
+def compare_channels(
+    relevance: Float[Tensor, " neurons"],
+    centroids: Float[Tensor, "classes neurons"],
+    nearest: int,
+    share: Float[Tensor, " neurons"],
+) -> Channels:
+    """The record for the screen: float64 on the CPU.
+
+    Raises:
+        RelevanceError: the relevance is not finite.
+    """
+    if not bool(relevance.isfinite().all()):
+        raise RelevanceError(
+            "Expected finite relevance. Found NaN or infinity: a logit of this image is too near 0. Raise ε."
+        )
+    return Channels(relevance.cpu().double(), centroids.cpu().double(), nearest, share.cpu().double())
+
+
+def top_channels(channels: Channels, count: int, by: Order = "share") -> tuple[int, ...]:
+    """The ``count`` channels with the largest share of the distance, or with the largest relevance; largest first.
+
+    Raises:
+        RelevanceError: ``count`` is negative or above the number of channels, or ``by`` is not an order.
+    """
+    if by not in get_args(Order):
+        raise RelevanceError(f"Expected channels by {' or '.join(get_args(Order))}. Found {by!r}. Choose one of these.")
+    neurons = len(channels.relevance)
+    if not 0 <= count <= neurons:
+        raise RelevanceError(
+            f"Expected between 0 and {neurons} concepts. Found {count}. The model has {neurons} channels."
+        )
+    values = channels.share if by == "share" else channels.relevance
+    return tuple(values.argsort(descending=True, stable=True)[:count].tolist())

@@ -1,0 +1,143 @@
+"""Arrays to pictures: relevance maps on the image, colour bars, PNG and data URIs. Knows no screen.
+
+Relevance is signed and wears one diverging map centred on zero with symmetric limits; evidence is positive and wears
+one sequential map. Maps are upsampled bilinearly to the picture's own size; the picture itself is never stretched, and
+a small one is enlarged by whole-number nearest neighbour, so that its pixels stay pixels. The matplotlib figures of
+``nero explain`` stand in ``figures.py`` and are handed on from here.
+"""
+
+import base64
+import io
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from nero_core.explain.figures import channel_figure, concepts_figure, figure_png, histogram_figure
+
+__all__ = [
+    "channel_figure",
+    "colour_bar",
+    "concepts_figure",
+    "data_uri",
+    "encode",
+    "enlarge",
+    "figure_png",
+    "fit_within",
+    "heat_limit",
+    "histogram_figure",
+    "overlay",
+    "upsample",
+]
+
+Kind = Literal["signed", "positive"]
+
+#: Colours of the maps from low to high: purple to green, and viridis. Both are told apart by lightness as well as by
+#: hue, so that colour-blind eyes and grey print read them; both stand out from mucosa; neither wears the screen's ID
+#: blue or OOD vermilion.
+MAPS: dict[Kind, tuple[tuple[int, int, int], ...]] = {
+    "signed": ((150, 50, 220), (200, 150, 240), (245, 245, 245), (140, 240, 150), (20, 220, 80)),
+    "positive": ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)),
+}
+
+
+def overlay(
+    pixels: UInt8[np.ndarray, "height width 3"],
+    heatmap: ArrayLike,
+    opacity: float = 0.7,
+    limit: float | None = None,
+    kind: Kind = "signed",
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The map on the picture: each pixel's colour comes from the map, its strength from ``|value| / limit``.
+
+    Where the map is zero the picture shows through, losing only part of its own colour, so that a green spot on pink
+    mucosa is the map's and not the patient's.
+
+    Args:
+        pixels: the picture, RGB.
+        heatmap: the map, of any size; it covers the whole picture.
+        opacity: 0 shows the picture untouched, 1 covers it fully where the map reaches its limit.
+        limit: value (>0) at which the colour saturates; None takes the map's own. Give one limit to panels that are
+            compared.
+        kind: ``signed`` or ``positive``.
+    """
+    opacity = float(np.clip(opacity, 0.0, 1.0))
+    picture = np.asarray(pixels, dtype=np.float32)
+    if opacity == 0:
+        return np.asarray(pixels, dtype=np.uint8)
+    values = upsample(heatmap, picture.shape[0], picture.shape[1])
+    scaled = values / (limit if limit else heat_limit(heatmap))
+    if kind == "positive":
+        scaled = np.clip(scaled, 0.0, 1.0)
+    scaled = np.clip(scaled, -1.0, 1.0)
+    grey = (picture @ np.array([0.299, 0.587, 0.114], dtype=np.float32))[..., None]
+    picture = picture + 0.6 * opacity * (grey - picture)
+    alpha = opacity * np.abs(scaled)[..., None] ** 0.75  # a little above linear: half of the limit is well visible
+    return np.asarray(np.rint(picture + alpha * (_colours(scaled, kind) - picture)), dtype=np.uint8)
+
+
+def upsample(heatmap: ArrayLike, height: int, width: int) -> Float[np.ndarray, "height width"]:
+    """The map at another size, bilinearly."""
+    values = np.ascontiguousarray(np.asarray(heatmap), dtype=np.float32)
+    if values.ndim != 2:
+        raise ValueError(f"a heatmap has height and width; this one has shape {values.shape}")
+    return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def heat_limit(*heatmaps: ArrayLike, quantile: float = 0.995) -> float:
+    """One symmetric colour limit for all the maps given: the largest of their ``quantile`` of ``|value|``.
+
+    A quantile below 1 keeps a single hot pixel from paling the rest. Always above zero, so that it can divide.
+    """
+    limits = [float(np.quantile(np.abs(np.asarray(heatmap, dtype=np.float64)), quantile)) for heatmap in heatmaps]
+    peak = max(limits, default=0.0)
+    if peak <= 0:  # a map that is zero nearly everywhere: its largest value will do
+        peak = max((float(np.abs(np.asarray(heatmap)).max(initial=0.0)) for heatmap in heatmaps), default=0.0)
+    return peak if np.isfinite(peak) and peak > 0 else 1.0
+
+
+def colour_bar(
+    kind: Kind = "signed", length: int = 256, thickness: int = 12
+) -> UInt8[np.ndarray, "thickness length 3"]:
+    """The map's colours from its lowest (left) to its highest value (right)."""
+    scale = np.linspace(-1.0 if kind == "signed" else 0.0, 1.0, length, dtype=np.float32)
+    row = np.rint(_colours(scale, kind)).astype(np.uint8)
+    return np.repeat(row[None], thickness, axis=0)
+
+
+def enlarge(pixels: UInt8[np.ndarray, "height width 3"], side: int = 672) -> UInt8[np.ndarray, "tall wide 3"]:
+    """A small picture, each pixel repeated a whole number of times, its longer side at most ``side``."""
+    factor = max(1, side // max(pixels.shape[:2]))
+    return np.repeat(np.repeat(pixels, factor, axis=0), factor, axis=1) if factor > 1 else pixels
+
+
+def fit_within(pixels: UInt8[np.ndarray, "height width 3"], side: int = 1200) -> UInt8[np.ndarray, "tall wide 3"]:
+    """A large picture in its own aspect, its longer side at most ``side``; a smaller one unchanged."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= side:
+        return pixels
+    ratio = side / max(height, width)
+    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+
+
+def encode(pixels: UInt8[np.ndarray, "height width 3"], form: Literal["png", "webp"] = "png") -> bytes:
+    """The picture as a file: PNG is exact, WebP (quality 90) a fifth of its size."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format=form.upper(), quality=90)
+    return buffer.getvalue()
+
+
+def data_uri(picture: UInt8[np.ndarray, "height width 3"] | bytes, form: Literal["png", "webp", "jpeg"] = "png") -> str:
+    """``data:image/…`` for an ``<img>``; bytes are taken as an image file of that form."""
+    data = picture if isinstance(picture, bytes) else encode(picture, "webp" if form == "webp" else "png")
+    return f"data:image/{form};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _colours(scaled: Float[np.ndarray, "*shape"], kind: Kind) -> Float[np.ndarray, "*shape 3"]:
+    """Linear interpolation between the map's colours; ``scaled`` in [-1, 1] (signed) or [0, 1] (positive)."""
+    anchors = np.asarray(MAPS[kind], dtype=np.float32)
+    places = np.linspace(-1.0 if kind == "signed" else 0.0, 1.0, len(anchors), dtype=np.float32)
+    return np.stack([np.interp(scaled, places, anchors[:, band]) for band in range(3)], axis=-1).astype(np.float32)

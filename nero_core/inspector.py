@@ -1,0 +1,272 @@
+"""The one object that the screen and the command line hold."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from jaxtyping import Float
+from pytorch_ood.api import FeaturesDetector
+from torch import Tensor
+
+from nero_core.calibration.bundle import Bundle
+from nero_core.calibration.threshold import conformal_p_values, threshold_at
+from nero_core.data.decode import decode_batch
+from nero_core.detectors.catalog import build_detector
+from nero_core.detectors.nero import NERO
+from nero_core.device import describe_device, pick_device
+from nero_core.errors import NeroError
+from nero_core.explain.channels import Order, compare_channels, top_channels
+from nero_core.explain.concepts import describe_concepts
+from nero_core.explain.evidence import evidence_start
+from nero_core.relevance.head import neuron_relevance
+from nero_core.relevance.heatmap import Attributor, conditions
+from nero_core.types import Channels, Detection, Explanation, ImageBatch, Observation, ReferenceScores
+
+REFERENCES = 8  # reference images a concept, as the figures of the CRP paper show
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A detector fitted on the bundle, with its scores over the banks."""
+
+    detector: FeaturesDetector
+    calibration: Float[Tensor, " calibration"]
+    ood: Float[Tensor, " ood"] | None
+
+
+class Inspector:
+    """Decodes, observes, detects and explains with one bundle. Safe to share between threads.
+
+    Two models are in memory: a plain one for forward passes, which no hook ever touches, and an attribution copy that
+    is made at the first explanation and used under its own lock.
+
+    Args:
+        bundle: a loaded bundle.
+        device: where the bundle's model and banks are.
+    """
+
+    def __init__(self, bundle: Bundle, device: torch.device) -> None:
+        self.bundle = bundle
+        self.device = device
+        self._lock = threading.Lock()
+        self._fitted: dict[str, _Fitted] = {}
+        self._attributor: Attributor | None = None
+        self._bank_relevance: Float[Tensor, "images neurons"] | None = None
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> "Inspector":
+        """Load a bundle; ``auto`` is CUDA where there is one, then MPS, then the CPU.
+
+        Raises:
+            BundleError: the bundle is missing, altered, of another schema, or its parts do not fit.
+            NeroError: the device is not on this machine.
+        """
+        where = pick_device(device)
+        return cls(Bundle.load(path, where), where)
+
+    @property
+    def device_name(self) -> str:
+        """The device in words."""
+        return describe_device(self.device)
+
+    def decode(self, sources: Sequence[str | Path | bytes], names: Sequence[str] | None = None) -> ImageBatch:
+        """Files to pixels at the classifier's input size.
+
+        Raises:
+            ImageError: a file cannot be decoded; the message names it.
+        """
+        return decode_batch(sources, self.bundle.classifier.input_size, names)
+
+    def observe(self, batch: ImageBatch) -> Observation:
+        """The one forward pass; all detectors and plots work from what it returns."""
+        return self.bundle.classifier.observe(batch)
+
+    def detect(
+        self, batch: ImageBatch | Observation, methods: Sequence[str] = ("nero",), tpr: float | None = None
+    ) -> dict[str, Detection]:
+        """Score a batch with each method, against the threshold that accepts ``tpr`` of ID images.
+
+        Args:
+            batch: images, or an observation of them, which saves the forward pass.
+            methods: names of ``DETECTORS``.
+            tpr: ID acceptance in (0, 1); the bundle's own where None.
+
+        Raises:
+            NeroError: an unknown method.
+            CalibrationError: too few calibration images for ``tpr``, or a method that cannot fit this bundle.
+        """
+        observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
+        confidence, predicted = observation.probabilities.max(dim=1)
+        return {
+            name: self._detection(name, observation, predicted.cpu(), confidence.double().cpu(), tpr)
+            for name in methods
+        }
+
+    def channels(self, batch: ImageBatch | Observation, index: int = 0) -> Channels:
+        """Every channel of one image against the class centroids: no backward pass, for any architecture.
+
+        Raises:
+            RelevanceError: the relevance is not finite.
+        """
+        observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
+        nero = self._nero()
+        terms = nero.terms(observation.features[index : index + 1])
+        return compare_channels(terms.relevance[0], nero.means, int(terms.nearest[0]), terms.share[0])
+
+    def explain(
+        self,
+        batch: ImageBatch,
+        index: int = 0,
+        concepts: int = 8,
+        by: Order = "share",
+        explained_class: int | None = None,
+        channels: Sequence[int] = (),
+    ) -> Explanation:
+        """Why one image got its NERO score.
+
+        The class heatmap starts from the explained class's softmax output, conditional heatmaps from the relevance r_j
+        of their channel (softmax start, all classes), the evidence heatmap from the positive shares of over-used
+        channels. All of them share one forward pass.
+
+        Args:
+            batch: images.
+            index: which of them.
+            concepts: how many channels to show.
+            by: the order that picks them: ``share`` of the distance or ``relevance``.
+            explained_class: class index; the predicted class where None.
+            channels: these channels instead, by number; ``concepts`` and ``by`` then play no part.
+
+        Raises:
+            RelevanceError: the architecture or the image has no honest heatmap, or a number is outside the model.
+        """
+        if not 0 <= index < len(batch):
+            raise NeroError(f"Expected an image index below {len(batch)}. Found {index}. Count from 0.")
+        pixels = batch.pixels[index : index + 1]
+        observation = self.observe(ImageBatch(pixels, (batch.ids[index],), batch.names[index : index + 1]))
+        compared = self.channels(observation)
+        chosen = tuple(channels) or top_channels(compared, concepts, by)
+        target = int(observation.predicted[0]) if explained_class is None else explained_class
+        class_start = self._class_relevance(observation, target)
+        evidence = evidence_start(compared, observation.features[0])
+        starts = torch.stack([class_start, evidence, *conditions(compared.relevance, chosen)])
+        heatmaps = self._heatmaps().heatmaps(pixels, starts)
+        concept_maps = heatmaps.maps[2:]
+        reached = concept_maps.double().sum(dim=(1, 2)).abs().sum()
+        sent = starts[2:].sum(dim=1).abs().sum()
+        return Explanation(
+            id=batch.ids[index],
+            heatmap=heatmaps.maps[0],
+            explained_class=target,
+            conservation=float(heatmaps.conservation[0]),
+            channels=compared,
+            concepts=describe_concepts(
+                compared, chosen, concept_maps, self._references(), self.bundle.fit.ids, REFERENCES
+            ),
+            evidence=heatmaps.maps[1],
+            evidence_conservation=float(heatmaps.conservation[1]),
+            concept_conservation=float(reached / sent) if sent > 0 else float("nan"),
+        )
+
+    def reference_scores(self, method: str = "nero", tpr: float | None = None) -> ReferenceScores:
+        """A method's scores over the calibration bank and the OOD bank; raises as ``detect``."""
+        fitted = self._fit(method)
+        acceptance = self.bundle.card.tpr if tpr is None else tpr
+        ood = self.bundle.ood
+        return ReferenceScores(
+            detector=method,
+            calibration=fitted.calibration,
+            calibration_labels=self.bundle.calibration.labels.cpu(),
+            ood=fitted.ood,
+            ood_labels=None if ood is None else ood.labels.cpu(),
+            threshold=threshold_at(fitted.calibration, acceptance),
+            tpr=acceptance,
+        )
+
+    def thumbnail(self, reference_id: str) -> bytes:
+        """The WebP picture of a fit image; BundleError where there is none."""
+        return self.bundle.thumbnail(reference_id)
+
+    def reference_class(self, reference_id: str) -> str:
+        """The class name of a fit image.
+
+        Raises:
+            NeroError: no fit image has this id.
+        """
+        if reference_id not in self.bundle.fit.ids:
+            raise NeroError(f"Expected the id of a fit image. Found {reference_id[:12]!r}. Reload the page.")
+        label = int(self.bundle.fit.labels[self.bundle.fit.ids.index(reference_id)])
+        return self.bundle.card.class_names[label]
+
+    def _detection(
+        self, name: str, observation: Observation, predicted: Tensor, confidence: Tensor, tpr: float | None
+    ) -> Detection:
+        fitted = self._fit(name)
+        acceptance = self.bundle.card.tpr if tpr is None else tpr
+        threshold = threshold_at(fitted.calibration, acceptance)
+        terms: dict[str, Tensor] = {}
+        if isinstance(fitted.detector, NERO):
+            parts = fitted.detector.terms(observation.features)
+            score = parts.score.double().cpu()
+            terms = {name: getattr(parts, name).cpu() for name in ("distance", "bias", "scale", "nearest", "share")}
+        else:
+            score = fitted.detector.predict_features(observation.features).double().cpu()
+        return Detection(
+            detector=name,
+            score=score,
+            threshold=threshold,
+            is_ood=score > threshold,
+            p_value=conformal_p_values(score, fitted.calibration),
+            predicted=predicted,
+            confidence=confidence,
+            calibration_size=len(fitted.calibration),
+            tpr=acceptance,
+            terms=MappingProxyType(terms),
+        )
+
+    def _fit(self, name: str) -> _Fitted:
+        with self._lock:
+            if name not in self._fitted:
+                bundle = self.bundle
+                hyper = {"epsilon": bundle.card.detectors["nero"]["epsilon"]} if name == "nero" else {}
+                detector = build_detector(name, bundle.classifier.head, **hyper)
+                detector.fit_features(bundle.fit.features, bundle.fit.labels)
+                calibration = detector.predict_features(bundle.calibration.features).double().cpu()
+                ood = None if bundle.ood is None else detector.predict_features(bundle.ood.features).double().cpu()
+                self._fitted[name] = _Fitted(detector, calibration, ood)
+            return self._fitted[name]
+
+    def _nero(self) -> NERO:
+        detector = self._fit("nero").detector
+        assert isinstance(detector, NERO)
+        return detector
+
+    def _heatmaps(self) -> Attributor:
+        with self._lock:
+            if self._attributor is None:
+                classifier = self.bundle.classifier
+                self._attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=self.device)
+            return self._attributor
+
+    def _references(self) -> Float[Tensor, "images neurons"]:
+        nero = self._nero()
+        with self._lock:
+            if self._bank_relevance is None:
+                features = self.bundle.fit.features.double()
+                self._bank_relevance = neuron_relevance(features, nero.head, nero.epsilon)[0].cpu()
+            return self._bank_relevance
+
+    def _class_relevance(self, observation: Observation, target: int) -> Float[Tensor, " neurons"]:
+        """Relevance of the channels when only the explained class's softmax output starts."""
+        probabilities = observation.probabilities.double()
+        if not 0 <= target < probabilities.shape[1]:
+            raise NeroError(
+                f"Expected a class index below {probabilities.shape[1]}. Found {target}. Choose a class of the bundle."
+            )
+        start = torch.zeros_like(probabilities)
+        start[:, target] = probabilities[:, target]
+        nero = self._nero()
+        relevance, _ = neuron_relevance(observation.features.double(), nero.head, nero.epsilon, start)
+        return relevance[0].cpu()

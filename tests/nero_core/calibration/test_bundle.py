@@ -1,0 +1,145 @@
+"""Bundles come back as they were written, and what was done to them is said."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from nero_core.calibration import Bundle, find_bundles, read_card
+from nero_core.errors import BundleError
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+
+
+def change_card(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    card = json.loads((folder / "bundle.json").read_text())
+    change(card)
+    (folder / "bundle.json").write_text(json.dumps(card))
+
+
+def change_banks(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    """Alter the banks and make the digest agree, as a wrong program would."""
+    tensors = load_file(folder / "banks.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "banks.safetensors")
+    digest = hashlib.sha256((folder / "banks.safetensors").read_bytes()).hexdigest()
+    change_card(folder, lambda card: card["files"].update({"banks.safetensors": digest}))
+
+
+def test_a_bundle_has_disjoint_banks_and_a_picture_of_each_fit_image(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+    assert (loaded.fit_size, loaded.calibration_size, loaded.ood_size) == (27, 21, 8)
+    assert not set(loaded.fit.ids) & set(loaded.calibration.ids)
+    assert all(loaded.thumbnail(one)[8:12] == b"WEBP" for one in loaded.fit.ids)
+    assert loaded.card.class_names == ("normal-cecum", "normal-pylorus", "normal-z-line")
+    assert loaded.card.ood_class_names == ("esophagitis", "polyps")
+
+
+def test_a_bundle_holds_no_pickle(bundle: Path) -> None:
+    assert {path.suffix for path in bundle.rglob("*") if path.is_file()} == {".json", ".safetensors", ".webp"}
+
+
+def test_the_digest_names_the_bundle(bundle: Path) -> None:
+    before = Bundle.load(bundle).digest
+    assert before == hashlib.sha256((bundle / "bundle.json").read_bytes()).hexdigest()
+    change_card(bundle, lambda card: card.update(title="Another"))
+    assert Bundle.load(bundle).digest != before
+
+
+def test_bundles_are_found_in_a_folder_of_bundles_and_in_their_own(bundle: Path) -> None:
+    assert find_bundles(bundle.parent) == (bundle,)
+    assert find_bundles(bundle) == (bundle,)
+    assert find_bundles(bundle / "thumbnails") == ()
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="nowhere"):
+        Bundle.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "banks.safetensors"])
+def test_an_altered_file_is_named_with_both_digests(bundle: Path, name: str) -> None:
+    data = bytearray((bundle / name).read_bytes())
+    data[-1] ^= 1
+    (bundle / name).write_bytes(data)
+    with pytest.raises(BundleError, match=rf"sha256 [0-9a-f]{{12}}… for {name}.*Found [0-9a-f]{{12}}"):
+        Bundle.load(bundle)
+
+
+def test_a_missing_file_of_the_list_is_named(bundle: Path) -> None:
+    (bundle / "banks.safetensors").unlink()
+    with pytest.raises(BundleError, match=r"banks\.safetensors"):
+        Bundle.load(bundle)
+
+
+def test_a_thumbnail_altered_after_loading_is_refused(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+    (bundle / "thumbnails" / f"{loaded.fit.ids[0]}.webp").write_bytes(b"something else")
+    with pytest.raises(BundleError, match="altered"):
+        loaded.thumbnail(loaded.fit.ids[0])
+
+
+@pytest.mark.parametrize("reference_id", ["../bundle", "f" * 64, ""])
+def test_a_thumbnail_that_is_not_on_the_card_is_refused(bundle: Path, reference_id: str) -> None:
+    with pytest.raises(BundleError, match="no picture"):
+        Bundle.load(bundle).thumbnail(reference_id)
+
+
+def test_an_unknown_schema_version_is_refused(bundle: Path) -> None:
+    change_card(bundle, lambda card: card.update(schema_version=99))
+    with pytest.raises(BundleError, match=r"schema version 1 .* Found 99"):
+        read_card(bundle)
+
+
+def test_a_path_out_of_the_folder_is_refused(bundle: Path) -> None:
+    change_card(bundle, lambda card: card["files"].update({"../secret": "0" * 64}))
+    with pytest.raises(BundleError, match=r"\.\./secret"):
+        Bundle.load(bundle)
+
+
+def test_a_card_that_is_no_json_is_refused(bundle: Path) -> None:
+    (bundle / "bundle.json").write_text("{")
+    with pytest.raises(BundleError, match="bundle card"):
+        Bundle.load(bundle)
+
+
+def test_a_bank_of_another_model_is_refused(bundle: Path) -> None:
+    change_banks(bundle, lambda banks: banks.update({"fit.features": torch.rand(27, 100)}))
+    with pytest.raises(BundleError, match=r"512 neurons.*\(27, 100\)"):
+        Bundle.load(bundle)
+
+
+def test_a_label_without_a_class_name_is_refused(bundle: Path) -> None:
+    change_banks(bundle, lambda banks: banks["calibration.labels"].fill_(7))
+    with pytest.raises(BundleError, match="from 0 to 2"):
+        Bundle.load(bundle)
+
+
+def test_a_bank_that_is_not_finite_is_refused(bundle: Path) -> None:
+    change_banks(bundle, lambda banks: banks["ood.features"].fill_(torch.nan))
+    with pytest.raises(BundleError, match="finite"):
+        Bundle.load(bundle)
+
+
+def test_a_bundle_without_an_ood_bank_loads(bundle: Path) -> None:
+    def drop(banks: dict[str, torch.Tensor]) -> None:
+        for part in ("features", "labels", "ids"):
+            del banks[f"ood.{part}"]
+
+    change_banks(bundle, drop)
+    assert Bundle.load(bundle).ood is None
+
+
+def test_half_a_bank_is_refused(bundle: Path) -> None:
+    change_banks(bundle, lambda banks: banks.pop("fit.ids"))
+    with pytest.raises(BundleError, match="not all three"):
+        Bundle.load(bundle)

@@ -1,0 +1,124 @@
+"""From a checkpoint and ID images to a bundle."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from nero_core.calibration import Bundle, calibrate
+from nero_core.data.decode import decode_batch
+from nero_core.data.folders import file_digest
+from nero_core.errors import CalibrationError
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another(
+    tiny_checkpoint: Path, phantoms: Path, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    def fit_ids(seed: int) -> set[str]:
+        out = tmp_path / str(seed)
+        return set(
+            calibrate(tiny_checkpoint, phantoms / "id", out, seed=seed, allow_reduced_rank=True, device="cpu").fit.ids
+        )
+
+    assert fit_ids(0) == set(Bundle.load(tiny_bundle).fit.ids)
+    assert fit_ids(1) != fit_ids(0)
+
+
+def test_half_precision_banks_belong_to_the_half_precision_weights(
+    tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
+) -> None:
+    bundle = calibrate(
+        tiny_checkpoint, phantoms / "id", tmp_path / "half", half=True, allow_reduced_rank=True, device="cpu"
+    )
+    path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == bundle.fit.ids[0])
+    again = bundle.classifier.observe(decode_batch([path], bundle.classifier.input_size)).features[0]
+    torch.testing.assert_close(again, bundle.fit.features[0], rtol=1e-4, atol=1e-5)
+
+
+def test_held_out_figures_stand_on_the_card(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    test = tmp_path / "test"
+    for part in ("id", "ood"):
+        shutil.copytree(phantoms / part, test, dirs_exist_ok=True)
+    bundle = calibrate(
+        tiny_checkpoint, phantoms / "id", tmp_path / "out", test=test, allow_reduced_rank=True, device="cpu"
+    )
+    numbers = bundle.card.numbers
+    assert numbers["held_out_id_images"] == 48 and numbers["held_out_ood_images"] == 8
+    assert {"id_accuracy", "nero_auroc", "nero_fpr95_id_positive", "msp_auroc", "nero_auroc polyps"} <= numbers.keys()
+    assert all(0 <= value <= 1 for name, value in numbers.items() if not name.startswith("held_out"))
+
+
+def test_images_that_were_trained_on_take_no_part(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    checkpoint = Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
+    trained = sorted((phantoms / "id" / "normal-cecum").iterdir())[:4]
+    card = json.loads((checkpoint / "model.json").read_text())
+    card["training"]["digests"] = [file_digest(path) for path in trained]
+    (checkpoint / "model.json").write_text(json.dumps(card))
+    bundle = calibrate(checkpoint, phantoms / "id", tmp_path / "out", allow_reduced_rank=True, device="cpu")
+    assert bundle.fit_size + bundle.calibration_size == 44
+    assert not {file_digest(path) for path in trained} & {*bundle.fit.ids, *bundle.calibration.ids}
+    assert bundle.card.model.training.digests == ()
+
+
+def test_a_class_of_which_all_images_were_trained_on_is_named(
+    tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
+) -> None:
+    checkpoint = Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
+    card = json.loads((checkpoint / "model.json").read_text())
+    card["training"]["digests"] = [file_digest(path) for path in (phantoms / "id" / "normal-pylorus").iterdir()]
+    (checkpoint / "model.json").write_text(json.dumps(card))
+    with pytest.raises(CalibrationError, match="normal-pylorus"):
+        calibrate(checkpoint, phantoms / "id", tmp_path / "out", allow_reduced_rank=True, device="cpu")
+
+
+def test_copies_of_an_image_count_once(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(phantoms / "id", tmp_path / "data"))
+    for path in sorted((data / "normal-cecum").iterdir())[:5]:
+        shutil.copy(path, path.with_name(f"copy-{path.name}"))
+    bundle = calibrate(tiny_checkpoint, data, tmp_path / "out", allow_reduced_rank=True, device="cpu")
+    assert bundle.fit_size + bundle.calibration_size == 48
+
+
+def test_fewer_fit_images_than_components_is_refused_with_the_number_needed(
+    tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CalibrationError, match=r"at least 342 fit images .*341 PCA components\. Found 27"):
+        calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "out", device="cpu")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_class_folder_without_images_is_named(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(phantoms / "id", tmp_path / "data"))
+    shutil.rmtree(data / "normal-z-line")
+    (data / "normal-z-line").mkdir()
+    with pytest.raises(CalibrationError, match="normal-z-line"):
+        calibrate(tiny_checkpoint, data, tmp_path / "out", allow_reduced_rank=True, device="cpu")
+
+
+def test_an_id_class_among_the_ood_folders_is_refused(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="normal-cecum"):
+        calibrate(
+            tiny_checkpoint,
+            phantoms / "id",
+            tmp_path / "out",
+            ood=phantoms / "id",
+            allow_reduced_rank=True,
+            device="cpu",
+        )
+
+
+def test_progress_is_told_for_every_stage(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    heard: dict[str, tuple[int, int]] = {}
+    calibrate(
+        tiny_checkpoint,
+        phantoms / "id",
+        tmp_path / "out",
+        ood=phantoms / "ood",
+        allow_reduced_rank=True,
+        device="cpu",
+        on_progress=lambda stage, done, total: heard.update({stage: (done, total)}),
+    )
+    assert {"digests", "fit images", "calibration images", "OOD images", "thumbnails"} == heard.keys()
+    assert all(done == total for done, total in heard.values())

@@ -1,0 +1,43 @@
+"""Channels, evidence and references on small made-up numbers."""
+
+import pytest
+import torch
+
+from nero_core.errors import RelevanceError
+from nero_core.explain.channels import compare_channels, top_channels
+from nero_core.explain.evidence import evidence_start
+from nero_core.explain.references import most_relevant
+from nero_core.types import Channels
+
+
+@pytest.fixture
+def channels() -> Channels:
+    relevance = torch.tensor([0.5, 0.1, 0.0, 0.3]).double()
+    centroids = torch.tensor([[0.1, 0.4, 0.2, 0.3], [9.0, 9.0, 9.0, 9.0]]).double()
+    share = torch.tensor([0.4, 0.3, 0.2, -0.1]).double()
+    return compare_channels(relevance, centroids, 0, share)
+
+
+def test_top_channels_go_by_share_or_by_relevance(channels: Channels) -> None:
+    assert top_channels(channels, 2, "share") == (0, 1)
+    assert top_channels(channels, 2, "relevance") == (0, 3)
+
+
+def test_evidence_starts_from_over_used_channels_only(channels: Channels) -> None:
+    start = evidence_start(channels, torch.ones(4))
+    assert start.tolist() == [pytest.approx(0.4), 0.0, 0.0, 0.0]
+
+
+def test_a_channel_without_activation_starts_no_evidence(channels: Channels) -> None:
+    assert float(evidence_start(channels, torch.tensor([0.0, 1.0, 1.0, 1.0])).sum()) == 0.0
+
+
+def test_relevance_that_is_not_finite_is_refused() -> None:
+    with pytest.raises(RelevanceError, match="finite"):
+        compare_channels(torch.tensor([torch.nan]), torch.ones(1, 1), 0, torch.ones(1))
+
+
+def test_references_are_sorted_by_relevance() -> None:
+    ids, values = most_relevant(torch.tensor([0.1, 0.9, 0.5]), ("a", "b", "c"), 2)
+    assert ids == ("b", "c")
+    assert values == pytest.approx((0.9, 0.5))

@@ -1,0 +1,196 @@
+"""The one object of the screen and the command line: one way for data, two models, one lock."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from nero_core import DETECTORS, Inspector, NeroError
+from nero_core.errors import CalibrationError, RelevanceError
+from nero_core.types import Detection, Explanation, ImageBatch
+
+
+@pytest.fixture(scope="module")
+def inspector(tiny_bundle: Path) -> Inspector:
+    return Inspector.load(tiny_bundle, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def batch(inspector: Inspector, phantoms: Path) -> ImageBatch:
+    return inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:4])
+
+
+@pytest.mark.parametrize("method", list(DETECTORS))
+def test_every_method_answers_for_every_image(inspector: Inspector, batch: ImageBatch, method: str) -> None:
+    detection = inspector.detect(batch, methods=(method,))[method]
+    assert detection.detector == method
+    assert len(detection) == len(batch)
+    assert bool(detection.score.isfinite().all())
+    assert torch.equal(detection.is_ood, detection.score > detection.threshold)
+    assert bool(((detection.p_value >= 1 / 22) & (detection.p_value <= 1)).all())
+
+
+def test_nero_terms_make_its_score_and_shares_its_distance(inspector: Inspector, batch: ImageBatch) -> None:
+    detection = inspector.detect(batch)["nero"]
+    terms = detection.terms
+    torch.testing.assert_close((terms["distance"] + terms["bias"]) * terms["scale"], detection.score)
+    torch.testing.assert_close(terms["share"].sum(dim=1), terms["distance"], rtol=1e-9, atol=1e-12)
+
+
+def test_an_observation_saves_the_forward_pass_and_changes_nothing(inspector: Inspector, batch: ImageBatch) -> None:
+    direct = inspector.detect(batch)["nero"]
+    cached = inspector.detect(inspector.observe(batch))["nero"]
+    assert torch.equal(direct.score, cached.score)
+
+
+def test_a_smaller_acceptance_lowers_the_threshold(inspector: Inspector, batch: ImageBatch) -> None:
+    strict = inspector.detect(batch, tpr=0.8)["nero"]
+    loose = inspector.detect(batch, tpr=0.95)["nero"]
+    assert strict.threshold < loose.threshold
+    assert torch.equal(strict.score, loose.score)
+
+
+def test_an_acceptance_that_needs_more_images_is_refused(inspector: Inspector, batch: ImageBatch) -> None:
+    with pytest.raises(CalibrationError, match="at least 99"):
+        inspector.detect(batch, tpr=0.99)
+
+
+def test_verdicts_follow_threshold_and_p_value() -> None:
+    detection = Detection(
+        detector="nero",
+        score=torch.tensor([1.0, 2.0, 3.0]),
+        threshold=2.5,
+        is_ood=torch.tensor([False, False, True]),
+        p_value=torch.tensor([0.5, 0.08, 0.01]),
+        predicted=torch.zeros(3, dtype=torch.int64),
+        confidence=torch.ones(3),
+        calibration_size=300,
+        tpr=0.95,
+    )
+    assert [detection.verdict(index) for index in range(3)] == ["like", "borderline", "unlike"]
+
+
+def test_explanation_picks_the_largest_shares(inspector: Inspector, batch: ImageBatch) -> None:
+    why = inspector.explain(batch, index=1, concepts=5)
+    order = why.channels.share.argsort(descending=True, stable=True)[:5].tolist()
+    assert [concept.channel for concept in why.concepts] == order
+    for concept in why.concepts:
+        assert concept.share == float(why.channels.share[concept.channel])
+        assert concept.over_used == (concept.relevance > concept.centroid)
+
+
+def test_explanation_by_relevance_picks_the_largest_relevance(inspector: Inspector, batch: ImageBatch) -> None:
+    why = inspector.explain(batch, concepts=3, by="relevance")
+    order = why.channels.relevance.argsort(descending=True, stable=True)[:3].tolist()
+    assert [concept.channel for concept in why.concepts] == order
+
+
+def test_shares_of_the_explanation_sum_to_the_distance_of_the_detection(
+    inspector: Inspector, batch: ImageBatch
+) -> None:
+    detection = inspector.detect(batch)["nero"]
+    why = inspector.explain(batch, index=2)
+    assert float(why.channels.share.sum()) == pytest.approx(float(detection.terms["distance"][2]), rel=1e-4)
+    assert why.channels.nearest == int(detection.terms["nearest"][2])
+
+
+def test_conditional_heatmaps_sum_to_the_relevance_of_their_channel(inspector: Inspector, batch: ImageBatch) -> None:
+    why = inspector.explain(batch, concepts=6)
+    for concept in why.concepts:
+        assert float(concept.heatmap.double().sum()) == pytest.approx(concept.relevance, rel=0.01, abs=1e-7)
+    assert why.conservation == pytest.approx(1, abs=0.01)
+    assert why.concept_conservation == pytest.approx(1, abs=0.01)
+
+
+def test_evidence_is_positive_and_sums_to_the_over_used_shares(inspector: Inspector, batch: ImageBatch) -> None:
+    why = inspector.explain(batch)
+    channels = why.channels
+    features = inspector.observe(batch).features[0]
+    shown = (channels.relevance > channels.centroid) & (features != 0)
+    expected = float(channels.share[shown].clamp_min(0).sum())
+    assert float(why.evidence.double().sum()) == pytest.approx(expected, rel=0.01)
+    assert float(why.evidence.min()) >= -1e-6 * float(why.evidence.max())
+
+
+def test_the_explained_class_can_be_chosen(inspector: Inspector, batch: ImageBatch) -> None:
+    maps = [inspector.explain(batch, concepts=0, explained_class=index) for index in range(3)]
+    assert [one.explained_class for one in maps] == [0, 1, 2]
+    assert not torch.equal(maps[0].heatmap, maps[1].heatmap)
+
+
+def test_references_are_the_fit_images_that_use_the_channel_most(inspector: Inspector, batch: ImageBatch) -> None:
+    concept = inspector.explain(batch, concepts=1).concepts[0]
+    assert list(concept.reference_relevance) == sorted(concept.reference_relevance, reverse=True)
+    assert set(concept.references) <= set(inspector.bundle.fit.ids)
+    assert inspector.thumbnail(concept.references[0])[8:12] == b"WEBP"
+    assert inspector.reference_class(concept.references[0]) in inspector.bundle.card.class_names
+
+
+def test_chosen_channels_are_explained_in_the_order_asked_for(inspector: Inspector, batch: ImageBatch) -> None:
+    why = inspector.explain(batch, channels=(7, 3))
+    assert [concept.channel for concept in why.concepts] == [7, 3]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"index": 9}, {"concepts": 513}, {"channels": (512,)}, {"explained_class": 3}, {"by": "size"}]
+)
+@pytest.mark.usefixtures("shapes_unchecked")
+def test_numbers_outside_the_model_are_refused(inspector: Inspector, batch: ImageBatch, wrong: dict) -> None:
+    with pytest.raises(NeroError, match=r"[Ff]ound"):
+        inspector.explain(batch, **wrong)
+
+
+def test_reference_scores_hold_the_banks(inspector: Inspector) -> None:
+    reference = inspector.reference_scores()
+    assert (len(reference.calibration), len(reference.calibration_labels)) == (21, 21)
+    assert reference.ood is not None and len(reference.ood) == 8
+    assert reference.threshold == inspector.bundle.card.thresholds["nero"]
+
+
+def test_an_unknown_reference_is_refused(inspector: Inspector) -> None:
+    with pytest.raises(NeroError, match="Reload"):
+        inspector.reference_class("f" * 64)
+
+
+def test_an_architecture_without_heatmaps_still_scores(inspector: Inspector, batch: ImageBatch) -> None:
+    assert math.isfinite(float(inspector.channels(batch, 0).share.sum()))
+
+
+def test_threads_get_the_serial_result_and_the_plain_model_is_untouched(tiny_bundle: Path, batch: ImageBatch) -> None:
+    serial, shared = Inspector.load(tiny_bundle, device="cpu"), Inspector.load(tiny_bundle, device="cpu")
+    before = shared.observe(batch).logits.clone()
+
+    def call(inspector: Inspector, number: int) -> Detection | Explanation:
+        if number % 2:
+            return inspector.explain(batch, index=number % len(batch), concepts=3)
+        return inspector.detect(batch, methods=("nero",))["nero"]
+
+    expected = [call(serial, number) for number in range(6)]
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda _: [call(shared, number) for number in range(6)], range(4)))
+    for run in runs:
+        for found, wanted in zip(run, expected, strict=True):
+            if isinstance(found, Detection) and isinstance(wanted, Detection):
+                assert torch.equal(found.score, wanted.score)
+            elif isinstance(found, Explanation) and isinstance(wanted, Explanation):
+                torch.testing.assert_close(found.heatmap, wanted.heatmap)
+                torch.testing.assert_close(found.evidence, wanted.evidence)
+                for one, other in zip(found.concepts, wanted.concepts, strict=True):
+                    torch.testing.assert_close(one.heatmap, other.heatmap)
+            else:
+                pytest.fail("a call answered with the record of another")
+    assert torch.equal(shared.observe(batch).logits, before)
+    hooks = [module for module in shared.bundle.classifier.model.modules() if module._forward_hooks]
+    assert hooks == []
+
+
+def test_an_image_of_one_colour_is_explained_or_refused_in_words(inspector: Inspector) -> None:
+    black = ImageBatch(torch.zeros(1, 3, 64, 64), ("0" * 64,), ("black.png",))
+    try:
+        why = inspector.explain(black)
+    except RelevanceError as error:
+        assert "xpected" in str(error)
+    else:
+        assert bool(why.heatmap.isfinite().all())
