@@ -1,0 +1,57 @@
+"""The commands by name, in one explicit dict."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from nero_core.cli.calibrate import calibrate
+from nero_core.cli.dashboard import dashboard
+from nero_core.cli.explain import explain
+from nero_core.cli.guard import guard
+from nero_core.cli.phantom import phantom
+from nero_core.cli.score import score
+from nero_core.cli.train import train
+
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # name → function, example
+    "phantom": (phantom, "nero phantom data/id --per-class 300 --seed 1 --classes id"),
+    "train": (train, "nero train data/id --out models/phantom --epochs 12"),
+    "calibrate": (calibrate, "nero calibrate models/phantom data/calibration --out bundles/phantom --ood data/ood"),
+    "score": (score, "nero score bundles/phantom image.png folder --json"),
+    "explain": (explain, "nero explain bundles/phantom image.png --out why"),
+    "dashboard": (dashboard, "nero dashboard --bundle bundles/phantom"),
+}
+
+app = typer.Typer(
+    name="nero",
+    help="Says whether an image is out-of-distribution for a classifier, and shows why, neuron by neuron.",
+    epilog="Research and teaching; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, (command, example) in COMMANDS.items():
+    app.command(name, epilog=f"Example: {example}")(guard(command))
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"nero {version('nero-dashboard')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Says whether an image is out-of-distribution for a classifier, and shows why, neuron by neuron."""
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done; 1 in part, or a fault of ours; 2 input that the user can mend."""
+    app()

@@ -1,0 +1,54 @@
+"""``nero calibrate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nero_core.cli.options import Device, Seed
+from nero_core.cli.progress import progress_bar
+
+
+def calibrate(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder, made by nero train.")],
+    data: Annotated[Path, typer.Argument(help="ID images, one subfolder a class, none of them trained on.")],
+    out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
+    ood: Annotated[Path | None, typer.Option(help="OOD images for the histogram, one subfolder a class.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Held-out ID and OOD images for the figures on the card.")] = None,
+    tpr: Annotated[float, typer.Option(help="Share of ID images to accept.")] = 0.95,
+    half: Annotated[bool, typer.Option("--half", help="Store weights as float16.")] = False,
+    seed: Seed = 0,
+    allow_reduced_rank: Annotated[
+        bool, typer.Option("--allow-reduced-rank", help="Go on with fewer fit images than PCA components.")
+    ] = False,
+    title: Annotated[str | None, typer.Option(help="Name for the screen.")] = None,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="Say that the images are drawn.")] = False,
+    note: Annotated[list[str] | None, typer.Option(help="A sentence for the card; may be repeated.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Fit the detectors on ID images, set their thresholds, and write a bundle."""
+    from nero_core.calibration import calibrate as run
+
+    with progress_bar() as advance:
+        bundle = run(
+            checkpoint,
+            data,
+            out,
+            ood=ood,
+            test=test,
+            tpr=tpr,
+            seed=seed,
+            half=half,
+            allow_reduced_rank=allow_reduced_rank,
+            title=title,
+            synthetic=synthetic,
+            notes=tuple(note or ()),
+            device=device,
+            on_progress=advance,
+        )
+    typer.echo(
+        f"{bundle.card.title}: {bundle.fit_size} fit, {bundle.calibration_size} calibration and "
+        f"{bundle.ood_size} OOD images; smallest p-value 1/{bundle.calibration_size + 1}: {out}"
+    )
+    for name, value in bundle.card.numbers.items():
+        typer.echo(f"  {name}: {value:.4g}")

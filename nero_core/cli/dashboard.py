@@ -1,0 +1,112 @@
+"""``nero dashboard``: starts the page without importing it."""
+
+import errno
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nero_core.cli.options import Device
+from nero_core.errors import BundleError, NeroError
+
+PATIENCE = 10  # seconds that the server has to stop
+PATHS = ("NERO_BUNDLE", "NERO_BUNDLES", "NERO_SAMPLES")  # what the page reads
+
+
+def dashboard(
+    bundle: Annotated[Path | None, typer.Option(help="Bundle to open with; the demo's otherwise.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "localhost",
+    device: Device = "auto",
+) -> None:
+    """Open the dashboard in a browser; Ctrl-C stops it."""
+    page = page_path()
+    environment = {**os.environ, **_absolute(os.environ), "NERO_DEVICE": device}
+    if bundle is not None:
+        if not (bundle / "bundle.json").is_file():
+            raise BundleError(
+                f"Expected a bundle folder at {bundle}. Found no bundle.json in it. Make one with nero calibrate."
+            )
+        environment["NERO_BUNDLE"] = str(bundle.resolve())
+    check_port(host, port)
+    command = [sys.executable, "-m", "streamlit", "run", str(page)]
+    command += ["--server.port", str(port), "--server.address", host, "--server.headless", "true"]
+    typer.echo(f"Dashboard: http://{host}:{port} (Ctrl-C stops it)")
+    # .streamlit/config.toml is read from the current folder, which must be the project's.
+    status = _serve(command, page.parent.parent, environment)
+    if status:
+        raise typer.Exit(status)
+
+
+def page_path() -> Path:
+    """Where the dashboard's ``app.py`` is.
+
+    Raises:
+        NeroError: the dashboard is not installed.
+    """
+    found = importlib.util.find_spec("dashboard")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        page = Path(folder) / "app.py"
+        if page.is_file():
+            return page
+    raise NeroError(
+        "Expected the package dashboard beside nero_core. Found none. Install the project with pip install -e ."
+    )
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that is taken before anything starts.
+
+    Raises:
+        NeroError: the port is in use, or the address is not this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":  # elsewhere this would let two servers share the port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise NeroError(
+                f"Expected port {port} to be free. Found another program on it. "
+                f"Stop that program, or choose another port: --port {port + 1 if port < 65535 else port - 1}."
+            ) from error
+        raise NeroError(
+            f"Expected to listen on {host}, port {port}. Found: {error.strerror}. Choose another --host or --port."
+        ) from error
+
+
+def _absolute(environment: Mapping[str, str]) -> dict[str, str]:
+    """The paths that the page takes from the environment, which are meant from here, not from the project."""
+    return {
+        name: os.pathsep.join(str(Path(part).resolve()) for part in environment[name].split(os.pathsep) if part)
+        for name in PATHS
+        if environment.get(name)
+    }
+
+
+def _serve(command: list[str], folder: Path, environment: dict[str, str]) -> int:
+    """Run the server until it ends, or until this process is told to; then 0."""
+    with subprocess.Popen(command, cwd=folder, env=environment) as server:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            server.terminate()
+            try:
+                server.wait(PATIENCE)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                server.kill()
+            return 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,34 @@
+"""Options that several commands take."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nero_core.errors import NeroError
+
+Device = Annotated[str, typer.Option(help="auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:0 or mps.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Classes = Annotated[
+    list[str] | None, typer.Option("--classes", help="Class folders: separated by commas, or the option repeated.")
+]
+
+
+def listed(values: Sequence[str] | None) -> list[str] | None:
+    """The names in a repeatable, comma-separated option; None where it was not given."""
+    return [name for value in values for name in value.split(",") if name] if values else None
+
+
+def make_folder(out: Path) -> None:
+    """The folder of ``--out``, made where it is missing.
+
+    Raises:
+        NeroError: there is a file in its place, or no right to write.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NeroError(
+            f"Expected a folder to write to. Found {out}: {error.strerror}. Name another folder."
+        ) from error

@@ -1,0 +1,54 @@
+"""The table that ``nero score`` prints for people."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+FILE_WIDTH = 160  # columns of a table that goes to a file, where no terminal sets a width
+
+
+class ScoreTable:
+    """Rows as they come, printed once at the end, since the columns' widths depend on all of them."""
+
+    def __init__(self) -> None:
+        self._table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        self._table.add_column("file", overflow="fold", min_width=12)
+        self._table.add_column("", no_wrap=True)
+        for name in ("score", "threshold", "p-value"):
+            self._table.add_column(name, justify="right", no_wrap=True)
+        self._table.add_column("method", no_wrap=True)
+        self._table.add_column("predicted", overflow="fold")
+        self._errors: list[Text] = []
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Add one record of ``score_records``."""
+        if "error" in record:
+            reason = record["error"].removeprefix(f"{Path(record['file']).name}: ")
+            self._errors.append(_shown(f"{record['file']}: {reason}"))
+            return
+        self._table.add_row(
+            _shown(record["file"]),
+            "OOD" if record["is_ood"] else "ID",
+            f"{record['score']:.4g}",
+            f"{record['threshold']:.4g}",
+            f"{record['p_value']:.3g}",
+            record["method"],
+            _shown(f"{record['predicted']} {record['confidence']:.1%}"),
+        )
+
+    def print(self) -> None:
+        """Scores on stdout, then the files that could not be read on stderr."""
+        if self._table.row_count:
+            Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(self._table)
+        for error in self._errors:
+            Console(stderr=True, soft_wrap=True).print(error)
+
+
+def _shown(text: str) -> Text:
+    """Without markup, and without characters that would steer the terminal."""
+    return Text("".join(character if character.isprintable() else "�" for character in text))

@@ -1,0 +1,123 @@
+"""The files of a run, which survive a kill at any moment."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from nero_core.errors import CheckpointError, NeroError
+from nero_core.models.checkpoint import CARD, WEIGHTS, ModelCard, save_checkpoint
+from nero_core.training.learner import Learner
+from nero_core.training.progress import EpochMetrics
+
+RUN, STATE, METRICS = "state.json", "state.safetensors", "metrics.jsonl"
+
+
+class RunFiles:
+    """The files of a run. ``state.safetensors`` is replaced in one move and holds everything that resuming needs."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def open(self, settings: dict[str, Any], resume: bool) -> ModelCard | None:
+        """Claim the folder for these settings; the card when the run is finished already.
+
+        Args:
+            settings: everything that the weights depend on.
+            resume: False starts over whatever the folder holds.
+
+        Raises:
+            CheckpointError: the folder holds another run, or files of another program.
+            NeroError: the folder cannot be made.
+        """
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NeroError(
+                f"Expected a folder to write to. Found {self.out}: {error.strerror}. Name another --out."
+            ) from error
+        if not resume:
+            for name in (STATE, RUN, CARD, WEIGHTS, METRICS):
+                (self.out / name).unlink(missing_ok=True)
+        card: ModelCard | None = None
+        if (self.out / RUN).is_file():
+            found = self._read(RUN)
+        elif (self.out / CARD).is_file():
+            try:
+                card = ModelCard.model_validate(self._read(CARD))
+            except ValueError as error:
+                raise self._foreign(CARD) from error
+            found = card.training.settings
+        else:
+            (self.out / STATE).unlink(missing_ok=True)
+            self._write(RUN, json.dumps(settings, indent=1) + "\n")
+            return None
+        different = [
+            f"{key} {found.get(key)!r}, not {value!r}" for key, value in settings.items() if found.get(key) != value
+        ]
+        if different:
+            raise CheckpointError(
+                f"Expected {self.out} to be empty or to hold this very run. Found another one: {'; '.join(different)}. "
+                "Name another --out, give the same options, or start over with --restart."
+            )
+        if card is not None:  # killed while tidying up
+            (self.out / STATE).unlink(missing_ok=True)
+        return card
+
+    def load(self, learner: Learner) -> list[EpochMetrics]:
+        """Put the learner where the last complete epoch left it; the epochs so far.
+
+        Raises:
+            CheckpointError: the state is not one of this classifier.
+        """
+        path = self.out / STATE
+        if not path.is_file():
+            return []
+        try:
+            with safe_open(path, framework="pt") as file:
+                history = [EpochMetrics(**line) for line in json.loads(file.metadata()["history"])]
+            learner.load(load_file(path))
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise self._foreign(STATE) from error
+        self._write_metrics(history)
+        return history
+
+    def save(self, learner: Learner, history: list[EpochMetrics]) -> None:
+        """Keep a complete epoch."""
+        partial = self.out / f"{STATE}.part"
+        save_file(learner.state(), partial, {"history": json.dumps([asdict(line) for line in history])})
+        partial.replace(self.out / STATE)
+        self._write_metrics(history)
+
+    def finish(self, model: nn.Module, card: ModelCard, half: bool) -> None:
+        """Write the checkpoint, then drop the state: a kill in between writes it again."""
+        save_checkpoint(self.out, model, card, half)
+        for name in (RUN, STATE, f"{STATE}.part"):
+            (self.out / name).unlink(missing_ok=True)
+
+    def _write_metrics(self, history: list[EpochMetrics]) -> None:
+        self._write(METRICS, "".join(json.dumps(asdict(line)) + "\n" for line in history))
+
+    def _write(self, name: str, text: str) -> None:
+        partial = self.out / f"{name}.part"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self.out / name)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            content = json.loads((self.out / name).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise self._foreign(name) from error
+        if not isinstance(content, dict):
+            raise self._foreign(name)
+        return content
+
+    def _foreign(self, name: str) -> CheckpointError:
+        return CheckpointError(
+            f"Expected {self.out / name} to be a file of nero train. Found something else. "
+            "Name another --out, or start over with --restart."
+        )

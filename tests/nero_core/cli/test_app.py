@@ -1,0 +1,142 @@
+"""What all commands share: help, version, errors."""
+
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from nero_core.cli.app import COMMANDS, app
+from nero_core.cli.guard import guard
+from nero_core.cli.json_lines import json_line
+from nero_core.cli.options import listed
+from nero_core.errors import BundleError
+
+Run = Callable[..., Result]
+Process = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_help_names_every_command(nero: Run):
+    result = nero("--help")
+    assert result.exit_code == 0
+    for name in ("phantom", "train", "calibrate", "score", "explain", "dashboard"):
+        assert f" {name} " in result.output
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_of_each_command_has_an_example(nero: Run, name: str):
+    result = nero(name, "--help")
+    assert result.exit_code == 0
+    assert f"Example: nero {name} " in result.output
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_an_example_is_a_line_that_the_command_understands(
+    nero: Run, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Parsed by the real parser: an unknown option would be status 2 with a usage line."""
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    stand_in = typer.Typer()
+    command, example = COMMANDS[name]
+
+    @stand_in.callback()
+    def nothing() -> None: ...
+
+    def record(**given: object) -> None:
+        seen.append(given)
+
+    record.__signature__ = inspect.signature(command)  # type: ignore[attr-defined]
+    record.__annotations__ = command.__annotations__
+    stand_in.command(name)(record)
+    result = CliRunner().invoke(stand_in, example.split()[1:])
+    assert result.exit_code == 0, result.output
+    assert len(seen) == 1
+
+
+def test_version_is_the_packages(nero: Run):
+    assert nero("--version").output.strip() == f"nero {version('nero-dashboard')}"
+
+
+def test_a_usage_error_is_status_2(nero: Run):
+    result = nero("score")
+    assert result.exit_code == 2
+    assert "Missing argument" in result.stderr
+
+
+def test_a_nero_error_is_told_on_stderr_with_status_2(capsys: pytest.CaptureFixture[str]):
+    def command() -> None:
+        raise BundleError("Expected a. Found b. Do c.")
+
+    with pytest.raises(typer.Exit) as caught:
+        guard(command)()
+    assert caught.value.exit_code == 2
+    assert capsys.readouterr() == ("", "Error: Expected a. Found b. Do c.\n")
+
+
+def test_an_unforeseen_error_is_one_sentence_with_a_hint_and_status_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def command() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.delenv("NERO_DEBUG", raising=False)
+    with pytest.raises(typer.Exit) as caught:
+        guard(command)()
+    assert caught.value.exit_code == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "ZeroDivisionError: division by zero" in err
+    assert "NERO_DEBUG=1" in err
+    assert err.count("\n") == 1
+    monkeypatch.setenv("NERO_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        guard(command)()
+
+
+def test_a_real_process_shows_no_traceback_and_ends_with_status_2(nero_process: Process, tmp_path: Path):
+    done = nero_process("score", tmp_path / "nowhere", tmp_path, "--json")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: Expected a bundle folder")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_console_script_is_installed():
+    script = Path(sys.executable).with_name("nero")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, f"nero {version('nero-dashboard')}\n")
+
+
+def test_the_commands_import_nothing_heavy():
+    """``nero --help`` must answer at once: torch alone takes seconds to import."""
+    code = (
+        "import sys, types; package = types.ModuleType('nero_core'); package.__path__ = [sys.argv[1]];"
+        "sys.modules['nero_core'] = package; import nero_core.cli.app;"
+        "print(sorted({'torch', 'timm', 'numpy', 'pydantic', 'PIL', 'streamlit', 'dashboard'} & set(sys.modules)))"
+    )
+    root = Path(sys.modules["nero_core"].__file__ or "").parent
+    done = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_json_lines_are_ascii_and_valid_whatever_the_numbers():
+    line = json_line({"file": "bär\n.png", "score": float("nan"), "terms": {"scale": float("inf")}, "list": (1.5,)})
+    assert line.isascii()
+    assert "\n" not in line
+    assert json.loads(line) == {"file": "bär\n.png", "score": None, "terms": {"scale": None}, "list": [1.5]}
+
+
+def test_class_names_come_by_commas_or_by_repetition():
+    assert listed(None) is None
+    assert listed(["a,b", "c"]) == ["a", "b", "c"]
+
+
+def test_every_command_is_registered_once():
+    assert len(app.registered_commands) == len(COMMANDS)

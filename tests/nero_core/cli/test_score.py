@@ -1,0 +1,157 @@
+"""``nero score``."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from nero_core.inspector import Inspector
+
+Run = Callable[..., Result]
+KEYS = ["file", "sha256", "predicted", "confidence", "method", "score", "threshold", "is_ood", "p_value"]
+
+
+@pytest.fixture
+def images(phantoms: Path, tmp_path: Path) -> Path:
+    """A folder with three good images, one of them deeper, and files that are none."""
+    folder = tmp_path / "images"
+    (folder / "deep").mkdir(parents=True)
+    good = sorted((phantoms / "ood").glob("*/*.jpg"))[:3]
+    shutil.copy(good[0], folder / "a.jpg")
+    shutil.copy(good[1], folder / "c.jpg")
+    shutil.copy(good[2], folder / "deep" / "d.jpg")
+    (folder / "notes.txt").write_text("not an image, and not named like one")
+    (folder / ".hidden.png").write_bytes(b"")
+    return folder
+
+
+def records(result: Result) -> list[dict[str, object]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_json_lines_have_exactly_these_keys_in_this_order(nero: Run, tiny_bundle: Path, images: Path):
+    result = nero("score", tiny_bundle, images, "--json", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    lines = records(result)
+    assert [list(line) for line in lines] == [KEYS] * 3
+    assert [Path(str(line["file"])).name for line in lines] == ["a.jpg", "c.jpg", "d.jpg"]
+    for line in lines:
+        assert line["sha256"] == hashlib.sha256(Path(str(line["file"])).read_bytes()).hexdigest()
+        assert line["is_ood"] == (line["score"] > line["threshold"])
+
+
+def test_scores_are_the_inspectors(nero: Run, tiny_bundle: Path, images: Path):
+    inspector = Inspector.load(tiny_bundle, "cpu")
+    batch = inspector.decode([images / "a.jpg", images / "c.jpg"])
+    detection = inspector.detect(batch, ("msp",), tpr=0.8)["msp"]
+    lines = records(
+        nero(
+            *("score", tiny_bundle, images / "a.jpg", images / "c.jpg"),
+            *("--method", "msp", "--tpr", 0.8, "--json", "--device", "cpu"),
+        )
+    )
+    for index, line in enumerate(lines):
+        assert line["method"] == "msp"
+        assert line["score"] == pytest.approx(float(detection.score[index]), rel=1e-9)
+        assert line["threshold"] == detection.threshold
+        assert line["p_value"] == float(detection.p_value[index])
+        assert line["confidence"] == pytest.approx(float(detection.confidence[index]))
+        assert line["predicted"] == inspector.bundle.card.class_names[int(detection.predicted[index])]
+
+
+def test_several_methods_give_a_line_each(nero: Run, tiny_bundle: Path, images: Path):
+    result = nero(
+        *("score", tiny_bundle, images / "a.jpg", images / "c.jpg", "--method", "msp", "--method", "nero"),
+        *("--method", "msp", "--json", "--device", "cpu"),
+    )
+    assert [line["method"] for line in records(result)] == ["msp", "nero", "msp", "nero"]
+
+
+def test_bad_files_are_told_and_do_not_stop_the_others(nero: Run, tiny_bundle: Path, images: Path):
+    (images / "b.png").write_bytes(b"")
+    (images / "deep" / "e.jpg").write_bytes(b"\x80\x04pickle?")
+    result = nero("score", tiny_bundle, images, images / "gone.png", "--json", "--device", "cpu")
+    assert result.exit_code == 1
+    lines = records(result)
+    assert [Path(str(line["file"])).name for line in lines] == ["a.jpg", "b.png", "c.jpg", "d.jpg", "e.jpg", "gone.png"]
+    assert [list(line) == ["file", "error"] for line in lines] == [False, True, False, False, True, True]
+    assert "empty file" in str(lines[1]["error"])
+    assert "no such file" in str(lines[5]["error"])
+    assert "Traceback" not in result.output
+
+
+def test_batches_do_not_change_the_lines(nero: Run, tiny_bundle: Path, images: Path, monkeypatch: pytest.MonkeyPatch):
+    (images / "b.png").write_bytes(b"")
+    whole = records(nero("score", tiny_bundle, images, "--json", "--device", "cpu"))
+    monkeypatch.setattr("nero_core.cli.score.BATCH", 1)
+    single = records(nero("score", tiny_bundle, images, "--json", "--device", "cpu"))
+    assert [line["file"] for line in single] == [line["file"] for line in whole]
+    for one, other in zip(single, whole, strict=True):
+        assert one.keys() == other.keys()
+        if "error" not in one:
+            assert one["score"] == pytest.approx(other["score"], rel=1e-4)
+
+
+def test_the_table_shows_scores_on_stdout_and_errors_on_stderr(
+    nero: Run, tiny_bundle: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (images / "[red]b.png").write_bytes(b"")
+    monkeypatch.chdir(images)
+    result = nero("score", tiny_bundle, "a.jpg", "[red]b.png", "deep", "--device", "cpu")
+    assert result.exit_code == 1
+    for word in ("a.jpg", str(Path("deep", "d.jpg")), "p-value", "threshold", "nero", "normal-"):
+        assert word in result.stdout
+    assert "[red]b.png: expected a PNG" in result.stderr
+    assert "[red]b.png" not in result.stdout
+
+
+def test_a_folder_without_images_is_not_a_silent_success(nero: Run, tiny_bundle: Path, tmp_path: Path):
+    result = nero("score", tiny_bundle, tmp_path, "--json", "--device", "cpu")
+    assert result.exit_code == 1
+    assert "found none in it" in str(records(result)[0]["error"])
+
+
+def test_an_unknown_method_is_told_with_status_2_and_no_line(nero: Run, tiny_bundle: Path, images: Path):
+    result = nero("score", tiny_bundle, images, "--method", "nero", "--method", "oracle", "--json", "--device", "cpu")
+    assert result.exit_code == 2
+    assert "'oracle'" in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_acceptance_out_of_range_is_told_with_status_2(nero: Run, tiny_bundle: Path, images: Path):
+    result = nero("score", tiny_bundle, images, "--tpr", 1.5, "--device", "cpu")
+    assert result.exit_code == 2
+    assert "1.5" in result.stderr
+
+
+def test_a_device_that_is_not_there_is_told_with_status_2(nero: Run, tiny_bundle: Path, images: Path):
+    result = nero("score", tiny_bundle, images, "--device", "cuda:99")
+    assert result.exit_code == 2
+    assert "cuda:99" in result.stderr
+
+
+def test_an_altered_bundle_is_told_with_status_2(nero: Run, tiny_bundle: Path, images: Path, tmp_path: Path):
+    copy = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, copy)
+    with (copy / "banks.safetensors").open("ab") as file:
+        file.write(b"!")
+    result = nero("score", copy, images, "--json", "--device", "cpu")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert "banks.safetensors" in result.stderr
+
+
+def test_a_real_process_writes_json_on_stdout_and_nothing_else(
+    nero_process: Callable[..., subprocess.CompletedProcess[str]], tiny_bundle: Path, images: Path
+):
+    (images / "b.png").write_bytes(b"")
+    done = nero_process("score", tiny_bundle, images, "--json", "--device", "cpu")
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == 4

@@ -1,0 +1,89 @@
+"""``nero train`` and ``nero calibrate``."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import Result
+
+from nero_core.models import load_checkpoint
+
+Run = Callable[..., Result]
+SMALL = ("--arch", "resnet10t", "--size", 32, "--batch-size", 16, "--epochs", 2, "--device", "cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_train_writes_a_checkpoint_and_tells_each_epoch(nero: Run, phantoms: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    result = nero("train", phantoms / "id", "--out", out, *SMALL, "--lr", "1e-3", "--schedule", "constant")
+    assert result.exit_code == 0, result.output
+    assert "epoch 1/2: loss" in result.stdout
+    assert "resnet10t with 3 classes, trained on 48 images, validation accuracy" in result.stdout
+    assert result.stderr == ""
+    card = load_checkpoint(out)[1]
+    assert (card.training.settings["schedule"], card.training.settings["augment"]) == ("constant", "light")
+    again = nero("train", phantoms / "id", "--out", out, *SMALL, "--lr", "1e-3", "--schedule", "constant")
+    assert again.exit_code == 0
+    assert "epoch" not in again.stdout
+    other = nero("train", phantoms / "id", "--out", out, *SMALL, "--seed", 4)
+    assert other.exit_code == 2
+    assert "--restart" in other.stderr
+    anew = nero(
+        "train",
+        phantoms / "id",
+        "--out",
+        out,
+        *SMALL,
+        "--seed",
+        4,
+        "--restart",
+        "--classes",
+        "normal-z-line,normal-cecum",
+    )
+    assert anew.exit_code == 0, anew.output
+    assert load_checkpoint(out)[1].classes == ("normal-z-line", "normal-cecum")
+
+
+def test_train_on_an_empty_folder_is_told_with_status_2(nero: Run, tmp_path: Path):
+    result = nero("train", tmp_path, "--out", tmp_path / "run", *SMALL)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert "found none that holds images" in result.stderr
+
+
+def test_calibrate_writes_a_bundle_and_tells_its_sizes(
+    nero: Run, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path
+):
+    result = nero(
+        *("calibrate", tiny_checkpoint, phantoms / "id", "--out", tmp_path / "bundle", "--ood", phantoms / "ood"),
+        *("--allow-reduced-rank", "--device", "cpu", "--seed", 5, "--title", "Mine", "--synthetic", "--note", "Drawn."),
+    )
+    assert result.exit_code == 0, result.output
+    assert "Mine: " in result.stdout
+    card = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert (card["title"], card["seed"], card["synthetic"], card["notes"]) == ("Mine", 5, True, ["Drawn."])
+    assert f"{card['counts']['calibration']} calibration and {card['counts']['ood']} OOD images" in result.stdout
+
+
+def test_calibrate_with_too_few_images_names_the_option_that_goes_on(
+    nero: Run, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path
+):
+    result = nero("calibrate", tiny_checkpoint, phantoms / "id", "--out", tmp_path / "bundle", "--device", "cpu")
+    assert result.exit_code == 2
+    assert "--allow-reduced-rank" in result.stderr
+    assert not (tmp_path / "bundle" / "bundle.json").exists()
+
+
+def test_calibrate_without_a_checkpoint_is_told_with_status_2(nero: Run, phantoms: Path, tmp_path: Path):
+    result = nero("calibrate", tmp_path, phantoms / "id", "--out", tmp_path / "bundle")
+    assert result.exit_code == 2
+    assert "Expected a checkpoint folder" in result.stderr

@@ -1,0 +1,23 @@
+"""What the package hands on, and that it costs nothing until it is used."""
+
+import subprocess
+import sys
+
+import pytest
+
+import nero_core
+
+
+@pytest.mark.parametrize("name", nero_core.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(nero_core, name).__name__ == name if name != "DETECTORS" else "nero" in nero_core.DETECTORS
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = nero_core.no_such_name
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    code = "import sys, nero_core; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,144 @@
+"""A run goes on to the same weights, whatever interrupts it, and touches no folder of another."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nero_core.errors import CheckpointError, NeroError
+from nero_core.training import TrainingStep, run_files, train
+from tests.nero_core.training.material import SMALL, weights_of
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing that training catches."""
+
+
+def kill_at(epoch: int, batch: int, with_metrics: bool = False) -> Callable[[TrainingStep], None]:
+    def on_progress(step: TrainingStep) -> None:
+        if (step.epoch, step.batch, step.metrics is not None) == (epoch, batch, with_metrics):
+            raise Killed
+
+    return on_progress
+
+
+@pytest.mark.parametrize(
+    ("epoch", "batch", "with_metrics"),
+    [(0, 8, False), (1, 1, False), (1, 2, True), (2, 1, False), (3, 2, True)],
+    ids=["reading", "first epoch", "after an epoch", "within an epoch", "after the last epoch"],
+)
+def test_a_killed_run_goes_on_to_the_same_weights(
+    data: Path, finished: Path, tmp_path: Path, epoch: int, batch: int, with_metrics: bool
+):
+    with pytest.raises(Killed):
+        train(data, tmp_path, **SMALL, on_progress=kill_at(epoch, batch, with_metrics))
+    assert not (tmp_path / "model.json").exists()
+    steps: list[TrainingStep] = []
+    train(data, tmp_path, **SMALL, on_progress=steps.append)
+    assert weights_of(tmp_path) == weights_of(finished)
+    complete = epoch if with_metrics else max(epoch - 1, 0)
+    assert [step.epoch for step in steps if step.metrics] == list(range(complete + 1, 4))
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("weights_written", [False, True])
+def test_a_run_killed_while_writing_its_result_writes_it_again(
+    data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights_written: bool
+):
+    def half_way(folder: Path, *_: object) -> None:
+        if weights_written:
+            (folder / "model.safetensors").write_bytes(b"torn")
+            (folder / "model.json").write_text("{")
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(run_files, "save_checkpoint", half_way)
+        train(data, tmp_path, **SMALL)
+    train(data, tmp_path, **SMALL)
+    assert weights_of(tmp_path) == weights_of(finished)
+
+
+def test_a_state_that_is_torn_off_while_it_is_written_does_not_count(data: Path, finished: Path, tmp_path: Path):
+    with pytest.raises(Killed):
+        train(data, tmp_path, **SMALL, on_progress=kill_at(2, 1))
+    (tmp_path / "state.safetensors.part").write_bytes(b"torn")
+    train(data, tmp_path, **SMALL)
+    assert weights_of(tmp_path) == weights_of(finished)
+    assert not list(tmp_path.glob("*.part"))
+
+
+SUICIDE = """
+import json, os, signal, sys
+from pathlib import Path
+from nero_core.training import train
+
+def on_progress(step):
+    if (step.epoch, step.batch) == (2, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(Path(sys.argv[1]), Path(sys.argv[2]), **json.loads(sys.argv[3]), on_progress=on_progress)
+"""
+
+
+@pytest.mark.slow
+def test_a_real_sigkill_loses_nothing(data: Path, finished: Path, tmp_path: Path):
+    command = [sys.executable, "-c", SUICIDE, str(data), str(tmp_path), json.dumps(SMALL)]
+    assert (
+        subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120, check=False).returncode
+        == -signal.SIGKILL
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"state.json", "state.safetensors", "metrics.jsonl"}
+    steps: list[TrainingStep] = []
+    train(data, tmp_path, **SMALL, on_progress=steps.append)
+    assert [step.epoch for step in steps if step.metrics] == [2, 3]
+    assert weights_of(tmp_path) == weights_of(finished)
+
+
+def test_a_finished_run_is_not_run_again(data: Path, finished: Path):
+    steps: list[TrainingStep] = []
+    before = (finished / "model.safetensors").stat().st_mtime_ns
+    card = train(data, finished, **SMALL, on_progress=steps.append)
+    assert steps == []
+    assert (finished / "model.safetensors").stat().st_mtime_ns == before
+    assert card.training.epochs == 3
+
+
+def test_another_run_in_the_folder_is_refused_by_name_until_restart(data: Path, finished: Path, tmp_path: Path):
+    out = tmp_path / "copy"
+    shutil.copytree(finished, out)
+    with pytest.raises(CheckpointError, match=r"seed 0, not 5.*--restart"):
+        train(data, out, **SMALL, seed=5)
+    assert weights_of(out) == weights_of(finished)
+    card = train(data, out, **{**SMALL, "epochs": 1}, seed=5, resume=False)
+    assert (card.training.seed, card.training.epochs) == (5, 1)
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_killed_run_is_not_continued_on_other_images(data: Path, tmp_path: Path):
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    with pytest.raises(Killed):
+        train(copy, tmp_path / "run", **SMALL, on_progress=kill_at(2, 1))
+    (copy / "red" / "0.png").unlink()
+    with pytest.raises(CheckpointError, match="Found another one: data"):
+        train(copy, tmp_path / "run", **SMALL)
+
+
+def test_an_out_that_is_a_file_is_refused(data: Path, tmp_path: Path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(NeroError, match=r"Expected a folder to write to"):
+        train(data, tmp_path / "run", **SMALL)
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["state.json", "model.json"])
+def test_a_folder_with_files_of_another_program_is_refused(data: Path, tmp_path: Path, name: str):
+    (tmp_path / name).write_text("[1, 2")
+    with pytest.raises(CheckpointError, match=r"to be a file of nero train.*--restart"):
+        train(data, tmp_path, **SMALL)

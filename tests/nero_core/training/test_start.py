@@ -1,0 +1,81 @@
+"""Starting weights: what is taken over, and which files are refused."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+
+from nero_core.errors import CheckpointError, NeroError
+from nero_core.training import RECIPES, train
+from tests.nero_core.training.material import SMALL, weights_of
+
+
+def test_given_weights_are_where_training_starts_and_take_neros_recipe(data: Path, finished: Path, tmp_path: Path):
+    card = train(
+        data,
+        tmp_path,
+        **{**SMALL, "epochs": 1},
+        weights=finished / "model.safetensors",
+        learning_rate=1e-12,
+        augment="none",
+    )
+    given, after = load_file(finished / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    torch.testing.assert_close(after["conv1.0.weight"], given["conv1.0.weight"], rtol=0, atol=1e-6)
+    torch.testing.assert_close(after["fc.weight"], given["fc.weight"], rtol=0, atol=1e-6)
+    assert card.training.settings["schedule"] == RECIPES["pretrained"].schedule
+    assert card.training.settings["weights"] == hashlib.sha256(weights_of(finished)).hexdigest()
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_given_weights_of_more_classes_get_a_fresh_head(data: Path, tmp_path: Path, suffix: str):
+    state = timm.create_model("resnet10t", num_classes=7).state_dict()
+    path = tmp_path / f"seven{suffix}"
+    if suffix == ".pth":
+        torch.save({"state_dict": state}, path)
+    else:
+        save_file(state, path)
+    train(data, tmp_path / "run", **{**SMALL, "epochs": 1}, weights=path, learning_rate=1e-12, augment="none")
+    after = load_file(tmp_path / "run" / "model.safetensors")
+    assert after["fc.weight"].shape[0] == 2
+    torch.testing.assert_close(after["conv1.0.weight"], state["conv1.0.weight"], rtol=0, atol=1e-6)
+
+
+def test_a_pickle_that_runs_code_is_refused_and_not_run(data: Path, tmp_path: Path):
+    marker = tmp_path / "ran"
+
+    class Hostile:
+        def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+            return (Path.touch, (marker,))
+
+    path = tmp_path / "hostile.pth"
+    torch.save({"weight": Hostile()}, path)
+    with pytest.raises(CheckpointError, match=r"nothing but tensors"):
+        train(data, tmp_path / "run", **SMALL, weights=path)
+    assert not marker.exists()
+
+
+def test_weights_of_another_architecture_are_refused(data: Path, finished: Path, tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"tensors of resnet18.*--arch"):
+        train(data, tmp_path, **{**SMALL, "arch": "resnet18"}, weights=finished / "model.safetensors")
+
+
+def test_weights_that_are_not_there_are_refused(data: Path, tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"Found none at .*nowhere.pth"):
+        train(data, tmp_path / "run", **SMALL, weights=tmp_path / "nowhere.pth")
+
+
+def test_unreachable_pretrained_weights_are_told(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    plain = timm.create_model
+
+    def offline(arch: str, pretrained: bool = False, **options: object) -> torch.nn.Module:
+        if pretrained:
+            raise OSError("no route to host")
+        return plain(arch, **options)
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(NeroError, match=r"ImageNet weights of resnet10t.*no route to host.*--weights"):
+        train(data, tmp_path, **SMALL, pretrained=True)
