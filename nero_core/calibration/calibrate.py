@@ -165,12 +165,11 @@ def _without_training_images(
 
 
 def _check_fit_size(nero: NERO, images: int, allow_reduced_rank: bool) -> None:
-    # n centred points span at most n − 1 dimensions.
-    if images - 1 >= nero.components_wanted or allow_reduced_rank:
+    needed = nero.components_wanted
+    if images >= needed or allow_reduced_rank:
         return
-    needed = nero.components_wanted + 1
     raise CalibrationError(
-        f"Expected at least {needed} fit images for NERO's {nero.components_wanted} PCA components. Found {images}. "
+        f"Expected at least {needed} fit images, one for each of NERO's PCA components. Found {images}. "
         f"Add ID images (about {round(needed / (1 - CALIBRATION_SHARE))} in all), or accept fewer components with "
         "--allow-reduced-rank."
     )

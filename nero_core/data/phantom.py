@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from nero_core.data.phantom_anatomy import Site, aim, cecum, pylorus, z_line
+from nero_core.data.phantom_anatomy import Site, aim, cecum, colon, pylorus, z_line
 from nero_core.data.phantom_chain import develop, draw_frame, expose, pixel_grid
 from nero_core.data.phantom_lesions import LESIONS, find_spot
 from nero_core.data.phantom_light import paint, shade, survey
@@ -41,7 +41,7 @@ _SITES: dict[str, Callable[[np.random.Generator], Site]] = {
     "normal-z-line": z_line,
 }
 # Share of each lesion's pictures that show a stomach instead of the colon.
-_STOMACH = {"polyps": 0.2, "dyed-lifted-polyps": 0.1, "dyed-resection-margins": 0.1}
+_STOMACH = {"polyps": 0.35, "dyed-lifted-polyps": 0.25, "dyed-resection-margins": 0.25}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +164,15 @@ def _site_of(label: str, rng: np.random.Generator) -> Site:
         return _SITES[label](rng)
     if label == "esophagitis":
         return z_line(rng)
-    return pylorus(rng) if stomach else cecum(rng)
+    return pylorus(rng) if stomach else colon(rng)
 
 
 def _draw(label: str, seed: int, size: int, attempt: int) -> Phantom:
     rng = np.random.default_rng([CLASSES.index(label), seed, 0, attempt])
     anatomy, lesions, light, chain = rng.spawn(4)
     site = _site_of(label, anatomy)
+    if label in LESIONS and anatomy.random() < 0.7:
+        site.aim *= 1.9  # whoever looks at a lesion may let the landmark slip out of view
     view = aim(anatomy, site)
     frame = draw_frame(chain, size)
     coarse = first_pass(site.cavity, view)
@@ -182,7 +184,7 @@ def _draw(label: str, seed: int, size: int, attempt: int) -> Phantom:
     shown = np.flatnonzero(frame.ravel() > 0)
     x, y = (part.ravel()[shown] for part in pixel_grid(size))
     points = march(site.cavity, view, coarse, x, y)
-    surface = survey(light, site, points, normals(site.cavity, points))
+    surface = survey(light, site, view, points, normals(site.cavity, points))
     colour, rough, share = paint(site, surface, lesion)
     values = expose(chain, shade(light, view, surface, colour, rough))
     picture = np.zeros((size * size, 3), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The three healthy sites of the phantom: cecum, pylorus and z-line, and the view of each."""
+"""The sites of the phantom: cecum, pylorus, z-line, the colon of its lesions, and the view of each."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -81,7 +81,7 @@ def ring_noise(rng: np.random.Generator, angle: Field, harmonics: int, slope: fl
 
 def mucosa(rng: np.random.Generator, pink: float) -> Field:
     """Draw a mucosa albedo between orange (0) and pink (1), linear RGB."""
-    share = float(np.clip(pink + rng.normal(0, 0.25), -0.1, 1.2))
+    share = float(np.clip(pink + rng.normal(0, 0.15), -0.15, 1.3))
     orange, rose = np.array([0.80, 0.235, 0.07]), np.array([0.76, 0.235, 0.155])
     colour: Field = (orange + share * (rose - orange)).astype(np.float32)
     return colour * np.float32(rng.uniform(0.9, 1.08))
@@ -139,24 +139,32 @@ def cecum(rng: np.random.Generator) -> Site:
     cavity = _cavity(rng, height, end, rng.uniform(0.9, 1.6), 0.0, reach)
     cavity.chart[DETAIL] = groove
     cavity.landmark = (float(cu), float(cv))
-    colour = mucosa(rng, 0.3)
+    colour = mucosa(rng, 0.1)
     return Site(
         cavity,
         colour=colour,
         deep_colour=colour,
-        vessels=rng.uniform(0.25, 1.0),
+        vessels=rng.uniform(0.5, 1.15),
         mottling=rng.uniform(0.04, 0.11),
         film=rng.uniform(0.6, 1.1),
-        aim=0.8,
+        aim=0.65,
         residue=_residue(rng, 0.35),
     )
 
 
+def colon(rng: np.random.Generator) -> Site:
+    """Draw a lesion's usual place: built like the cecum, its hue and vessels anywhere between the sites'."""
+    site = cecum(rng)
+    site.colour = site.deep_colour = mucosa(rng, rng.uniform(0.2, 0.9))
+    site.vessels *= rng.uniform(0.1, 1.0)
+    return site
+
+
 def pylorus(rng: np.random.Generator) -> Site:
     """Draw a pylorus: a round opening in a smooth ring, the antrum's folds run towards it."""
-    end = rng.uniform(0.6, 1.6)
+    end = rng.uniform(0.6, 1.4)
     reach = RIM + ALONG * (end + 0.9)
-    opening = rng.uniform(0.1, 0.3)
+    opening = rng.uniform(0.14, 0.36)
     angle, way = chart_grid()
     way = way * np.float32(reach)
     wobble = 1 + np.float32(0.06) * ring_noise(rng, angle, 4, 1.0)
@@ -164,7 +172,7 @@ def pylorus(rng: np.random.Generator) -> Site:
     height = np.float32(rng.uniform(0.06, 0.16)) * np.exp(-(((way * wobble - place) / 0.11) ** 2))
     groove = np.exp(-(((way * wobble - place - 0.24) / 0.1) ** 2))
     height -= np.float32(rng.uniform(0.0, 0.06)) * groove
-    if rng.random() < 0.7:  # the antrum's own contraction: one or two broad rings
+    if rng.random() < 0.5:  # the antrum's own contraction: one or two broad rings
         height += folds(rng, angle, way, rng.uniform(0.7, 1.4), rng.uniform(0.8, 1.4), 0.16)
     spokes = int(rng.integers(4, 8))
     phase = ring_noise(rng, angle, 4, 0.7)
@@ -174,15 +182,15 @@ def pylorus(rng: np.random.Generator) -> Site:
     height += np.float32(0.04) * chart_noise(rng) * np.clip((way - place) / 0.6, 0, 1)
     height *= np.clip((way - opening * 0.4) / 0.1, 0, 1)
     cavity = _cavity(rng, height, end, rng.uniform(0.6, 1.3), opening, reach)
-    colour = mucosa(rng, 0.75)
+    colour = mucosa(rng, 1.0)
     return Site(
         cavity,
         colour=colour,
         deep_colour=colour,
-        vessels=rng.uniform(0.0, 0.4),
+        vessels=rng.uniform(0.0, 0.1),
         mottling=rng.uniform(0.05, 0.13),
         film=rng.uniform(0.6, 1.1),
-        aim=0.75,
+        aim=0.65,
         residue=_residue(rng, 0.2),
     )
 
@@ -208,7 +216,7 @@ def z_line(rng: np.random.Generator) -> Site:
     border = border + np.float32(0.035) * chart_noise(rng)
     cavity = _cavity(rng, height, end, rng.uniform(0.5, 0.9), opening, reach)
     cavity.chart[ZONE] = border - way
-    base = mucosa(rng, 0.75)
+    base = mucosa(rng, 0.7)
     pale = base * np.array([0.98, 1.5, 1.75], dtype=np.float32)
     red = base * rng.normal([1.02, 0.92, 0.92], 0.07).astype(np.float32)
     return Site(

@@ -34,7 +34,7 @@ def draw_frame(rng: np.random.Generator, size: int) -> Field:
 
 def expose(rng: np.random.Generator, radiance: Field) -> Field:
     """Turn linear radiance (3, pixels) into display values in [0, 1] as the processor would."""
-    balance = np.exp(rng.normal(0, [0.05, 0.04, 0.10])).astype(np.float32)
+    balance = np.exp(rng.normal(0, [0.04, 0.035, 0.06])).astype(np.float32)
     radiance = radiance * balance[:, None]
     sample = radiance[:, :: max(1, radiance.shape[1] // 4000)]
     level = float(np.percentile(sample.mean(axis=0), rng.uniform(55, 80)))

@@ -125,23 +125,23 @@ class Polyp:
     @classmethod
     def settle(cls, rng: np.random.Generator, site: Site, spot: Spot, scale: float = 1.0) -> "Polyp":
         """Set one polyp on the wall: sessile, domed or on a stalk."""
-        size = scale * spot.depth * rng.uniform(0.08, 0.36)
+        size = scale * spot.depth * rng.uniform(0.13, 0.5)
         rise = rng.uniform(0.35, 1.0)
         lift = size * rise * rng.uniform(0.1, 0.9)
         axes = tangent_frame(spot.normal, rng.uniform(0, np.pi))
         lean = axes[0] * rng.normal(0, 0.3) * lift
         centre = (spot.point + spot.normal * lift + lean).astype(np.float32)
         radii = np.array([size, size * rng.uniform(0.7, 1.0), size * rise], dtype=np.float32)
-        head = Bulge(centre, axes, radii, size * rng.uniform(0.25, 0.8), rng.choice([0.04, 0.1, 0.17]))
+        head = Bulge(centre, axes, radii, size * rng.uniform(0.25, 0.8), float(rng.choice([0.03, 0.06, 0.1])))
         heads = [head]
         if rng.random() < 0.25:  # a second lobe
             shift = axes[0] * size * rng.uniform(0.7, 1.1) + axes[1] * size * rng.normal(0, 0.4)
             share = np.float32(rng.uniform(0.5, 0.85))
             heads.append(Bulge(centre + shift.astype(np.float32), axes, radii * share, size * 0.2, 0.0))
         site.cavity.bulges.extend(heads)
-        pale, red = np.array([1.05, 1.5, 1.55]), np.array([0.92, 0.6, 0.65])
+        pale, red = np.array([1.05, 1.5, 1.75]), np.array([0.95, 0.65, 0.85])
         tint = (site.colour * (pale + (red - pale) * rng.random()))[:, None].astype(np.float32)
-        return cls(heads, tint, rng.uniform(0.2, 0.9), rng.uniform(0.02, 0.14))
+        return cls(heads, tint, rng.uniform(0.35, 1.0), rng.uniform(0.03, 0.16))
 
     def paint(self, colour: Field, rough: Field, points: Field, mark: Field, coarse: Field, fine: Field) -> Field:
         """Tint the bulge and give it pits."""
@@ -162,6 +162,7 @@ class Esophagitis:
 
     strength: float
     coat: float
+    flush: float  # redness of the swollen wall between the erosions
 
     @classmethod
     def settle(cls, rng: np.random.Generator, site: Site, spot: Spot) -> "Esophagitis":
@@ -172,10 +173,10 @@ class Esophagitis:
         mark = np.zeros_like(above)
         noise = chart_noise(rng)
         bearing = float(np.arctan2(spot.v, spot.u))
-        severity = rng.random()
+        severity = rng.random() ** 0.6
         for number in range(1 + int(rng.integers(0, 2 + round(3 * severity)))):
             length = rng.uniform(0.3, 0.5 + 0.8 * severity)
-            width = rng.uniform(0.06, 0.1 + 0.14 * severity)
+            width = rng.uniform(0.07, 0.12 + 0.16 * severity)
             line = bearing if number == 0 else rng.uniform(-np.pi, np.pi)
             bow = np.float32(line) + np.float32(0.25 * rng.normal()) * above
             turn = (angle - bow + np.pi) % np.float32(2 * np.pi) - np.float32(np.pi)
@@ -184,12 +185,17 @@ class Esophagitis:
             taper = np.clip(1.15 - along, 0.05, 1) * np.float32(width)
             streak = np.exp(-((across / taper) ** 2)) * _step(1.1, 0.8, along)
             np.maximum(mark, streak * _step(-0.1, 0.0, above), out=mark)
-        chart[LESION] = mark * (1 + np.float32(0.15) * noise)
+        swollen = _step(1.0, 0.0, above / np.float32(rng.uniform(0.5, 1.2))) * _step(-0.1, 0.0, above)
+        chart[LESION] = np.maximum(mark * (1 + np.float32(0.15) * noise), np.float32(0.2) * swollen)
         chart[HEIGHT] -= np.float32(0.025) * mark
-        return cls(rng.uniform(0.5, 0.7 + 0.3 * severity), severity * rng.uniform(0.2, 1.0))
+        return cls(
+            rng.uniform(0.5, 0.7 + 0.3 * severity), severity * rng.uniform(0.2, 1.0), severity * rng.uniform(0.2, 0.95)
+        )
 
     def paint(self, colour: Field, rough: Field, points: Field, mark: Field, coarse: Field, fine: Field) -> Field:
         """Redden the erosions and coat their middle."""
+        flush = np.clip(mark * 5, 0, 1) * np.float32(self.flush)
+        _mix(colour, flush, _rgb(0.70, 0.22, 0.15) * (1 + np.float32(0.1) * coarse[:, MOTTLE]))
         uneven = mark + np.float32(0.08) * fine[:, MOTTLE]
         share = _step(0.25, 0.6, uneven) * np.float32(self.strength)
         _mix(colour, share, _rgb(0.62, 0.11, 0.07) * (1 + np.float32(0.15) * coarse[:, MOTTLE]))
@@ -211,17 +217,17 @@ class Colitis:
     @classmethod
     def settle(cls, rng: np.random.Generator, site: Site, spot: Spot) -> "Colitis":
         """Inflame the wall around the spot as far as the severity reaches."""
-        severity = rng.random()
+        severity = rng.random() ** 0.6
         chart = site.cavity.chart
         distance = wall_distance(site.cavity, spot)
-        extent = np.float32(0.6 + 1.8 * severity * rng.random())
+        extent = np.float32(0.7 + 2.0 * severity * rng.random())
         noise = chart_noise(rng)
         mark = _step(1.25, 0.6, distance / extent + np.float32(0.18) * noise)
         chart[LESION] = mark
         swelling = np.float32(0.03 + 0.05 * severity) * np.maximum(chart_noise(rng) + 0.3, 0)
         chart[HEIGHT] += mark * (swelling - np.float32(0.3 * severity) * chart[HEIGHT])
         return cls(
-            rng.uniform(0.45, 0.75 + 0.25 * severity),
+            rng.uniform(0.55, 0.75 + 0.25 * severity),
             rng.uniform(-0.4, 0.2 + 0.9 * severity),
             severity * rng.random(),
             rng.uniform(0.05, 0.14),
@@ -256,7 +262,7 @@ class Dye:
         """Raise a cushion under a polyp and stain it."""
         chart = site.cavity.chart
         distance = wall_distance(site.cavity, spot)
-        extent = np.float32(spot.depth * rng.uniform(0.22, 0.55))
+        extent = np.float32(spot.depth * rng.uniform(0.25, 0.65))
         noise = chart_noise(rng)
         lifted = np.exp(-((distance / extent + np.float32(0.1) * noise) ** 2))
         height = extent * np.float32(rng.uniform(0.3, 0.6))

@@ -32,7 +32,7 @@ class Surface:
     tangents: tuple[Field, Field]
 
 
-def survey(rng: np.random.Generator, site: Site, points: Field, normal: Field) -> Surface:
+def survey(rng: np.random.Generator, site: Site, view: View, points: Field, normal: Field) -> Surface:
     """Look up chart coordinates and tissue texture at the points the rays met."""
     cavity = site.cavity
     x, y, z = points
@@ -53,6 +53,12 @@ def survey(rng: np.random.Generator, site: Site, points: Field, normal: Field) -
         goal[tube] = sample(source, way + offsets[0], around + offsets[1])
         scale = size * np.float32(repeats / (2 * np.pi))
         goal[cap] = sample(source, u[cap] * scale + offsets[2], v[cap] * scale + offsets[3])
+    for bulge in cavity.bulges:  # its own skin: the wall's would be drawn out along its sides
+        skin = np.flatnonzero(bulge.level(x, y, z) < 1.12)
+        local = view.rotation.T @ (points[:, skin] - bulge.centre[:, None])
+        for goal, source, repeats in ((coarse, tile, 4), (fine, film, 7)):
+            scale = size * np.float32(repeats / (2 * np.pi))
+            goal[skin] = sample(source, local[0] * scale + offsets[0], local[1] * scale + offsets[1])
     # Far away the finest detail is below the lens's resolution: fade it instead of aliasing.
     fine *= np.minimum(np.float32(1.3) / (x * x + y * y + z * z + np.float32(0.1)), 1)[:, None]
     radius = np.sqrt(x * x + y * y) + np.float32(1e-5)

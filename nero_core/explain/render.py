@@ -126,7 +126,9 @@ def fit_within(pixels: UInt8[np.ndarray, "height width 3"], side: int = 1200) ->
 def encode(pixels: UInt8[np.ndarray, "height width 3"], form: Literal["png", "webp"] = "png") -> bytes:
     """The picture as a file: PNG is exact, WebP (quality 90) a fifth of its size."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format=form.upper(), quality=90)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(
+        buffer, format=form.upper(), quality=90, method=0
+    )  # WebP: 6 instead of 20 ms
     return buffer.getvalue()
 
 

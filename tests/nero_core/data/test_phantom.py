@@ -28,7 +28,9 @@ def drawn(label: str, seed: int, size: int = SIZE) -> Phantom:
 
 
 def colours(phantom: Phantom, keep: np.ndarray) -> np.ndarray:
-    return phantom.pixels[keep].astype(np.float64).mean(axis=0)
+    """Return the mean's share of red, green and blue, and its brightness (255 = 0.255)."""
+    mean = phantom.pixels[keep].astype(np.float64).mean(axis=0)
+    return np.append(mean / mean.sum(), mean.mean() / 1000)
 
 
 def test_the_eight_classes_bear_the_folder_names_of_kvasir_v2() -> None:
@@ -80,18 +82,17 @@ def test_a_lesion_stands_out_from_its_surroundings_over_several_pictures(label: 
         lit = phantom.pixels.max(axis=-1) > 25
         inside = colours(phantom, phantom.lesion & lit)
         outside = colours(phantom, ~phantom.lesion & lit)
-        contrast.append(np.abs(inside / inside.sum() - outside / outside.sum()).sum())
-    assert np.mean(contrast) > 0.01
+        contrast.append(np.abs(inside - outside).sum())
+    assert np.mean(contrast) > 0.02
 
 
 @pytest.mark.parametrize("label", CLASSES)
 def test_the_same_scene_shows_at_every_size(label: str) -> None:
-    for seed in range(2):
-        small = drawn(label, seed, 128).pixels.astype(np.float32)
-        large = drawn(label, seed, 256).pixels.astype(np.float32)
-        reduced = large.reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
-        assert np.abs(small - reduced).mean() < 6
-        assert np.corrcoef(small.ravel(), reduced.ravel())[0, 1] > 0.98
+    small = draw_phantom(label, 2, 112).pixels.astype(np.float32)
+    large = draw_phantom(label, 2, 224).pixels.astype(np.float32)
+    reduced = large.reshape(112, 2, 112, 2, 3).mean(axis=(1, 3))
+    assert np.abs(small - reduced).mean() < 6
+    assert np.corrcoef(small.ravel(), reduced.ravel())[0, 1] > 0.98
 
 
 @pytest.mark.parametrize("label", OOD_CLASSES)
