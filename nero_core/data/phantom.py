@@ -17,9 +17,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nero_core.data.phantom_anatomy import Site, aim, cecum, colon, pylorus, z_line
 from nero_core.data.phantom_chain import develop, draw_frame, expose, pixel_grid
-from nero_core.data.phantom_lesions import LESIONS, find_spot
+from nero_core.data.phantom_lesions import LESIONS
 from nero_core.data.phantom_light import paint, shade, survey
 from nero_core.data.phantom_scene import first_pass, march, normals
+from nero_core.data.phantom_spot import find_spot
 from nero_core.errors import ImageError
 
 ID_CLASSES: tuple[str, ...] = ("normal-cecum", "normal-pylorus", "normal-z-line")

@@ -6,31 +6,10 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from nero_core.data.phantom_anatomy import RIM, Site, chart_grid, chart_noise, ring_noise
-from nero_core.data.phantom_scene import (
-    ALONG,
-    COARSE,
-    HEIGHT,
-    LESION,
-    ZONE,
-    Bulge,
-    Cavity,
-    Field,
-    View,
-    normals,
-)
-from nero_core.data.phantom_tissue import GRAIN, MOTTLE, VESSELS
-
-
-@dataclass(slots=True)
-class Spot:
-    """A place on the wall that the tip sees: point, inward normal, distance, chart position."""
-
-    point: Field
-    normal: Field
-    depth: float
-    u: float
-    v: float
+from nero_core.data.phantom_anatomy import Site, chart_grid, chart_noise, ring_noise
+from nero_core.data.phantom_scene import HEIGHT, LESION, ZONE, Bulge, Field
+from nero_core.data.phantom_spot import Spot, tangent_frame, wall_distance
+from nero_core.data.phantom_tissue import GRAIN, MOTTLE, VESSELS, smoothstep
 
 
 @runtime_checkable
@@ -48,60 +27,6 @@ class Lesion(Protocol):
             coarse: Tissue channels at vessel scale (pixels, channels).
             fine: Tissue channels at film scale.
         """
-
-
-def find_spot(rng: np.random.Generator, cavity: Cavity, view: View, depth: Field) -> Spot:
-    """Choose a place that is well in view: not at the picture's edge, not in the opening."""
-    axis = np.linspace(-1, 1, COARSE, dtype=np.float32)
-    x, y = (part.ravel() for part in np.meshgrid(axis, axis))
-    rays, far = view.rays(x, y), depth.ravel()
-    inside = (np.hypot(x, y) < 0.68) & ~((x < -0.3) & (y > 0.3)) & (far > 0.25) & (far < 2.4)
-    points = view.origin[:, None] + rays * far
-    u, v, _, _ = cavity.locate(points[0], points[1], points[2])
-    inside &= np.hypot(u, v) > cavity.opening + 0.15
-    if not inside.any():
-        inside = np.hypot(x, y) < 0.6
-    chosen = int(rng.choice(np.flatnonzero(inside)))
-    ray, reach = rays[:, chosen : chosen + 1], far[chosen : chosen + 1].copy()
-    for _ in range(8):
-        reach += cavity.distance(*(view.origin[:, None] + ray * reach)) * np.float32(0.7)
-    point = view.origin[:, None] + ray * reach
-    normal = normals(cavity, point)
-    u, v, _, _ = cavity.locate(point[0], point[1], point[2])
-    return Spot(point[:, 0], normal[:, 0], float(reach[0]), float(u[0]), float(v[0]))
-
-
-def wall_distance(cavity: Cavity, spot: Spot) -> Field:
-    """Return the distance along the wall from the spot over the whole chart, in tube radii."""
-    angle, way = chart_grid()
-    way = way * np.float32(cavity.reach)
-    home = float(np.hypot(spot.u, spot.v))
-    if home < 1.0:
-        du = way * np.cos(angle) - np.float32(spot.u)
-        dv = way * np.sin(angle) - np.float32(spot.v)
-        near: Field = np.hypot(du, dv)
-        return near
-    turn = angle - np.float32(np.arctan2(spot.v, spot.u))
-    turn = (turn + np.pi) % np.float32(2 * np.pi) - np.float32(np.pi)
-    lengthwise = (way - np.float32(home)) / np.float32(ALONG if home > RIM else 1.0)
-    far: Field = np.hypot(turn, lengthwise)
-    return far
-
-
-def tangent_frame(normal: Field, angle: float) -> Field:
-    """Return two tangents and the normal as the rows of a rotation."""
-    helper = np.eye(3, dtype=np.float32)[int(np.argmin(np.abs(normal)))]
-    first = np.cross(normal, helper)
-    first /= np.linalg.norm(first)
-    second = np.cross(normal, first)
-    a = np.cos(angle) * first + np.sin(angle) * second
-    b = np.cross(normal, a)
-    return np.stack([a, b, normal]).astype(np.float32)
-
-
-def _step(low: float, high: float, value: Field) -> Field:
-    t: Field = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _mix(colour: Field, share: Field, goal: Field) -> None:
@@ -148,7 +73,7 @@ class Polyp:
         level = self.heads[0].level(*points)
         for head in self.heads[1:]:
             np.minimum(level, head.level(*points), out=level)
-        share = _step(1.3, 1.04, level)
+        share = smoothstep(1.3, 1.04, level)
         skin = self.tint * (1 + np.float32(self.pits) * (fine[:, GRAIN] + fine[:, MOTTLE]))
         skin[1:] *= 1 - np.float32(0.5) * fine[:, VESSELS]
         _mix(colour, share * np.float32(self.strength), skin)
@@ -183,9 +108,9 @@ class Esophagitis:
             across = (turn + np.float32(0.05) * noise) * np.minimum(way * site.cavity.reach, 1)
             along = above / np.float32(length)
             taper = np.clip(1.15 - along, 0.05, 1) * np.float32(width)
-            streak = np.exp(-((across / taper) ** 2)) * _step(1.1, 0.8, along)
-            np.maximum(mark, streak * _step(-0.1, 0.0, above), out=mark)
-        swollen = _step(1.0, 0.0, above / np.float32(rng.uniform(0.5, 1.2))) * _step(-0.1, 0.0, above)
+            streak = np.exp(-((across / taper) ** 2)) * smoothstep(1.1, 0.8, along)
+            np.maximum(mark, streak * smoothstep(-0.1, 0.0, above), out=mark)
+        swollen = smoothstep(1.0, 0.0, above / np.float32(rng.uniform(0.5, 1.2))) * smoothstep(-0.1, 0.0, above)
         chart[LESION] = np.maximum(mark * (1 + np.float32(0.15) * noise), np.float32(0.2) * swollen)
         chart[HEIGHT] -= np.float32(0.025) * mark
         return cls(
@@ -197,12 +122,12 @@ class Esophagitis:
         flush = np.clip(mark * 5, 0, 1) * np.float32(self.flush)
         _mix(colour, flush, _rgb(0.70, 0.22, 0.15) * (1 + np.float32(0.1) * coarse[:, MOTTLE]))
         uneven = mark + np.float32(0.08) * fine[:, MOTTLE]
-        share = _step(0.25, 0.6, uneven) * np.float32(self.strength)
+        share = smoothstep(0.25, 0.6, uneven) * np.float32(self.strength)
         _mix(colour, share, _rgb(0.62, 0.11, 0.07) * (1 + np.float32(0.15) * coarse[:, MOTTLE]))
-        coat = _step(0.88, 1.15, uneven + np.float32(0.12) * fine[:, MOTTLE])
+        coat = smoothstep(0.88, 1.15, uneven + np.float32(0.12) * fine[:, MOTTLE])
         _mix(colour, coat * np.float32(0.75 * self.coat), _rgb(0.78, 0.58, 0.38))
         rough += np.float32(0.5) * share
-        return _step(0.3, 0.45, mark)
+        return smoothstep(0.3, 0.45, mark)
 
 
 @dataclass(slots=True)
@@ -222,7 +147,7 @@ class Colitis:
         distance = wall_distance(site.cavity, spot)
         extent = np.float32(0.7 + 2.0 * severity * rng.random())
         noise = chart_noise(rng)
-        mark = _step(1.25, 0.6, distance / extent + np.float32(0.18) * noise)
+        mark = smoothstep(1.25, 0.6, distance / extent + np.float32(0.18) * noise)
         chart[LESION] = mark
         swelling = np.float32(0.03 + 0.05 * severity) * np.maximum(chart_noise(rng) + 0.3, 0)
         chart[HEIGHT] += mark * (swelling - np.float32(0.3 * severity) * chart[HEIGHT])
@@ -239,12 +164,12 @@ class Colitis:
         relief = fine[:, MOTTLE] + fine[:, GRAIN]
         _mix(colour, share, _rgb(0.66, 0.19, 0.13) * (1 + np.float32(self.grain) * relief))
         flecks = np.float32(0.6) * coarse[:, MOTTLE] + np.float32(0.55) * fine[:, MOTTLE]
-        exudate = _step(1.25, 1.7, flecks + np.float32(self.ulcers)) * mark
+        exudate = smoothstep(1.25, 1.7, flecks + np.float32(self.ulcers)) * mark
         _mix(colour, exudate * np.float32(0.85), _rgb(0.80, 0.66, 0.40))
-        blood = _step(1.5, 1.9, np.float32(self.bleeding) * 0.9 - flecks) * mark
+        blood = smoothstep(1.5, 1.9, np.float32(self.bleeding) * 0.9 - flecks) * mark
         _mix(colour, blood * np.float32(0.8), _rgb(0.36, 0.03, 0.02))
         rough += np.float32(1.3) * share
-        return _step(0.35, 0.6, mark)
+        return smoothstep(0.35, 0.6, mark)
 
 
 @dataclass(slots=True)
@@ -267,7 +192,7 @@ class Dye:
         lifted = np.exp(-((distance / extent + np.float32(0.1) * noise) ** 2))
         height = extent * np.float32(rng.uniform(0.3, 0.6))
         chart[HEIGHT] += height * lifted
-        chart[LESION] = _step(1.9, 0.8, distance / extent + np.float32(0.2) * noise)
+        chart[LESION] = smoothstep(1.9, 0.8, distance / extent + np.float32(0.2) * noise)
         spot.point = (spot.point + spot.normal * height).astype(np.float32)
         polyp = Polyp.settle(rng, site, spot, scale=0.7) if rng.random() < 0.8 else None
         return cls(_blue(rng), rng.uniform(0.4, 1.0), polyp)
@@ -283,9 +208,9 @@ class Dye:
         outline = outline + np.float32(0.09) * chart_noise(rng)
         outline = outline + np.float32(0.05) * ring_noise(rng, angle, 5, 0.5)
         cushion = np.exp(-((outline / 1.0) ** 2)) * extent * np.float32(rng.uniform(0.2, 0.4))
-        base = _step(float(inner) + 0.1, float(inner) - 0.06, outline)
+        base = smoothstep(float(inner) + 0.1, float(inner) - 0.06, outline)
         chart[HEIGHT] += cushion - base * extent * np.float32(rng.uniform(0.12, 0.28))
-        chart[LESION] = _step(2.0, 1.0, outline) + base
+        chart[LESION] = smoothstep(2.0, 1.0, outline) + base
         tone = rng.random()
         colour = _rgb(0.95, 0.60, 0.48) * (1 - tone) + _rgb(0.85, 0.26, 0.18) * tone
         return cls(_blue(rng), rng.uniform(0.45, 1.0), None, 1.0, colour.astype(np.float32))
@@ -297,11 +222,11 @@ class Dye:
         uneven += np.float32(0.06) * fine[:, MOTTLE]
         stain = cover * np.clip(uneven, 0.05, 1) * np.float32(self.strength)
         _mix(colour, stain, self.blue * (0.6 + colour.mean(axis=0)))
-        share = _step(0.25, 0.5, cover)
+        share = smoothstep(0.25, 0.5, cover)
         if self.base:
-            bare = _step(1.3, 1.7, mark + np.float32(0.08) * fine[:, MOTTLE])
+            bare = smoothstep(1.3, 1.7, mark + np.float32(0.08) * fine[:, MOTTLE])
             floor = self.base_colour * (1 + np.float32(0.1) * coarse[:, MOTTLE])
-            spots = _step(0.9, 1.6, coarse[:, MOTTLE] + np.float32(0.5) * fine[:, MOTTLE])
+            spots = smoothstep(0.9, 1.6, coarse[:, MOTTLE] + np.float32(0.5) * fine[:, MOTTLE])
             floor = floor + spots * (_rgb(0.5, 0.07, 0.05) - floor)
             _mix(colour, bare, floor + np.float32(0.05 * self.strength) * (self.blue - floor))
             rough += np.float32(0.6) * bare

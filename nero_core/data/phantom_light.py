@@ -15,6 +15,7 @@ from nero_core.data.phantom_tissue import (
     TILES,
     VESSELS,
     sample,
+    smoothstep,
     tissue_tile,
 )
 
@@ -132,9 +133,3 @@ def shade(rng: np.random.Generator, view: View, surface: Surface, colour: Field,
     radiance += (glint + sheen) / (squared + np.float32(0.15))
     result: Field = radiance
     return result
-
-
-def smoothstep(low: float, high: float, value: Field) -> Field:
-    """Return 0 below low, 1 above high and a smooth step between."""
-    t: Field = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    return t * t * (3 - 2 * t)

@@ -117,3 +117,9 @@ def sample(tile: Field, row: Field, column: Field) -> Field:
     upper += lower
     result: Field = upper
     return result
+
+
+def smoothstep(low: float, high: float, value: Field) -> Field:
+    """Return 0 at low, 1 at high, a smooth step between and constants beyond; low may exceed high."""
+    t: Field = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    return t * t * (3 - 2 * t)

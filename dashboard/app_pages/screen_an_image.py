@@ -1,0 +1,47 @@
+"""Screen an image: image, words, number, why."""
+
+import streamlit as st
+
+from dashboard import resources
+from dashboard.components.channel_card import channel_card
+from dashboard.components.chooser import choose, title
+from dashboard.components.concept_gallery import concept_gallery
+from dashboard.components.empty_state import empty_state
+from dashboard.components.image_card import image_card
+from dashboard.components.samples import sample, sample_strip
+from dashboard.components.score_histogram import score_histogram_card
+from dashboard.components.sidebar import reference_set, research_options
+from dashboard.components.uploader import upload
+from dashboard.components.verdict import verdict_card
+
+st.title("Screen an image", anchor=False)
+inspector = reference_set()
+options = research_options(inspector)
+files_side, samples_side = st.columns([4, 7], gap="medium")
+with samples_side:
+    sample_strip(inspector)
+with files_side:
+    files = upload(beside=samples_side)
+
+shown = choose(files, sample(inspector))
+if shown is None:
+    empty_state(inspector)
+    st.stop()
+
+title(shown, resources.note(shown))
+image_side, verdict_side = st.columns([5, 6], gap="medium")
+scores_side, channels_side = st.columns(2, gap="medium")
+open_channel = st.container()
+
+with verdict_side, st.spinner("Comparing with the reference images …"):
+    detection = resources.detection(inspector, shown, options.method, options.tpr)
+    reference = inspector.reference_scores(options.method, options.tpr)
+    nearest = resources.channels(inspector, shown).nearest
+    verdict_card(detection, reference, inspector.bundle.card.class_names, nearest)
+with scores_side:
+    score_histogram_card(inspector, reference, float(detection.score[0]), options.download)
+with channels_side:
+    channel_card(inspector, shown, options, open_channel)
+with image_side:
+    image_card(inspector, shown, options)
+concept_gallery(inspector, shown, options)

@@ -1,0 +1,33 @@
+"""What all charts share: the toolbar, the legend and the kind of table behind a chart."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboard.theme import Theme
+
+Table = dict[str, list[Any]]
+
+
+def toolbar(name: str, form: str = "png") -> dict[str, Any]:
+    """Plotly's configuration: zoom, pan, reset and the download, nothing else. ``form`` is ``png`` or ``svg``."""
+    return {
+        "displaylogo": False,
+        "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
+        "toImageButtonOptions": {"format": form, "filename": name, "scale": 2},
+    }
+
+
+def framed(figure: go.Figure, theme: Theme, height: int, top: int) -> go.Figure:
+    """Height, margins and the colour of words, which must reach 4.5:1; the rest is Streamlit's own theme."""
+    soft = {"color": theme.soft}
+    figure.update_layout(height=height, margin={"l": 8, "r": 12, "t": top, "b": 8}, font=soft, legend={"font": soft})
+    figure.update_xaxes(tickfont=soft, title_font=soft)
+    figure.update_yaxes(tickfont=soft, title_font=soft)
+    figure.update_annotations(font=soft)
+    return figure
+
+
+def legend() -> dict[str, Any]:
+    """Below the axis, where it covers no annotation and may take two lines."""
+    return {"orientation": "h", "x": 0, "y": -0.24, "xanchor": "left", "yanchor": "top", "title": None}

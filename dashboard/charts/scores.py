@@ -1,0 +1,198 @@
+"""Where this image's score lies among the scores of the banks."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from dashboard import words
+from dashboard.charts.frame import Table, framed, legend
+from dashboard.theme import ID, OOD, Theme
+from nero_core.types import ReferenceScores
+
+
+def score_domain(reference: ReferenceScores, score: float) -> tuple[float, float]:
+    """The range of scores worth drawing: the banks without their longest tail, the threshold, and this image unless it
+    lies so far out that the rest would shrink to a line; it is then drawn at the edge and said so."""
+    known = _known(reference)
+    low = min(float(known.min()), reference.threshold, score)
+    high = max(float(np.quantile(known, 0.98)), reference.threshold + 0.15 * abs(reference.threshold - low))
+    if float(known.max()) <= low + 1.5 * (high - low):
+        high = float(known.max())
+    if high < score <= low + 2.0 * (high - low):
+        high = score
+    margin = 0.03 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def score_histogram(reference: ReferenceScores, score: float, theme: Theme, bins: int = 44) -> go.Figure:
+    """Calibration scores (ID), the OOD bank, the threshold, and this image."""
+    low, high = score_domain(reference, score)
+    edges = np.linspace(low, high, bins + 1)
+    figure = go.Figure()
+    peak = 0.0
+    for name, values, colour, pattern in _groups(reference):
+        counts, _ = np.histogram(np.clip(values, low, high), edges)
+        share = 100 * counts / len(values)
+        peak = max(peak, float(share.max()))
+        ends = ["or more" if place == bins - 1 else f"to {words.number(edges[place + 1])}" for place in range(bins)]
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=share,
+            width=edges[1] - edges[0],
+            name=f"{name} ({len(values)})",
+            marker={
+                "color": colour,
+                "opacity": 0.75,
+                "line": {"width": 1 if pattern else 0, "color": colour},
+                "pattern": {"shape": pattern, "size": 6, "solidity": 0.45, "fgopacity": 1},
+            },
+            hovertext=[
+                f"{count} of {len(values)} {name} ({words.percent(count / len(values))})"
+                f"<br>score {words.number(edge)} {end}"
+                for count, edge, end in zip(counts, edges, ends, strict=False)
+            ],
+            hoverinfo="text",
+        )
+    _threshold_and_image(figure, reference, score, (low, high), peak * 1.18, theme)
+    figure.update_layout(barmode="overlay", bargap=0, legend=legend())
+    figure.update_yaxes(title="images of the group (%)", range=[0, peak * 1.2], fixedrange=True)
+    return _framed(figure, reference, (low, high), 430, theme)
+
+
+def scores_by_class(
+    reference: ReferenceScores,
+    score: float,
+    theme: Theme,
+    class_names: Sequence[str],
+    ood_class_names: Sequence[str] = (),
+) -> go.Figure:
+    """One row of calibration scores a class, ID above OOD: box = middle half, line = median, dots = images."""
+    low, high = score_domain(reference, score)
+    rows = list(_class_rows(reference, class_names, ood_class_names))
+    figure = go.Figure()
+    for place, (name, values, colour) in enumerate(reversed(rows)):
+        figure.add_box(
+            x=np.clip(values, low, high),
+            y0=place,
+            name=name,
+            orientation="h",
+            boxpoints="all",
+            jitter=0.6,
+            pointpos=0,
+            marker={"color": colour, "size": 3, "opacity": 0.55},
+            line={"color": colour, "width": 1.4},
+            fillcolor="rgba(0,0,0,0)",
+            hovertemplate=f"{name}, score %{{x:.3g}}<extra></extra>",
+            showlegend=False,
+        )
+    top = len(rows) - 0.35
+    _threshold_and_image(figure, reference, score, (low, high), top, theme, bottom=-0.6)
+    figure.update_yaxes(
+        title=None,
+        range=[-0.7, len(rows) - 0.05],
+        tickvals=list(range(len(rows))),
+        ticktext=[name for name, _, _ in reversed(rows)],
+        fixedrange=True,
+        automargin=True,
+        zeroline=False,
+    )
+    figure.update_layout(showlegend=False)
+    return _framed(figure, reference, (low, high), max(430, 120 + 36 * len(rows)), theme)
+
+
+def score_table(reference: ReferenceScores, class_names: Sequence[str], ood_class_names: Sequence[str] = ()) -> Table:
+    """The scores behind the histogram, one row an image of the banks."""
+    table: Table = {"group": [], "class": [], "score": []}
+    for name, values, colour in _class_rows(reference, class_names, ood_class_names):
+        table["group"] += ["OOD bank" if colour == OOD else "calibration (ID)"] * len(values)
+        table["class"] += [name] * len(values)
+        table["score"] += values.tolist()
+    return table
+
+
+def _known(reference: ReferenceScores) -> NDArray[np.float64]:
+    return np.concatenate([values for _, values, _, _ in _groups(reference)])
+
+
+def _groups(reference: ReferenceScores) -> list[tuple[str, NDArray[np.float64], str, str]]:
+    groups = [("calibration images, ID", np.asarray(reference.calibration, dtype=np.float64), ID, "")]
+    if reference.ood is not None and len(reference.ood):
+        groups.append(("OOD bank images", np.asarray(reference.ood, dtype=np.float64), OOD, "/"))
+    return groups
+
+
+def _class_rows(
+    reference: ReferenceScores, class_names: Sequence[str], ood_class_names: Sequence[str]
+) -> Iterable[tuple[str, NDArray[np.float64], str]]:
+    banks = [(reference.calibration, reference.calibration_labels, class_names, ID)]
+    if reference.ood is not None and reference.ood_labels is not None:
+        banks.append((reference.ood, reference.ood_labels, ood_class_names, OOD))
+    for scores, labels, names, colour in banks:
+        for index, name in enumerate(names):
+            values = np.asarray(scores, dtype=np.float64)[np.asarray(labels) == index]
+            if len(values):
+                yield name, values, colour
+
+
+def _threshold_and_image(
+    figure: go.Figure,
+    reference: ReferenceScores,
+    score: float,
+    domain: tuple[float, float],
+    top: float,
+    theme: Theme,
+    bottom: float = 0.0,
+) -> None:
+    """Two upright lines with their names at ``top``; the names stand on the outer sides, so that they never meet."""
+    low, high = domain
+    limit, beyond = reference.threshold, score > high
+    here = high if beyond else score
+    figure.add_shape(
+        type="line", x0=limit, x1=limit, y0=bottom, y1=top, line={"dash": "dash", "width": 1.5, "color": theme.centroid}
+    )
+    figure.add_scatter(
+        x=[here, here],
+        y=[bottom, top],
+        mode="lines+markers",
+        line={"color": theme.text, "width": 2.5},
+        marker={
+            "symbol": ["circle", "triangle-right" if beyond else "circle"],
+            "size": [0, 11],
+            "color": theme.text,
+            "line": {"color": theme.background, "width": 1.5},
+        },
+        hovertext=f"this image: score {words.number(score)}" + (", beyond the scale" if beyond else ""),
+        hoverinfo="text",
+        showlegend=False,
+        cliponaxis=False,
+    )
+    is_right = here >= limit
+    for place, text, to_right in (
+        (limit, f"threshold {words.number(limit)}", not is_right),
+        (here, f"<b>this image {words.number(score)}</b>" + (" →" if beyond else ""), is_right),
+    ):
+        portion = (place - low) / (high - low)
+        anchor = "left" if to_right else "right"
+        crowded = (anchor == "left" and portion > 0.75) or (anchor == "right" and portion < 0.25)
+        figure.add_annotation(
+            x=place,
+            y=top,
+            text=text,
+            showarrow=False,
+            yanchor="bottom",
+            xanchor={"left": "right", "right": "left"}[anchor] if crowded else anchor,
+            yshift=(18 if crowded and abs(here - limit) < 0.5 * (high - low) else 0) + 6 * (place == here),
+        )
+
+
+def _framed(
+    figure: go.Figure, reference: ReferenceScores, domain: tuple[float, float], height: int, theme: Theme
+) -> go.Figure:
+    figure.update_xaxes(
+        title=f"{reference.detector} score, no unit (higher = more unlike)",
+        range=list(domain),
+        zeroline=False,
+    )
+    return framed(figure, theme, height, top=44)

@@ -1,0 +1,1 @@
+"""The parts of the pages. Each draws itself and owns its widgets."""

@@ -1,0 +1,49 @@
+"""Which of the images is shown: ``3 of 30``, back and on, and a list of names."""
+
+import streamlit as st
+
+from dashboard import state, words
+from dashboard.resources import Source
+
+
+def choose(files: list[Source], sample: Source | None) -> Source | None:
+    """The image to show: the sample that the URL names, else the uploaded file that was chosen last."""
+    if not files:
+        return sample
+    keys = [item.key for item in files]
+    if sample is None and state.file() not in keys:
+        state.choose_file(keys[0])
+    shown = state.file()
+    place = keys.index(shown) if shown in keys else None
+    if len(files) > 1 or sample is not None:
+        _controls(keys, [item.name for item in files], place)
+    return sample if sample is not None else files[place or 0]
+
+
+def _controls(keys: list[str], names: list[str], place: int | None) -> None:
+    with st.container(key="chooser", horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.selectbox(
+            "Uploaded image",
+            keys,
+            index=None,
+            format_func=dict(zip(keys, names, strict=True)).__getitem__,
+            key=state.FILE,
+            placeholder="Back to an uploaded image",
+            on_change=state.leave_sample,
+            width=360,
+        )
+        back = keys[(place - 1) % len(keys)] if place is not None else keys[-1]
+        on = keys[(place + 1) % len(keys)] if place is not None else keys[0]
+        st.button(
+            "Previous", icon=":material/chevron_left:", key="previous_image", on_click=state.choose_file, args=(back,)
+        )
+        st.button("Next", icon=":material/chevron_right:", key="next_image", on_click=state.choose_file, args=(on,))
+        st.markdown(f"{len(keys)} uploaded" if place is None else f"{place + 1} of {len(keys)}")
+
+
+def title(item: Source, note: str = "") -> None:
+    """The name of what is shown."""
+    with st.container(key="title"):
+        st.subheader(words.plain(item.name), anchor=False)
+        if note:
+            st.caption(words.plain(note))

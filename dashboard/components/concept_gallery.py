@@ -1,0 +1,94 @@
+"""The channels that moved the score: where they lie in the image, and which reference images use them most."""
+
+from html import escape
+
+import streamlit as st
+
+from dashboard import resources, words
+from dashboard.components import marks
+from dashboard.components.sidebar import Options
+from dashboard.plain_errors import plain_errors
+from dashboard.resources import Source
+from nero_core import Inspector
+from nero_core.explain.render import fit_within, heat_limit, overlay
+from nero_core.types import Concept, Explanation
+
+REFERENCES = 4  # thumbnails a concept: as many as fit beside one another; all that there are in a single card
+SIDE = 384  # pixels of a panel
+OPACITY = 0.75
+
+
+def concept_gallery(inspector: Inspector, item: Source, options: Options) -> None:
+    """The top channels, the one that matters most first."""
+    with plain_errors(), st.container(key="concept_gallery"):
+        moved = "moved the score" if options.order == "share" else "carried the prediction"
+        st.subheader(f"Concepts that {moved}", anchor=False)
+        place = st.container()
+        with st.spinner(f"Tracing {options.concepts} channels back to the pixels …"):
+            why = resources.explanation(inspector, item, options.concepts, options.order)
+        with place:
+            nearest = inspector.bundle.card.class_names[why.channels.nearest]
+            kept = words.conservation(why.concept_conservation)
+            st.caption(
+                f"Each card is one feature channel: where it lies in this image, its relevance against the mean of "
+                f"{words.plain(nearest)}, and the reference images that use it most. "
+                f"All maps share one colour scale. {kept}"
+            )
+            concept_tiles(inspector, item, why)
+
+
+def concept_tiles(inspector: Inspector, item: Source, why: Explanation, is_single: bool = False) -> None:
+    """One card a concept, all maps with one colour limit."""
+    shown = tuple(concept.channel for concept in why.concepts)
+    st.html(_tiles(resources.key(inspector), item.id, shown, is_single, inspector, item, why))
+
+
+@st.cache_data(max_entries=64, ttl=resources.HOUR, show_spinner=False)
+def _tiles(
+    model_key: str,
+    image_id: str,
+    shown: tuple[int, ...],
+    is_single: bool,
+    _inspector: Inspector,
+    _item: Source,
+    _why: Explanation,
+) -> str:
+    pixels = fit_within(resources.picture(_item), SIDE)
+    limit = heat_limit(*(concept.heatmap for concept in _why.concepts))
+    nearest = _inspector.bundle.card.class_names[_why.channels.nearest]
+    largest = max((max(abs(one.relevance), abs(one.centroid)) for one in _why.concepts), default=1.0)
+    tiles = []
+    for concept in _why.concepts:
+        # No file name here: the HTML is kept for everybody who has this image.
+        panel = marks.picture(
+            overlay(pixels, concept.heatmap, OPACITY, limit), f"Channel {concept.channel} on the image"
+        )
+        pair = marks.bars(
+            [
+                ("this image", concept.relevance, words.number(concept.relevance), False),
+                (nearest, concept.centroid, words.number(concept.centroid), True),
+            ],
+            css="nero-pair",
+            largest=largest,
+        )
+        references = _references(_inspector, concept, None if is_single else REFERENCES)
+        tiles.append(
+            f'<section class="nero-concept"><h4>{escape(words.concept(concept))}</h4>{panel}{pair}'
+            f'<p class="caption">Adds {words.number(concept.share)} to the distance. References that use it most:</p>'
+            f'<div class="nero-references">{references}</div></section>'
+        )
+    css = "nero-concepts single" if is_single else "nero-concepts"
+    legend = marks.legend("signed", limit, "relevance per pixel of the channel; green adds, purple takes away")
+    return f'<div class="{css}">{"".join(tiles)}</div><div class="nero-below">{legend}</div>'
+
+
+def _references(inspector: Inspector, concept: Concept, count: int | None) -> str:
+    figures = []
+    for reference_id, relevance in list(zip(concept.references, concept.reference_relevance, strict=True))[:count]:
+        name = inspector.reference_class(reference_id)
+        alt = f"Reference image of {name}, relevance {words.number(relevance)}"
+        figures.append(
+            f'<figure title="{escape(alt)}">{marks.thumbnail(inspector.thumbnail(reference_id), alt)}'
+            f"<figcaption>{escape(name)}</figcaption></figure>"
+        )
+    return "".join(figures)

@@ -1,0 +1,78 @@
+"""The strip of samples: real buttons with pictures on them, ID apart from OOD."""
+
+import io
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from dashboard import resources, state, words
+from dashboard.resources import Source
+from nero_core import Inspector
+from nero_core.explain.render import data_uri
+
+SIDE = 120  # pixels: 60 on the page, at twice the density
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def sample_paths(inspector: Inspector) -> tuple[list[Path], list[Path]]:
+    """The samples of the ID classes, then all others."""
+    paths = sorted(path for path in resources.samples().glob("*") if path.suffix.lower() in SUFFIXES)
+    names = inspector.bundle.card.class_names
+    inside = sorted((path for path in paths if path.stem in names), key=lambda path: names.index(path.stem))
+    return inside, [path for path in paths if path.stem not in names]
+
+
+def sample_strip(inspector: Inspector) -> None:
+    """All samples as buttons; a click shows one."""
+    inside, outside = sample_paths(inspector)
+    if not inside + outside:
+        return
+    with st.container(key="samples", horizontal=True, gap="medium", vertical_alignment="top"):
+        groups = (
+            ("id", "Samples like the reference set (ID)", inside),
+            ("ood", "Samples of other findings (OOD)", outside),
+        )
+        for kind, label, paths in groups:
+            if not paths:
+                continue
+            with st.container(width="content", gap="xsmall", key=f"samples_{kind}"):
+                st.html(f'<span class="nero-group">{label}</span>')
+                with st.container(horizontal=True, gap="xsmall"):
+                    for path in paths:
+                        _button(path)
+
+
+def sample(inspector: Inspector) -> Source | None:
+    """The sample that the URL names, if it is here."""
+    name = state.sample()
+    if name is None:
+        return None
+    inside, outside = sample_paths(inspector)
+    for path in inside + outside:
+        if path.stem == name:
+            return resources.source(f"sample {name} {path.stat().st_mtime_ns}", path.name, path.read_bytes())
+    st.warning(f"The link names the sample {words.plain(name)}, which is not here.")
+    return None
+
+
+def _button(path: Path) -> None:
+    is_shown = state.sample() == path.stem
+    st.button(
+        f"![{words.plain(path.stem)}]({_thumbnail(str(path), path.stat().st_mtime_ns)})",
+        key=f"sample_{path.stem}",
+        help=words.plain(path.stem),
+        type="primary" if is_shown else "secondary",
+        on_click=state.choose_sample,
+        args=(path.stem,),
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _thumbnail(path: str, changed: int) -> str:
+    with Image.open(path) as image:
+        small = image.convert("RGB")
+    small.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=80)
+    return data_uri(buffer.getvalue(), "webp")

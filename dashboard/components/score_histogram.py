@@ -1,0 +1,44 @@
+"""Where this image's score lies among the reference scores."""
+
+import streamlit as st
+
+from dashboard import charts, state, words
+from dashboard.plain_errors import plain_errors
+from dashboard.theme import theme_of
+from nero_core import Inspector
+from nero_core.types import ReferenceScores
+
+
+def score_histogram_card(inspector: Inspector, reference: ReferenceScores, score: float, download: str) -> None:
+    """The histogram, by class on request, with its table."""
+    with st.container(border=True, height="stretch", key="histogram_card"):
+        _histogram(inspector, reference, score, download)
+
+
+@st.fragment
+def _histogram(inspector: Inspector, reference: ReferenceScores, score: float, download: str) -> None:
+    card, theme = inspector.bundle.card, theme_of(st.context.theme.type)
+    names = (card.class_names, card.ood_class_names)
+    with plain_errors():
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader("Scores", anchor=False)
+            by_class = st.toggle("By class", key=state.BY_CLASS, bind="query-params")
+        figure = (
+            charts.scores_by_class(reference, score, theme, *names)
+            if by_class
+            else charts.score_histogram(reference, score, theme)
+        )
+        st.plotly_chart(
+            figure,
+            key="histogram",
+            config=charts.toolbar(f"{reference.detector}-scores", download),
+            alt=f"Scores of the reference images; threshold {words.number(reference.threshold)}, "
+            f"this image {words.number(score)}",
+        )
+        st.caption(
+            "Each row is a class, each dot an image, each box the middle half; further right is more unusual."
+            if by_class
+            else "How many images of each group have which score; further right is more unlike the reference images."
+        )
+        with st.popover("Data table", icon=":material/table:", type="tertiary"):
+            st.dataframe(charts.score_table(reference, *names), hide_index=True, alt="Scores of the reference images")

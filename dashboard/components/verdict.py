@@ -1,0 +1,66 @@
+"""The verdict: words, then the numbers behind them."""
+
+from html import escape
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.charts import score_domain
+from dashboard.components import marks
+from dashboard.theme import VERDICT_COLOUR
+from nero_core.types import Detection, ReferenceScores
+
+
+def verdict_card(
+    detection: Detection, reference: ReferenceScores, class_names: tuple[str, ...], nearest: int, index: int = 0
+) -> None:
+    """One image's verdict against its threshold, its p-value, its class, and the score taken apart."""
+    with st.container(border=True, height="stretch", key="verdict"):
+        st.html(headline(detection, index))
+        score = float(detection.score[index])
+        st.html(marks.score_scale(score, detection.threshold, score_domain(reference, score)))
+        st.html(marks.facts(_facts(detection, class_names, nearest, index)))
+        if detection.terms:
+            st.html(score_apart(detection, class_names[nearest], index))
+        else:
+            st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
+
+
+def headline(detection: Detection, index: int) -> str:
+    """Symbol, verdict and advice."""
+    verdict = detection.verdict(index)
+    return (
+        f'<div class="nero-verdict" role="status"><span class="symbol" aria-hidden="true" '
+        f'style="color:{VERDICT_COLOUR[verdict]}">{words.SYMBOL[verdict]}</span>'
+        f"<h2>{words.HEADLINE[verdict]}</h2><p>{words.ADVICE[verdict]}</p></div>"
+    )
+
+
+def score_apart(detection: Detection, nearest: str, index: int) -> str:
+    """(distance + bias) × scale = score, with a bar for each."""
+    distance, bias, scale = (float(detection.terms[name][index]) for name in ("distance", "bias", "scale"))
+    bars = marks.bars(
+        [
+            (f"distance to {nearest}", distance, words.number(distance), False),
+            ("bias term", bias, words.number(bias), False),
+            ("scale, of 1", scale * max(distance, bias), words.number(scale), True),
+        ],
+        largest=max(distance, bias) or 1.0,
+    )
+    total = float(detection.score[index])
+    formula = (
+        f"({words.number(distance)} distance + {words.number(bias)} bias) × {words.number(scale)} scale "
+        f"= score {words.number(total)}"
+    )
+    return f'<p class="nero-quiet" style="margin:0.4rem 0">The score taken apart: {escape(formula)}</p>{bars}'
+
+
+def _facts(detection: Detection, class_names: tuple[str, ...], nearest: int, index: int) -> list[tuple[str, str, bool]]:
+    is_ood = bool(detection.is_ood[index])
+    predicted = f"{class_names[int(detection.predicted[index])]}, probability {float(detection.confidence[index]):.2f}"
+    return [
+        ("Score", f"{words.threshold(detection, index)}.", False),
+        ("How unusual", words.p_value(float(detection.p_value[index]), detection.calibration_size), False),
+        ("Predicted", f"{predicted}. {words.DIMMED}" if is_ood else predicted, is_ood),
+        ("Nearest class", f"{class_names[nearest]} (centroid of its relevance)", False),
+    ]

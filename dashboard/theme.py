@@ -1,0 +1,151 @@
+"""Colour and space, once: the tokens that charts, marks and pages read, for the light and the dark theme.
+
+Okabe-Ito colours, safe for colour-blind eyes; each always stands beside a symbol or a word. Colour is for shapes only:
+words are written in the text colour, so that their contrast never depends on a verdict.
+"""
+
+from dataclasses import dataclass
+
+from nero_core.types import Verdict
+
+ID = "#0072B2"
+OOD = "#D55E00"
+BORDERLINE = "#E69F00"
+#: further ID classes in the channel plot, in the order they are chosen
+CLASSES = ("#009E73", "#CC79A7", "#56B4E9", "#B79F00")
+
+VERDICT_COLOUR: dict[Verdict, str] = {"like": ID, "borderline": BORDERLINE, "unlike": OOD}
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What differs between light and dark. The page's own colours stand in ``.streamlit/config.toml``."""
+
+    text: str
+    soft: str
+    background: str
+    centroid: str
+    rule: str
+
+
+LIGHT = Theme(text="#1A1C20", soft="#4B525B", background="#FFFFFF", centroid="#8A8F98", rule="#D9DCE1")
+DARK = Theme(text="#ECEEF2", soft="#BFC5CD", background="#14171C", centroid="#8A8F98", rule="#3A3F48")
+
+
+def theme_of(kind: str | None) -> Theme:
+    """The theme for what the browser reports: ``dark``, ``light`` or nothing yet."""
+    return DARK if kind == "dark" else LIGHT
+
+
+#: Everything that Streamlit's own settings cannot say. Sizes are in rem, so that the large-type switch reaches them.
+STYLE = f"""<style>
+.stMainBlockContainer {{ max-width: 84rem; padding: 3.75rem 3rem 4rem; }}
+.stMainBlockContainer h1 {{ font-size: 1.9rem; padding: 0 0 0.5rem; }}
+.stMainBlockContainer h3 {{ font-size: 1.2rem; padding: 0.25rem 0; }}
+.stMainBlockContainer .st-key-title h3 {{ padding-top: 0.6rem; }}
+:root {{ --nero-id: {ID}; --nero-ood: {OOD}; --nero-borderline: {BORDERLINE}; --nero-grey: {LIGHT.centroid};
+  --nero-rule: color-mix(in srgb, currentColor 16%, transparent); }}
+button:focus-visible, a:focus-visible, input:focus-visible, summary:focus-visible, [role="slider"]:focus-visible,
+[role="radio"]:focus-visible {{ outline: 3px solid {ID}; outline-offset: 2px; }}
+.stPlotlyChart, [data-testid="stHtml"] {{ max-width: 100%; }}
+/* what charts draw in the text colour follows the theme at once, before the page has run again */
+.stPlotlyChart .main-svg text {{ fill: currentColor !important; fill-opacity: 0.85; }}
+.st-key-channel_plot .barlayer .trace:first-child path,
+.st-key-channel_plot .legend .traces:first-child .legendbar path {{ fill: currentColor !important; }}
+.st-key-histogram .scatterlayer path {{ stroke: currentColor !important; fill: currentColor !important; }}
+.st-key-histogram .scatterlayer path.js-line {{ fill: none !important; }}
+
+.st-key-samples p {{ line-height: 1.2; }}
+.st-key-samples button {{ padding: 0.25rem; border-radius: 0.6rem; }}
+.st-key-samples button img {{ width: 3.4rem; height: 3.4rem; max-height: none; object-fit: cover;
+  border-radius: 0.4rem; display: block; }}
+[data-testid="stCaptionContainer"] {{ color: inherit; opacity: 0.8; }}
+.nero-group {{ font-size: 0.8rem; opacity: 0.78; }}
+.st-key-samples_ood {{ border-left: 1px solid var(--nero-rule); padding-left: 1rem; }}
+
+[role="radiogroup"] [aria-checked="true"], [role="radiogroup"] [aria-checked="true"] *,
+[data-testid="stSliderThumbValue"] {{ color: inherit !important; }}
+
+.nero-picture {{ margin: 0; text-align: center; }}
+.nero-picture img {{ max-width: 100%; max-height: 34rem; width: auto; height: auto; border-radius: 0.4rem; }}
+.nero-picture img.wide {{ width: 100%; object-fit: contain; }}
+.nero-legend {{ display: grid; grid-template-columns: auto 1fr auto; gap: 0.1rem 0.6rem; align-items: center;
+  font-size: 0.82rem; font-variant-numeric: tabular-nums; }}
+.nero-legend img {{ width: 100%; height: 0.7rem; border-radius: 0.2rem; }}
+.nero-legend .unit {{ grid-column: 1 / -1; opacity: 0.8; }}
+
+.nero-verdict {{ display: grid; grid-template-columns: auto 1fr; gap: 0 0.7rem; align-items: baseline; }}
+.nero-verdict .symbol {{ font-size: 1.7rem; line-height: 1; }}
+.nero-verdict h2 {{ font-size: 1.45rem; line-height: 1.25; font-weight: 600; margin: 0; padding: 0; }}
+.nero-verdict p {{ grid-column: 2; margin: 0.15rem 0 0; }}
+.nero-quiet {{ opacity: 0.78; font-size: 0.9rem; }}
+.nero-facts {{ display: grid; grid-template-columns: max-content 1fr; gap: 0.35rem 1rem; margin: 0;
+  padding: 0 !important;
+  font-size: 0.95rem; }}
+.nero-facts dt {{ opacity: 0.78; font-weight: 400; }}
+.nero-facts dd {{ margin: 0; overflow-wrap: anywhere; }}
+.nero-facts .dimmed {{ opacity: 0.72; }}
+
+.nero-scale {{ position: relative; height: 3.6rem; margin: 0.6rem 0 0.2rem; font-size: 0.82rem;
+  font-variant-numeric: tabular-nums; }}
+.nero-scale .track {{ position: absolute; left: 0; right: 0; top: 1.55rem; height: 0.5rem; border-radius: 0.25rem;
+  overflow: hidden; background: var(--nero-ood); }}
+.nero-scale .track i {{ position: absolute; left: 0; top: 0; bottom: 0; background: var(--nero-id); }}
+.nero-scale .threshold {{ position: absolute; top: 1.2rem; height: 1.2rem; border-left: 2px solid currentColor; }}
+.nero-scale .here {{ position: absolute; top: 1.35rem; width: 0.9rem; height: 0.9rem; margin-left: -0.45rem;
+  border-radius: 50%; background: currentColor; box-shadow: 0 0 0 2px Canvas; }}
+.nero-scale span {{ position: absolute; white-space: nowrap; }}
+.nero-scale .above {{ top: 0; }} .nero-scale .below {{ top: 2.35rem; }}
+
+.nero-terms {{ display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.3rem 0.8rem;
+  align-items: center; font-size: 0.9rem; font-variant-numeric: tabular-nums; }}
+.nero-bar {{ position: relative; height: 0.55rem; }}
+.nero-bar i {{ position: absolute; top: 0; bottom: 0; min-width: 2px; border-radius: 0.15rem;
+  background: currentColor; }}
+.nero-bar i.grey {{ background: var(--nero-grey); }}
+.nero-bar::before {{ content: ""; position: absolute; left: var(--zero, 0); top: -0.15rem; bottom: -0.15rem;
+  border-left: 1px solid var(--nero-rule); }}
+.nero-terms .sum {{ grid-column: 1 / -1; }}
+
+.nero-concepts.single {{ grid-template-columns: 1fr; }}
+.nero-concepts.single .nero-concept {{ display: grid; grid-template-columns: minmax(7.5rem, 13rem) 1fr; gap: 0 1rem;
+  align-content: start; }}
+.nero-concepts.single .nero-concept > img {{ grid-row: 2 / 5; }}
+.nero-concepts.single .nero-references {{ grid-template-columns: repeat(auto-fill, minmax(4.2rem, 5.4rem)); }}
+.nero-concepts.single h4 {{ grid-column: 1 / -1; }}
+.nero-concepts {{ display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); }}
+.nero-concept {{ border: 1px solid var(--nero-rule); border-radius: 0.6rem; padding: 0.8rem; min-width: 0; }}
+.nero-concept h4 {{ font-size: 1rem; font-weight: 600; margin: 0 0 0.5rem; padding: 0; }}
+.nero-concept > img {{ display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain;
+  border-radius: 0.4rem; }}
+.nero-below {{ margin-top: 1rem; max-width: 28rem; }}
+.nero-pair {{ display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.15rem 0.6rem;
+  align-items: center; margin: 0.6rem 0; font-size: 0.82rem; font-variant-numeric: tabular-nums; }}
+.nero-references {{ display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.35rem; }}
+.nero-references figure {{ margin: 0; min-width: 0; }}
+.nero-references img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 0.3rem; }}
+.nero-references figcaption {{ font-size: 0.72rem; line-height: 1.2; overflow-wrap: anywhere; opacity: 0.8; }}
+.nero-concept .caption {{ font-size: 0.8rem; opacity: 0.8; margin: 0 0 0.3rem; }}
+
+@media (max-width: 40rem) {{
+  .stMainBlockContainer {{ padding-left: 1rem; padding-right: 1rem; }}
+  .nero-concept, .nero-concepts.single .nero-concept {{ display: grid; grid-template-columns: 7.5rem 1fr;
+    gap: 0 0.8rem; align-items: center; }}
+  .nero-concept h4, .nero-concept .caption, .nero-references {{ grid-column: 1 / -1; }}
+  .nero-concept .caption {{ margin-top: 0.4rem; }}
+  .nero-concepts.single .nero-concept > img {{ grid-row: auto; }}
+  .nero-facts {{ grid-template-columns: 1fr; gap: 0.1rem; }} .nero-facts dd {{ margin-bottom: 0.4rem; }}
+}}
+@media (prefers-reduced-motion: reduce) {{
+  * {{ animation-duration: 0.01ms !important; transition: none !important; }} }}
+</style>"""
+
+#: the browser tab's picture: ID points and the one that lies apart
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64" viewBox="0 0 32 32">'
+    f'<g fill="{ID}"><circle cx="6" cy="15" r="4"/><circle cx="14" cy="9" r="4"/><circle cx="15" cy="20" r="4"/>'
+    f'<circle cx="7" cy="26" r="4"/></g><path d="M26 2l5 5-5 5-5-5z" fill="{OOD}"/></svg>'
+)
+
+#: the lecture hall's switch
+LARGE_TYPE = "<style>html { font-size: 125%; }</style>"

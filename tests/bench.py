@@ -1,0 +1,118 @@
+"""Measures the speed of each step, ratios in one run on one machine: ``make bench``.
+
+Each ratio pairs two workloads turn by turn, so that both meet the same load of the machine; medians are printed.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from nero_core import Inspector
+from nero_core.data.phantom import ID_CLASSES, OOD_CLASSES, write_phantoms
+from nero_core.device import describe_device
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+from server import Browser, Server  # noqa: E402  (beside the browser tests, which are no package)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def paired(first: Callable[[], object], second: Callable[[], object], rounds: int) -> tuple[float, float, float]:
+    """Median seconds of both, and the median of their ratio, after one warm-up of each."""
+    first(), second()
+    times = [(seconds(first), seconds(second)) for _ in range(rounds)]
+    ones, others = zip(*times, strict=True)
+    return (
+        statistics.median(ones),
+        statistics.median(others),
+        statistics.median(one / other for one, other in times),
+    )
+
+
+def detect_against_forward(inspector: Inspector, files: list[Path], rounds: int) -> tuple[float, float, float]:
+    """NERO on 32 decoded images against the model's own forward pass of the same batch."""
+    batch = inspector.decode(files)
+    classifier = inspector.bundle.classifier
+    mean = torch.tensor(classifier.mean, device=inspector.device).view(1, 3, 1, 1)
+    std = torch.tensor(classifier.std, device=inspector.device).view(1, 3, 1, 1)
+    pixels = ((batch.pixels.to(inspector.device) - mean) / std).contiguous(memory_format=torch.channels_last)
+
+    def forward() -> None:
+        with torch.no_grad():
+            classifier.model(pixels)
+
+    return paired(lambda: inspector.detect(batch), forward, rounds)
+
+
+def explain_against_gradient(inspector: Inspector, files: list[Path], rounds: int) -> tuple[float, float, float]:
+    """Ten heatmaps of one image (class, evidence, eight concepts) against the input gradient of a batch of eight."""
+    batch = inspector.decode(files[:1])
+    classifier = inspector.bundle.classifier
+    pixels = torch.rand(8, 3, *classifier.input_size, device=inspector.device)
+
+    def gradient() -> None:
+        image = pixels.clone().requires_grad_()
+        torch.autograd.grad(classifier.model(image).amax(dim=1).sum(), image)
+
+    return paired(lambda: inspector.explain(batch, concepts=8), gradient, rounds)
+
+
+def page_times(bundle: Path, file: Path) -> tuple[float, float, float]:
+    """Seconds from starting the server to the first page, and from upload to the verdict and to all concepts."""
+    start = time.perf_counter()
+    with Server(bundle) as server, Browser() as browser:
+        page = browser.open(server.address)
+        page.get_by_text("Drop an image above").wait_for()
+        first_page = time.perf_counter() - start
+        start = time.perf_counter()
+        page.locator("input[type=file]").set_input_files(file)
+        page.locator(".nero-verdict").wait_for()
+        verdict = time.perf_counter() - start
+        page.locator(".nero-concept").nth(7).wait_for()
+        return first_page, verdict, time.perf_counter() - start
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "bundles" / "phantom-resnet18")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--no-browser", action="store_true", help="leave out the two times that need Chromium")
+    options = parser.parse_args()
+    inspector = Inspector.load(options.bundle)
+    print(f"{describe_device(inspector.device)}, {os.cpu_count()} cores, {torch.get_num_threads()} threads")
+    table = Table("step", "this", "against", "ratio", "goal")
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_phantoms(Path(folder), 4, seed=99, classes=(*ID_CLASSES, *OOD_CLASSES))
+        one, other, ratio = detect_against_forward(inspector, files, options.rounds)
+        table.add_row("detect 32 images ÷ bare forward", f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 1.10")
+        one, other, ratio = explain_against_gradient(inspector, files, options.rounds)
+        table.add_row("explain, 8 concepts ÷ gradient of 8", f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 3")
+        if not options.no_browser:
+            first, verdict, concepts = page_times(options.bundle, files[-1])
+            table.add_row("cold start to first page", f"{first:.1f} s", "", "", "")
+            table.add_row("upload to verdict", f"{verdict:.1f} s", "", "", "")
+            table.add_row("upload to eight concepts, the first explanation", f"{concepts:.1f} s", "", "", "")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

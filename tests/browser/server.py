@@ -1,0 +1,153 @@
+"""The real server, started as ``make app`` starts it, on a free port; and a real browser to look at it with."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = 180.0  # seconds: a cold start on a busy machine imports torch
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+INSTALL = "No Chromium on this machine: install one (Debian, Ubuntu: apt-get install chromium) and run again."
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find_chromium() -> str | None:
+    """Where the system's browser is, if it has one."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+class Server:
+    """Runs the dashboard while the block lasts.
+
+    Args:
+        bundle: the reference set to offer first; the project's own where None.
+        environment: further variables for the server.
+
+    Attributes:
+        address: of the page.
+        log: what the server has printed.
+    """
+
+    def __init__(self, bundle: Path | None = None, **environment: str) -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._environment = os.environ | ({"NERO_BUNDLE": str(bundle)} if bundle else {}) | environment
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", f"--server.port={self.port}"]
+        command += ["--server.address=127.0.0.1", "--server.headless=true"]
+        self._out = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=self._environment, stdout=self._out, stderr=subprocess.STDOUT
+        )
+        try:
+            self._wait()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def log(self) -> str:
+        """What the server has printed."""
+        if not self._out.closed:  # read from the start without moving the place where the server writes on
+            self._printed = os.pread(self._out.fileno(), os.fstat(self._out.fileno()).st_size, 0)
+        return self._printed.decode(errors="replace")
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + READY
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"The server ended with {self._process.returncode}: {self.log}")
+            with suppress(OSError), urllib.request.urlopen(self.address, timeout=5) as answer:
+                if answer.status == 200:
+                    return
+            time.sleep(0.1)
+        raise RuntimeError(f"The server did not answer within {READY} s: {self.log}")
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._printed = os.pread(self._out.fileno(), os.fstat(self._out.fileno()).st_size, 0)
+        self._out.close()
+
+
+class Browser:
+    """Runs the system's Chromium while the block lasts."""
+
+    def __enter__(self) -> Self:
+        path = find_chromium()
+        if path is None:
+            raise RuntimeError(INSTALL)
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._browser.close()
+        self._playwright.stop()
+
+    def open(self, address: str, width: int = 1440, height: int = 1000, theme: str = "light", density: int = 1) -> Page:
+        """A page of its own session; ``theme`` is what the system asks for, ``light`` or ``dark``.
+
+        Problems of the page (console errors, failed requests, exceptions) are collected in ``page.problems``.
+        """
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if theme == "dark" else "light",
+            device_scale_factor=density,
+        )
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("requestfailed", lambda request: problems.append(request.url))
+        page.problems = problems  # type: ignore[attr-defined]
+        page.goto(address)
+        return page
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run to its end and nothing moves any more."""
+    page.wait_for_timeout(300)
+    page.wait_for_selector("[data-test-script-state=notRunning]", timeout=120_000)
+    page.wait_for_function("document.querySelectorAll('[data-testid=stSpinner]').length === 0", timeout=120_000)
+    page.wait_for_timeout(500)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

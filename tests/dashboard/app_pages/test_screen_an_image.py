@@ -1,0 +1,165 @@
+"""The page over the tiny bundle, without a browser."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.material import html, png
+
+Start = Callable[..., AppTest]
+
+
+def upload(running: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    running.file_uploader(key="files").set_value([(name, data, "application/octet-stream") for name, data in files])
+    return running.run()
+
+
+def no_traceback(running: AppTest) -> None:
+    assert not running.exception
+    assert not any("Traceback" in str(error.value) or "not foreseen" in str(error.value) for error in running.error)
+
+
+def test_an_empty_page_teaches_and_offers_a_sample(app: Start):
+    running = app()
+    no_traceback(running)
+    assert any("Drop an image above" in text.value for text in running.markdown)
+    running.button(key="try_sample").click().run()
+    no_traceback(running)
+    assert running.query_params["sample"] in ("polyps", ["polyps"])
+    assert "nero-verdict" in html(running)
+
+
+def test_a_sample_gets_a_verdict_two_plots_and_eight_concepts(app: Start):
+    running = app(sample="normal-cecum")
+    no_traceback(running)
+    page = html(running)
+    assert any(
+        f"<h2>{words}</h2>" in page
+        for words in ("Like the reference images", "Borderline", "Unlike the reference images")
+    )
+    assert "of the 21 calibration images" in page or "1/22 is the smallest p" in page
+    assert len(running.get("plotly_chart")) == 2
+    assert page.count('<section class="nero-concept">') == 8
+    assert page.count("<img") == page.count("alt=")
+
+
+def test_samples_are_buttons_with_names(app: Start):
+    running = app()
+    keys = [button.key for button in running.button if button.key and button.key.startswith("sample_")]
+    assert keys == ["sample_normal-cecum", "sample_normal-z-line", "sample_polyps"]
+    running.button(key="sample_normal-z-line").click().run()
+    assert running.subheader[0].value.replace("\\", "") == "normal-z-line.jpg"
+
+
+def test_an_upload_is_shown_by_name_and_never_in_the_url(app: Start):
+    running = upload(app(sample="polyps"), ("frame_0412.png", png()))
+    no_traceback(running)
+    assert running.subheader[0].value.replace("\\", "") == "frame_0412.png"
+    assert not running.query_params.get("sample")
+    assert "frame" not in json.dumps(dict(running.query_params))
+
+
+def test_broken_files_are_named_and_the_good_ones_are_scored(app: Start):
+    good = [(f"frame_{place:02d}.png", png(seed=place)) for place in range(27)]
+    good[5] = ("frame_04.png", good[5][1])
+    broken = [("empty.png", b""), ("note.jpg", b"just text"), ("drawing.svg", b"<svg xmlns='x'></svg>")]
+    running = upload(app(), *good[:10], *broken, *good[10:])
+    no_traceback(running)
+    said = running.error[0].value.replace("\\", "")
+    assert said.startswith("3 of 30 files cannot be read; the other 27 can.")
+    assert all(f"{name}: expected" in said for name, _ in broken)
+    assert any("1 of 27" in text.value for text in running.markdown)
+    names = running.selectbox(key="file").options
+    assert len(names) == len(set(names)) == 27
+    assert "frame_04.png (2)" in names
+    running.button(key="next_image").click().run()
+    no_traceback(running)
+    assert any("2 of 27" in text.value for text in running.markdown)
+    assert "nero-verdict" in html(running)
+
+
+def test_only_broken_files_leave_the_page_standing(app: Start):
+    running = upload(app(), ("![x](http://evil) <b>.png", b"\x80\x04\x95"))
+    no_traceback(running)
+    assert "a Python pickle" in running.error[0].value
+    assert "![" not in running.error[0].value
+    assert running.button(key="try_sample")
+
+
+def test_a_link_opens_the_same_view(app: Start):
+    running = app(
+        sample="polyps", view="heatmap", sort="relevance", channel="3", method="msp", accept="90", concepts="4"
+    )
+    no_traceback(running)
+    assert running.segmented_control(key="view").value == "heatmap"
+    assert running.number_input(key="channel").value == 3
+    page = html(running)
+    assert "which accepts 90\u00a0% of reference images" in page
+    assert page.count('<section class="nero-concept">') == 4 + 1
+    assert any("is one number" in caption.value for caption in running.caption)
+
+
+@pytest.mark.parametrize("view", ["heatmap", "evidence"])
+def test_a_map_comes_with_its_conservation_figure(app: Start, view: str):
+    running = app(sample="polyps", view=view)
+    no_traceback(running)
+    assert any("of the relevance it started from" in caption.value for caption in running.caption)
+
+
+def test_a_link_to_what_is_not_here_says_so(app: Start):
+    running = app(sample="nowhere", bundle="elsewhere")
+    no_traceback(running)
+    said = " ".join(warning.value for warning in running.warning)
+    assert "nowhere" in said
+    assert "elsewhere" in said
+
+
+def test_a_missing_bundle_is_a_sentence_and_another_can_be_chosen(
+    app: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("NERO_BUNDLE", str(tmp_path / "gone"))
+    running = app()
+    no_traceback(running)
+    assert "no such folder" in running.error[0].value
+    assert running.selectbox(key="bundle").options == ["gone", "tiny"]
+    running.selectbox(key="bundle").select("tiny").run()
+    assert not running.error
+
+
+def test_an_altered_bundle_is_a_sentence(
+    app: Start, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, tmp_path: Path
+):
+    altered = tmp_path / "altered"
+    shutil.copytree(tiny_bundle, altered)
+    with (altered / "banks.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\xff")
+    monkeypatch.setenv("NERO_BUNDLE", str(altered))
+    running = app()
+    no_traceback(running)
+    assert "altered or cut short" in running.error[0].value
+
+
+def test_no_bundle_at_all_says_how_to_get_one(app: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("NERO_BUNDLES")
+    running = app()
+    no_traceback(running)
+    assert "make demo" in running.error[0].value.replace("\\", "")
+
+
+def test_what_nobody_foresaw_is_logged_and_not_shown(
+    app: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret of a patient")
+
+    monkeypatch.setattr("nero_core.Inspector.detect", fail)
+    running = app(sample="polyps")
+    assert not running.exception
+    assert "not foreseen" in running.error[0].value
+    assert "secret" not in running.error[0].value
+    assert "secret of a patient" in caplog.text

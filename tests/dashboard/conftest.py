@@ -1,0 +1,64 @@
+"""Records by hand, and the app over the tiny bundle."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+import torch
+from streamlit.testing.v1 import AppTest
+
+from nero_core.types import Channels, ReferenceScores
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+
+
+@pytest.fixture
+def channels() -> Channels:
+    generator = torch.Generator().manual_seed(0)
+    relevance, centroids = (torch.randn(size, generator=generator).double() / 50 for size in ((512,), (3, 512)))
+    return Channels(relevance, centroids, 1, (relevance - centroids[1]).abs() / 2)
+
+
+@pytest.fixture
+def reference() -> ReferenceScores:
+    generator = torch.Generator().manual_seed(0)
+    calibration = torch.rand(300, generator=generator).double() * 4
+    return ReferenceScores(
+        detector="nero",
+        calibration=calibration,
+        calibration_labels=torch.arange(300) % 3,
+        ood=calibration[:120] + 3,
+        ood_labels=torch.arange(120) % 2,
+        threshold=3.8,
+        tpr=0.95,
+    )
+
+
+@pytest.fixture(scope="session")
+def sample_folder(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("samples")
+    for name in ("id/normal-cecum", "id/normal-z-line", "ood/polyps"):
+        first = sorted((phantoms / name).iterdir())[0]
+        (folder / f"{Path(name).name}.jpg").write_bytes(first.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def app(tiny_bundle: Path, sample_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """Starts the app with query parameters; it sees the tiny bundle and three samples."""
+    monkeypatch.setenv("NERO_BUNDLES", str(tiny_bundle))
+    monkeypatch.setenv("NERO_SAMPLES", str(sample_folder))
+    monkeypatch.setenv("NERO_DEVICE", "cpu")
+    monkeypatch.delenv("NERO_BUNDLE", raising=False)
+    monkeypatch.setattr("dashboard.resources.BUNDLES", tiny_bundle.parent / "none")
+
+    def start(**query: str) -> AppTest:
+        running = AppTest.from_file(str(APP), default_timeout=120)
+        for name, value in query.items():
+            running.query_params[name] = value
+        return running.run()
+
+    yield start
+    st.cache_data.clear()
+    st.cache_resource.clear()

@@ -1,0 +1,133 @@
+"""Arrays to pictures."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nero_core.explain.render import (
+    channel_figure,
+    colour_bar,
+    concepts_figure,
+    data_uri,
+    encode,
+    enlarge,
+    figure_png,
+    fit_within,
+    heat_limit,
+    histogram_figure,
+    overlay,
+    upsample,
+)
+from nero_core.types import Channels, Concept, Explanation, ReferenceScores
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+PEAK = np.zeros((8, 8), np.float32)
+PEAK[2, 2], PEAK[5, 5] = 1.0, -1.0
+
+
+def greenness(pixels: np.ndarray) -> np.ndarray:
+    return pixels[..., 1].astype(int) - pixels[..., [0, 2]].mean(axis=-1)
+
+
+def test_an_overlay_has_the_pictures_own_size_and_aspect():
+    assert overlay(PICTURE, PEAK).shape == PICTURE.shape
+    assert overlay(PICTURE, torch.from_numpy(PEAK)).dtype == np.uint8
+
+
+def test_no_opacity_leaves_the_picture_untouched():
+    assert np.array_equal(overlay(PICTURE, PEAK, 0.0), PICTURE)
+
+
+def test_the_signs_have_two_colours_and_zero_has_none():
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    shown = overlay(grey, PEAK, 1.0, 1.0)
+    assert greenness(shown)[20, 20] > 60  # positive: green
+    assert greenness(shown)[44, 44] < -60  # negative: purple
+    assert np.array_equal(shown[60, 2], grey[0, 0])
+
+
+def test_the_sign_flips_with_the_map_and_the_strength_with_the_limit():
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    assert greenness(overlay(grey, -PEAK, 1.0, 1.0))[20, 20] < -60
+    strong, weak = (np.abs(overlay(grey, PEAK, 1.0, limit).astype(int) - 128).sum() for limit in (1.0, 10.0))
+    assert weak < strong / 3
+
+
+def test_positive_maps_ignore_what_is_below_zero():
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    shown = overlay(grey, PEAK, 1.0, 1.0, kind="positive")
+    assert np.array_equal(shown[44, 44], grey[0, 0])
+    assert not np.array_equal(shown[20, 20], grey[0, 0])
+
+
+def test_upsampling_is_bilinear():
+    ramp = np.tile(np.arange(4, dtype=np.float32), (4, 1))
+    wide = upsample(ramp, 8, 64)
+    assert wide.shape == (8, 64)
+    assert np.all(np.diff(wide, axis=1) >= 0)
+    assert wide[:, 32].mean() == pytest.approx(1.53, abs=0.1)
+    with pytest.raises(ValueError, match="height and width"):
+        upsample(np.zeros((2, 2, 2)), 4, 4)
+
+
+def test_a_limit_is_shared_positive_and_finite():
+    assert heat_limit(PEAK, 3 * PEAK, quantile=1.0) == 3
+    assert heat_limit(np.zeros((4, 4))) == 1
+    assert heat_limit() == 1
+    lonely = np.zeros((100, 100))
+    lonely[0, 0] = 5
+    assert heat_limit(lonely) == 5
+
+
+def test_the_colour_bar_is_white_in_the_middle_when_signed():
+    assert colour_bar("signed", 101, 5).shape == (5, 101, 3)
+    assert colour_bar("signed", 101)[0, 50].min() > 230
+    assert greenness(colour_bar("signed"))[0, -1] > 60 > -60 > greenness(colour_bar("signed"))[0, 0]
+
+
+def test_small_pictures_are_enlarged_by_whole_numbers():
+    large = enlarge(PICTURE, 672)
+    assert large.shape == (440, 660, 3)
+    assert np.array_equal(large[::11, ::11], PICTURE)
+    assert np.array_equal(large[5::11, 5::11], PICTURE)
+    assert enlarge(large, 672) is large
+
+
+def test_large_pictures_keep_their_aspect():
+    assert fit_within(np.zeros((1000, 3000, 3), np.uint8), 1200).shape == (400, 1200, 3)
+    assert fit_within(PICTURE, 1200) is PICTURE
+
+
+def test_png_is_exact_and_a_data_uri_holds_the_file():
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode(PICTURE)))), PICTURE)
+    head, data = data_uri(PICTURE).split(",")
+    assert head == "data:image/png;base64"
+    assert base64.b64decode(data) == encode(PICTURE)
+    assert data_uri(b"x", "webp") == "data:image/webp;base64,eA=="
+    assert encode(PICTURE, "webp")[8:12] == b"WEBP"
+
+
+def test_the_figures_of_the_command_line_are_png_files():
+    channels = Channels(torch.randn(64).double(), torch.randn(3, 64).double(), 2, torch.rand(64).double())
+    concept = Concept(3, torch.from_numpy(PEAK), 0.2, 0.1, 0.05, ("a",), (0.3,))
+    why = Explanation("id", torch.from_numpy(PEAK), 0, 1.0, channels, (concept,) * 2, torch.from_numpy(PEAK), 1.0, 1.0)
+    scores = ReferenceScores(
+        "nero",
+        torch.rand(30).double(),
+        torch.zeros(30, dtype=torch.int64),
+        torch.rand(10).double() + 1,
+        None,
+        0.9,
+        0.95,
+    )
+    names = ("cecum", "pylorus", "z-line")
+    for figure in (
+        channel_figure(channels, names),
+        histogram_figure(scores, 99.0),
+        concepts_figure(PICTURE, why, [[encode(PICTURE)]] * 2, [["cecum"]] * 2),
+    ):
+        assert figure_png(figure, dpi=40).startswith(b"\x89PNG")
