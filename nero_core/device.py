@@ -29,9 +29,9 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
-def statistics_dtype(device: torch.device) -> torch.dtype:
-    """float64, the dtype of means, covariances and centroids; float32 on MPS, which has no float64."""
-    return torch.float32 if device.type == "mps" else torch.float64
+def statistics_device(device: torch.device) -> torch.device:
+    """Where means, covariances and centroids are computed in float64: here, or on the CPU for MPS, which has none."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def describe_device(device: torch.device) -> str:

@@ -101,7 +101,7 @@ class Inspector:
         observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
         confidence, predicted = observation.probabilities.max(dim=1)
         return {
-            name: self._detection(name, observation, predicted.cpu(), confidence.double().cpu(), tpr)
+            name: self._detection(name, observation, predicted.cpu(), confidence.cpu().double(), tpr)
             for name in methods
         }
 
@@ -209,15 +209,15 @@ class Inspector:
         terms: dict[str, Tensor] = {}
         if isinstance(fitted.detector, NERO):
             parts = fitted.detector.terms(observation.features)
-            score = parts.score.double().cpu()
+            score = parts.score.cpu().double()
             terms = {name: getattr(parts, name).cpu() for name in ("distance", "bias", "scale", "nearest", "share")}
         else:
-            score = fitted.detector.predict_features(observation.features).double().cpu()
+            score = fitted.detector.predict_features(observation.features).cpu().double()
         return Detection(
             detector=name,
             score=score,
             threshold=threshold,
-            is_ood=score > threshold,
+            is_ood=~(score <= threshold),
             p_value=conformal_p_values(score, fitted.calibration),
             predicted=predicted,
             confidence=confidence,
@@ -233,8 +233,8 @@ class Inspector:
                 hyper = {"epsilon": bundle.card.detectors["nero"]["epsilon"]} if name == "nero" else {}
                 detector = build_detector(name, bundle.classifier.head, **hyper)
                 detector.fit_features(bundle.fit.features, bundle.fit.labels)
-                calibration = detector.predict_features(bundle.calibration.features).double().cpu()
-                ood = None if bundle.ood is None else detector.predict_features(bundle.ood.features).double().cpu()
+                calibration = detector.predict_features(bundle.calibration.features).cpu().double()
+                ood = None if bundle.ood is None else detector.predict_features(bundle.ood.features).cpu().double()
                 self._fitted[name] = _Fitted(detector, calibration, ood)
             return self._fitted[name]
 
@@ -254,13 +254,13 @@ class Inspector:
         nero = self._nero()
         with self._lock:
             if self._bank_relevance is None:
-                features = self.bundle.fit.features.double()
+                features = self.bundle.fit.features.to(nero.weight.device, torch.float64)
                 self._bank_relevance = neuron_relevance(features, nero.head, nero.epsilon)[0].cpu()
             return self._bank_relevance
 
     def _class_relevance(self, observation: Observation, target: int) -> Float[Tensor, " neurons"]:
         """Relevance of the channels when only the explained class's softmax output starts."""
-        probabilities = observation.probabilities.double()
+        probabilities = observation.probabilities.cpu().double()
         if not 0 <= target < probabilities.shape[1]:
             raise NeroError(
                 f"Expected a class index below {probabilities.shape[1]}. Found {target}. Choose a class of the bundle."
@@ -268,5 +268,5 @@ class Inspector:
         start = torch.zeros_like(probabilities)
         start[:, target] = probabilities[:, target]
         nero = self._nero()
-        relevance, _ = neuron_relevance(observation.features.double(), nero.head, nero.epsilon, start)
-        return relevance[0].cpu()
+        relevance, _ = neuron_relevance(observation.features.cpu().double(), nero.head.to("cpu"), nero.epsilon, start)
+        return relevance[0]

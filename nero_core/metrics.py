@@ -29,8 +29,8 @@ def fpr_at_tpr(
     ``tpr`` of OOD.
     """
     if positive == "id":
-        return float((ood_scores <= kth_smallest(id_scores, tpr)).double().mean())
-    return float((-id_scores <= kth_smallest(-ood_scores, tpr)).double().mean())
+        return float((ood_scores <= kth_smallest(id_scores, tpr)).cpu().double().mean())
+    return float((-id_scores <= kth_smallest(-ood_scores, tpr)).cpu().double().mean())
 
 
 def kth_smallest(scores: Float[Tensor, " scores"], share: float) -> Float[Tensor, ""]:

@@ -12,8 +12,7 @@ from nero_core.errors import CalibrationError
 def threshold_at(calibration: Float[Tensor, " calibration"], tpr: float = 0.95) -> float:
     """The score that accepts an ID image with probability at least ``tpr``: the ⌈(n + 1)·tpr⌉-th smallest of n scores.
 
-    With this choice an image is above the threshold exactly when its conformal p-value is at most ``1 − tpr``, as long
-    as calibration scores do not tie.
+    With this choice an image is above the threshold exactly when its conformal p-value is at most ``1 − tpr``.
 
     Args:
         calibration: scores of ID images; higher = more OOD.
@@ -31,11 +30,11 @@ def threshold_at(calibration: Float[Tensor, " calibration"], tpr: float = 0.95) 
     if not bool(torch.isfinite(calibration).all()):
         raise CalibrationError("Expected finite calibration scores. Found NaN or infinity. Raise ε of the detector.")
     # 1e-9: (n + 1)·tpr may come out a little above a whole number in floating point.
-    rank = math.ceil((len(calibration) + 1) * tpr - 1e-9)
+    rank = max(1, math.ceil((len(calibration) + 1) * tpr - 1e-9))
     if rank > len(calibration):
         raise CalibrationError(
-            f"Expected at least {math.ceil(tpr / (1 - tpr) - 1e-9)} calibration images to accept {tpr:.0%} of ID. "
-            f"Found {len(calibration)}. Add ID images or accept less."
+            f"Expected at least {math.ceil(tpr / (1 - tpr) - 1e-9)} calibration images to accept "
+            f"{100 * tpr:.4g} % of ID. Found {len(calibration)}. Add ID images or accept less."
         )
     return float(calibration.sort().values[rank - 1])
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+import torch
 from jaxtyping import Float, Int
 from pytorch_ood.api import FeaturesDetector, LogitsDetector, RequiresFittingException
 from pytorch_ood.detector import EnergyBased, Entropy, Mahalanobis, MaxLogit, MaxSoftmax, ViM
 from torch import Tensor
 
 from nero_core.detectors.nero import NERO
+from nero_core.device import statistics_device
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.types import Head
 
@@ -115,8 +117,36 @@ class Baseline(FeaturesDetector):
                 f"Expected features of shape (batch, {self._head.neurons}), as the head has. "
                 f"Found {tuple(x.shape)}. Use the features that feed this head."
             )
+        if not bool(x.isfinite().all()):
+            raise CalibrationError("Expected finite features. Found NaN or infinity. Check the image and the weights.")
         features = x.float()
         return self._head.logits(features) if self._needs == "logits" else features
+
+
+class TiedMahalanobis(Mahalanobis):
+    """Half the squared Mahalanobis distance to the nearest class mean, with one covariance for all classes.
+
+    Differs:
+        pytorch-ood sums the covariance in float32 and inverts it after adding 10⁻⁶; with fewer images than neurons the
+        inverse is rounding noise and the distance may come out negative. Here it is a mean in float64, pseudo-inverted:
+        directions in which the fit images do not vary do not count.
+    """
+
+    def fit_features(self, z: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "TiedMahalanobis":
+        """Fit class means and the shared covariance."""
+        exact = z.to(statistics_device(z.device), torch.float64)
+        labels = y.to(exact.device)
+        super().fit_features(exact.float(), labels)
+        self.mu = torch.stack([exact[labels == label].mean(dim=0) for label in range(len(self.mu))])
+        centred = exact - self.mu[labels]
+        self.cov = centred.T @ centred / len(exact)
+        self.precision = torch.linalg.pinv(self.cov, hermitian=True)
+        return self
+
+    def predict_features(self, z: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
+        """Scores, ≥ 0; higher = more OOD."""
+        scores: Tensor = super().predict_features(z if self.mu is None else z.to(self.mu))
+        return scores
 
 
 def _vim(head: Head, dimension: int | None = None) -> FeaturesDetector:
@@ -164,7 +194,7 @@ def _specs() -> dict[str, DetectorSpec]:
                 "distance",
                 "Lee et al., NeurIPS 2018",
                 "features",
-                lambda head: Baseline(lambda: Mahalanobis(None), head, "features"),
+                lambda head: Baseline(lambda: TiedMahalanobis(None), head, "features"),
             ),
             DetectorSpec("vim", "features and logits", "Wang et al., CVPR 2022", "features", _vim),
         )

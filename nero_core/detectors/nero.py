@@ -8,10 +8,12 @@ from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, FeaturesDetector, Paper, RequiresFittingException, Task
 from torch import Tensor
 
-from nero_core.device import statistics_dtype
+from nero_core.device import statistics_device
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import Head
+
+_PUBLISHED_LEAST = {384: 175, 512: 175}  # channels → the authors' k
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,7 @@ class NERO(FeaturesDetector):
         head: the classifier's last linear layer.
         epsilon: ε of the LRP rule, in units of a logit.
         component_share: PCA components over channels; the authors keep ⌊2D/3⌋.
-        least_share: k over channels; the authors' k = 175 for D = 512. For D = 384 they use 175 as well.
-        least: k itself, where given; else ``round(least_share·D)``, and 175 for D = 384.
+        least: k; None = the authors' 175 for D = 512 and D = 384, and ``round(175/512·D)`` for any other D.
 
     Reference:
         Chhetri et al., NERO: explainable out-of-distribution detection with neuron-level relevance, MICCAI 2025.
@@ -88,7 +89,6 @@ class NERO(FeaturesDetector):
         head: Head,
         epsilon: float = 1e-6,
         component_share: float = 2 / 3,
-        least_share: float = 175 / 512,
         least: int | None = None,
     ) -> None:
         if epsilon < 0:
@@ -97,12 +97,12 @@ class NERO(FeaturesDetector):
             raise CalibrationError(
                 f"Expected a share of components in (0, 1]. Found {component_share}. The paper has 2/3."
             )
-        self.weight, self.bias = head.weight, head.bias
+        where = statistics_device(head.weight.device)
+        self.weight, self.bias = head.weight.to(where), head.bias.to(where)
         self.epsilon = epsilon
         # The tiny addend keeps floor(2D/3) exact where 2/3 is rounded down.
         self.components_wanted = int(component_share * head.neurons + 1e-9)
-        published = 175 if head.neurons == 384 else round(least_share * head.neurons)
-        self.least = published if least is None else least
+        self.least = _PUBLISHED_LEAST.get(head.neurons, round(175 / 512 * head.neurons)) if least is None else least
         if not 1 <= self.least <= head.neurons:
             raise CalibrationError(
                 f"Expected k between 1 and {head.neurons} channels. Found {self.least}. The paper has 175 for 512."
@@ -141,8 +141,11 @@ class NERO(FeaturesDetector):
         if len(x) < 2:
             raise CalibrationError(f"Expected at least 2 ID images to fit on. Found {len(x)}. Add ID images.")
         relevance, bias = self._relevance(x)
-        self.classes = y.to(x.device).unique()
-        member = (y.to(x.device)[None, :] == self.classes[:, None]).to(relevance)
+        if not bool(relevance.isfinite().all() and bias.isfinite().all()):
+            raise CalibrationError("Expected finite relevance. Found NaN or infinity: a logit is 0. Raise ε.")
+        labels = y.to(relevance.device)
+        self.classes = labels.unique()
+        member = (labels[None, :] == self.classes[:, None]).to(relevance)
         member = member / member.sum(dim=1, keepdim=True)
         self.means = member @ relevance
         self.components = _principal_components(relevance, self.components_wanted)
@@ -175,7 +178,7 @@ class NERO(FeaturesDetector):
         return NeroTerms(smallest, self.bias_scale * bias.abs(), self._scale(x, relevance), nearest, share, relevance)
 
     def _relevance(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return neuron_relevance(x.to(statistics_dtype(x.device)), self.head, self.epsilon)
+        return neuron_relevance(x.to(self.weight.device, torch.float64), self.head, self.epsilon)
 
     def _distance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if self.components is None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zennit.core import Hook, RemovableHandleList
 
 from nero_core.errors import RelevanceError
-from nero_core.models.canonizers import canonize
+from nero_core.models.canonizers import canonize, family_of
 from nero_core.relevance.composites import COMPOSITES
 
 
@@ -66,6 +66,7 @@ class Attributor:
         """
         if composite not in COMPOSITES:
             raise RelevanceError(f"Expected a composite among {sorted(COMPOSITES)}, found {composite!r}; choose one.")
+        family_of(model)  # refuses before anything is copied
         self._model = copy.deepcopy(model).eval()
         canonize(self._model)
         self._model.set_grad_checkpointing(False)  # type: ignore[operator]  # it would run the hooks twice

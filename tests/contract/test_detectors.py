@@ -116,6 +116,25 @@ def test_float32_and_float64_features_agree(name: str, head: Head) -> None:
 
 
 @every_method
+def test_fewer_images_than_neurons_are_fitted_without_rounding_noise(name: str, head: Head) -> None:
+    (x, y), probe = made(2, NEURONS // 2), made(3)[0]
+    single = build_detector(name, head).fit_features(x, y).predict_features(probe)
+    double = build_detector(name, head).fit_features(x.double(), y).predict_features(probe.double())
+    torch.testing.assert_close(single.double(), double.double(), rtol=1e-3, atol=1e-3)
+    if name in ("nero", "mahalanobis"):  # distances
+        assert bool((single >= 0).all())
+
+
+@every_method
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_features_that_are_not_finite_are_refused(name: str, head: Head, value: float) -> None:
+    x = made(3)[0]
+    x[5, 2] = value
+    with pytest.raises(CalibrationError, match="finite"):
+        fitted(name, head).predict_features(x)
+
+
+@every_method
 def test_the_input_is_left_as_it_was(name: str, head: Head) -> None:
     x, y = made(2)
     before = x.clone()

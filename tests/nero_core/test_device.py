@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nero_core.device import describe_device, pick_device, statistics_dtype
+from nero_core.device import describe_device, pick_device, statistics_device
 from nero_core.errors import NeroError
 
 
@@ -28,9 +28,9 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
         pick_device("cuda")
 
 
-def test_statistics_are_in_float64_where_there_is_one() -> None:
-    assert statistics_dtype(torch.device("cpu")) is torch.float64
-    assert statistics_dtype(torch.device("mps")) is torch.float32
+@pytest.mark.parametrize(("device", "there"), [("cpu", "cpu"), ("cuda:1", "cuda:1"), ("mps", "cpu")])
+def test_statistics_stay_on_the_device_unless_it_has_no_float64(device: str, there: str) -> None:
+    assert statistics_device(torch.device(device)) == torch.device(there)
 
 
 def test_the_cpu_is_called_cpu() -> None:

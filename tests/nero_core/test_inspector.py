@@ -8,8 +8,13 @@ import pytest
 import torch
 
 from nero_core import DETECTORS, Inspector, NeroError
+from nero_core.calibration import calibrate
+from nero_core.data.phantom import ID_CLASSES
 from nero_core.errors import CalibrationError, RelevanceError
+from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.types import Detection, Explanation, ImageBatch
+
+TINY = 64  # pixels
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +159,35 @@ def test_an_unknown_reference_is_refused(inspector: Inspector) -> None:
         inspector.reference_class("f" * 64)
 
 
-def test_an_architecture_without_heatmaps_still_scores(inspector: Inspector, batch: ImageBatch) -> None:
-    assert math.isfinite(float(inspector.channels(batch, 0).share.sum()))
+def test_an_architecture_without_heatmaps_still_scores_and_says_why(
+    tmp_path_factory: pytest.TempPathFactory, phantoms: Path
+) -> None:
+    folder = tmp_path_factory.mktemp("vit")
+    torch.manual_seed(0)
+    classifier = create_classifier("test_vit", ID_CLASSES, (TINY, TINY))
+    save_checkpoint(
+        folder / "checkpoint",
+        classifier.model,
+        ModelCard(arch="test_vit", classes=ID_CLASSES, input_size=(TINY, TINY)),
+    )
+    calibrate(folder / "checkpoint", phantoms / "id", folder / "bundle", allow_reduced_rank=True, device="cpu")
+    vit = Inspector.load(folder / "bundle", device="cpu")
+    images = vit.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:2])
+    assert bool(vit.detect(images)["nero"].score.isfinite().all())
+    assert math.isfinite(float(vit.channels(images, 1).share.sum()))
+    with pytest.raises(RelevanceError, match="heatmap"):
+        vit.explain(images)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_gpu_agrees_with_the_cpu(tiny_bundle: Path, inspector: Inspector, batch: ImageBatch) -> None:
+    there = Inspector.load(tiny_bundle, device="cuda")
+    torch.testing.assert_close(
+        there.detect(batch)["nero"].score, inspector.detect(batch)["nero"].score, rtol=1e-3, atol=0
+    )
+    found, wanted = there.explain(batch), inspector.explain(batch)
+    torch.testing.assert_close(found.heatmap, wanted.heatmap, rtol=1e-2, atol=1e-6)
 
 
 def test_threads_get_the_serial_result_and_the_plain_model_is_untouched(tiny_bundle: Path, batch: ImageBatch) -> None:
@@ -186,11 +218,7 @@ def test_threads_get_the_serial_result_and_the_plain_model_is_untouched(tiny_bun
     assert hooks == []
 
 
-def test_an_image_of_one_colour_is_explained_or_refused_in_words(inspector: Inspector) -> None:
+def test_an_image_of_one_colour_is_explained(inspector: Inspector) -> None:
     black = ImageBatch(torch.zeros(1, 3, 64, 64), ("0" * 64,), ("black.png",))
-    try:
-        why = inspector.explain(black)
-    except RelevanceError as error:
-        assert "xpected" in str(error)
-    else:
-        assert bool(why.heatmap.isfinite().all())
+    why = inspector.explain(black)
+    assert bool(why.heatmap.isfinite().all()) and bool(why.evidence.isfinite().all())

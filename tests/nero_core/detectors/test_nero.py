@@ -104,10 +104,10 @@ def test_all_zero_features_do_not_score_zero(head: Head, features: Tensor, label
     assert float(detector.predict_features(torch.zeros(1, NEURONS))) > 0
 
 
-def test_features_that_are_not_finite_are_refused(head: Head, features: Tensor, labels: Tensor) -> None:
-    detector = NERO(head).fit_features(features, labels)
-    with pytest.raises(CalibrationError, match="finite"):
-        detector.predict_features(torch.full((1, NEURONS), torch.nan))
+def test_a_head_whose_relevance_is_not_finite_is_refused(features: Tensor, labels: Tensor) -> None:
+    head = Head(torch.full((CLASSES, NEURONS), 1e308, dtype=torch.float64), torch.zeros(CLASSES, dtype=torch.float64))
+    with pytest.raises(CalibrationError, match="Raise ε"):
+        NERO(head).fit_features(features, labels)
 
 
 @pytest.mark.parametrize("wrong", [{"epsilon": -1.0}, {"component_share": 0.0}, {"least": 0}, {"least": NEURONS + 1}])

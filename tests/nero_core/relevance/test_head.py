@@ -43,10 +43,12 @@ def test_each_neuron_equals_the_formula_written_out() -> None:
 
 
 def test_a_logit_of_zero_keeps_relevance_finite() -> None:
-    head = Head(torch.zeros(2, 3), torch.zeros(2))
+    head = Head(torch.tensor([[1.0, -1.0], [0.5, 1.0]]), torch.zeros(2))  # the first logit of (1, 1) is exactly 0
     for epsilon in (0.0, 1e-6):
-        relevance, bias = neuron_relevance(torch.ones(1, 3), head, epsilon)
+        relevance, bias = neuron_relevance(torch.ones(1, 2), head, epsilon)
         assert bool(relevance.isfinite().all()) and bool(bias.isfinite().all())
+    passed_on = neuron_relevance(torch.ones(1, 2), head, 0.0)[0].sum()
+    torch.testing.assert_close(passed_on, head.logits(torch.ones(1, 2)).softmax(dim=1)[0, 1])  # only the second logit
 
 
 def test_epsilon_shrinks_relevance_of_small_logits() -> None:

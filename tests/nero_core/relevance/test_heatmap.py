@@ -18,7 +18,9 @@ from zennit.types import Convolution
 from nero_core.errors import RelevanceError
 from nero_core.models.canonizers import MergeBatchNorm, ResidualSum
 from nero_core.relevance.composites import SharedForward
+from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
+from nero_core.types import Head
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 NEURONS = 40
@@ -109,6 +111,9 @@ def test_relevance_at_the_features_summed_over_space_is_the_closed_form(block: t
     result = crp(model, image(), composite, [], record_layer=["layer4"])
     r, _ = closed_form(model, image())
     torch.testing.assert_close(result.relevances["layer4"][0].sum(dim=(1, 2)), r, rtol=1e-4, atol=1e-6)
+    pooled = model.forward_head(model.forward_features(normalised(image(), model)), pre_logits=True)
+    ours, _ = neuron_relevance(pooled, Head(model.fc.weight, model.fc.bias), epsilon=1e-6)
+    torch.testing.assert_close(ours[0], r, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
