@@ -10,7 +10,7 @@ from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import Inspector
-from nero_core.explain.render import fit_within, heat_limit, overlay
+from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
 from nero_core.types import Concept, Explanation
 
 REFERENCES = 4  # thumbnails a concept: as many as fit beside one another; all that there are in a single card
@@ -54,15 +54,14 @@ def _tiles(
     _why: Explanation,
 ) -> str:
     pixels = fit_within(resources.picture(_item), SIDE)
-    limit = heat_limit(*(concept.heatmap for concept in _why.concepts))
+    heatmaps = [smooth(concept.heatmap) for concept in _why.concepts]
+    limit = heat_limit(*heatmaps)
     nearest = _inspector.bundle.card.class_names[_why.channels.nearest]
     largest = max((max(abs(one.relevance), abs(one.centroid)) for one in _why.concepts), default=1.0)
     tiles = []
-    for concept in _why.concepts:
+    for concept, heatmap in zip(_why.concepts, heatmaps, strict=True):
         # No file name here: the HTML is kept for everybody who has this image.
-        panel = marks.picture(
-            overlay(pixels, concept.heatmap, OPACITY, limit), f"Channel {concept.channel} on the image"
-        )
+        panel = marks.picture(overlay(pixels, heatmap, OPACITY, limit), f"Channel {concept.channel} on the image")
         pair = marks.bars(
             [
                 ("this image", concept.relevance, words.number(concept.relevance), False),

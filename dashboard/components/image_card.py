@@ -10,7 +10,7 @@ from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import Inspector
-from nero_core.explain.render import heat_limit, overlay
+from nero_core.explain.render import heat_limit, overlay, smooth
 from nero_core.types import Explanation
 
 VIEWS = ("image", "heatmap", "evidence")
@@ -53,11 +53,14 @@ def _map(
 ) -> None:
     explained = class_names[why.explained_class]
     if view == "heatmap":
-        limit = heat_limit(why.heatmap)
-        shown = overlay(pixels, why.heatmap, opacity, limit)
+        heatmap = smooth(why.heatmap)
+        limit = heat_limit(heatmap)
+        shown = overlay(pixels, heatmap, opacity, limit)
         alt = f"Heatmap of {explained} on {name}"
         legend = marks.legend(
-            "signed", limit, f"relevance per pixel for {explained}; all pixels add up to its probability"
+            "signed",
+            limit,
+            f"relevance per pixel for {explained}; all pixels add up to its probability, less the bias's part",
         )
         says = words.conservation(why.conservation)
         limits = (
@@ -65,11 +68,12 @@ def _map(
             "It shows what the classifier used, not whether the finding is right."
         )
     else:
-        limit = heat_limit(why.evidence)
-        shown = overlay(pixels, np.maximum(np.asarray(why.evidence), 0), opacity, limit, kind="positive")
+        evidence = np.maximum(smooth(why.evidence), 0)
+        limit = heat_limit(evidence)
+        shown = overlay(pixels, evidence, opacity, limit, kind="positive")
         alt = f"Evidence for the distance on {name}"
         legend = marks.legend("positive", limit, "distance per pixel, from over-used channels")
         says = words.conservation(why.evidence_conservation)
         limits = "Bright parts drive the image away from its nearest class. Missing evidence cannot be shown here."
     st.html(f'<div class="nero-picture">{marks.picture(shown, alt)}</div>{legend}')
-    st.caption(f"{says} {limits}")
+    st.caption(f"{says} {limits} Smoothed over the network's grid of 32 pixels.")

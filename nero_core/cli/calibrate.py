@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nero_core.cli.options import Device, Seed
+from nero_core.cli.options import Device, Seed, check_tpr
 from nero_core.cli.progress import progress_bar
 
 
@@ -15,7 +15,9 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
     ood: Annotated[Path | None, typer.Option(help="OOD images for the histogram, one subfolder a class.")] = None,
     test: Annotated[Path | None, typer.Option(help="Held-out ID and OOD images for the figures on the card.")] = None,
-    tpr: Annotated[float, typer.Option(help="Share of ID images to accept.")] = 0.95,
+    tpr: Annotated[
+        float, typer.Option(callback=check_tpr, help="Share of ID images to accept, from 0.5 to below 1.")
+    ] = 0.95,
     half: Annotated[bool, typer.Option("--half", help="Store weights as float16.")] = False,
     seed: Seed = 0,
     allow_reduced_rank: Annotated[

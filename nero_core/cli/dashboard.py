@@ -26,7 +26,7 @@ def dashboard(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "localhost",
     device: Device = "auto",
 ) -> None:
-    """Open the dashboard in a browser; Ctrl-C stops it."""
+    """Serve the dashboard and print its address; Ctrl-C stops it."""
     page = page_path()
     environment = {**os.environ, **_absolute(os.environ), "NERO_DEVICE": device}
     if bundle is not None:

@@ -4,19 +4,28 @@ from importlib.metadata import version
 from typing import Any
 
 from nero_core.cli.explain import concept_name
+from nero_core.data.decode import Picture
 from nero_core.inspector import Inspector
-from nero_core.types import Concept, Detection, Explanation
+from nero_core.types import Channels, Concept, Detection, Explanation
 
 
 def explanation_record(
-    file: str, inspector: Inspector, detection: Detection, explanation: Explanation
+    file: str,
+    inspector: Inspector,
+    picture: Picture,
+    detection: Detection,
+    channels: Channels,
+    explanation: Explanation | None,
+    reason: str = "",
 ) -> dict[str, Any]:
-    """Every number of an explanation. A concept's ``heatmap`` is the name of its picture."""
+    """Every number of an explanation. A ``heatmap`` is the name of its picture, or None where there is none, and then
+    ``reason`` says why."""
     names = inspector.bundle.card.class_names
     terms = detection.terms
     return {
         "file": file,
-        "sha256": explanation.id,
+        "sha256": picture.id,
+        "note": picture.note,
         "predicted": names[int(detection.predicted[0])],
         "confidence": float(detection.confidence[0]),
         "method": detection.detector,
@@ -28,17 +37,29 @@ def explanation_record(
         "tpr": detection.tpr,
         "calibration_size": detection.calibration_size,
         "terms": {name: float(terms[name][0]) for name in ("distance", "bias", "scale")},
-        "nearest_class": names[explanation.channels.nearest],
-        "explained_class": names[explanation.explained_class],
+        "nearest_class": names[channels.nearest],
+        **(_without_heatmap(reason) if explanation is None else _with_heatmap(inspector, explanation)),
+        "bundle": {"title": inspector.bundle.card.title, "digest": inspector.bundle.digest},
+        "versions": _versions(),
+    }
+
+
+def _with_heatmap(inspector: Inspector, explanation: Explanation) -> dict[str, Any]:
+    return {
+        "explained_class": inspector.bundle.card.class_names[explanation.explained_class],
+        "heatmap": "heatmap.png",
+        "reason": None,
         "conservation": {
             "heatmap": explanation.conservation,
             "evidence": explanation.evidence_conservation,
             "concepts": explanation.concept_conservation,
         },
         "concepts": [_concept(inspector, rank, concept) for rank, concept in enumerate(explanation.concepts, 1)],
-        "bundle": {"title": inspector.bundle.card.title, "digest": inspector.bundle.digest},
-        "versions": _versions(),
     }
+
+
+def _without_heatmap(reason: str) -> dict[str, Any]:
+    return {"explained_class": None, "heatmap": None, "reason": reason, "conservation": None, "concepts": []}
 
 
 def _concept(inspector: Inspector, rank: int, concept: Concept) -> dict[str, Any]:

@@ -9,7 +9,22 @@ import typer
 from nero_core.errors import NeroError
 
 Device = Annotated[str, typer.Option(help="auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:0 or mps.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of everything random.")]
+
+
+def check_tpr(value: float | None) -> float | None:
+    """An ID acceptance that makes sense; a range of typer's cannot leave out its upper end, nor NaN."""
+    if value is not None and not 0.5 <= value < 1:
+        raise typer.BadParameter(f"expected a share from 0.5 to below 1; found {value}. The usual one is 0.95.")
+    return value
+
+
+Tpr = Annotated[
+    float | None,
+    typer.Option(
+        callback=check_tpr, help="Share of ID images to accept, from 0.5 to below 1; the bundle's own otherwise."
+    ),
+]
 Classes = Annotated[
     list[str] | None, typer.Option("--classes", help="Class folders: separated by commas, or the option repeated.")
 ]

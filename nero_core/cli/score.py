@@ -1,8 +1,9 @@
 """``nero score``."""
 
+import math
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from nero_core.cli.guard import FAULT
 from nero_core.cli.json_lines import json_line
-from nero_core.cli.options import Device, Seed
+from nero_core.cli.options import Device, Seed, Tpr
 from nero_core.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ def score(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, or folders of images at any depth.")],
     method: Annotated[list[str] | None, typer.Option(help="A detector; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    tpr: Annotated[float | None, typer.Option(help="Share of ID images to accept; the bundle's own otherwise.")] = None,
+    tpr: Tpr = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
-    """Score images; higher = more OOD. Exit status 1 when some files could not be read, 0 when all were."""
+    """Score images; higher = more OOD. Exit status 1 when some files could not be scored, 0 when all were."""
     import torch
 
     from nero_core.cli.score_table import ScoreTable
@@ -45,7 +46,7 @@ def score(
     done, failed = 0, 0
     table = ScoreTable()
     with progress_bar(show=not (as_json and sys.stdout.isatty())) as advance:
-        for record in score_records(inspector, image_paths(paths), methods, tpr):
+        for record in score_records(inspector, image_paths(paths), methods, tpr, table.note):
             failed += "error" in record
             done += record.get("method", methods[-1]) == methods[-1]
             if as_json:
@@ -60,58 +61,101 @@ def score(
 
 
 def score_records(
-    inspector: "Inspector", paths: Iterable[Path], methods: tuple[str, ...], tpr: float | None
+    inspector: "Inspector",
+    paths: Iterable[Path],
+    methods: tuple[str, ...],
+    tpr: float | None,
+    on_note: Callable[[str, str], None] = lambda file, note: None,
 ) -> Iterator[dict[str, Any]]:
-    """One record for each file and method, in order; ``file, error`` for a file that cannot be read."""
+    """One record for each file and method, in order; ``file, error`` for a file that cannot be read or scored.
+
+    ``on_note`` is told the file and what decoding it did that a reader should know, where there is such a thing.
+    """
     remaining = iter(paths)
     while part := list(islice(remaining, BATCH)):
         decoded = [_decode(inspector, path) for path in part]
         readable = [batch for batch in decoded if not isinstance(batch, str)]
-        scored = iter(_score(inspector, readable, methods, tpr) if readable else ())
+        scored = iter(_score_each(inspector, readable, methods, tpr) if readable else ())
         for path, batch in zip(part, decoded, strict=True):
             if isinstance(batch, str):
                 yield {"file": str(path), "error": batch}
             else:
+                if any(batch.notes):
+                    on_note(str(path), batch.notes[0])
                 yield from ({"file": str(path), **record} for record in next(scored))
 
 
 def image_paths(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as given; of folders every image file at any depth, sorted, hidden ones and links to folders left out."""
+    """Files as given; of folders every image file at any depth, sorted, hidden ones and links to folders left out.
+
+    A folder that is empty or cannot be read is given itself, to be told as an error, not skipped in silence.
+    """
     from nero_core.data.decode import SUFFIXES
 
+    unreadable: list[Path] = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises on a name that is too long
             yield path
             continue
         empty = True
-        for folder, folders, names in os.walk(path):
+        for folder, folders, names in os.walk(path, onerror=lambda error: unreadable.append(Path(error.filename))):
+            while unreadable:
+                empty = False
+                yield unreadable.pop(0)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                     empty = False
                     yield Path(folder) / name
-        if empty:
-            yield path  # told as an error, so that an empty folder is not a silent success
+        yield from unreadable or ([path] if empty else [])
+        unreadable.clear()
 
 
 def _decode(inspector: "Inspector", path: Path) -> "ImageBatch | str":
     """One image, or the message that says why it cannot be read."""
     from nero_core.errors import ImageError
 
-    if path.is_dir():
-        return f"{path.name}: expected a folder with images; found none in it. Check the path."
+    if os.path.isdir(path):  # noqa: PTH112  as above
+        return f"{path.name}: expected a folder with images; found {_empty(path)}. Check the path."
     try:
         return inspector.decode([path])
     except ImageError as error:
         return str(error)
 
 
+def _empty(folder: Path) -> str:
+    try:
+        with os.scandir(folder):
+            return "none in it"
+    except OSError as error:
+        return f"one that cannot be read ({(error.strerror or 'unknown').lower()})"
+
+
+def _score_each(
+    inspector: "Inspector", readable: "list[ImageBatch]", methods: tuple[str, ...], tpr: float | None
+) -> list[list[dict[str, Any]]]:
+    """As ``_score``; an image that cannot be scored has one record, the error, and does not stop the others."""
+    from nero_core.errors import NeroError
+
+    try:
+        return list(_score(inspector, readable, methods, tpr))
+    except NeroError as error:
+        if len(readable) > 1:
+            return [_score_each(inspector, [one], methods, tpr)[0] for one in readable]
+        return [[{"error": f"{readable[0].names[0]}: {error}"}]]
+
+
 def _score(
     inspector: "Inspector", readable: "list[ImageBatch]", methods: tuple[str, ...], tpr: float | None
 ) -> Iterator[list[dict[str, Any]]]:
-    """For each image, one record a method."""
+    """For each image, one record a method.
+
+    Raises:
+        NeroError: an image has features or a score that are not finite.
+    """
     import torch
 
+    from nero_core.errors import CalibrationError
     from nero_core.types import ImageBatch
 
     batch = ImageBatch(
@@ -120,6 +164,10 @@ def _score(
         names=tuple(one.names[0] for one in readable),
     )
     detections = inspector.detect(batch, methods, tpr)
+    for name, detection in detections.items():
+        for value in detection.score.tolist():
+            if not math.isfinite(value):  # NaN is above no threshold, and so would pass for ID
+                raise CalibrationError(f"Expected a finite score of {name}. Found {value}. Check the image.")
     names = inspector.bundle.card.class_names
     for index, digest in enumerate(batch.ids):
         yield [

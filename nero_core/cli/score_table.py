@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nero_core.cli.terminal import printable
+
 FILE_WIDTH = 160  # columns of a table that goes to a file, where no terminal sets a width
 
 
@@ -23,13 +25,13 @@ class ScoreTable:
             self._table.add_column(name, justify="right", no_wrap=True)
         self._table.add_column("method", no_wrap=True)
         self._table.add_column("predicted", overflow="fold")
-        self._errors: list[Text] = []
+        self._remarks: list[Text] = []
 
     def add(self, record: dict[str, Any]) -> None:
         """Add one record of ``score_records``."""
         if "error" in record:
             reason = record["error"].removeprefix(f"{Path(record['file']).name}: ")
-            self._errors.append(_shown(f"{record['file']}: {reason}"))
+            self._remark(record["file"], reason)
             return
         self._table.add_row(
             _shown(record["file"]),
@@ -41,14 +43,21 @@ class ScoreTable:
             _shown(f"{record['predicted']} {record['confidence']:.1%}"),
         )
 
+    def note(self, file: str, note: str) -> None:
+        """Add what decoding this file did that a reader should know."""
+        self._remark(file, f"Note: {note}")
+
     def print(self) -> None:
-        """Scores on stdout, then the files that could not be read on stderr."""
+        """Scores on stdout, then on stderr the notes and the files that could not be scored, in the order they came."""
         if self._table.row_count:
             Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(self._table)
-        for error in self._errors:
-            Console(stderr=True, soft_wrap=True).print(error)
+        for remark in self._remarks:
+            Console(stderr=True, soft_wrap=True).print(remark)
+
+    def _remark(self, file: str, text: str) -> None:
+        self._remarks.append(_shown(file) + ": " + _shown(text))
 
 
 def _shown(text: str) -> Text:
     """Without markup, and without characters that would steer the terminal."""
-    return Text("".join(character if character.isprintable() else "�" for character in text))
+    return Text(printable(text))

@@ -9,6 +9,7 @@ from nero_core.cli.options import Classes, Device, Seed, listed
 from nero_core.cli.progress import Advance, progress_bar
 
 if TYPE_CHECKING:
+    from nero_core.models import TrainingFacts
     from nero_core.training import TrainingStep
 
 
@@ -31,7 +32,7 @@ def train(
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Start from timm's weights (downloads).")] = False,
     weights: Annotated[Path | None, typer.Option(help="Start from this state dict, .safetensors or .pth.")] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Start over whatever --out holds.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Start over; the run in --out is dropped.")] = False,
 ) -> None:
     """Train a classifier. Killed at any moment, the same command goes on from the last complete epoch."""
     from nero_core.training import train as run
@@ -58,7 +59,7 @@ def train(
             on_progress=lambda step: _tell(step, advance),
         )
     typer.echo(
-        f"{card.arch} with {len(card.classes)} classes, trained on {card.training.images} images, "
+        f"{card.arch} with {len(card.classes)} classes, trained on {_images(card.training)}, "
         f"validation accuracy {_percent(card.training.validation_accuracy)}: {out}"
     )
 
@@ -75,6 +76,11 @@ def _tell(step: "TrainingStep", advance: Advance) -> None:
             f"validation {_percent(metrics.validation_accuracy)}, {metrics.seconds:.0f} s"
         )
     return None
+
+
+def _images(facts: "TrainingFacts") -> str:
+    held_out = facts.settings.get("validation_images")  # cards of version 0.1.0 do not have it
+    return f"{facts.images} images" + ("" if held_out is None else f" (of which {held_out} for validation)")
 
 
 def _percent(share: float | None) -> str:

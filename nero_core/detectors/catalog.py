@@ -132,13 +132,16 @@ class TiedMahalanobis(Mahalanobis):
         directions in which the fit images do not vary do not count.
     """
 
+    mu: Tensor | None
+
     def fit_features(self, z: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "TiedMahalanobis":
         """Fit class means and the shared covariance."""
         exact = z.to(statistics_device(z.device), torch.float64)
         labels = y.to(exact.device)
         super().fit_features(exact.float(), labels)
-        self.mu = torch.stack([exact[labels == label].mean(dim=0) for label in range(len(self.mu))])
-        centred = exact - self.mu[labels]
+        means = torch.stack([exact[labels == label].mean(dim=0) for label in range(len(labels.unique()))])
+        centred = exact - means[labels]
+        self.mu = means
         self.cov = centred.T @ centred / len(exact)
         self.precision = torch.linalg.pinv(self.cov, hermitian=True)
         return self

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
+from nero_core.data.decode import Limits, decode_image
+from nero_core.explain.channels import top_channels
 from nero_core.types import Channels, Explanation, ReferenceScores
 
 if TYPE_CHECKING:  # matplotlib takes half a second to import and the screen never needs it
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # matplotlib takes half a second to import and the screen nev
 
 # Okabe-Ito, safe for colour-blind eyes; the same as on the screen (dashboard/theme.py).
 ID, OOD, HERE, CENTROID = "#0072B2", "#D55E00", "#111111", "#8C8C8C"
+THUMBNAIL_LIMITS = Limits(max_bytes=256_000, max_pixels=1_000_000, min_side=1)  # a bundle may be a stranger's
 
 
 def figure_png(figure: "Figure", dpi: int = 150) -> bytes:
@@ -25,9 +27,12 @@ def figure_png(figure: "Figure", dpi: int = 150) -> bytes:
 
 
 def channel_figure(channels: Channels, class_names: Sequence[str], top: int = 40) -> "Figure":
-    """Relevance of the ``top`` channels by share of the distance, this image against its nearest class centroid."""
-    share = np.asarray(channels.share, dtype=np.float64)
-    order = np.argsort(-np.abs(share), kind="stable")[:top]
+    """Relevance of the ``top`` channels by share of the distance, this image against its nearest class centroid.
+
+    The order is that of the concepts: signed share, largest first.
+    """
+    neurons = len(channels.share)
+    order = list(top_channels(channels, min(top, neurons), "share"))
     figure, axes = _axes(9.0, 3.6)
     places = np.arange(len(order))
     nearest = class_names[channels.nearest]
@@ -40,11 +45,11 @@ def channel_figure(channels: Channels, class_names: Sequence[str], top: int = 40
         linewidths=2.2,
         color=CENTROID,
         zorder=3,
-        label=f"mean of {nearest} (nearest class)",
+        label=f"mean of {_plain(nearest)} (nearest class)",
     )
     axes.axhline(0, color=CENTROID, linewidth=0.6)
     axes.set_xticks(places, [str(channel) for channel in order], rotation=90, fontsize=7)
-    axes.set_xlabel(f"feature channel, the {len(order)} of {len(share)} that share most in the distance, largest first")
+    axes.set_xlabel(f"feature channel, the {len(order)} of {neurons} that share most in the distance, largest first")
     axes.set_ylabel("relevance (share of\nclass probability)")
     axes.legend(frameon=False, fontsize=8)
     return figure
@@ -104,7 +109,7 @@ def concepts_figure(
         reference_names: their classes, for each concept.
         opacity: of the maps.
     """
-    from nero_core.explain.render import heat_limit, overlay  # here, since render hands these figures on
+    from nero_core.explain.render import heat_limit, overlay, smooth  # here, since render hands these figures on
 
     concepts = explanation.concepts
     columns = 1 + max((len(row) for row in references), default=0)
@@ -114,20 +119,27 @@ def concepts_figure(
     if not concepts:
         return figure
     panels = figure.subplots(len(concepts), columns, squeeze=False)
-    limit = heat_limit(*(concept.heatmap for concept in concepts))
-    for row, concept in enumerate(concepts):
+    heatmaps = [smooth(concept.heatmap) for concept in concepts]
+    limit = heat_limit(*heatmaps)
+    for row, (concept, heatmap) in enumerate(zip(concepts, heatmaps, strict=True)):
         for panel in panels[row]:
             panel.set_axis_off()
-        panels[row, 0].imshow(overlay(pixels, concept.heatmap, opacity, limit))
+        panels[row, 0].imshow(overlay(pixels, heatmap, opacity, limit))
         use = "over-used" if concept.over_used else "under-used"
         panels[row, 0].set_title(
             f"{concept.channel} {use}: {concept.relevance:.3g} vs {concept.centroid:.3g}", fontsize=7
         )
         for column, data in enumerate(references[row] if row < len(references) else ()):
-            panels[row, column + 1].imshow(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+            thumbnail = decode_image(data, "reference image", THUMBNAIL_LIMITS)
+            panels[row, column + 1].imshow(thumbnail.pixels)
             if row < len(reference_names):
-                panels[row, column + 1].set_title(reference_names[row][column], fontsize=7)
+                panels[row, column + 1].set_title(_plain(reference_names[row][column]), fontsize=7)
     return figure
+
+
+def _plain(name: str) -> str:
+    """A name for matplotlib, which would read ``$…$`` as a formula."""
+    return name.replace("$", r"\$")
 
 
 def _axes(width: float, height: float) -> tuple["Figure", Any]:

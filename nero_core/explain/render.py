@@ -13,11 +13,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy.typing import ArrayLike
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from nero_core.explain.figures import channel_figure, concepts_figure, figure_png, histogram_figure
 
 __all__ = [
+    "caption",
     "channel_figure",
     "colour_bar",
     "concepts_figure",
@@ -29,6 +30,7 @@ __all__ = [
     "heat_limit",
     "histogram_figure",
     "overlay",
+    "smooth",
     "upsample",
 ]
 
@@ -78,6 +80,32 @@ def overlay(
     return np.asarray(np.rint(picture + alpha * (_colours(scaled, kind) - picture)), dtype=np.uint8)
 
 
+def smooth(heatmap: ArrayLike, sigma: float = 12.0) -> Float[np.ndarray, "height width"]:
+    """The map as it is shown: blurred with a Gaussian whose sum is 1, mirrored at the border, so that its sum stays.
+
+    A ResNet's strided shortcuts read every 32nd pixel at the last stage, so relevance reaches the pixels on a grid of
+    that spacing. The grid is the network's, not the image's.
+
+    Args:
+        heatmap: the map at the classifier's input size.
+        sigma: standard deviation in pixels of the map; 12 is three eighths of the grid's spacing, at which
+            the grid is hardly seen. 0 changes nothing.
+    """
+    values = np.asarray(heatmap, dtype=np.float32)
+    if sigma <= 0:
+        return values
+    reach = min(round(3 * sigma), *values.shape)
+    steps = np.arange(-reach, reach + 1)
+    weights = np.exp(-(steps**2) / (2 * sigma**2), dtype=np.float32)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        padded = np.pad(values, [(reach, reach) if axis == one else (0, 0) for one in (0, 1)], mode="symmetric")
+        length = values.shape[axis]
+        shifted = (padded.take(range(start, start + length), axis=axis) for start in range(2 * reach + 1))
+        values = sum(weight * part for weight, part in zip(weights, shifted, strict=True))
+    return values
+
+
 def upsample(heatmap: ArrayLike, height: int, width: int) -> Float[np.ndarray, "height width"]:
     """The map at another size, bilinearly."""
     values = np.ascontiguousarray(np.asarray(heatmap), dtype=np.float32)
@@ -105,6 +133,20 @@ def colour_bar(
     scale = np.linspace(-1.0 if kind == "signed" else 0.0, 1.0, length, dtype=np.float32)
     row = np.rint(_colours(scale, kind)).astype(np.uint8)
     return np.repeat(row[None], thickness, axis=0)
+
+
+def caption(pixels: UInt8[np.ndarray, "height width 3"], text: str) -> UInt8[np.ndarray, "tall width 3"]:
+    """The picture with a strip of text below it, wrapped to its width, so that a file that is passed on says what it
+    shows."""
+    width = pixels.shape[1]
+    size = int(np.clip(width // 40, 14, 24))  # pixels: legible, and a line holds some 70 characters
+    font, margin = ImageFont.load_default(size), size // 2
+    lines = _wrap(text, font, width - 2 * margin)
+    strip = Image.new("RGB", (width, round(1.4 * size * len(lines)) + 2 * margin), "white")
+    draw = ImageDraw.Draw(strip)
+    for row, line in enumerate(lines):
+        draw.text((margin, margin + round(1.4 * size * row)), line, fill="black", font=font)
+    return np.concatenate([pixels, np.asarray(strip)])
 
 
 def enlarge(pixels: UInt8[np.ndarray, "height width 3"], side: int = 672) -> UInt8[np.ndarray, "tall wide 3"]:
@@ -136,6 +178,22 @@ def data_uri(picture: UInt8[np.ndarray, "height width 3"] | bytes, form: Literal
     """``data:image/…`` for an ``<img>``; bytes are taken as an image file of that form."""
     data = picture if isinstance(picture, bytes) else encode(picture, "webp" if form == "webp" else "png")
     return f"data:image/{form};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """Lines no wider than ``width`` pixels, broken between words and, where a word is wider, within it."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+            continue
+        if lines[-1]:
+            lines.append("")
+        for character in word:
+            if lines[-1] and font.getlength(lines[-1] + character) > width:
+                lines.append("")
+            lines[-1] += character
+    return lines
 
 
 def _colours(scaled: Float[np.ndarray, "*shape"], kind: Kind) -> Float[np.ndarray, "*shape 3"]:

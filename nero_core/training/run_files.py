@@ -15,6 +15,7 @@ from nero_core.training.learner import Learner
 from nero_core.training.progress import EpochMetrics
 
 RUN, STATE, METRICS = "state.json", "state.safetensors", "metrics.jsonl"
+OWN = frozenset(name + part for name in (RUN, STATE, METRICS, CARD, WEIGHTS) for part in ("", ".part"))
 
 
 class RunFiles:
@@ -28,21 +29,26 @@ class RunFiles:
 
         Args:
             settings: everything that the weights depend on.
-            resume: False starts over whatever the folder holds.
+            resume: False drops the run that the folder holds; the files of another program are never touched.
 
         Raises:
             CheckpointError: the folder holds another run, or files of another program.
-            NeroError: the folder cannot be made.
+            NeroError: the folder cannot be made or listed.
         """
         try:
             self.out.mkdir(parents=True, exist_ok=True)
+            names = {path.name for path in self.out.iterdir()}
         except OSError as error:
             raise NeroError(
                 f"Expected a folder to write to. Found {self.out}: {error.strerror}. Name another --out."
             ) from error
+        self._check_own(names)
         if not resume:
-            for name in (STATE, RUN, CARD, WEIGHTS, METRICS):
+            (self.out / STATE).unlink(missing_ok=True)
+            self._write(RUN, json.dumps(settings, indent=1) + "\n")  # first, so that a kill here leaves a run to go on
+            for name in (CARD, WEIGHTS, METRICS):
                 (self.out / name).unlink(missing_ok=True)
+            return None
         card: ModelCard | None = None
         if (self.out / RUN).is_file():
             found = self._read(RUN)
@@ -98,6 +104,18 @@ class RunFiles:
         save_checkpoint(self.out, model, card, half)
         for name in (RUN, STATE, f"{STATE}.part"):
             (self.out / name).unlink(missing_ok=True)
+
+    def _check_own(self, names: set[str]) -> None:
+        """Refuse a folder that is not one of ours: what training writes may stand in the way of somebody's work."""
+        foreign = sorted(name for name in names - OWN if not name.startswith("."))
+        if not foreign and WEIGHTS in names and not {CARD, RUN} & names:
+            foreign = [WEIGHTS]
+        if foreign:
+            more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+            raise CheckpointError(
+                f"Expected {self.out} to be empty or to hold a run of nero train and nothing else. "
+                f"Found {foreign[0]}{more}, which is not of such a run. Name another --out."
+            )
 
     def _write_metrics(self, history: list[EpochMetrics]) -> None:
         self._write(METRICS, "".join(json.dumps(asdict(line)) + "\n" for line in history))

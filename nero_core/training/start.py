@@ -25,17 +25,17 @@ def start(arch: str, classes: Sequence[str], size: int, pretrained: bool, weight
         weights: take this state dict; a head of another size is drawn anew.
 
     Raises:
-        CheckpointError: the file is no state dict, or one of another architecture.
+        CheckpointError: timm has no such architecture, or the file is no state dict, or one of another architecture.
         NeroError: timm's weights cannot be fetched.
     """
     plain = create_classifier(arch, classes, (size, size))
-    config = timm.get_pretrained_cfg(arch, allow_unregistered=False)
-    if not (pretrained or weights) or config is None:
+    config = timm.get_pretrained_cfg(arch)
+    if not (pretrained or weights):
         return plain
     if weights is not None:
         state = _fit(weights, _read_weights(weights), plain.model, arch)
     else:
-        extra: dict[str, Any] = {"img_size": (size, size)} if config.fixed_input_size else {}
+        extra: dict[str, Any] = {"img_size": (size, size)} if config and config.fixed_input_size else {}
         try:
             state = timm.create_model(arch, pretrained=True, num_classes=len(classes), **extra).state_dict()
         except Exception as error:  # the hub's clients raise dozens of kinds
@@ -44,7 +44,8 @@ def start(arch: str, classes: Sequence[str], size: int, pretrained: bool, weight
                 "Check the connection, or give a local file with --weights."
             ) from error
     plain.model.load_state_dict(state)
-    return Classifier(plain.model, classes, (size, size), config.mean, config.std)
+    normalisation = config or plain  # an architecture without a config of its own keeps ImageNet's
+    return Classifier(plain.model, classes, (size, size), normalisation.mean, normalisation.std)
 
 
 def weights_digest(path: Path) -> str:

@@ -67,12 +67,13 @@ def train(
         weights: start from this state dict (``.safetensors``, or ``.pth`` of tensors only); a head of another size is
             drawn anew.
         half: store the result's matrices and kernels as float16.
-        resume: False starts over whatever ``out`` holds.
+        resume: False drops the run that ``out`` holds.
         on_progress: called after each batch.
 
     Raises:
         CalibrationError: the data has no images, one class only, or a class without images.
-        CheckpointError: ``out`` holds another run, the starting weights do not fit, or the loss is no longer finite.
+        CheckpointError: ``out`` holds another run or files of another program, the starting weights do not fit, or the
+            loss is no longer finite.
         ImageError: an image cannot be decoded.
         NeroError: an option is out of its range, or timm's weights cannot be fetched.
     """
@@ -108,12 +109,10 @@ def train(
         classifier = start(arch, folder.classes, size, pretrained, weights)
     learner = Learner(classifier, rate, target)
     history = files.load(learner)
+    training, validation = [
+        Images(folder.select(part), size, batch_size) for part in split_images(folder, digests, validation_share, seed)
+    ]
     if len(history) < epochs:
-        parts = [
-            Images(folder.select(part), size, batch_size)
-            for part in split_images(folder, digests, validation_share, seed)
-        ]
-        training, validation = parts
         done, total = 0, len(training) + len(validation)
         for read in chain(training.read(), validation.read()):
             done += read
@@ -134,7 +133,13 @@ def train(
         epochs=epochs,
         images=len(folder),
         validation_accuracy=history[-1].validation_accuracy,
-        settings={**settings, "device": target.type, "threads": torch.get_num_threads(), "versions": _versions()},
+        settings={
+            **settings,
+            "validation_images": len(validation),  # of ``images``
+            "device": target.type,
+            "threads": torch.get_num_threads(),
+            "versions": _versions(),
+        },
         digests=tuple(sorted(set(digests))),
     )
     mean, std = classifier.mean, classifier.std

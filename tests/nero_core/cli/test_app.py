@@ -1,5 +1,6 @@
 """What all commands share: help, version, errors."""
 
+import errno
 import inspect
 import json
 import subprocess
@@ -16,6 +17,7 @@ from nero_core.cli.app import COMMANDS, app
 from nero_core.cli.guard import guard
 from nero_core.cli.json_lines import json_line
 from nero_core.cli.options import listed
+from nero_core.cli.terminal import printable
 from nero_core.errors import BundleError
 
 Run = Callable[..., Result]
@@ -140,3 +142,45 @@ def test_class_names_come_by_commas_or_by_repetition():
 
 def test_every_command_is_registered_once():
     assert len(app.registered_commands) == len(COMMANDS)
+
+
+def test_an_os_error_is_one_sentence_with_status_2(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    def command() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "why/heatmap.png")
+
+    monkeypatch.delenv("NERO_DEBUG", raising=False)
+    with pytest.raises(typer.Exit) as caught:
+        guard(command)()
+    assert caught.value.exit_code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "No space left on device at why/heatmap.png" in err
+    assert err.count("\n") == 1
+
+
+def test_a_reader_that_left_is_not_told_as_an_error():
+    def command() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        guard(command)()
+
+
+@pytest.mark.parametrize("kind", [BundleError, OSError, ZeroDivisionError])
+def test_a_message_cannot_steer_the_terminal_nor_flood_it(capsys: pytest.CaptureFixture[str], kind: type[Exception]):
+    def command() -> None:
+        raise kind("Expected a.\x1b[2J\u202eFound:\n" + "b" * 100_000 + " Do c.")
+
+    with pytest.raises(typer.Exit):
+        guard(command)()
+    err = capsys.readouterr().err
+    assert err[:-1].isprintable()
+    assert len(err) < 700
+    assert "Expected a.�[2J�Found: b" in err
+    assert "b Do c." in err
+
+
+def test_printable_text_is_at_most_as_long_as_asked_and_a_short_one_untouched():
+    assert printable("Bär [red] – ok", 20) == "Bär [red] – ok"
+    assert len(printable("x" * 501)) == 500
+    assert printable("x" * 500) == "x" * 500

@@ -56,6 +56,12 @@ def test_dashboard_starts_streamlit_in_the_projects_folder_with_the_bundle(
     assert environment["NERO_BUNDLE"] == str(tiny_bundle.resolve())
 
 
+def test_the_help_promises_no_browser(nero: Run):
+    result = nero("dashboard", "--help")
+    assert "Serve the dashboard and print its address" in result.output
+    assert "browser" not in result.output
+
+
 def test_dashboard_takes_relative_paths_in_the_environment_from_where_it_was_started(
     nero: Run, free_port: int, served: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -7,9 +7,18 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import Result
+
+from nero_core.calibration import calibrate
+from nero_core.data.phantom import ID_CLASSES
+from nero_core.explain import render
+from nero_core.inspector import Inspector
+from nero_core.models import ModelCard, create_classifier, save_checkpoint
+from nero_core.types import Channels
 
 Run = Callable[..., Result]
 
@@ -43,14 +52,34 @@ def test_explain_writes_the_pictures_and_the_record(explained: Path, record: dic
             assert picture.format == "PNG"
 
 
-def test_overlays_are_of_one_size_and_differ_from_the_image(explained: Path):
-    sizes, contents = set(), []
-    for name in ("image.png", "heatmap.png", "evidence.png"):
+def test_overlays_are_of_one_size_differ_and_have_a_caption_below(explained: Path):
+    with Image.open(explained / "image.png") as picture:
+        plain = np.asarray(picture)
+    contents = {plain.tobytes()}
+    names = ["heatmap.png", "evidence.png", *(path.name for path in explained.glob("concept-*.png"))]
+    for name in names:
         with Image.open(explained / name) as picture:
-            sizes.add(picture.size)
-            contents.append(picture.tobytes())
-    assert len(sizes) == 1
-    assert len(set(contents)) == 3
+            overlay, strip = np.split(np.asarray(picture), [len(plain)])
+        assert overlay.shape == plain.shape
+        assert (strip.min(), strip.max()) == (0, 255)  # the caption
+        contents.add(overlay.tobytes())
+    assert len(contents) == 1 + len(names)
+
+
+def test_the_captions_say_what_is_shown_and_how_much_relevance_it_keeps(
+    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    texts: list[str] = []
+    plain = render.caption
+    monkeypatch.setattr(render, "caption", lambda pixels, text: texts.append(text) or plain(pixels, text))
+    assert nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, "--device", "cpu").exit_code == 0
+    record = json.loads((tmp_path / "explanation.json").read_text())
+    kept, [concept] = record["conservation"], record["concepts"]
+    use = "over-used" if concept["over_used"] else "under-used"
+    assert texts[0] == f"class heatmap of {record['explained_class']}, keeps {kept['heatmap']:.2f} of relevance"
+    assert texts[1].startswith(f"evidence: where the distance to {record['nearest_class']} comes from, keeps ")
+    assert texts[2].startswith(f"channel {concept['channel']}, {use}: ")
+    assert texts[2].endswith(f"keeps {kept['concepts']:.2f} of relevance")  # of one concept the shares agree
 
 
 def test_the_record_holds_the_score_and_its_terms(record: dict, image: Path):
@@ -93,8 +122,94 @@ def test_score_and_explain_agree(nero: Run, record: dict, tiny_bundle: Path, ima
 def test_concepts_may_be_picked_by_relevance(nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path):
     options = ("--out", tmp_path, "--concepts", 2, "--by", "relevance", "--device", "cpu")
     assert nero("explain", tiny_bundle, image, *options).exit_code == 0
-    first, second = json.loads((tmp_path / "explanation.json").read_text())["concepts"]
-    assert abs(first["relevance"]) >= abs(second["relevance"])
+    shown = [concept["channel"] for concept in json.loads((tmp_path / "explanation.json").read_text())["concepts"]]
+    inspector = Inspector.load(tiny_bundle, "cpu")
+    batch = inspector.decode([image])
+    expected, other = (
+        [concept.channel for concept in inspector.explain(batch, concepts=2, by=by).concepts]
+        for by in ("relevance", "share")
+    )
+    assert shown == expected
+    assert shown != other  # else this could not fail
+
+
+@pytest.mark.parametrize(("option", "value"), [("--concepts", 65), ("--seed", 2**63), ("--tpr", 1.0), ("--tpr", 0.49)])
+def test_an_option_out_of_its_range_is_told_with_status_2(
+    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path, option: str, value: float
+):
+    result = nero("explain", tiny_bundle, image, "--out", tmp_path / "why", option, value, "--device", "cpu")
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert not (tmp_path / "why").exists()
+
+
+def test_what_decoding_did_is_recorded_and_told(nero: Run, tiny_bundle: Path, record: dict, tmp_path: Path):
+    path = tmp_path / "pages.tif"
+    pages = [Image.effect_noise((64, 64), spread).convert("RGB") for spread in (20, 40)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    result = nero("explain", tiny_bundle, path, "--out", tmp_path / "why", "--concepts", 1, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert "Note: First of 2 pages." in result.stdout
+    assert json.loads((tmp_path / "why" / "explanation.json").read_text())["note"] == "First of 2 pages."
+    assert record["note"] == ""
+
+
+@pytest.fixture(scope="module")
+def vit_bundle(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of an architecture without heatmaps."""
+    root = tmp_path_factory.mktemp("vit")
+    torch.manual_seed(0)
+    classifier = create_classifier("test_vit", ID_CLASSES, (32, 32))
+    card = ModelCard(arch="test_vit", classes=ID_CLASSES, input_size=(32, 32))
+    save_checkpoint(root / "checkpoint", classifier.model, card)
+    calibrate(root / "checkpoint", phantoms / "id", root / "bundle", allow_reduced_rank=True, title="ViT", device="cpu")
+    return root / "bundle"
+
+
+def test_an_architecture_without_heatmaps_gets_the_plots_and_the_reason(
+    nero: Run, vit_bundle: Path, image: Path, tmp_path: Path
+):
+    result = nero("explain", vit_bundle, image, "--out", tmp_path, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in tmp_path.iterdir()} == {"histogram.png", "channels.png", "explanation.json"}
+    record = json.loads((tmp_path / "explanation.json").read_text())
+    assert record["heatmap"] is None
+    assert f"No heatmap: {record['reason']}" in result.stdout
+    assert "VisionTransformer" in record["reason"]
+    assert set(record["terms"]) == {"distance", "bias", "scale"}
+
+
+def test_more_concepts_than_channels_are_told_with_status_2_and_are_no_reason_to_go_without_heatmaps(
+    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    four = Channels(torch.rand(4).double(), torch.rand(3, 4).double(), 0, torch.rand(4).double())
+    monkeypatch.setattr(Inspector, "channels", lambda *_: four)
+    result = nero("explain", tiny_bundle, image, "--out", tmp_path / "why", "--concepts", 5, "--device", "cpu")
+    assert result.exit_code == 2
+    assert "Expected between 0 and 4 concepts" in result.stderr
+    assert not (tmp_path / "why").exists()
+
+
+def test_an_explanation_with_heatmaps_has_the_same_keys(
+    nero: Run, vit_bundle: Path, image: Path, record: dict, tmp_path: Path
+):
+    assert nero("explain", vit_bundle, image, "--out", tmp_path, "--device", "cpu").exit_code == 0
+    assert json.loads((tmp_path / "explanation.json").read_text()).keys() == record.keys()
+    assert (record["heatmap"], record["reason"]) == ("heatmap.png", None)
+
+
+def test_class_names_with_steering_characters_do_not_reach_the_terminal(
+    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path
+):
+    hostile = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, hostile)
+    card = json.loads((hostile / "bundle.json").read_text())
+    card["model"]["classes"] = [f"\x1b[2J{name}" + "y" * 5000 for name in card["model"]["classes"]]
+    (hostile / "bundle.json").write_text(json.dumps(card))
+    result = nero("explain", hostile, image, "--out", tmp_path / "why", "--concepts", 1, "--device", "cpu")
+    assert "\x1b" not in result.output
+    assert len(result.output) < 2000
+    assert "�[2J" in result.output or result.exit_code == 2  # shown without, or refused by the bundle
 
 
 def test_a_bad_image_is_told_with_status_2_and_writes_nothing(nero: Run, tiny_bundle: Path, tmp_path: Path):

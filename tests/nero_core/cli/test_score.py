@@ -2,15 +2,20 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 from typer.testing import Result
 
+from nero_core.cli.score import image_paths
 from nero_core.inspector import Inspector
+from nero_core.models import Classifier
 
 Run = Callable[..., Result]
 KEYS = ["file", "sha256", "predicted", "confidence", "method", "score", "threshold", "is_ood", "p_value"]
@@ -155,3 +160,74 @@ def test_a_real_process_writes_json_on_stdout_and_nothing_else(
     assert done.returncode == 1
     assert done.stderr == ""
     assert len([json.loads(line) for line in done.stdout.splitlines()]) == 4
+
+
+def test_a_path_that_no_file_can_have_does_not_stop_the_others(nero: Run, tiny_bundle: Path, images: Path):
+    result = nero("score", tiny_bundle, "n" * 300, images / "a.jpg", "--json", "--device", "cpu")
+    assert result.exit_code == 1
+    first, second = records(result)
+    assert "cannot be read (file name too long)" in str(first["error"])
+    assert list(second) == KEYS
+
+
+@pytest.mark.parametrize("locked", ["deep", "."])
+def test_a_folder_that_cannot_be_read_is_told(
+    nero: Run, tiny_bundle: Path, images: Path, monkeypatch: pytest.MonkeyPatch, locked: str
+):
+    plain, closed = os.scandir, images / locked  # root may read anything, so that chmod would not do
+
+    def scandir(path: Path) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    result = nero("score", tiny_bundle, images, "--json", "--device", "cpu")
+    assert result.exit_code == 1
+    *good, bad = records(result)
+    assert [Path(str(line["file"])).name for line in good] == (["a.jpg", "c.jpg"] if locked == "deep" else [])
+    assert bad["file"] == str(closed)
+    assert "one that cannot be read (permission denied)" in str(bad["error"])
+
+
+def test_folders_are_given_in_order_and_empty_ones_themselves(images: Path, tmp_path: Path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    found = list(image_paths([empty, images, images / "a.jpg"]))
+    assert found == [empty, images / "a.jpg", images / "c.jpg", images / "deep" / "d.jpg", images / "a.jpg"]
+
+
+@pytest.mark.parametrize("method", ["nero", "msp"])
+def test_an_image_without_finite_features_fails_alone(
+    nero: Run, tiny_bundle: Path, images: Path, monkeypatch: pytest.MonkeyPatch, method: str
+):
+    Image.new("RGB", (64, 64), "white").save(images / "b.png")
+    plain = Classifier.features
+
+    def features(self: Classifier, pixels: torch.Tensor) -> torch.Tensor:
+        white = pixels.flatten(1).min(dim=1).values == 1
+        return plain(self, pixels).masked_fill(white[:, None], torch.nan)
+
+    monkeypatch.setattr(Classifier, "features", features)
+    result = nero("score", tiny_bundle, images, "--json", "--method", method, "--device", "cpu")
+    assert result.exit_code == 1
+    lines = records(result)
+    assert [Path(str(line["file"])).name for line in lines] == ["a.jpg", "b.png", "c.jpg", "d.jpg"]
+    assert [list(line) == KEYS for line in lines] == [True, False, True, True]
+    assert list(lines[1]) == ["file", "error"]
+    assert "b.png: Expected a finite" in str(lines[1]["error"]) or "b.png: Expected finite" in str(lines[1]["error"])
+
+
+def test_what_decoding_did_is_told_on_stderr_beside_the_table_and_not_in_the_lines(
+    nero: Run, tiny_bundle: Path, tmp_path: Path
+):
+    path = tmp_path / "pages.tif"
+    pages = [Image.effect_noise((64, 64), spread).convert("RGB") for spread in (20, 40)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    table = nero("score", tiny_bundle, path, "--method", "nero", "--method", "msp", "--device", "cpu")
+    assert table.exit_code == 0
+    assert table.stderr.count("Note: First of 2 pages.") == 1
+    assert "Note" not in table.stdout
+    lines = nero("score", tiny_bundle, path, "--json", "--device", "cpu")
+    assert [list(line) for line in records(lines)] == [KEYS]
+    assert lines.stderr == ""

@@ -1,11 +1,10 @@
 """``nero train`` and ``nero calibrate``."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from typer.testing import Result
 
 from nero_core.models import load_checkpoint
@@ -14,20 +13,17 @@ Run = Callable[..., Result]
 SMALL = ("--arch", "resnet10t", "--size", 32, "--batch-size", 16, "--epochs", 2, "--device", "cpu")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_train_writes_a_checkpoint_and_tells_each_epoch(nero: Run, phantoms: Path, tmp_path: Path):
     out = tmp_path / "run"
     result = nero("train", phantoms / "id", "--out", out, *SMALL, "--lr", "1e-3", "--schedule", "constant")
     assert result.exit_code == 0, result.output
     assert "epoch 1/2: loss" in result.stdout
-    assert "resnet10t with 3 classes, trained on 48 images, validation accuracy" in result.stdout
+    held_out = load_checkpoint(out)[1].training.settings["validation_images"]
+    assert 0 < held_out < 24
+    assert (
+        f"resnet10t with 3 classes, trained on 48 images (of which {held_out} for validation), validation accuracy"
+        in result.stdout
+    )
     assert result.stderr == ""
     card = load_checkpoint(out)[1]
     assert (card.training.settings["schedule"], card.training.settings["augment"]) == ("constant", "light")
@@ -87,3 +83,17 @@ def test_calibrate_without_a_checkpoint_is_told_with_status_2(nero: Run, phantom
     result = nero("calibrate", tmp_path, phantoms / "id", "--out", tmp_path / "bundle")
     assert result.exit_code == 2
     assert "Expected a checkpoint folder" in result.stderr
+
+
+@pytest.mark.parametrize("tpr", [0.4, 1, "nan"])
+def test_an_acceptance_that_makes_no_sense_is_told_before_anything_is_read(nero: Run, tmp_path: Path, tpr: object):
+    result = nero("calibrate", tmp_path / "none", tmp_path / "none", "--out", tmp_path / "bundle", "--tpr", tpr)
+    assert result.exit_code == 2
+    assert "--tpr" in result.stderr
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_torch_cannot_take_is_told_with_status_2(nero: Run, tmp_path: Path, seed: int):
+    result = nero("train", tmp_path / "none", "--out", tmp_path / "run", *SMALL, "--seed", seed)
+    assert result.exit_code == 2
+    assert "--seed" in result.stderr

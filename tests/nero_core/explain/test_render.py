@@ -8,7 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from nero_core.errors import ImageError
 from nero_core.explain.render import (
+    caption,
     channel_figure,
     colour_bar,
     concepts_figure,
@@ -20,6 +22,7 @@ from nero_core.explain.render import (
     heat_limit,
     histogram_figure,
     overlay,
+    smooth,
     upsample,
 )
 from nero_core.types import Channels, Concept, Explanation, ReferenceScores
@@ -131,3 +134,73 @@ def test_the_figures_of_the_command_line_are_png_files():
         concepts_figure(PICTURE, why, [[encode(PICTURE)]] * 2, [["cecum"]] * 2),
     ):
         assert figure_png(figure, dpi=40).startswith(b"\x89PNG")
+
+
+def test_the_channel_figure_takes_the_largest_signed_shares_first_as_the_concepts_do():
+    share = torch.tensor([0.1, -5.0, 0.3, -0.2]).double()
+    channels = Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, share)
+    [axes] = channel_figure(channels, ("a", "b"), top=3).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "0", "3"]
+
+
+def test_a_class_name_is_no_formula():
+    channels = Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, torch.rand(4).double())
+    assert figure_png(channel_figure(channels, (r"$\no$", "b")), dpi=40).startswith(b"\x89PNG")
+
+
+def test_a_thumbnail_beyond_the_limits_or_of_another_format_is_refused():
+    why = Explanation(
+        "id",
+        torch.from_numpy(PEAK),
+        0,
+        1.0,
+        Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, torch.rand(4).double()),
+        (Concept(3, torch.from_numpy(PEAK), 0.2, 0.1, 0.05, ("a",), (0.3,)),),
+        torch.from_numpy(PEAK),
+        1.0,
+        1.0,
+    )
+    bomb, gif = io.BytesIO(), io.BytesIO()
+    Image.new("1", (20_000, 100)).save(bomb, "PNG")
+    Image.new("L", (20, 20)).save(gif, "GIF")
+    for data, message in (
+        (bomb.getvalue(), "million pixels"),
+        (bytes(300_000), "at most 0.2441 MB"),
+        (gif.getvalue(), "a GIF"),
+    ):
+        with pytest.raises(ImageError, match=message):
+            concepts_figure(PICTURE, why, [[data]])
+    assert concepts_figure(PICTURE, why, [[encode(PICTURE[:4])]]).axes  # a thumbnail may be as flat as its image
+
+
+@pytest.mark.parametrize("width", [60, 672, 1200])
+def test_a_caption_stands_below_the_untouched_picture_within_its_width(width: int):
+    picture = np.zeros((40, width, 3), np.uint8)
+    shown = caption(picture, "class heatmap of normal-cecum, keeps 0.97 of relevance")
+    assert np.array_equal(shown[:40], picture)
+    strip = shown[40:]
+    dark = strip.min(axis=2) < 128
+    assert dark.any()
+    assert not dark[:, :3].any() and not dark[:, -3:].any()  # nothing is cut off
+    assert not dark[:3].any() and not dark[-3:].any()
+    if width == 60:
+        assert len(strip) > 3 * 14  # several lines
+
+
+def test_captions_of_other_text_differ():
+    picture = np.zeros((40, 672, 3), np.uint8)
+    assert not np.array_equal(caption(picture, "keeps 0.97"), caption(picture, "keeps 0.91"))
+
+
+def test_smoothing_keeps_the_sum_and_hides_a_grid() -> None:
+    grid = np.zeros((224, 224), dtype=np.float32)
+    grid[16::32, 16::32] = 1.0
+    shown = smooth(grid)
+    assert float(shown.sum()) == pytest.approx(float(grid.sum()), rel=1e-4)
+    inside = shown[48:-48, 48:-48]
+    assert float(inside.max()) < 1.8 * float(inside.min())  # ((1 + m) / (1 − m))², m = 2·exp(−2π²·12²/32²)
+
+
+def test_smoothing_with_no_width_changes_nothing() -> None:
+    heatmap = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    assert np.array_equal(smooth(heatmap, sigma=0.0), heatmap)

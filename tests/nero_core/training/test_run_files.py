@@ -142,3 +142,27 @@ def test_a_folder_with_files_of_another_program_is_refused(data: Path, tmp_path:
     (tmp_path / name).write_text("[1, 2")
     with pytest.raises(CheckpointError, match=r"to be a file of nero train.*--restart"):
         train(data, tmp_path, **SMALL)
+
+
+@pytest.mark.parametrize("resume", [True, False], ids=["resume", "restart"])
+@pytest.mark.parametrize("kept", [None, "model.safetensors"], ids=["whole bundle", "weights alone"])
+def test_a_bundle_is_refused_and_stays_as_it_is_also_on_restart(
+    data: Path, tiny_bundle: Path, tmp_path: Path, resume: bool, kept: str | None
+):
+    out = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, out, ignore=lambda _, names: {name for name in names if kept not in (None, name)})
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert len(before) == 1 if kept else len(before) > 3
+    with pytest.raises(CheckpointError, match=r"Found .*, which is not of such a run\. Name another --out"):
+        train(data, out, **SMALL, resume=resume)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_restart_that_is_killed_at_once_goes_on_as_the_new_run(data: Path, finished: Path, tmp_path: Path):
+    out = tmp_path / "copy"
+    shutil.copytree(finished, out)
+    changed = {**SMALL, "epochs": 1}
+    with pytest.raises(Killed):
+        train(data, out, **changed, resume=False, on_progress=kill_at(0, 8))
+    assert {path.name for path in out.iterdir()} == {"state.json"}
+    assert train(data, out, **changed).training.epochs == 1

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from nero_core.errors import CheckpointError, NeroError
 from nero_core.training import RECIPES, train
+from nero_core.training.start import start
 from tests.nero_core.training.material import SMALL, weights_of
 
 
@@ -79,3 +80,15 @@ def test_unreachable_pretrained_weights_are_told(data: Path, tmp_path: Path, mon
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(NeroError, match=r"ImageNet weights of resnet10t.*no route to host.*--weights"):
         train(data, tmp_path, **SMALL, pretrained=True)
+
+
+def test_a_name_with_unknown_weights_after_the_dot_is_told(data: Path, tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"'resnet18\.x'.*Invalid pretrained tag"):
+        train(data, tmp_path, **{**SMALL, "arch": "resnet18.x"})
+
+
+def test_given_weights_are_taken_also_where_timm_has_no_config(finished: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda *_, **__: None)
+    path = finished / "model.safetensors"
+    classifier = start("resnet10t", ("green", "red"), 32, pretrained=False, weights=path)
+    assert torch.equal(classifier.model.state_dict()["conv1.0.weight"], load_file(path)["conv1.0.weight"])

@@ -37,6 +37,7 @@ def test_the_card_lists_the_digest_of_every_image_also_of_the_validation_part(da
     assert len(files) == 2 * PER_CLASS
     assert set(card.training.digests) == files
     assert card.training.images == 2 * PER_CLASS
+    assert card.training.settings["validation_images"] == 0.2 * 2 * PER_CLASS
     assert card.training.epochs == 3
     assert card.training.seed == 0
     assert card.training.settings["learning_rate"] == RECIPES["scratch"].learning_rate
