@@ -1,8 +1,9 @@
 """Banks, thresholds, p-values, and the bundle that holds them."""
 
 from nero_core.calibration.bank import Bank
-from nero_core.calibration.bundle import Bundle, BundleCard, find_bundles, read_card
+from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.calibrate import calibrate
+from nero_core.calibration.card import BundleCard, find_bundles, read_card
 from nero_core.calibration.threshold import conformal_p_values, threshold_at
 
 __all__ = [

@@ -81,9 +81,18 @@ def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> Image
 
 
 def file_digest(path: str | Path) -> str:
-    """sha256 (hex) of a file, read in pieces; equals the ``id`` of the decoded picture."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """sha256 (hex) of a file, read in pieces; equals the ``id`` of the decoded picture.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        name = f"{file_name(path.parent.name)}/{file_name(path.name)}"
+        raise ImageError(f"{name}: expected a file that can be read; {_reason(error)}") from error
 
 
 def iterate_batches(
@@ -124,7 +133,11 @@ def iterate_batches(
 
 
 def split(
-    labels: Sequence[int], ids: Sequence[str], fractions: Sequence[float], seed: int
+    labels: Sequence[int],
+    ids: Sequence[str],
+    fractions: Sequence[float],
+    seed: int,
+    classes: Sequence[str] | None = None,
 ) -> tuple[tuple[int, ...], ...]:
     """Stratified, seeded split into parts; images of one id (exact duplicates) always go to one part.
 
@@ -135,6 +148,7 @@ def split(
         ids: sha256 of each image's file.
         fractions: share of each part, summing to 1.
         seed: of the shuffle.
+        classes: names to which the labels are indices, for the error; None to name the index.
 
     Returns:
         The sorted indices of each part.
@@ -162,7 +176,8 @@ def split(
         if any(label not in {labels[index] for index in part} for part in parts):
             expected = f"expected at least {len(parts)} different images, one for each part of the split"
             remedy = "Add images to this class, or leave it out."
-            raise CalibrationError(f"class {label}: {expected}; found {len(different[label])}. {remedy}")
+            shown = f"class {label}" if classes is None else file_name(classes[label])
+            raise CalibrationError(f"{shown}: {expected}; found {len(different[label])}. {remedy}")
     return tuple(tuple(sorted(part)) for part in parts)
 
 
@@ -179,17 +194,23 @@ def _deal(groups: list[list[int]], fractions: Sequence[float]) -> Iterator[tuple
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
+    try:
+        return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
+    except OSError as error:
+        raise _closed(folder, error) from error
 
 
 def _images(folder: Path, inside: Path) -> list[Path]:
     if not folder.resolve().is_relative_to(inside):
         return []
-    return [
-        path
-        for path in _entries(folder)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve().is_relative_to(inside)
-    ]
+    try:
+        return [
+            path
+            for path in _entries(folder)
+            if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve().is_relative_to(inside)
+        ]
+    except OSError as error:  # a folder whose entries may be listed, but not looked at
+        raise _closed(folder, error) from error
 
 
 def _named_class(root: Path, name: str, inside: Path) -> list[Path]:
@@ -204,6 +225,14 @@ def _named_class(root: Path, name: str, inside: Path) -> list[Path]:
     if not paths:
         raise CalibrationError(f"{expected}; found none in it. Add images or leave the class out.")
     return paths
+
+
+def _closed(folder: Path, error: OSError) -> CalibrationError:
+    return CalibrationError(f"{file_name(str(folder))}: expected a folder that can be read; {_reason(error)}")
+
+
+def _reason(error: OSError) -> str:
+    return f"found: {error.strerror or error}. Check the path and the right to read it."
 
 
 def _resized(path: Path, size: tuple[int, int], limits: Limits) -> Picture:

@@ -1,21 +1,29 @@
 """A checkpoint folder: ``model.safetensors`` (weights) and ``model.json`` (what the weights are). Never pickle."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from nero_core.errors import CheckpointError
-from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, create_classifier
+from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, build_model
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
 MAX_WEIGHT_BYTES = 4 * 2**30  # above any classifier of timm with one linear head
 MAX_CARD_BYTES = 64 * 2**20  # a digest for each of half a million training images
+_FLOATS = ("F16", "BF16", "F32", "F64")  # safetensors' names
+_INTEGERS = ("I64", "I32")  # num_batches_tracked of batch norm, and tables of positions
+
+Side = Annotated[int, Field(ge=16, le=4096)]  # pixels; what nero train takes
+Deviation = Annotated[FiniteFloat, Field(gt=0)]
+Header = Mapping[str, tuple[str, tuple[int, ...]]]  # name → dtype in safetensors' words, shape
 
 
 class TrainingFacts(BaseModel):
@@ -41,10 +49,20 @@ class ModelCard(BaseModel):
 
     arch: str = Field(min_length=1, max_length=200)
     classes: tuple[str, ...] = Field(min_length=2, max_length=100_000)
-    input_size: tuple[int, int] = (224, 224)
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    input_size: tuple[Side, Side] = (224, 224)
+    mean: tuple[FiniteFloat, FiniteFloat, FiniteFloat] = IMAGENET_MEAN
+    std: tuple[Deviation, Deviation, Deviation] = IMAGENET_STD
     training: TrainingFacts = TrainingFacts()
+
+    @field_validator("classes")
+    @classmethod
+    def _name_each_class_once(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(name.strip() for name in classes):
+            raise ValueError("an empty class name")
+        name, count = Counter(classes).most_common(1)[0]
+        if count > 1:
+            raise ValueError(f"the class name {name!r} {count} times")
+        return classes
 
 
 def save_checkpoint(folder: Path, model: nn.Module, card: ModelCard, half: bool = False) -> None:
@@ -55,12 +73,21 @@ def save_checkpoint(folder: Path, model: nn.Module, card: ModelCard, half: bool 
 
 
 def save_weights(path: Path, model: nn.Module, half: bool = False) -> None:
-    """Write a model's state as safetensors."""
+    """Write a model's state as safetensors, whole or not at all."""
     state = {
-        name: (tensor.half() if half and tensor.is_floating_point() and tensor.ndim > 1 else tensor).contiguous().cpu()
+        name: (tensor.half() if half and _is_stored_half(tensor) else tensor).contiguous().cpu()
         for name, tensor in model.state_dict().items()
     }
-    save_file(state, path)
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_bytes(save(state))  # safetensors' own save_file makes files that only their owner may read
+    partial.replace(path)
+
+
+def round_to_half(model: nn.Module) -> None:
+    """Give a model the values that ``save_weights(..., half=True)`` will store."""
+    for tensor in model.state_dict().values():
+        if _is_stored_half(tensor):
+            tensor.copy_(tensor.half())
 
 
 def load_checkpoint(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Classifier, ModelCard]:
@@ -85,23 +112,37 @@ def load_checkpoint(folder: str | Path, device: torch.device | str = "cpu") -> t
 def load_weights(path: Path, card: ModelCard, device: torch.device | str = "cpu") -> Classifier:
     """The card's classifier with the weights of a safetensors file.
 
+    Names, shapes and dtypes are compared first, with a model that takes no memory: weights that do not fit are never
+    loaded, whatever architecture the card names.
+
     Raises:
-        CheckpointError: the file is not safetensors, or its names and shapes are not the card's model.
+        CheckpointError: the file is not safetensors, its names, shapes and dtypes are not the card's model, or the
+            model's head is not its last step.
     """
-    classifier = create_classifier(card.arch, card.classes, card.input_size, card.mean, card.std, "cpu")
+    header = _read_header(path)
+    with torch.device("meta"):
+        wanted = build_model(card.arch, len(card.classes), card.input_size).state_dict()
+    _check_header(path, header, wanted, card)
     state = _read_state(path)
-    _check_state(path, state, classifier.model.state_dict(), card)
-    classifier.model.load_state_dict(state)
-    return Classifier(classifier.model, card.classes, card.input_size, card.mean, card.std, device)
+    model = build_model(card.arch, len(card.classes), card.input_size)
+    model.load_state_dict(state)
+    classifier = Classifier(model, card.classes, card.input_size, card.mean, card.std, "cpu")
+    classifier.check_head()  # on the CPU, whose float32 is float32
+    return Classifier(model, card.classes, card.input_size, card.mean, card.std, device)
+
+
+def _is_stored_half(tensor: Tensor) -> bool:
+    """Matrices and kernels are; vectors (biases, batch-norm statistics) are small, and need their range."""
+    return tensor.is_floating_point() and tensor.ndim > 1
 
 
 def _read_card(path: Path) -> ModelCard:
-    if path.stat().st_size > MAX_CARD_BYTES:
-        raise CheckpointError(
-            f"Expected {path.name} of at most {MAX_CARD_BYTES} bytes. Found {path.stat().st_size}. "
-            "Write the card anew with nero train."
-        )
     try:
+        if path.stat().st_size > MAX_CARD_BYTES:
+            raise CheckpointError(
+                f"Expected {path.name} of at most {MAX_CARD_BYTES} bytes. Found {path.stat().st_size}. "
+                "Write the card anew with nero train."
+            )
         return ModelCard.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
@@ -110,42 +151,74 @@ def _read_card(path: Path) -> ModelCard:
             f"Expected {path} to be a model card (arch, classes, input_size, mean, std, training). "
             f"Found in {where}: {first['msg']}. Mend the file or make it with nero train."
         ) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_header(path: Path) -> Header:
+    """Name, dtype and shape of each tensor; the tensors themselves stay in the file."""
+    try:
+        if path.stat().st_size > MAX_WEIGHT_BYTES:
+            raise CheckpointError(
+                f"Expected weights of at most {MAX_WEIGHT_BYTES} bytes. Found {path.stat().st_size} in {path.name}. "
+                "Store the classifier alone, without optimiser state."
+            )
+        with safe_open(path, framework="pt") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}
+            return {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
+    except (SafetensorError, ValueError) as error:
+        raise _no_safetensors(path, error) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
-    if path.stat().st_size > MAX_WEIGHT_BYTES:
-        raise CheckpointError(
-            f"Expected weights of at most {MAX_WEIGHT_BYTES} bytes. Found {path.stat().st_size} in {path.name}. "
-            "Store the classifier alone, without optimiser state."
-        )
     try:
         state = load_file(path)
     except (SafetensorError, ValueError) as error:
+        raise _no_safetensors(path, error) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    broken = sorted(name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all()))
+    if broken:
         raise CheckpointError(
-            f"Expected {path.name} to be a safetensors file. Found something else ({error}). "
-            "Save the state dict with safetensors.torch.save_file; pickled files are never opened."
-        ) from error
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+            f"Expected finite weights in {path.name}. Found NaN or infinity in {broken[0]}. Train or export it anew."
+        )
+    return state
 
 
-def _check_state(path: Path, state: dict[str, Tensor], wanted: dict[str, Tensor], card: ModelCard) -> None:
-    missing = sorted(wanted.keys() - state.keys())
-    surplus = sorted(state.keys() - wanted.keys())
-    shapes = [name for name in wanted.keys() & state.keys() if wanted[name].shape != state[name].shape]
+def _check_header(path: Path, header: Header, wanted: Mapping[str, Tensor], card: ModelCard) -> None:
+    missing = sorted(wanted.keys() - header.keys())
+    surplus = sorted(header.keys() - wanted.keys())
     if missing or surplus:
         raise CheckpointError(
             f"Expected in {path.name} the {len(wanted)} tensors of {card.arch}. "
             f"Found {len(missing)} missing (first: {missing[:1]}) and {len(surplus)} unknown (first: {surplus[:1]}). "
             "Name the architecture that was trained."
         )
-    if shapes:
-        name = min(shapes)
-        raise CheckpointError(
-            f"Expected {name} of shape {tuple(wanted[name].shape)} for {card.arch} with {len(card.classes)} classes. "
-            f"Found {tuple(state[name].shape)}. Name the architecture and the classes that were trained."
-        )
-    broken = sorted(name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all()))
-    if broken:
-        raise CheckpointError(
-            f"Expected finite weights in {path.name}. Found NaN or infinity in {broken[0]}. Train or export it anew."
-        )
+    for name, tensor in sorted(wanted.items()):
+        dtype, shape = header[name]
+        if shape != tensor.shape:
+            raise CheckpointError(
+                f"Expected {name} of shape {tuple(tensor.shape)} for {card.arch} with {len(card.classes)} classes. "
+                f"Found {shape}. Name the architecture and the classes that were trained."
+            )
+        allowed = _FLOATS if tensor.is_floating_point() else _INTEGERS
+        if dtype not in allowed:
+            raise CheckpointError(
+                f"Expected {name} in {path.name} as {' or '.join(allowed)}. Found {dtype}. Export it anew, unquantised."
+            )
+
+
+def _no_safetensors(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"Expected {path.name} to be a safetensors file. Found something else ({error}). "
+        "Save the state dict with safetensors.torch.save_file; pickled files are never opened."
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f"Expected a file that can be read at {path}. Found: {error.strerror or error}. Check the right to read it."
+    )

@@ -60,11 +60,43 @@ class Classifier:
 
     @torch.no_grad()
     def features(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch neurons"]:
-        """Pooled features of RGB pixels in [0, 1]."""
+        """Pooled features of RGB pixels in [0, 1], in full float32: thresholds made on one device hold on another."""
         pixels = (pixels.to(self.device) - self._mean) / self._std
-        maps = self.model.forward_features(pixels.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
-        features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            maps = self.model.forward_features(pixels)  # type: ignore[operator]
+            features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
         return features
+
+    @torch.no_grad()
+    def check_head(self) -> None:
+        """See that ``W a + b`` is the model's own output, on one random image at the input size.
+
+        Some architectures do more between pooling and logits, or after them: features and head do not tell about these.
+
+        Raises:
+            CheckpointError: it is not, or the model cannot take an image of this size.
+        """
+        generator = torch.Generator().manual_seed(0)
+        pixels = torch.rand((1, 3, *self.input_size), generator=generator).to(self.device)
+        try:
+            expected: Tensor = self.model((pixels - self._mean) / self._std)
+            found = self.head.logits(self.features(pixels))
+            # atol in units of the largest logit: one that is 0 by chance has no digits to compare.
+            is_same = expected.shape == found.shape and torch.allclose(
+                found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max())
+            )
+        except Exception as error:  # each family of timm raises its own kinds
+            raise CheckpointError(
+                f"Expected {type(self.model).__name__} to take an image of {self.input_size[0]}×{self.input_size[1]} "
+                f"pixels. Found {type(error).__name__}: {error}. Give the input size of the training."
+            ) from error
+        if not is_same:
+            raise CheckpointError(
+                "Expected the head on the pooled features to give the model's own output. Found other logits: the head "
+                f"is not the last step of this architecture ({type(self.model).__name__}). Choose another, such as "
+                "resnet18."
+            )
 
     def observe(self, batch: ImageBatch, batch_size: int = 32) -> Observation:
         """The one forward pass over a batch, in slices of ``batch_size`` images, which bounds the memory it takes."""
@@ -84,22 +116,34 @@ def create_classifier(
     """A classifier of a timm architecture with random weights. Nothing is downloaded.
 
     Raises:
-        CheckpointError: timm does not know the architecture, or its classifier is not one linear layer.
+        CheckpointError: timm does not know the architecture or cannot build it for this size, or its classifier is not
+            one linear layer.
+    """
+    return Classifier(build_model(arch, len(class_names), input_size), class_names, input_size, mean, std, device)
+
+
+def build_model(arch: str, classes: int, input_size: tuple[int, int]) -> nn.Module:
+    """The timm model itself, with random weights; under ``torch.device("meta")`` it takes no memory.
+
+    Raises:
+        CheckpointError: timm does not know the architecture or cannot build it for this size.
     """
     if not timm.is_model(arch):
         raise CheckpointError(
             f"Expected the name of an architecture that timm {timm.__version__} knows. Found {arch!r}. "
             "Look the name up with timm.list_models()."
         )
-    extra: dict[str, Any] = {} if _fixed_size(arch) is None else {"img_size": input_size}
-    model = timm.create_model(arch, pretrained=False, num_classes=len(class_names), **extra)
-    return Classifier(model, class_names, input_size, mean, std, device)
-
-
-def _fixed_size(arch: str) -> tuple[int, ...] | None:
-    """The input size that the architecture is built for, or None where any size will do."""
-    config = timm.get_pretrained_cfg(arch, allow_unregistered=False)
-    return config.input_size if config is not None and config.fixed_input_size else None
+    try:
+        config = timm.get_pretrained_cfg(arch)
+        is_fixed = config is not None and config.fixed_input_size  # built for one size, which it must be told
+        extra: dict[str, Any] = {"img_size": input_size} if is_fixed else {}
+        model: nn.Module = timm.create_model(arch, pretrained=False, num_classes=classes, **extra)
+    except Exception as error:  # each family of timm raises its own kinds
+        raise CheckpointError(
+            f"Expected timm {timm.__version__} to build {arch!r} for images of {input_size[0]}×{input_size[1]} pixels. "
+            f"Found {type(error).__name__}: {error}. Check the name, its tag and the input size."
+        ) from error
+    return model
 
 
 def _linear_classifier(model: nn.Module) -> nn.Linear:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nero_core.calibration import Bundle, find_bundles, read_card
+from nero_core.calibration.bank_file import unpack_banks
 from nero_core.errors import BundleError
 
 
@@ -127,6 +128,104 @@ def test_a_label_without_a_class_name_is_refused(bundle: Path) -> None:
 def test_a_bank_that_is_not_finite_is_refused(bundle: Path) -> None:
     change_banks(bundle, lambda banks: banks["ood.features"].fill_(torch.nan))
     with pytest.raises(BundleError, match="finite"):
+        Bundle.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"extra.features": torch.rand(1, 1)}, r"'extra\.features'"),
+        ({"fit.features": torch.rand(27, 512).to(torch.float8_e4m3fn)}, r"fit\.features as F16 .* Found F8"),
+        ({"fit.labels": torch.zeros(27)}, r"fit\.labels as I64 .* Found F32"),
+        ({"ood.ids": torch.zeros(8, 32, dtype=torch.int64)}, r"ood\.ids as U8\. Found I64"),
+        ({"fit.ids": torch.zeros(27, 31, dtype=torch.uint8)}, "32-byte id"),
+        ({"fit.labels": torch.zeros(27, dtype=torch.int64)}, r"each of the 3 classes.* Found 1"),
+    ],
+)
+def test_banks_that_are_no_banks_of_this_model_are_refused(
+    bundle: Path, change: dict[str, torch.Tensor], message: str
+) -> None:
+    change_banks(bundle, lambda banks: banks.update(change))
+    with pytest.raises(BundleError, match=message):
+        Bundle.load(bundle)
+
+
+def test_a_bank_of_half_precision_loads_as_float32(bundle: Path) -> None:
+    change_banks(bundle, lambda banks: banks.update({"fit.features": banks["fit.features"].bfloat16()}))
+    assert Bundle.load(bundle).fit.features.dtype is torch.float32
+
+
+def test_banks_that_share_an_image_are_refused(bundle: Path) -> None:
+    change_banks(bundle, lambda banks: banks["calibration.ids"][3].copy_(banks["fit.ids"][0]))
+    with pytest.raises(BundleError, match="Found 1 in both"):
+        Bundle.load(bundle)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff" * 64, (2).to_bytes(8, "little") + b"[]", (99).to_bytes(8, "little")])
+def test_banks_that_are_no_safetensors_are_refused(data: bytes) -> None:
+    with pytest.raises(BundleError, match="safetensors"):
+        unpack_banks(data, neurons=512, classes=3, ood_classes=2)
+
+
+def test_loaded_banks_do_not_change_with_the_file(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+    before = loaded.fit.features.clone()
+    with (bundle / "banks.safetensors").open("r+b") as file:
+        file.write(bytes((bundle / "banks.safetensors").stat().st_size))
+    assert torch.equal(loaded.fit.features, before)
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        (None, "no settings of nero"),
+        ({}, r"nero\.epsilon: Field required"),
+        ({"epsilon": -1.0}, r"nero\.epsilon"),
+        ({"epsilon": float("nan")}, r"nero\.epsilon"),
+        ({"epsilon": "1e-6"}, r"nero\.epsilon"),
+        ({"epsilon": 0.0, "least": 0}, r"nero\.least"),
+    ],
+)
+def test_a_card_without_the_settings_of_nero_is_refused(
+    bundle: Path, settings: dict[str, object] | None, found: str
+) -> None:
+    change_card(bundle, lambda card: card.update(detectors={} if settings is None else {"nero": settings}))
+    with pytest.raises(BundleError, match=f"detectors: .*{found}"):
+        read_card(bundle)
+
+
+def test_the_settings_of_nero_are_typed(bundle: Path) -> None:
+    card = read_card(bundle)[0]
+    assert card.nero.epsilon == card.detectors["nero"]["epsilon"] > 0
+    assert card.nero.least == 175
+
+
+def test_epsilon_alone_is_enough(bundle: Path) -> None:
+    change_card(bundle, lambda card: card.update(detectors={"nero": {"epsilon": 0}}))
+    assert read_card(bundle)[0].nero.least is None
+
+
+def test_a_large_thumbnail_is_refused(bundle: Path) -> None:
+    name = f"thumbnails/{Bundle.load(bundle).fit.ids[0]}.webp"
+    (bundle / name).write_bytes(bytes(300_000))
+    change_card(bundle, lambda card: card["files"].update({name: hashlib.sha256(bytes(300_000)).hexdigest()}))
+    with pytest.raises(BundleError, match=r"at most 262144 bytes\. Found 300000"):
+        Bundle.load(bundle)
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bundle").write_text("")
+    with pytest.raises(BundleError, match="Found a file"):
+        Bundle.load(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("method", ["open", "read_bytes", "stat"])
+def test_a_bundle_that_cannot_be_read_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(BundleError, match="Permission denied"):
         Bundle.load(bundle)
 
 

@@ -3,14 +3,17 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from nero_core.calibration import Bundle, calibrate
 from nero_core.data.decode import decode_batch
-from nero_core.data.folders import file_digest
-from nero_core.errors import CalibrationError
+from nero_core.data.folders import file_digest, read_folder
+from nero_core.data.phantom import ID_CLASSES, write_phantoms
+from nero_core.errors import BundleError, CalibrationError, ImageError
+from nero_core.models.classifier import Classifier
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another(
@@ -37,15 +40,28 @@ def test_half_precision_banks_belong_to_the_half_precision_weights(
     torch.testing.assert_close(again, bundle.fit.features[0], rtol=1e-4, atol=1e-5)
 
 
-def test_held_out_figures_stand_on_the_card(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
-    test = tmp_path / "test"
-    for part in ("id", "ood"):
-        shutil.copytree(phantoms / part, test, dirs_exist_ok=True)
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other phantoms than those of the bundle: two of each ID class and of polyps."""
+    folder = tmp_path_factory.mktemp("held-out")
+    write_phantoms(folder, per_class=2, size=96, seed=13, classes=(*ID_CLASSES, "polyps"))
+    return folder
+
+
+@pytest.fixture
+def no_forward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Classifier, "observe", lambda *_: pytest.fail("Images were observed before the refusal."))
+
+
+def test_held_out_figures_stand_on_the_card(
+    tiny_checkpoint: Path, phantoms: Path, held_out: Path, tmp_path: Path
+) -> None:
+    test = held_out
     bundle = calibrate(
         tiny_checkpoint, phantoms / "id", tmp_path / "out", test=test, allow_reduced_rank=True, device="cpu"
     )
     numbers = bundle.card.numbers
-    assert numbers["held_out_id_images"] == 48 and numbers["held_out_ood_images"] == 8
+    assert numbers["held_out_id_images"] == 6 and numbers["held_out_ood_images"] == 2
     assert {"id_accuracy", "nero_auroc", "nero_fpr95_id_positive", "msp_auroc", "nero_auroc polyps"} <= numbers.keys()
     assert all(0 <= value <= 1 for name, value in numbers.items() if not name.startswith("held_out"))
 
@@ -122,3 +138,89 @@ def test_progress_is_told_for_every_stage(tiny_checkpoint: Path, phantoms: Path,
     )
     assert {"digests", "fit images", "calibration images", "OOD images", "thumbnails"} == heard.keys()
     assert all(done == total for done, total in heard.values())
+
+
+@pytest.mark.usefixtures("no_forward_pass")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tpr": 1.0}, "between 0 and 1"),
+        ({"tpr": 0.99}, r"at least 99 calibration images .* Found 21"),
+        ({"title": "x" * 201}, "at most 200 characters. Found 201"),
+    ],
+)
+def test_an_option_that_cannot_hold_is_refused_before_any_forward_pass(
+    tiny_checkpoint: Path, phantoms: Path, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CalibrationError, match=message):
+        calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "out", allow_reduced_rank=True, device="cpu", **options)
+
+
+def test_a_place_with_other_files_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("")
+    with pytest.raises(BundleError, match=r"mine\.txt"):
+        calibrate(tmp_path / "no checkpoint", tmp_path / "no data", tmp_path)
+
+
+@pytest.mark.usefixtures("no_forward_pass")
+def test_held_out_images_of_one_kind_only_are_refused(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    for part, found in (("id", "no OOD class"), ("ood", "no normal-cecum")):
+        with pytest.raises(CalibrationError, match=found):
+            calibrate(
+                tiny_checkpoint,
+                phantoms / "id",
+                tmp_path / "out",
+                test=phantoms / part,
+                allow_reduced_rank=True,
+                device="cpu",
+            )
+
+
+@pytest.mark.usefixtures("no_forward_pass")
+@pytest.mark.parametrize("seen", ["calibration", "training"])
+def test_held_out_images_that_were_seen_are_refused(
+    tiny_checkpoint: Path, phantoms: Path, held_out: Path, tmp_path: Path, seen: str
+) -> None:
+    test = Path(shutil.copytree(held_out, tmp_path / "test"))
+    checkpoint = Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
+    if seen == "calibration":
+        shutil.copy(min((phantoms / "id" / "normal-cecum").iterdir()), test / "normal-cecum" / "0.jpg")
+    else:
+        shutil.copy(min((test / "normal-cecum").iterdir()), test / "normal-cecum" / "0.jpg")
+        card = json.loads((checkpoint / "model.json").read_text())
+        card["training"]["digests"] = [file_digest(test / "normal-cecum" / "0.jpg")]
+        (checkpoint / "model.json").write_text(json.dumps(card))
+    count = 1 if seen == "calibration" else 2
+    with pytest.raises(CalibrationError, match=rf"held-out images .* Found {count} of 9 .*normal-cecum/0\.jpg"):
+        calibrate(checkpoint, phantoms / "id", tmp_path / "out", test=test, allow_reduced_rank=True, device="cpu")
+
+
+@pytest.mark.usefixtures("no_forward_pass")
+def test_an_id_image_among_the_ood_images_is_refused(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    ood = Path(shutil.copytree(phantoms / "ood", tmp_path / "ood"))
+    shutil.copy(min((phantoms / "id" / "normal-cecum").iterdir()), ood / "polyps" / "0.jpg")
+    with pytest.raises(CalibrationError, match=r"OOD images .* Found 1 of 9 .*polyps/0\.jpg"):
+        calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "out", ood=ood, allow_reduced_rank=True, device="cpu")
+
+
+def test_a_class_with_too_few_images_to_split_is_named(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(phantoms / "id", tmp_path / "data"))
+    for path in sorted((data / "normal-z-line").iterdir())[1:]:
+        path.unlink()
+    with pytest.raises(CalibrationError, match="normal-z-line: expected at least 2 different images"):
+        calibrate(tiny_checkpoint, data, tmp_path / "out", allow_reduced_rank=True, device="cpu")
+
+
+def test_a_file_or_folder_that_cannot_be_read_is_an_error_of_ours(
+    phantoms: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    file = min((phantoms / "id" / "normal-cecum").iterdir())
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ImageError, match=rf"normal-cecum/{file.name}: .*Permission denied"):
+        file_digest(file)
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(CalibrationError, match="Permission denied"):
+        read_folder(phantoms / "id")

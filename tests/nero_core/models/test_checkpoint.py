@@ -8,9 +8,12 @@ import pytest
 import torch
 import torchvision
 from safetensors.torch import load_file, save_file
+from timm.models.resnet import ResNet
+from torch import nn
 
 from nero_core.errors import CheckpointError
-from nero_core.models import ModelCard, TrainingFacts, create_classifier, load_checkpoint, save_checkpoint
+from nero_core.models import ModelCard, TrainingFacts, checkpoint, create_classifier, load_checkpoint, save_checkpoint
+from nero_core.models.classifier import build_model
 
 CLASSES = ("a", "b", "c")
 PIXELS = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -83,6 +86,15 @@ def test_a_truncated_file_is_refused(folder: Path) -> None:
         ({"classes": ["a", "b"]}, r"\(2,\)"),
         ({"classes": ["a"]}, "classes"),
         ({"surplus": 1}, "surplus"),
+        ({"arch": "resnet10t.x"}, "'resnet10t.x'"),
+        ({"input_size": [0, 64]}, "input_size"),
+        ({"input_size": [64, -1]}, "input_size"),
+        ({"input_size": [100_000, 64]}, "input_size"),
+        ({"std": [1, 0, 1]}, "std"),
+        ({"std": [1, float("nan"), 1]}, "std"),
+        ({"mean": [0, float("inf"), 0]}, "mean"),
+        ({"classes": ["a", "b", "a"]}, "'a' 2 times"),
+        ({"classes": ["a", "b", " "]}, "empty class name"),
     ],
 )
 def test_a_card_that_does_not_fit_the_weights_is_refused(folder: Path, change: dict[str, object], message: str) -> None:
@@ -98,3 +110,67 @@ def test_weights_that_are_not_finite_are_refused(folder: Path) -> None:
     save_file(state, folder / "model.safetensors")
     with pytest.raises(CheckpointError, match=r"fc\.bias"):
         load_checkpoint(folder)
+
+
+def test_weights_that_do_not_fit_are_neither_loaded_nor_given_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = []
+
+    def build(arch: str, classes: int, input_size: tuple[int, int]) -> nn.Module:
+        devices.append(torch.get_default_device().type)
+        return build_model(arch, classes, input_size)
+
+    monkeypatch.setattr(checkpoint, "build_model", build)
+    monkeypatch.setattr(checkpoint, "load_file", lambda path: pytest.fail("The weights were loaded."))
+    card = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(card | {"arch": "eva_giant_patch14_224", "input_size": [224, 224]}))
+    with pytest.raises(CheckpointError, match="eva_giant_patch14_224"):
+        load_checkpoint(folder)
+    assert devices == ["meta"]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "found"),
+    [("fc.bias", torch.int64, "I64"), ("fc.weight", torch.float8_e4m3fn, "F8"), ("bn1.num_batches_tracked", None, "F")],
+)
+def test_a_tensor_of_another_dtype_is_refused(folder: Path, name: str, dtype: torch.dtype | None, found: str) -> None:
+    state = load_file(folder / "model.safetensors")
+    name = name if name in state else next(one for one in state if one.endswith("num_batches_tracked"))
+    state[name] = state[name].to(dtype or torch.float32)
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=rf"Expected {name} .* Found {found}"):
+        load_checkpoint(folder)
+
+
+def test_an_architecture_whose_head_is_not_its_last_step_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = ResNet.forward
+    monkeypatch.setattr(ResNet, "forward", lambda self, x: plain(self, x).tanh())
+    with pytest.raises(CheckpointError, match="not the last step"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("function", ["safe_open", "load_file"])
+def test_weights_that_cannot_be_read_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(checkpoint, function, refuse)
+    with pytest.raises(CheckpointError, match="Permission denied"):
+        load_checkpoint(folder)
+
+
+def test_rounding_to_half_gives_the_values_that_are_stored(folder: Path, tmp_path: Path) -> None:
+    classifier, card = load_checkpoint(folder)
+    save_checkpoint(tmp_path / "half", classifier.model, card, half=True)
+    checkpoint.round_to_half(classifier.model)
+    stored, _ = load_checkpoint(tmp_path / "half")
+    for name, tensor in classifier.model.state_dict().items():
+        assert torch.equal(tensor, stored.model.state_dict()[name]), name
+
+
+def test_whoever_may_read_the_card_may_read_the_weights(folder: Path) -> None:
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "model.json").stat().st_mode
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.safetensors"]

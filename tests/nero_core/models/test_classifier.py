@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from timm.models.resnet import BasicBlock, ResNet
 from torch import nn
 
 from nero_core.errors import CheckpointError
@@ -46,6 +47,33 @@ def test_ids_and_labels_travel_with_the_features() -> None:
 def test_an_unknown_architecture_is_refused_without_a_download() -> None:
     with pytest.raises(CheckpointError, match="'hf-hub:someone/something'"):
         create_classifier("hf-hub:someone/something", ("a", "b"))
+
+
+@pytest.mark.parametrize("arch", ["resnet18.x", "resnet18.", "resnet18.a1_in1k.x"])
+def test_a_tag_that_timm_does_not_know_is_refused(arch: str) -> None:
+    with pytest.raises(CheckpointError, match=r"'resnet18\."):
+        create_classifier(arch, ("a", "b"))
+
+
+def test_a_size_that_the_architecture_cannot_take_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="18×18 pixels"):
+        create_classifier("twins_svt_small", ("a", "b"), (18, 18))
+
+
+@pytest.mark.parametrize("arch", ["resnet10t", "vit_tiny_patch16_224"])
+def test_the_head_of_a_plain_architecture_passes_the_check(arch: str) -> None:
+    torch.manual_seed(0)
+    create_classifier(arch, ("a", "b"), (64, 64)).check_head()
+
+
+def test_a_model_that_does_more_after_its_linear_layer_is_refused() -> None:
+    class Tempered(ResNet):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) / 2
+
+    model = Tempered(BasicBlock, [1, 1, 1, 1], channels=(8, 8, 8, 8), num_classes=2)
+    with pytest.raises(CheckpointError, match="not the last step of this architecture"):
+        Classifier(model, ("a", "b"), (32, 32)).check_head()
 
 
 def test_a_head_that_is_not_one_linear_layer_is_refused() -> None:

@@ -1,0 +1,127 @@
+"""Banks as the bytes of ``banks.safetensors``: tensors ``fit.features``, ``fit.labels``, ``fit.ids``, and so on."""
+
+import json
+from collections.abc import Mapping
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from nero_core.calibration.bank import Bank
+from nero_core.errors import BundleError
+from nero_core.models.checkpoint import Header
+
+BANK_NAMES = ("fit", "calibration", "ood")
+_DTYPES = {"features": ("F16", "BF16", "F32"), "labels": ("I64", "I32"), "ids": ("U8",)}  # safetensors' names
+_ID_BYTES = 32  # of a sha256
+
+
+def pack_banks(banks: Mapping[str, Bank]) -> bytes:
+    """The file's bytes."""
+    tensors = {}
+    for name, bank in banks.items():
+        tensors[f"{name}.features"] = bank.features.float().cpu().contiguous()
+        tensors[f"{name}.labels"] = bank.labels.cpu().contiguous()
+        tensors[f"{name}.ids"] = torch.tensor([list(bytes.fromhex(one)) for one in bank.ids], dtype=torch.uint8)
+    return save(tensors)
+
+
+def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> dict[str, Bank]:
+    """The banks in the file's bytes, ``ood`` only where it is there. They share no memory with the file.
+
+    Args:
+        data: the file.
+        neurons: of the model's head.
+        classes: number of ID classes; the fit bank has images of each.
+        ood_classes: number of classes of the OOD bank.
+
+    Raises:
+        BundleError: tensors that are no banks of such a model, or a fit bank that shares images with calibration.
+    """
+    try:
+        header = _read_header(data)
+        _check_header(header, neurons)
+        tensors = load(data)
+    except (SafetensorError, ValueError) as error:
+        raise _no_safetensors(str(error)) from error
+    banks = {}
+    for name in BANK_NAMES:
+        if f"{name}.features" in tensors:
+            features, labels = tensors[f"{name}.features"].float(), tensors[f"{name}.labels"].long()
+            _check_values(name, features, labels, ood_classes if name == "ood" else classes)
+            banks[name] = Bank(features, labels, tuple(bytes(row).hex() for row in tensors[f"{name}.ids"].tolist()))
+    found = banks["fit"].labels.unique().numel()
+    if found != classes:
+        raise BundleError(
+            f"Expected fit images of each of the {classes} classes. Found {found} classes in the fit bank. "
+            "Make the bundle anew with images of every class."
+        )
+    shared = set(banks["fit"].ids) & set(banks["calibration"].ids)
+    if shared:
+        raise BundleError(
+            "Expected fit and calibration images that have none in common, else thresholds are too low. "
+            f"Found {len(shared)} in both. Make the bundle anew."
+        )
+    return banks
+
+
+def _read_header(data: bytes) -> Header:
+    """Name, dtype and shape of each tensor, before the library sees the bytes."""
+    try:
+        entries = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return {
+            name: (str(entry["dtype"]), tuple(int(side) for side in entry["shape"]))
+            for name, entry in entries.items()
+            if name != "__metadata__"
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _no_safetensors(f"{type(error).__name__} in its header") from error
+
+
+def _check_header(header: Header, neurons: int) -> None:
+    known = {f"{name}.{part}" for name in BANK_NAMES for part in _DTYPES}
+    strange = sorted(header.keys() - known)
+    if strange:
+        raise BundleError(f"Expected banks named {', '.join(BANK_NAMES)}. Found {strange[0]!r}. Make the bundle anew.")
+    for name in BANK_NAMES:
+        parts = [part for part in _DTYPES if f"{name}.{part}" in header]
+        if name == "ood" and not parts:
+            continue
+        if len(parts) < len(_DTYPES):
+            raise BundleError(
+                f"Expected the {name} bank's features, labels and ids in the banks. Found not all three. "
+                "Make the bundle anew."
+            )
+        for part, allowed in _DTYPES.items():
+            dtype = header[f"{name}.{part}"][0]
+            if dtype not in allowed:
+                raise BundleError(
+                    f"Expected {name}.{part} as {' or '.join(allowed)}. Found {dtype}. Make the bundle anew."
+                )
+        features, labels, ids = (header[f"{name}.{part}"][1] for part in _DTYPES)
+        if len(features) != 2 or features[1] != neurons:
+            raise BundleError(
+                f"Expected a {name} bank with {neurons} neurons, as the model's head has. Found shape {features}. "
+                "The bank belongs to another model: make the bundle anew."
+            )
+        images = features[0]
+        if images == 0 or labels != (images,) or ids != (images, _ID_BYTES):
+            raise BundleError(
+                f"Expected a label and a {_ID_BYTES}-byte id for each of {images} images of the {name} bank, and at "
+                f"least one. Found shapes {labels} and {ids}. Make the bundle anew."
+            )
+
+
+def _check_values(name: str, features: Tensor, labels: Tensor, classes: int) -> None:
+    if not bool(((labels >= 0) & (labels < classes)).all()):
+        raise BundleError(
+            f"Expected labels of the {name} bank from 0 to {classes - 1}, one class name for each. "
+            f"Found {int(labels.min())} to {int(labels.max())}. Make the bundle anew."
+        )
+    if not bool(torch.isfinite(features).all()):
+        raise BundleError(f"Expected finite features in the {name} bank. Found NaN or infinity. Make the bundle anew.")
+
+
+def _no_safetensors(found: str) -> BundleError:
+    return BundleError(f"Expected the banks to be a safetensors file. Found {found}. Make the bundle anew.")

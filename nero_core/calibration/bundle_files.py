@@ -1,0 +1,127 @@
+"""Writing a bundle folder, whole or not at all."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from nero_core.calibration.bank import Bank
+from nero_core.calibration.bank_file import pack_banks
+from nero_core.calibration.bundle import Bundle
+from nero_core.calibration.card import BANKS, CARD, THUMBNAILS, BundleCard
+from nero_core.errors import BundleError
+from nero_core.models.checkpoint import WEIGHTS, save_weights
+from nero_core.models.classifier import Classifier
+
+
+def save_bundle(
+    folder: Path,
+    card: BundleCard,
+    classifier: Classifier,
+    banks: Mapping[str, Bank],
+    thumbnails: Iterable[tuple[str, bytes]],
+    half: bool = False,
+) -> Bundle:
+    """Write a bundle folder beside its place, load it as others will, and only then put it there.
+
+    Whoever reads the place finds the older bundle or the new one, never a mixture; a kill leaves at most a hidden
+    folder beside it, which blocks nothing.
+
+    Args:
+        folder: where to; made if missing.
+        card: everything but ``files``.
+        classifier: the model.
+        banks: ``fit``, ``calibration`` and, optionally, ``ood``.
+        thumbnails: id and WebP bytes of each fit image.
+        half: store kernels and matrices as float16.
+
+    Raises:
+        BundleError: the folder holds something that is not a bundle, or cannot be written.
+    """
+    check_place(folder)
+    place = folder.resolve()  # a link stays a link
+    part, older = (place.with_name(f".{place.name}.{os.getpid()}.{kind}") for kind in ("part", "older"))
+    try:
+        if older.exists() and not place.exists():  # a process that had our number was killed between two renames
+            older.rename(place)
+        for left in (part, older):
+            shutil.rmtree(left, ignore_errors=True)
+        _write(part, card, classifier, banks, thumbnails, half)
+        bundle = Bundle.load(part, classifier.device)
+        if place.exists():
+            place.rename(older)
+        try:
+            part.rename(place)
+        except OSError:
+            if older.exists():
+                older.rename(place)
+            raise
+        shutil.rmtree(older, ignore_errors=True)
+    except OSError as error:
+        raise BundleError(
+            f"Expected to write a bundle at {folder}. Found: {error.strerror or error}. Choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return replace(bundle, path=folder)
+
+
+def check_place(folder: Path) -> None:
+    """See that a bundle may be written here, where it replaces an older bundle but never anything else.
+
+    Raises:
+        BundleError: the folder is a file, holds something that is not part of a bundle, or cannot be written.
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise BundleError(f"Expected a folder for the bundle at {folder}. Found a file. Choose another.")
+        foreign = _foreign(folder) if folder.is_dir() else []
+        if foreign:
+            raise BundleError(
+                f"Expected an empty folder or an older bundle at {folder}. Found other files (first: {foreign[0]}). "
+                "Choose another."
+            )
+        place = folder.resolve()
+        above = next(one for one in place.parents if one.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK) or place.is_mount():
+            raise BundleError(
+                f"Expected to be able to make and to replace {folder}. Found "
+                f"{'a mounted folder' if place.is_mount() else f'no right to write in {above}'}. Choose another."
+            )
+    except OSError as error:
+        raise BundleError(
+            f"Expected a folder for the bundle at {folder}. Found: {error.strerror or error}. Choose another."
+        ) from error
+
+
+def _foreign(folder: Path) -> list[str]:
+    """Names in the folder that a bundle does not have; all of them where there is no card."""
+    names = sorted(path.name for path in folder.iterdir())
+    if CARD not in names:
+        return names
+    inside = (folder / THUMBNAILS).iterdir() if (folder / THUMBNAILS).is_dir() else ()
+    return [name for name in names if name not in (CARD, WEIGHTS, BANKS, THUMBNAILS)] + sorted(
+        f"{THUMBNAILS}/{path.name}" for path in inside if path.suffix != ".webp"
+    )
+
+
+def _write(
+    folder: Path,
+    card: BundleCard,
+    classifier: Classifier,
+    banks: Mapping[str, Bank],
+    thumbnails: Iterable[tuple[str, bytes]],
+    half: bool,
+) -> None:
+    (folder / THUMBNAILS).mkdir(parents=True)
+    save_weights(folder / WEIGHTS, classifier.model, half)
+    (folder / BANKS).write_bytes(pack_banks(banks))
+    names = [WEIGHTS, BANKS]
+    for reference_id, data in sorted(thumbnails):
+        names.append(f"{THUMBNAILS}/{reference_id}.webp")
+        (folder / names[-1]).write_bytes(data)
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    whole = card.model_copy(update={"files": files})
+    (folder / CARD).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,173 @@
+"""The card of a bundle, ``bundle.json``: what the bundle is, and the digest of every other file of its folder."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
+
+from nero_core.errors import BundleError
+from nero_core.models.checkpoint import WEIGHTS, ModelCard
+
+SCHEMA_VERSION = 1
+CARD = "bundle.json"
+BANKS = "banks.safetensors"
+THUMBNAILS = "thumbnails"
+MAX_CARD_BYTES = 64 * 2**20
+MAX_TITLE = 200  # characters
+_FILE = re.compile(rf"{re.escape(WEIGHTS)}|{re.escape(BANKS)}|{THUMBNAILS}/[0-9a-f]{{64}}\.webp")
+
+
+class NeroSettings(BaseModel):
+    """What the card records of NERO. It is fitted again with ``epsilon`` and ``least``; the others say what came out.
+
+    Attributes:
+        epsilon: ε of the LRP rule, in units of a logit.
+        components_wanted: PCA components that the method keeps.
+        components: PCA components that the fit images gave.
+        least: k, the number of channels of least relevance.
+        bias_scale: λ.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    epsilon: FiniteFloat = Field(ge=0)
+    components_wanted: int | None = Field(default=None, ge=1)
+    components: int | None = Field(default=None, ge=0)
+    least: int | None = Field(default=None, ge=1)
+    bias_scale: float | None = Field(default=None, ge=0)
+
+
+class BundleCard(BaseModel):
+    """What ``bundle.json`` holds.
+
+    Attributes:
+        schema_version: layout of the folder.
+        title: name for the screen.
+        model: architecture, classes and preprocessing; training facts without the digests of the training images.
+        class_names: the ID classes, in the order of the head.
+        ood_class_names: classes of the OOD bank, empty where there is none.
+        synthetic: True when the images are drawn, not taken.
+        tpr: ID acceptance that the thresholds on the card were set for.
+        thresholds: threshold of each detector at ``tpr``.
+        detectors: hyper-parameters of each detector, as recorded; those of NERO are checked, see ``nero``.
+        numbers: figures measured on held-out images, by name.
+        counts: how many images each part has.
+        seed: seed of the split.
+        made_with: versions of the libraries.
+        notes: sentences on how the bundle was made.
+        files: sha256 of every other file of the folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    title: str = Field(min_length=1, max_length=MAX_TITLE)
+    model: ModelCard
+    ood_class_names: tuple[str, ...] = ()
+    synthetic: bool = False
+    tpr: float = Field(gt=0, lt=1)
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    detectors: dict[str, dict[str, Any]] = Field(default_factory=dict, validate_default=True)
+    numbers: dict[str, float] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(default_factory=dict)
+    seed: int = 0
+    made_with: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("detectors")
+    @classmethod
+    def _know_how_nero_was_fitted(cls, detectors: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if "nero" not in detectors:
+            raise ValueError("no settings of nero")
+        try:
+            NeroSettings.model_validate(detectors["nero"])
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"nero.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        return detectors
+
+    @property
+    def nero(self) -> NeroSettings:
+        """``detectors["nero"]``, typed."""
+        return NeroSettings.model_validate(self.detectors["nero"])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The ID classes, in the order of the head."""
+        return self.model.classes
+
+    @property
+    def arch(self) -> str:
+        """timm's name of the architecture."""
+        return self.model.arch
+
+
+def read_card(folder: Path) -> tuple[BundleCard, str]:
+    """A bundle's card and its digest, without loading the model: for lists of bundles.
+
+    Raises:
+        BundleError: the folder or its card is missing, of another schema, or not valid.
+    """
+    source = folder / CARD
+    try:
+        if not source.is_file():
+            found = f"no {CARD} in it" if folder.is_dir() else "a file" if folder.exists() else "no such folder"
+            raise BundleError(f"Expected a bundle folder at {folder}. Found {found}. Make one with nero calibrate.")
+        size = source.stat().st_size
+        if size > MAX_CARD_BYTES:
+            raise BundleError(
+                f"Expected {source} of at most {MAX_CARD_BYTES} bytes. Found {size}. Make the bundle anew."
+            )
+        data = source.read_bytes()
+    except OSError as error:
+        raise unreadable(source, error) from error
+    try:
+        version = _SchemaVersion.model_validate_json(data).schema_version
+        if version != SCHEMA_VERSION:
+            raise BundleError(
+                f"Expected schema version {SCHEMA_VERSION} in {source}. Found {version}. "
+                "Make the bundle anew with nero calibrate, or use the version of this program that made it."
+            )
+        card = BundleCard.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise BundleError(
+            f"Expected {source} to be a bundle card. Found in {where}: {first['msg']}. Make the bundle anew."
+        ) from error
+    strange = [name for name in card.files if not _FILE.fullmatch(name)]
+    lacking = [name for name in (WEIGHTS, BANKS) if name not in card.files]
+    if strange or lacking:
+        raise BundleError(
+            f"Expected {source} to list {WEIGHTS}, {BANKS} and thumbnails. "
+            f"Found {f'the name {strange[0]!r}' if strange else f'no {lacking[0]}'}. Make the bundle anew."
+        )
+    return card, hashlib.sha256(data).hexdigest()
+
+
+def find_bundles(folder: str | Path) -> tuple[Path, ...]:
+    """The folders directly in ``folder`` (or ``folder`` itself) that hold a card, sorted by name.
+
+    Raises:
+        BundleError: the folder may not be read.
+    """
+    folder = Path(folder)
+    try:
+        if (folder / CARD).is_file():
+            return (folder,)
+        found = sorted(path.parent for path in folder.glob(f"*/{CARD}"))
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    return tuple(path for path in found if not path.name.startswith("."))  # hidden: half written
+
+
+def unreadable(path: Path, error: OSError) -> BundleError:
+    """The error for a file or folder of a bundle that the system does not let us read."""
+    return BundleError(f"Expected {path} to be readable. Found: {error.strerror or error}. Check the right to read it.")
+
+
+class _SchemaVersion(BaseModel):
+    schema_version: int
