@@ -140,7 +140,8 @@ class Inspector:
             channels: these channels instead, by number; ``concepts`` and ``by`` then play no part.
 
         Raises:
-            RelevanceError: the architecture or the image has no honest heatmap, or a number is outside the model.
+            RelevanceError: the architecture or the image has no honest heatmap, or a channel is outside the model.
+            NeroError: the index or the class is outside the batch or the bundle.
         """
         if not 0 <= index < len(batch):
             raise NeroError(f"Expected an image index below {len(batch)}. Found {index}. Count from 0.")
@@ -230,7 +231,8 @@ class Inspector:
         with self._lock:
             if name not in self._fitted:
                 bundle = self.bundle
-                hyper = {"epsilon": bundle.card.detectors["nero"]["epsilon"]} if name == "nero" else {}
+                recorded = bundle.card.nero
+                hyper = {"epsilon": recorded.epsilon, "least": recorded.least} if name == "nero" else {}
                 detector = build_detector(name, bundle.classifier.head, **hyper)
                 detector.fit_features(bundle.fit.features, bundle.fit.labels)
                 calibration = detector.predict_features(bundle.calibration.features).cpu().double()
