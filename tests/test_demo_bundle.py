@@ -1,0 +1,70 @@
+"""What is shipped keeps what the README says of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nero_core import Inspector
+from nero_core.data.phantom import CLASSES, ID_CLASSES, OOD_CLASSES
+
+ROOT = Path(__file__).resolve().parent.parent
+BUNDLE = ROOT / "assets" / "bundles" / "phantom-resnet18"
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.fixture(scope="module")
+def inspector() -> Inspector:
+    return Inspector.load(BUNDLE, device="cpu")
+
+
+def test_the_bundle_is_small_enough_to_ship() -> None:
+    assert sum(path.stat().st_size for path in BUNDLE.rglob("*") if path.is_file()) <= 26e6
+
+
+def test_the_banks_are_large_enough(inspector: Inspector) -> None:
+    bundle = inspector.bundle
+    assert bundle.card.class_names == ID_CLASSES
+    assert set(bundle.card.ood_class_names) == set(OOD_CLASSES)
+    assert bundle.fit_size >= 341 and bundle.calibration_size >= 300
+    assert bundle.ood is not None and int(bundle.ood.labels.bincount().min()) >= 60
+
+
+def test_the_task_is_learned_and_not_trivial(inspector: Inspector) -> None:
+    numbers = inspector.bundle.card.numbers
+    assert numbers["id_accuracy"] >= 0.95
+    assert 0.10 <= numbers["msp_fpr95_id_positive"] <= 0.85
+    assert {"nero_auroc", "nero_fpr95_id_positive", "msp_auroc"} <= numbers.keys()
+
+
+def test_the_card_says_that_the_images_are_drawn(inspector: Inspector) -> None:
+    assert inspector.bundle.card.synthetic
+    assert any("synthetic" in note for note in inspector.bundle.card.notes)
+
+
+def test_thresholds_on_the_card_are_those_that_are_used(inspector: Inspector) -> None:
+    for name, threshold in inspector.bundle.card.thresholds.items():
+        assert inspector.reference_scores(name).threshold == pytest.approx(threshold, rel=1e-4)
+
+
+def test_most_calibration_images_are_recognised(inspector: Inspector) -> None:
+    bank = inspector.bundle.calibration
+    predicted = inspector.bundle.classifier.head.logits(bank.features).argmax(dim=1)
+    assert float((predicted == bank.labels).double().mean()) >= 0.95
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_there_is_a_sample_of_each_class_that_can_be_explained(inspector: Inspector, name: str) -> None:
+    batch = inspector.decode([ROOT / "assets" / "samples" / f"{name}.jpg"])
+    why = inspector.explain(batch, concepts=2)
+    assert why.conservation == pytest.approx(1, abs=0.02)
+    assert all(inspector.thumbnail(one) for concept in why.concepts for one in concept.references)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_relative_link_leads_somewhere(document: Path) -> None:
+    text = re.sub(
+        r"```.*?```|`[^`\n]*`", "", document.read_text(encoding="utf-8"), flags=re.DOTALL
+    )  # formulas are no links
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    assert [link for link in links if not (document.parent / link).exists()] == []
