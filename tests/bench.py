@@ -6,7 +6,6 @@ Each ratio pairs two workloads turn by turn, so that both meet the same load of 
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,11 +18,9 @@ from rich.table import Table
 from nero_core import Inspector
 from nero_core.data.phantom import ID_CLASSES, OOD_CLASSES, write_phantoms
 from nero_core.device import describe_device
+from tests.browser.server import Browser, Server
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
-
-from server import Browser, Server  # noqa: E402  (beside the browser tests, which are no package)
 
 
 def seconds(work: Callable[[], object]) -> float:

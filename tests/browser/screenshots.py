@@ -3,12 +3,10 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from server import ROOT, Browser, Server, settle
+from tests.browser.server import ROOT, Browser, Server, settle
 
 IMAGES = ROOT / "docs" / "images"
-SAMPLE = "dyed-lifted-polyps"
+SAMPLE = "polyps"
 SHOTS = (
     ("screen-light", f"?sample={SAMPLE}&view=evidence", 1440, "light"),
     ("screen-dark", f"?sample={SAMPLE}&view=evidence", 1440, "dark"),
