@@ -21,6 +21,8 @@ DIMMED = (
     "Dimmed: the probability only compares the classes that the classifier knows, and this image is unlike all of them."
 )
 
+SYNTHETIC = "This reference set is drawn, not taken: its verdict on a real image means little."
+
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 

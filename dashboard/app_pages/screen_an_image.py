@@ -37,7 +37,8 @@ with verdict_side, st.spinner("Comparing with the reference images …"):
     detection = resources.detection(inspector, shown, options.method, options.tpr)
     reference = inspector.reference_scores(options.method, options.tpr)
     nearest = resources.channels(inspector, shown).nearest
-    verdict_card(detection, reference, inspector.bundle.card.class_names, nearest)
+    card = inspector.bundle.card
+    verdict_card(detection, reference, card.class_names, nearest, card.synthetic)
 with scores_side:
     score_histogram_card(inspector, reference, float(detection.score[0]), options.download)
 with channels_side:

@@ -12,9 +12,17 @@ from nero_core.types import Detection, ReferenceScores
 
 
 def verdict_card(
-    detection: Detection, reference: ReferenceScores, class_names: tuple[str, ...], nearest: int, index: int = 0
+    detection: Detection,
+    reference: ReferenceScores,
+    class_names: tuple[str, ...],
+    nearest: int,
+    is_synthetic: bool = False,
+    index: int = 0,
 ) -> None:
-    """One image's verdict against its threshold, its p-value, its class, and the score taken apart."""
+    """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
+
+    With a reference set of drawn images a sentence says what its verdicts are worth.
+    """
     with st.container(border=True, height="stretch", key="verdict"):
         st.html(headline(detection, index))
         score = float(detection.score[index])
@@ -24,6 +32,8 @@ def verdict_card(
             st.html(score_apart(detection, class_names[nearest], index))
         else:
             st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
+        if is_synthetic:
+            st.caption(words.SYNTHETIC)
 
 
 def headline(detection: Detection, index: int) -> str:

@@ -42,6 +42,7 @@ def test_a_sample_gets_a_verdict_two_plots_and_eight_concepts(app: Start):
         for words in ("Like the reference images", "Borderline", "Unlike the reference images")
     )
     assert "of the 21 calibration images" in page or "1/22 is the smallest p" in page
+    assert any("drawn, not taken" in caption.value for caption in running.caption)
     assert len(running.get("plotly_chart")) == 2
     assert page.count('<section class="nero-concept">') == 8
     assert page.count("<img") == page.count("alt=")
