@@ -15,6 +15,7 @@ from nero_core.data.folders import file_digest
 from nero_core.device import pick_device
 from nero_core.errors import NeroError
 from nero_core.models.checkpoint import ModelCard, TrainingFacts
+from nero_core.models.classifier import build_model
 from nero_core.training.epoch import learn_epoch, seeded
 from nero_core.training.images import Images, fingerprint, read_classes, split_images
 from nero_core.training.learner import Learner
@@ -83,6 +84,8 @@ def train(
     _check_options(epochs, batch_size, rate, schedule, augment, size, seed, validation_share)
     target = pick_device(device)
     folder = read_classes(data, classes)
+    with torch.device("meta"):  # refuses an architecture before the folder is claimed, and costs no memory
+        build_model(arch, len(folder.classes), (size, size))
     digests = [file_digest(path) for path in folder.paths]
     settings: dict[str, Any] = {
         "arch": arch,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nero_core.errors import NeroError
+from nero_core.errors import CheckpointError, NeroError
 from nero_core.models import ModelCard, load_checkpoint
 from nero_core.training import RECIPES, train
 from tests.nero_core.training.material import PER_CLASS, SMALL, weights_of
@@ -85,3 +85,9 @@ def test_an_option_out_of_its_range_is_refused(data: Path, tmp_path: Path, optio
     with pytest.raises(NeroError, match=rf"Expected --.*Found {value!r}"):
         train(data, tmp_path / "run", **{**SMALL, option: value})
     assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_architecture_does_not_claim_the_folder(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="resnet81"):
+        train(data, tmp_path / "out", arch="resnet81", size=32, device="cpu")
+    assert not (tmp_path / "out").exists()
