@@ -83,14 +83,9 @@ def explain(
         typer.echo(f"No heatmap: {printable(reason)}")
 
 
-def concept_name(rank: int, channel: int) -> str:
-    """The file of a concept's overlay; ranks count from 1."""
-    return f"concept-{rank}-channel-{channel}.png"
-
-
 def draw_plots(inspector: "Inspector", detection: "Detection", channels: "Channels") -> dict[str, bytes]:
     """The pictures that need no heatmap as PNG, by file name."""
-    from nero_core.explain.render import channel_figure, figure_png, histogram_figure
+    from nero_core.explain.figures import channel_figure, figure_png, histogram_figure
 
     scores = inspector.reference_scores("nero", detection.tpr)
     figures = {
@@ -102,17 +97,9 @@ def draw_plots(inspector: "Inspector", detection: "Detection", channels: "Channe
 
 def draw_overlays(inspector: "Inspector", picture: "Picture", explanation: "Explanation") -> dict[str, bytes]:
     """The image and its heatmaps as PNG, by file name; each says what it shows and how much relevance it keeps."""
-    from nero_core.explain.render import (
-        caption,
-        concepts_figure,
-        encode,
-        enlarge,
-        figure_png,
-        fit_within,
-        heat_limit,
-        overlay,
-        smooth,
-    )
+    from nero_core.cli.explain_record import concept_name
+    from nero_core.explain.figures import concepts_figure, figure_png
+    from nero_core.explain.render import caption, encode, enlarge, fit_within, heat_limit, overlay, smooth
 
     names = _names(inspector)
     pixels = enlarge(fit_within(picture.pixels))

@@ -3,7 +3,6 @@
 from importlib.metadata import version
 from typing import Any
 
-from nero_core.cli.explain import concept_name
 from nero_core.data.decode import Picture
 from nero_core.inspector import Inspector
 from nero_core.types import Channels, Concept, Detection, Explanation
@@ -79,3 +78,8 @@ def _concept(inspector: Inspector, rank: int, concept: Concept) -> dict[str, Any
 
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("nero-dashboard", "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")}
+
+
+def concept_name(rank: int, channel: int) -> str:
+    """The file of a concept's overlay; ranks count from 1."""
+    return f"concept-{rank}-channel-{channel}.png"

@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from nero_core.data.decode import Limits, decode_image
 from nero_core.explain.channels import top_channels
+from nero_core.explain.render import heat_limit, overlay, smooth
 from nero_core.types import Channels, Explanation, ReferenceScores
 
 if TYPE_CHECKING:  # matplotlib takes half a second to import and the screen never needs it
@@ -109,8 +110,6 @@ def concepts_figure(
         reference_names: their classes, for each concept.
         opacity: of the maps.
     """
-    from nero_core.explain.render import heat_limit, overlay, smooth  # here, since render hands these figures on
-
     concepts = explanation.concepts
     columns = 1 + max((len(row) for row in references), default=0)
     from matplotlib.figure import Figure

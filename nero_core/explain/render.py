@@ -3,7 +3,7 @@
 Relevance is signed and wears one diverging map centred on zero with symmetric limits; evidence is positive and wears
 one sequential map. Maps are upsampled bilinearly to the picture's own size; the picture itself is never stretched, and
 a small one is enlarged by whole-number nearest neighbour, so that its pixels stay pixels. The matplotlib figures of
-``nero explain`` stand in ``figures.py`` and are handed on from here.
+``nero explain`` stand in ``figures.py``.
 """
 
 import base64
@@ -14,25 +14,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
-
-from nero_core.explain.figures import channel_figure, concepts_figure, figure_png, histogram_figure
-
-__all__ = [
-    "caption",
-    "channel_figure",
-    "colour_bar",
-    "concepts_figure",
-    "data_uri",
-    "encode",
-    "enlarge",
-    "figure_png",
-    "fit_within",
-    "heat_limit",
-    "histogram_figure",
-    "overlay",
-    "smooth",
-    "upsample",
-]
 
 Kind = Literal["signed", "positive"]
 

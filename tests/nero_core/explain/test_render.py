@@ -9,18 +9,15 @@ import torch
 from PIL import Image
 
 from nero_core.errors import ImageError
+from nero_core.explain.figures import channel_figure, concepts_figure, figure_png, histogram_figure
 from nero_core.explain.render import (
     caption,
-    channel_figure,
     colour_bar,
-    concepts_figure,
     data_uri,
     encode,
     enlarge,
-    figure_png,
     fit_within,
     heat_limit,
-    histogram_figure,
     overlay,
     smooth,
     upsample,
