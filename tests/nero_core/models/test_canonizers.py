@@ -1,7 +1,6 @@
 """Canonizers: everything that LRP needs is canonized, on this instance only, or there is an error."""
 
 import copy
-from collections.abc import Iterator
 
 import pytest
 import timm
@@ -13,15 +12,6 @@ from zennit.torchvision import ResNetCanonizer
 
 from nero_core.errors import RelevanceError
 from nero_core.models.canonizers import FAMILIES, MergeBatchNorm, canonize
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors on busy cores: two threads that wait for each other take a hundred times as long as one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,15 +16,6 @@ from zennit.rules import Pass as ZennitPass
 
 from nero_core.models.canonizers import canonize
 from nero_core.relevance.composites import COMPOSITES, Pass, SharedForward, z_plus_rule
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors on busy cores: two threads that wait for each other take a hundred times as long as one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def propagate(hook: Hook, module: nn.Module, x: Tensor, relevance: Tensor) -> Tensor:

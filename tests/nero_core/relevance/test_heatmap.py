@@ -1,6 +1,6 @@
 """Heatmaps: equal to zennit-crp's, linear, conserving, safe between threads; the plain model stays untouched."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -24,15 +24,6 @@ from nero_core.types import Head
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 NEURONS = 40
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors on busy cores: two threads that wait for each other take a hundred times as long as one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class ZPlusWithoutBiases(ZPlus):
