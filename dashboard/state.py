@@ -7,6 +7,8 @@ opens the same view. Uploaded images never are: they live in the session alone.
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from dashboard.resources import Source
+
 # in the URL
 BUNDLE = "bundle"
 METHOD = "method"
@@ -29,12 +31,21 @@ FILE = "file"
 CHANNEL_PLOT = "channel_plot"
 DOWNLOAD = "download"
 _KNOWN_FILES = "known_files"
+_DRAWN_FILES = "drawn_files"
+_KEPT_FILES = "kept_files"
+_ACCEPT_OF = "accept_of"
 _SIDE = "side"
 
 
 def sample() -> str | None:
     """The sample that the URL names."""
     return st.query_params.get(_SAMPLE)
+
+
+def between_pages() -> dict[str, str]:
+    """What a link to another page takes along: the sample, which no widget holds."""
+    name = sample()
+    return {} if name is None else {_SAMPLE: name}
 
 
 def choose_sample(name: str) -> None:
@@ -69,6 +80,40 @@ def take_new_files(file_ids: list[str]) -> None:
         choose_file(fresh[0])
     elif file() not in file_ids:
         st.session_state[FILE] = None
+
+
+def draw_files(drawn: list[Source]) -> None:
+    """What the uploader holds now.
+
+    Streamlit empties the uploader when another page is shown. An uploader that is empty although nobody emptied it
+    (see ``files_changed``) has just come back, and what it held last joins the files of earlier visits.
+    """
+    if not drawn:
+        st.session_state[_KEPT_FILES] = [*kept_files(), *st.session_state.get(_DRAWN_FILES, [])]
+    st.session_state[_DRAWN_FILES] = drawn
+
+
+def kept_files() -> list[Source]:
+    """The files of earlier visits to the page."""
+    kept: list[Source] = st.session_state.get(_KEPT_FILES, [])
+    return kept
+
+
+def files_changed() -> None:
+    """Somebody added or removed files: what it held before is not kept."""
+    st.session_state[_DRAWN_FILES] = []
+
+
+def remove_kept_files() -> None:
+    """Forget the files of earlier visits."""
+    st.session_state[_KEPT_FILES] = []
+
+
+def is_accept_of_another(bundle: str) -> bool:
+    """Whether the acceptance was chosen for another bundle; from now on it is this one's."""
+    before = st.session_state.get(_ACCEPT_OF)
+    st.session_state[_ACCEPT_OF] = bundle
+    return before is not None and before != bundle
 
 
 def open_channel() -> None:

@@ -46,14 +46,18 @@ STYLE = f"""<style>
 :root {{ --nero-id: {ID}; --nero-ood: {OOD}; --nero-borderline: {BORDERLINE}; --nero-grey: {LIGHT.centroid};
   --nero-rule: color-mix(in srgb, currentColor 16%, transparent); }}
 button:focus-visible, a:focus-visible, input:focus-visible, summary:focus-visible, [role="slider"]:focus-visible,
-[role="radio"]:focus-visible {{ outline: 3px solid {ID}; outline-offset: 2px; }}
+[role="radio"]:focus-visible {{ outline: 3px solid currentColor; outline-offset: 2px; }}
+button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]:focus-visible {{
+  outline-color: CanvasText; }} /* its words lie on a ground of their own, the ring does not */
 .stPlotlyChart, [data-testid="stHtml"] {{ max-width: 100%; }}
 /* what charts draw in the text colour follows the theme at once, before the page has run again */
 .stPlotlyChart .main-svg text {{ fill: currentColor !important; fill-opacity: 0.85; }}
 .st-key-channel_plot .barlayer .trace:first-child path,
 .st-key-channel_plot .legend .traces:first-child .legendbar path {{ fill: currentColor !important; }}
-.st-key-histogram .scatterlayer path {{ stroke: currentColor !important; fill: currentColor !important; }}
-.st-key-histogram .scatterlayer path.js-line {{ fill: none !important; }}
+/* this image is the last trace; those before it are dots of classes */
+.st-key-histogram .scatterlayer .trace:last-child path {{
+  stroke: currentColor !important; fill: currentColor !important; }}
+.st-key-histogram .scatterlayer .trace:last-child path.js-line {{ fill: none !important; }}
 
 .st-key-samples p {{ line-height: 1.2; }}
 .st-key-samples button {{ padding: 0.25rem; border-radius: 0.6rem; }}
@@ -68,6 +72,7 @@ button:focus-visible, a:focus-visible, input:focus-visible, summary:focus-visibl
 
 .nero-picture {{ margin: 0; text-align: center; }}
 .nero-picture img {{ max-width: 100%; max-height: 34rem; width: auto; height: auto; border-radius: 0.4rem; }}
+.nero-picture img.pixelated {{ image-rendering: pixelated; }}
 .nero-picture img.wide {{ width: 100%; object-fit: contain; }}
 .nero-legend {{ display: grid; grid-template-columns: auto 1fr auto; gap: 0.1rem 0.6rem; align-items: center;
   font-size: 0.82rem; font-variant-numeric: tabular-nums; }}
@@ -75,14 +80,15 @@ button:focus-visible, a:focus-visible, input:focus-visible, summary:focus-visibl
 .nero-legend .unit {{ grid-column: 1 / -1; opacity: 0.8; }}
 
 .nero-verdict {{ display: grid; grid-template-columns: auto 1fr; gap: 0 0.7rem; align-items: baseline; }}
-.nero-verdict .symbol {{ font-size: 1.7rem; line-height: 1; }}
+/* an edge in the light theme's text colour: orange alone has 2.2:1 on white; on the dark ground it is not seen */
+.nero-verdict .symbol {{ font-size: 1.7rem; line-height: 1; -webkit-text-stroke: 0.06rem {LIGHT.text}; }}
 .nero-verdict h2 {{ font-size: 1.45rem; line-height: 1.25; font-weight: 600; margin: 0; padding: 0; }}
 .nero-verdict p {{ grid-column: 2; margin: 0.15rem 0 0; }}
 .nero-quiet {{ opacity: 0.78; font-size: 0.9rem; }}
-.nero-facts {{ display: grid; grid-template-columns: max-content 1fr; gap: 0.35rem 1rem; margin: 0;
+.nero-facts {{ display: grid; grid-template-columns: fit-content(60%) 1fr; gap: 0.35rem 1rem; margin: 0;
   padding: 0 !important;
   font-size: 0.95rem; }}
-.nero-facts dt {{ opacity: 0.78; font-weight: 400; }}
+.nero-facts dt {{ opacity: 0.78; font-weight: 400; overflow-wrap: anywhere; }}
 .nero-facts dd {{ margin: 0; overflow-wrap: anywhere; }}
 .nero-facts .dimmed {{ opacity: 0.72; }}
 
@@ -124,6 +130,8 @@ button:focus-visible, a:focus-visible, input:focus-visible, summary:focus-visibl
 .nero-references {{ display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.35rem; }}
 .nero-references figure {{ margin: 0; min-width: 0; }}
 .nero-references img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 0.3rem; }}
+.nero-missing {{ display: grid; place-items: center; aspect-ratio: 1; font-size: 0.72rem; text-align: center;
+  border: 1px dashed var(--nero-rule); border-radius: 0.3rem; opacity: 0.78; }}
 .nero-references figcaption {{ font-size: 0.72rem; line-height: 1.2; overflow-wrap: anywhere; opacity: 0.8; }}
 .nero-concept .caption {{ font-size: 0.8rem; opacity: 0.8; margin: 0 0 0.3rem; }}
 

@@ -24,6 +24,18 @@ DIMMED = (
 SYNTHETIC = "This reference set is drawn, not taken: its verdict on a real image means little."
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MEASURES = {
+    "auroc": "AUROC",
+    "aupr": "AUPR",
+    "fpr95_id_positive": "FPR95 (ID positive)",
+    "fpr95_ood_positive": "FPR95 (OOD positive)",
+}
+_FIGURE = re.compile(rf"([a-z]+)_({'|'.join(_MEASURES)})(?: (.+))?")
+_FIGURES = {
+    "held_out_id_images": "Held-out ID images",
+    "held_out_ood_images": "Held-out OOD images",
+    "id_accuracy": "Accuracy on ID images",
+}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 
 
@@ -49,9 +61,17 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.953`` → ``95 %``, with a space that does not break; small shares keep a decimal."""
-    value = 100 * share
-    return f"{value:.1f}\u00a0%" if 0 < abs(value) < 10 else f"{value:.0f}\u00a0%"
+    """``0.975`` → ``97.5 %``, with a space that does not break: up to three significant digits."""
+    return f"{float(f'{100 * share:.3g}'):g}\u00a0%"
+
+
+def figure(name: str) -> str:
+    """A figure of the card, named: ``nero_auroc polyps`` → ``NERO AUROC, polyps``; an unknown name stays as it is."""
+    known = _FIGURE.fullmatch(name)
+    if known is None:
+        return _FIGURES.get(name, name)
+    detector, measure, of_class = known.groups()
+    return f"{detector.upper()} {_MEASURES[measure]}" + (f", {of_class}" if of_class else "")
 
 
 def p_value(p: float, calibration_size: int) -> str:
@@ -107,8 +127,9 @@ def channel(channels: Channels, index: int, class_names: tuple[str, ...] | list[
     )
 
 
-def conservation(value: float) -> str:
-    """How much of the relevance a heatmap kept."""
+def conservation(value: float, is_evidence: bool = False) -> str:
+    """How much of the relevance a heatmap kept; evidence starts from the over-used channels alone."""
     if not math.isfinite(value):
-        return "Nothing to show: no channel is over-used in this image."
+        none = "no channel is over-used in this image" if is_evidence else "no relevance started here"
+        return f"Nothing to show: {none}."
     return f"Keeps {value:.2f} of the relevance it started from (1.00 = nothing lost)."

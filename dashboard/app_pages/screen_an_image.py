@@ -13,6 +13,7 @@ from dashboard.components.score_histogram import score_histogram_card
 from dashboard.components.sidebar import reference_set, research_options
 from dashboard.components.uploader import upload
 from dashboard.components.verdict import verdict_card
+from dashboard.plain_errors import plain_errors
 
 st.title("Screen an image", anchor=False)
 inspector = reference_set()
@@ -33,14 +34,15 @@ image_side, verdict_side = st.columns([5, 6], gap="medium")
 scores_side, channels_side = st.columns(2, gap="medium")
 open_channel = st.container()
 
-with verdict_side, st.spinner("Comparing with the reference images …"):
-    detection = resources.detection(inspector, shown, options.method, options.tpr)
-    reference = inspector.reference_scores(options.method, options.tpr)
-    nearest = resources.channels(inspector, shown).nearest
-    card = inspector.bundle.card
-    verdict_card(detection, reference, card.class_names, nearest, card.synthetic)
-with scores_side:
-    score_histogram_card(inspector, reference, float(detection.score[0]), options.download)
+with verdict_side, plain_errors():  # a method that cannot fit this reference set leaves the rest of the page standing
+    with st.spinner("Comparing with the reference images …"):
+        detection = resources.detection(inspector, shown, options.method, options.tpr)
+        reference = inspector.reference_scores(options.method, options.tpr)
+        nearest = resources.channels(inspector, shown).nearest
+        card = inspector.bundle.card
+        verdict_card(detection, reference, card.class_names, nearest, card.synthetic)
+    with scores_side:
+        score_histogram_card(inspector, reference, float(detection.score[0]), options.download)
 with channels_side:
     channel_card(inspector, shown, options, open_channel)
 with image_side:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard import words
-from dashboard.charts.frame import Table, framed, legend
+from dashboard.charts.frame import Table, framed, legend, plain_names
 from dashboard.theme import CLASSES, ID, Theme
 from nero_core.types import Channels
 
@@ -41,9 +41,10 @@ def channel_plot(
         chosen: the channel that is open below.
         top: how many channels the first view spans; None shows all. The rest is a drag or a reset away.
     """
+    class_names = plain_names(class_names)
     order = channel_order(channels, sort)
     relevance, size = np.asarray(channels.relevance)[order], len(order)
-    spoken = [words.channel(channels, int(index), list(class_names)).replace("; ", ";<br>") for index in order]
+    spoken = [words.channel(channels, int(index), class_names).replace("; ", ";<br>") for index in order]
     figure = go.Figure()
     figure.add_bar(
         x=np.arange(size),

@@ -1,5 +1,7 @@
 """What all charts share: the toolbar, the legend and the kind of table behind a chart."""
 
+from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -7,6 +9,11 @@ import plotly.graph_objects as go
 from dashboard.theme import Theme
 
 Table = dict[str, list[Any]]
+
+
+def plain_names(names: Iterable[str]) -> list[str]:
+    """Class names come from a bundle, and plotly reads what it draws as HTML. It knows no ``&quot;``."""
+    return [escape(name, quote=False) for name in names]
 
 
 def toolbar(name: str, form: str = "png") -> dict[str, Any]:

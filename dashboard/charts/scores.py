@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard import words
-from dashboard.charts.frame import Table, framed, legend
+from dashboard.charts.frame import Table, framed, legend, plain_names
 from dashboard.theme import ID, OOD, Theme
 from nero_core.types import ReferenceScores
 
@@ -68,13 +68,16 @@ def scores_by_class(
     class_names: Sequence[str],
     ood_class_names: Sequence[str] = (),
 ) -> go.Figure:
-    """One row of calibration scores a class, ID above OOD: box = middle half, line = median, dots = images."""
+    """One row of calibration scores a class, ID above OOD: box = middle half, line = median, dots = images.
+
+    Images beyond the axis stand at its end as triangles; the boxes know their true scores.
+    """
     low, high = score_domain(reference, score)
-    rows = list(_class_rows(reference, class_names, ood_class_names))
+    rows = list(_class_rows(reference, plain_names(class_names), plain_names(ood_class_names)))
     figure = go.Figure()
     for place, (name, values, colour) in enumerate(reversed(rows)):
         figure.add_box(
-            x=np.clip(values, low, high),
+            x=values,
             y0=place,
             name=name,
             orientation="h",
@@ -84,9 +87,12 @@ def scores_by_class(
             marker={"color": colour, "size": 3, "opacity": 0.55},
             line={"color": colour, "width": 1.4},
             fillcolor="rgba(0,0,0,0)",
-            hovertemplate=f"{name}, score %{{x:.3g}}<extra></extra>",
+            hovertext=[f"{name}, score {words.number(value)}" for value in values],
+            hoverinfo="text",
+            hoveron="points",
             showlegend=False,
         )
+    _beyond(figure, rows[::-1], (low, high))
     top = len(rows) - 0.35
     _threshold_and_image(figure, reference, score, (low, high), top, theme, bottom=-0.6)
     figure.update_yaxes(
@@ -134,6 +140,31 @@ def _class_rows(
             values = np.asarray(scores, dtype=np.float64)[np.asarray(labels) == index]
             if len(values):
                 yield name, values, colour
+
+
+def _beyond(figure: go.Figure, rows: list[tuple[str, NDArray[np.float64], str]], domain: tuple[float, float]) -> None:
+    """The images whose scores lie off the axis, at its end."""
+    low, high = domain
+    for place, (name, values, colour) in enumerate(rows):
+        far = values[(values < low) | (values > high)]
+        if not len(far):
+            continue
+        figure.add_scatter(
+            x=np.clip(far, low, high),
+            y=place + np.linspace(-0.25, 0.25, len(far) + 2)[1:-1],
+            name=name,
+            mode="markers",
+            marker={
+                "symbol": ["triangle-right" if value > high else "triangle-left" for value in far],
+                "color": colour,
+                "size": 7,
+                "opacity": 0.7,
+            },
+            hovertext=[f"{name}, score {words.number(value)}, beyond the scale" for value in far],
+            hoverinfo="text",
+            showlegend=False,
+            cliponaxis=False,
+        )
 
 
 def _threshold_and_image(
@@ -191,7 +222,7 @@ def _framed(
     figure: go.Figure, reference: ReferenceScores, domain: tuple[float, float], height: int, theme: Theme
 ) -> go.Figure:
     figure.update_xaxes(
-        title=f"{reference.detector} score, no unit (higher = more unlike)",
+        title=f"{plain_names([reference.detector])[0]} score, no unit (higher = more unlike)",
         range=list(domain),
         zeroline=False,
     )

@@ -10,6 +10,7 @@ from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import Inspector
+from nero_core.errors import BundleError
 from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
 from nero_core.types import Concept, Explanation
 
@@ -86,8 +87,9 @@ def _references(inspector: Inspector, concept: Concept, count: int | None) -> st
     for reference_id, relevance in list(zip(concept.references, concept.reference_relevance, strict=True))[:count]:
         name = inspector.reference_class(reference_id)
         alt = f"Reference image of {name}, relevance {words.number(relevance)}"
-        figures.append(
-            f'<figure title="{escape(alt)}">{marks.thumbnail(inspector.thumbnail(reference_id), alt)}'
-            f"<figcaption>{escape(name)}</figcaption></figure>"
-        )
+        try:
+            shown = marks.thumbnail(inspector.thumbnail(reference_id), alt)
+        except BundleError:  # missing or altered: one picture less, and all concepts still there
+            shown = '<span class="nero-missing">no picture</span>'
+        figures.append(f'<figure title="{escape(alt)}">{shown}<figcaption>{escape(name)}</figcaption></figure>')
     return "".join(figures)

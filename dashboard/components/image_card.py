@@ -1,8 +1,11 @@
 """The image, and on it where the evidence lies."""
 
+import io
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from dashboard import resources, state, words
 from dashboard.components import marks
@@ -36,7 +39,8 @@ def _views(inspector: Inspector, item: Source, options: Options) -> None:
         )
         pixels = resources.picture(item)
         if view == "image":
-            st.html(f'<div class="nero-picture">{marks.picture(pixels, f"The image {item.name}", "png")}</div>')
+            shown = marks.picture(pixels, f"The image {item.name}", "png", pixelated=_is_enlarged(item, pixels))
+            st.html(f'<div class="nero-picture">{shown}</div>')
             return
         place = st.container()
         opacity = st.slider(
@@ -64,16 +68,26 @@ def _map(
         )
         says = words.conservation(why.conservation)
         limits = (
-            f"Green speaks for {explained}, purple against it. "
+            f"Green speaks for {words.plain(explained)}, purple against it. "
             "It shows what the classifier used, not whether the finding is right."
         )
     else:
         evidence = np.maximum(smooth(why.evidence), 0)
+        says = words.conservation(why.evidence_conservation, is_evidence=True)
+        if not evidence.any():
+            st.html(f'<div class="nero-picture">{marks.picture(pixels, f"The image {name}, without evidence")}</div>')
+            st.caption(says)
+            return
         limit = heat_limit(evidence)
         shown = overlay(pixels, evidence, opacity, limit, kind="positive")
         alt = f"Evidence for the distance on {name}"
         legend = marks.legend("positive", limit, "distance per pixel, from over-used channels")
-        says = words.conservation(why.evidence_conservation)
         limits = "Bright parts drive the image away from its nearest class. Missing evidence cannot be shown here."
     st.html(f'<div class="nero-picture">{marks.picture(shown, alt)}</div>{legend}')
     st.caption(f"{says} {limits} Smoothed over the network's grid of 32 pixels.")
+
+
+def _is_enlarged(item: Source, pixels: NDArray[np.uint8]) -> bool:
+    """Whether the file holds fewer pixels than are shown of it."""
+    with Image.open(io.BytesIO(item.data)) as image:
+        return bool(max(image.size) < max(pixels.shape[:2]))

@@ -10,10 +10,11 @@ from dashboard import words
 from nero_core.explain.render import Kind, colour_bar, data_uri
 
 
-def picture(pixels: NDArray[np.uint8], alt: str, form: str = "webp") -> str:
-    """An ``<img>`` that carries its own data."""
+def picture(pixels: NDArray[np.uint8], alt: str, form: str = "webp", pixelated: bool = False) -> str:
+    """An ``<img>`` that carries its own data; ``pixelated`` ones keep hard pixels however large they are shown."""
     uri = data_uri(pixels, "png" if form == "png" else "webp")
-    return f'<img src="{uri}" alt="{escape(alt)}" width="{pixels.shape[1]}" height="{pixels.shape[0]}">'
+    size = f'width="{pixels.shape[1]}" height="{pixels.shape[0]}"'
+    return f'<img src="{uri}" alt="{escape(alt)}" {size}{" class=pixelated" if pixelated else ""}>'
 
 
 def thumbnail(webp: bytes, alt: str) -> str:

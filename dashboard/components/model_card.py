@@ -1,5 +1,7 @@
 """The card of a bundle, for reading: what it is, how good it is, how it was made, what it must not be used for."""
 
+import re
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, metadata
 
 import streamlit as st
@@ -9,6 +11,8 @@ from dashboard.components import marks
 from nero_core import Inspector
 
 STANDS_ON = ("torch", "torchvision", "timm", "zennit", "zennit-crp", "pytorch-ood", "streamlit", "plotly", "matplotlib")
+
+_DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
 def summary(inspector: Inspector) -> None:
@@ -52,11 +56,13 @@ def numbers(inspector: Inspector) -> None:
         st.subheader("Numbers", anchor=False)
         if card.numbers:
             st.markdown("Measured on held-out images that took no part in training, fitting or calibration.")
-            st.table({"figure": list(card.numbers), "value": [words.number(value) for value in card.numbers.values()]})
+            st.html(
+                marks.facts((words.figure(name), words.number(value), False) for name, value in card.numbers.items())
+            )
         else:
             st.markdown("No figures on held-out images are on this card.")
         with st.popover("Images of each part", icon=":material/table:", type="tertiary"):
-            st.table({"part": list(card.counts), "images": [str(count) for count in card.counts.values()]})
+            st.html(marks.facts((name, str(count), False) for name, count in card.counts.items()))
 
 
 def making(inspector: Inspector) -> None:
@@ -67,14 +73,10 @@ def making(inspector: Inspector) -> None:
         for sentence in card.notes or ("The card holds no notes.",):
             st.markdown(words.plain(sentence))
         settings = [
-            (name, ", ".join(f"{key} = {value}" for key, value in kept.items()), False)
+            (name, ", ".join(f"{key} = {_said(value)}" for key, value in kept.items()), False)
             for name, kept in card.detectors.items()
         ]
-        training = [
-            (name.replace("_", " "), str(value), False)
-            for name, value in card.model.training
-            if name != "digests" and value not in (None, "", (), {})
-        ]
+        training = list(_training_rows(dict(card.model.training)))
         st.html(marks.facts([("seed of the split", str(card.seed), False), *training, *settings]))
         st.caption(
             "Made with " + words.plain(", ".join(f"{name} {version}" for name, version in card.made_with.items()))
@@ -139,3 +141,28 @@ def _licence(held: dict[str, str | list[str]]) -> str:
     classified = [line.rsplit(" :: ", 1)[-1] for line in held.get("classifier", []) if line.startswith("License ::")]
     stated = str(held.get("license_expression") or held.get("license") or "UNKNOWN")
     return ", ".join(classified) or "see the package" if stated == "UNKNOWN" else stated
+
+
+def _training_rows(training: Mapping[str, object]) -> Iterable[tuple[str, str, bool]]:
+    """One row a fact of the training and one a setting; no digests, and nothing twice."""
+    settings = training.get("settings")
+    listed = {**settings, **training} if isinstance(settings, Mapping) else dict(training)
+    for name, value in listed.items():
+        said = _said(value)
+        if name not in ("digests", "settings") and said and not _DIGEST.search(said):
+            yield name.replace("_", " "), said, False
+
+
+def _said(value: object) -> str:
+    """A setting for reading."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return words.number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_said(part) for part in value)
+    return str(value)

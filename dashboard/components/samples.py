@@ -1,23 +1,23 @@
 """The strip of samples: real buttons with pictures on them, ID apart from OOD."""
 
-import io
 from pathlib import Path
 
 import streamlit as st
-from PIL import Image
 
 from dashboard import resources, state, words
 from dashboard.resources import Source
 from nero_core import Inspector
-from nero_core.explain.render import data_uri
+from nero_core.errors import ImageError
+from nero_core.explain.render import data_uri, fit_within
 
 SIDE = 120  # pixels: 60 on the page, at twice the density
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def sample_paths(inspector: Inspector) -> tuple[list[Path], list[Path]]:
-    """The samples of the ID classes, then all others."""
-    paths = sorted(path for path in resources.samples().glob("*") if path.suffix.lower() in SUFFIXES)
+    """The samples of the ID classes, then all others; of two with one name the first."""
+    found = sorted(path for path in resources.samples().glob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = list({path.stem: path for path in reversed(found)}.values())[::-1]
     names = inspector.bundle.card.class_names
     inside = sorted((path for path in paths if path.stem in names), key=lambda path: names.index(path.stem))
     return inside, [path for path in paths if path.stem not in names]
@@ -34,13 +34,14 @@ def sample_strip(inspector: Inspector) -> None:
             ("ood", "Samples of other findings (OOD)", outside),
         )
         for kind, label, paths in groups:
-            if not paths:
+            shown = [(path, thumbnail) for path in paths if (thumbnail := _thumbnail(str(path), _changed(path)))]
+            if not shown:
                 continue
             with st.container(width="content", gap="xsmall", key=f"samples_{kind}"):
                 st.html(f'<span class="nero-group">{label}</span>')
                 with st.container(horizontal=True, gap="xsmall"):
-                    for path in paths:
-                        _button(path)
+                    for path, thumbnail in shown:
+                        _button(path, thumbnail)
 
 
 def sample(inspector: Inspector) -> Source | None:
@@ -51,15 +52,23 @@ def sample(inspector: Inspector) -> Source | None:
     inside, outside = sample_paths(inspector)
     for path in inside + outside:
         if path.stem == name:
-            return resources.source(f"sample {name} {path.stat().st_mtime_ns}", path.name, path.read_bytes())
+            return _source(path)
     st.warning(f"The link names the sample {words.plain(name)}, which is not here.")
     return None
 
 
-def _button(path: Path) -> None:
+def _source(path: Path) -> Source:
+    return resources.source(f"sample {path.stem} {_changed(path)}", path.name, path.read_bytes())
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def _button(path: Path, thumbnail: str) -> None:
     is_shown = state.sample() == path.stem
     st.button(
-        f"![{words.plain(path.stem)}]({_thumbnail(str(path), path.stat().st_mtime_ns)})",
+        f"![{words.plain(path.stem)}]({thumbnail})",
         key=f"sample_{path.stem}",
         help=words.plain(path.stem),
         type="primary" if is_shown else "secondary",
@@ -70,9 +79,8 @@ def _button(path: Path) -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _thumbnail(path: str, changed: int) -> str:
-    with Image.open(path) as image:
-        small = image.convert("RGB")
-    small.thumbnail((SIDE, SIDE))
-    buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=80)
-    return data_uri(buffer.getvalue(), "webp")
+    """The picture on the button; nothing where the file is none."""
+    try:
+        return data_uri(fit_within(resources.picture(_source(Path(path))), SIDE), "webp")
+    except (ImageError, OSError):
+        return ""

@@ -36,7 +36,7 @@ def frame(pages: Sequence[st.Page]) -> None:
         state.keep_side(st.container())
         st.divider()
         for page in pages:
-            st.page_link(page, width="stretch")
+            st.page_link(page, width="stretch", query_params=state.between_pages())
         if st.toggle("Large type", key=state.LARGE_TYPE, bind="query-params"):
             st.html(theme.LARGE_TYPE)
         st.caption("Research and teaching. Not a medical device.")
@@ -74,16 +74,7 @@ def research_options(inspector: Inspector) -> Options:
         method = st.selectbox(
             "Method of the score", list(DETECTORS), key=state.METHOD, bind="query-params", help="NERO explains its own."
         )
-        accept = st.slider(
-            "Accept of reference images",
-            min_value=90,
-            max_value=99,
-            value=min(99, max(90, round(100 * inspector.bundle.card.tpr))),
-            format="%d %%",
-            key=state.ACCEPT,
-            bind="query-params",
-            help="The threshold is set so that this part of the calibration images lies at or below it.",
-        )
+        accept = _acceptance(inspector)
         order = st.segmented_control(
             "Concepts by",
             ["share", "relevance"],
@@ -99,7 +90,42 @@ def research_options(inspector: Inspector) -> Options:
         download = st.segmented_control(
             "Download charts as", ["png", "svg"], default="png", required=True, key=state.DOWNLOAD
         )
-    return Options(method, accept / 100, order or "share", concepts, download or "png")
+    return Options(method, accept, order or "share", concepts, download or "png")
+
+
+def acceptances(tpr: float, calibration_size: int) -> list[float]:
+    """The acceptances to choose from: whole percents and the bundle's own.
+
+    With n calibration images the largest score is the threshold that accepts n / (n + 1); more cannot be had.
+    """
+    most = calibration_size / (calibration_size + 1)
+    whole = {share / 100 for share in range(90, 100) if share / 100 <= most and _percents(tpr) != str(share)}
+    return sorted(whole | {tpr})
+
+
+def _acceptance(inspector: Inspector) -> float:
+    bundle = inspector.bundle
+    options = acceptances(bundle.card.tpr, bundle.calibration_size)
+    is_stale = state.is_accept_of_another(bundle.digest)
+    if len(options) == 1:
+        st.caption(f"Accepts {words.percent(options[0])} of reference images: no more with so few calibration images.")
+        return options[0]
+    if is_stale:
+        st.session_state[state.ACCEPT] = bundle.card.tpr
+    return st.select_slider(
+        "Accept of reference images, in %",
+        options,
+        value=None if is_stale else bundle.card.tpr,  # Streamlit warns of a default besides a value that was set
+        format_func=_percents,
+        key=state.ACCEPT,
+        bind="query-params",
+        help="The threshold is set so that this part of the calibration images lies at or below it.",
+    )
+
+
+def _percents(share: float) -> str:
+    """As it stands in the URL: ``95`` or ``97.5``."""
+    return f"{round(100 * share, 6):g}"
 
 
 def _facts(inspector: Inspector) -> None:

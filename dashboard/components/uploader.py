@@ -1,14 +1,18 @@
 """Files in: what can be read, and a sentence for each that cannot."""
 
-from collections import Counter
+from dataclasses import replace
+from itertools import accumulate, count
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import resources, state, words
 from dashboard.resources import Source
 
 MEGABYTES = 50  # the same as nero_core's own limit
+MOST_FILES = 100  # one examination's frames; each is decoded and checked when it comes
+MOST_MEGABYTES = 300  # together: ten sessions then stay within 3 GB of the server's memory
 
 
 def upload(beside: DeltaGenerator) -> list[Source]:
@@ -17,11 +21,20 @@ def upload(beside: DeltaGenerator) -> list[Source]:
         "Images: PNG, JPEG, TIFF, BMP or WebP",
         accept_multiple_files=True,
         key=state.FILES,
+        on_change=state.files_changed,
         max_upload_size=MEGABYTES,
         help="They stay in this session's memory and are never written to disk or into a link.",
     )
-    names = distinct([file.name for file in files])
-    sources = [resources.source(file.file_id, name, file.getvalue()) for file, name in zip(files, names, strict=True)]
+    earlier = _earlier(files)
+    room = fitting([*(len(item.data) for item in earlier), *(file.size for file in files)]) - len(earlier)
+    drawn = [resources.source(file.file_id, file.name, file.getvalue()) for file in files[: max(0, room)]]
+    if files:
+        state.draw_files(drawn)
+    names = distinct([item.name for item in (*earlier, *drawn)])
+    sources = [replace(item, name=name) for item, name in zip((*earlier, *drawn), names, strict=True)]
+    if len(drawn) < len(files):
+        with beside:
+            _say_too_much(len(sources), len(earlier) + len(files))
     if sources:
         with st.spinner(f"Reading {len(sources)} {'file' if len(sources) == 1 else 'files'} …"):
             problems = [resources.problem(item) for item in sources]
@@ -32,14 +45,39 @@ def upload(beside: DeltaGenerator) -> list[Source]:
     return sources
 
 
+def fitting(sizes: list[int]) -> int:
+    """How many of the first files stay within what one session may hold; ``sizes`` in bytes."""
+    totals = accumulate(sizes[:MOST_FILES])
+    return sum(total <= MOST_MEGABYTES * 2**20 for total in totals)
+
+
 def distinct(names: list[str]) -> list[str]:
-    """Names for reading; a second file of one name becomes ``frame.png (2)``."""
-    seen: Counter[str] = Counter()
-    told = []
+    """Names for reading; a second file of one name becomes ``frame.png (2)``, or the next number that is free."""
+    told: list[str] = []
     for name in names:
-        seen[name] += 1
-        told.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        numbered = (name if number == 1 else f"{name} ({number})" for number in count(1))
+        told.append(next(one for one in numbered if one not in told))
     return told
+
+
+def _earlier(files: list[UploadedFile]) -> list[Source]:
+    """The files of earlier visits to this page, which the uploader no longer lists, and a way to remove them."""
+    if not files:
+        state.draw_files([])
+    earlier = state.kept_files()
+    if earlier:
+        with st.container(key="kept_files", horizontal=True, vertical_alignment="center"):
+            st.caption(f"{len(earlier)} {'file' if len(earlier) == 1 else 'files'} from before")
+            st.button("Remove these files", key="remove_files", type="tertiary", on_click=state.remove_kept_files)
+    return earlier
+
+
+def _say_too_much(used: int, found: int) -> None:
+    st.warning(
+        f"Expected at most {MOST_FILES} files and {MOST_MEGABYTES} MB together. Found {found} files; the first {used} "
+        "are used. Remove some, and add the others afterwards.",
+        icon=":material/warning:",
+    )
 
 
 def _say(sources: list[Source], problems: list[str]) -> None:

@@ -161,6 +161,24 @@ def test_the_card_of_the_model_is_one_click_away(browser: Browser, server: Serve
     page.context.close()
 
 
+def test_files_and_the_link_survive_a_visit_to_the_other_page(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/?accept=91")
+    page.get_by_text("Drop an image above").wait_for()
+    upload(page, ("frame.png", png()), ("other.png", png(1)))
+    page.locator(".nero-verdict").wait_for()
+    settle(page)
+    page.get_by_role("link", name="About this model").click()
+    expect(page.get_by_role("heading", name="Limits")).to_be_visible()
+    page.get_by_role("link", name="Screen an image").click()
+    expect(page.get_by_text("2 files from before")).to_be_visible()
+    expect(page.get_by_role("heading", name="frame.png")).to_be_visible()
+    expect(page.get_by_text("which accepts 91")).to_be_visible()
+    page.get_by_role("button", name="Remove these files").click()
+    page.get_by_text("Drop an image above").wait_for()
+    expect_no_problems(page)
+    page.context.close()
+
+
 def test_a_missing_bundle_is_a_sentence(browser: Browser, tmp_path: Path):
     with Server(tmp_path / "gone", NERO_DEVICE="cpu", NERO_BUNDLES="") as server:
         page = browser.open(server.address)
@@ -169,3 +187,13 @@ def test_a_missing_bundle_is_a_sentence(browser: Browser, tmp_path: Path):
         expect_no_problems(page)
         page.context.close()
     assert "Traceback" not in server.log
+
+
+def test_a_visit_to_the_card_keeps_the_sample_and_the_settings(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/?sample=polyps&accept=91")
+    page.locator(".nero-verdict").wait_for()
+    page.get_by_role("link", name="About this model").click()
+    page.get_by_role("heading", name="Licences").wait_for()
+    page.get_by_role("link", name="Screen an image").click()
+    page.locator(".nero-verdict").wait_for()
+    assert "sample=polyps" in page.url and "accept=91" in page.url

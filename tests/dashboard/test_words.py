@@ -49,6 +49,14 @@ def test_numbers_are_written_for_reading(value: float, shown: str):
     assert words.number(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0.95, "95"), (0.975, "97.5"), (0.995, "99.5"), (0.8, "80"), (0.0304, "3.04"), (0, "0"), (1, "100")],
+)
+def test_a_share_is_not_rounded_to_whole_percents(share: float, shown: str):
+    assert words.percent(share) == f"{shown}\u00a0%"
+
+
 def test_hostile_names_lose_their_markdown():
     hostile = "![x](http://evil/x.png) <b> :red[a] $x$ [link](http://evil)\n# head"
     shown = words.plain(hostile)

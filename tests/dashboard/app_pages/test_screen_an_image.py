@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from nero_core.errors import CalibrationError
 from tests.dashboard.material import html, png
 
 Start = Callable[..., AppTest]
@@ -164,3 +165,102 @@ def test_what_nobody_foresaw_is_logged_and_not_shown(
     assert "not foreseen" in running.error[0].value
     assert "secret" not in running.error[0].value
     assert "secret of a patient" in caplog.text
+
+
+def switch(running: AppTest, page: str) -> AppTest:
+    return running.switch_page(f"app_pages/{page}.py").run()
+
+
+def test_files_are_still_here_after_a_visit_to_the_other_page(app: Start):
+    running = upload(app(), ("frame.png", png()), ("other.png", png(seed=1)))
+    switch(running, "about_this_model")
+    no_traceback(running)
+    switch(running, "screen_an_image")
+    no_traceback(running)
+    assert running.selectbox(key="file").options == ["frame.png", "other.png"]
+    assert "nero-verdict" in html(running)
+    upload(running, ("frame.png", png(seed=2)))
+    assert running.selectbox(key="file").options == ["frame.png", "other.png", "frame.png (2)"]
+    running.button(key="remove_files").click().run()
+    assert running.subheader[0].value.replace("\\", "") == "frame.png"
+    no_traceback(running)
+
+
+def test_files_that_were_removed_by_hand_do_not_come_back(app: Start):
+    running = upload(app(), ("frame.png", png()))
+    upload(running)
+    assert any("Drop an image above" in text.value for text in running.markdown)
+
+
+def test_too_many_files_are_a_sentence_and_the_first_are_used(app: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dashboard.components.uploader.MOST_FILES", 2)
+    running = upload(app(), *((f"{seed}.png", png(seed=seed)) for seed in range(3)))
+    no_traceback(running)
+    assert "Expected at most 2 files and 300 MB together. Found 3 files" in running.warning[0].value
+    assert running.selectbox(key="file").options == ["0.png", "1.png"]
+
+
+def test_control_characters_do_not_make_two_names_one(app: Start):
+    running = upload(app(), ("a\x07.png", png()), ("a.png", png(seed=1)))
+    assert running.selectbox(key="file").options == ["a.png", "a.png (2)"]
+
+
+def test_a_method_that_cannot_fit_leaves_the_rest_standing(app: Start, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise CalibrationError("Expected more images.")
+
+    monkeypatch.setattr("nero_core.Inspector.detect", fail)
+    running = app(sample="polyps", view="heatmap")
+    assert [error.value for error in running.error] == ["Expected more images\\."]
+    assert html(running).count('<section class="nero-concept">') == 8
+    assert len(running.get("plotly_chart")) == 1
+    assert "nero-picture" in html(running)
+
+
+def test_another_bundle_brings_its_own_acceptance(
+    app: Start, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, tmp_path: Path
+):
+    other = tmp_path / "other"
+    shutil.copytree(tiny_bundle, other)
+    card = json.loads((other / "bundle.json").read_text())
+    card["tpr"] = 0.925
+    (other / "bundle.json").write_text(json.dumps(card))
+    monkeypatch.setenv("NERO_BUNDLE", str(other))
+    running = app(sample="polyps")
+    no_traceback(running)
+    assert running.select_slider(key="accept").value == 0.925
+    assert "which accepts 92.5\u00a0% of reference images" in html(running)
+    running.select_slider(key="accept").set_value(0.91).run()
+    assert "which accepts 91\u00a0% of reference images" in html(running)
+    running.selectbox(key="bundle").select("tiny").run()
+    no_traceback(running)
+    assert running.select_slider(key="accept").value == 0.95
+    assert not any("default value" in warning.value for warning in running.warning)
+    running.selectbox(key="bundle").select("other").run()
+    assert running.select_slider(key="accept").value == 0.925
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *({"channel": value} for value in ("-1", "1e9", "abc", "nan")),
+        {"opacity": "foo", "view": "heatmap"},
+        {"concepts": "9999"},
+        {"accept": "0"},
+        {"accept": "99"},
+        {"view": "x"},
+        {"classes": "<b>"},
+        {"bundle": "../.."},
+        {"method": "__class__"},
+        {"sample": "../../etc/passwd"},
+    ],
+    ids=str,
+)
+def test_hostile_links_do_no_harm(app: Start, query: dict[str, str]):
+    running = app(**{"sample": "polyps"} | query)
+    no_traceback(running)
+    assert not running.error
+    if "sample" in query:
+        assert running.button(key="try_sample")
+    else:
+        assert "nero-verdict" in html(running)

@@ -6,6 +6,8 @@ from dashboard.theme import DARK, LIGHT
 from nero_core.types import Channels
 from tests.dashboard.material import CLASSES
 
+HOSTILE = '<a href="https://evil">x</a>%{x}'
+
 
 def test_every_channel_is_in_the_plot(channels: Channels):
     bar = channel_plot(channels, CLASSES, LIGHT).data[0]
@@ -61,3 +63,11 @@ def test_the_table_holds_every_number(channels: Channels):
     table = channel_table(channels, CLASSES)
     assert sum(table["share of the distance"]) == pytest.approx(float(channels.share.sum()))
     assert [f"mean of {name}" for name in CLASSES] == list(table)[3:]
+
+
+def test_hostile_class_names_are_no_markup(channels: Channels):
+    figure = channel_plot(channels, (HOSTILE,) * 3, LIGHT, others=[0])
+    drawn = [trace.name for trace in figure.data] + list(figure.data[0].hovertext)
+    assert not any("<a" in said for said in drawn)
+    assert "&lt;a href" in drawn[1]
+    assert all(trace.hovertemplate is None for trace in figure.data)

@@ -8,6 +8,8 @@ from dashboard.theme import DARK, ID, LIGHT, OOD
 from nero_core.types import ReferenceScores
 from tests.dashboard.material import CLASSES
 
+HOSTILE = '<a href="https://evil">x</a>%{x}'
+
 OOD_CLASSES = ("polyps", "esophagitis")
 
 
@@ -74,3 +76,37 @@ def test_the_table_holds_every_score(reference: ReferenceScores):
     table = score_table(reference, CLASSES, OOD_CLASSES)
     assert {len(column) for column in table.values()} == {420}
     assert table["group"].count("OOD bank") == 120
+
+
+def test_hostile_class_names_are_no_markup(reference: ReferenceScores):
+    figure = scores_by_class(reference, 5.0, LIGHT, (HOSTILE,) * 3, (HOSTILE,) * 2)
+    boxes = [trace for trace in figure.data if trace.type == "box"]
+    drawn = [
+        *figure.layout.yaxis.ticktext,
+        *(box.name for box in boxes),
+        *(said for box in boxes for said in box.hovertext),
+    ]
+    assert not any("<a" in said for said in drawn)
+    assert all(trace.hovertemplate is None for trace in figure.data)
+
+
+def test_by_class_says_true_scores(reference: ReferenceScores):
+    assert reference.ood is not None
+    figure = scores_by_class(replace(reference, ood=reference.ood + 500), 5.0, LIGHT, CLASSES, OOD_CLASSES)
+    polyps = next(trace for trace in figure.data if trace.name == "polyps")
+    assert np.min(polyps.x) >= 500
+    assert all(float(said.rsplit(" ", 1)[1]) >= 500 for said in polyps.hovertext)
+
+
+def test_a_dot_beyond_the_scale_stands_at_its_end_and_says_its_score(reference: ReferenceScores):
+    assert reference.ood is not None
+    ood = reference.ood.clone()
+    ood[0] = 512.0
+    figure = scores_by_class(replace(reference, ood=ood), 5.0, LIGHT, CLASSES, OOD_CLASSES)
+    high = figure.layout.xaxis.range[1]
+    assert high < 50
+    box, far = (trace for trace in figure.data if trace.name == "polyps")
+    assert np.max(box.x) == 512.0
+    assert far.x[-1] == high
+    assert [said for said in far.hovertext if "512" in said] == ["polyps, score 512, beyond the scale"]
+    assert figure.data[-1].mode == "lines+markers"  # this image is drawn last, which the style relies on

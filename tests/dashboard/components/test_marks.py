@@ -31,3 +31,9 @@ def test_a_score_beyond_the_scale_stands_at_its_end():
 
 def test_a_picture_has_its_own_size_and_alternative_text():
     assert 'alt="frame" width="7" height="4"' in marks.picture(np.zeros((4, 7, 3), np.uint8), "frame")
+
+
+def test_an_enlarged_picture_keeps_hard_pixels():
+    pixels = np.zeros((4, 7, 3), np.uint8)
+    assert "class=pixelated" in marks.picture(pixels, "frame", pixelated=True)
+    assert "pixelated" not in marks.picture(pixels, "frame")
