@@ -11,6 +11,7 @@ from pytorch_ood.api import FeaturesDetector, LogitsDetector, RequiresFittingExc
 from pytorch_ood.detector import EnergyBased, Entropy, Mahalanobis, MaxLogit, MaxSoftmax, ViM
 from torch import Tensor
 
+from nero_core.detectors.checks import check_features, check_labels
 from nero_core.detectors.nero import NERO
 from nero_core.device import statistics_device
 from nero_core.errors import CalibrationError, NeroError
@@ -74,10 +75,7 @@ class Baseline(FeaturesDetector):
             CalibrationError: shapes do not fit the head, or the method cannot fit this bank.
         """
         inputs = self._inputs(x)
-        if y.shape != x.shape[:1]:
-            raise CalibrationError(
-                f"Expected one label for each of {len(x)} images. Found shape {tuple(y.shape)}. Give a label vector."
-            )
+        check_labels(x, y)
         detector = self._make()
         try:
             if isinstance(detector, LogitsDetector):
@@ -112,13 +110,7 @@ class Baseline(FeaturesDetector):
         return scores
 
     def _inputs(self, x: Tensor) -> Tensor:
-        if x.ndim != 2 or x.shape[1] != self._head.neurons:
-            raise CalibrationError(
-                f"Expected features of shape (batch, {self._head.neurons}), as the head has. "
-                f"Found {tuple(x.shape)}. Use the features that feed this head."
-            )
-        if not bool(x.isfinite().all()):
-            raise CalibrationError("Expected finite features. Found NaN or infinity. Check the image and the weights.")
+        check_features(x, self._head.neurons)
         features = x.float()
         return self._head.logits(features) if self._needs == "logits" else features
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, FeaturesDetector, Paper, RequiresFittingException, Task
 from torch import Tensor
 
+from nero_core.detectors.checks import check_features, check_labels
 from nero_core.device import statistics_device
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
@@ -133,11 +134,8 @@ class NERO(FeaturesDetector):
         Raises:
             CalibrationError: shapes do not fit the head, there are under 2 images, or features are not finite.
         """
-        self._check(x)
-        if y.shape != x.shape[:1]:
-            raise CalibrationError(
-                f"Expected one label for each of {len(x)} images. Found shape {tuple(y.shape)}. Give a label vector."
-            )
+        check_features(x, self.weight.shape[1])
+        check_labels(x, y)
         if len(x) < 2:
             raise CalibrationError(f"Expected at least 2 ID images to fit on. Found {len(x)}. Add ID images.")
         relevance, bias = self._relevance(x)
@@ -183,7 +181,7 @@ class NERO(FeaturesDetector):
     def _distance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if self.components is None:
             raise RequiresFittingException("You have to call fit_features() before predict_features().")
-        self._check(x)
+        check_features(x, self.weight.shape[1])
         relevance, bias = self._relevance(x)
         distance = torch.cdist(relevance @ self.components.T, self.centroids, p=1)
         return relevance, bias, distance, self.components
@@ -193,15 +191,6 @@ class NERO(FeaturesDetector):
         least = relevance.argsort(dim=1, stable=True)[:, : self.least]
         part, total = activation.gather(1, least).sum(dim=1), activation.sum(dim=1)
         return torch.where(total > 0, part / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0)
-
-    def _check(self, x: Tensor) -> None:
-        if x.ndim != 2 or x.shape[1] != self.weight.shape[1]:
-            raise CalibrationError(
-                f"Expected features of shape (batch, {self.weight.shape[1]}), as the head has. "
-                f"Found {tuple(x.shape)}. Use the features that feed this head."
-            )
-        if not bool(torch.isfinite(x).all()):
-            raise CalibrationError("Expected finite features. Found NaN or infinity. Check the image and the weights.")
 
 
 def _principal_components(
