@@ -9,6 +9,18 @@ class ImageError(NeroError):
     """A file that cannot be read as an image within the limits."""
 
 
+class ArchiveError(NeroError):
+    """An archive that is damaged, hostile, beyond the limits, or holds nothing of use."""
+
+
+class DatasetError(NeroError):
+    """A dataset that is not as its protocol says, or a protocol that says nothing of use."""
+
+
+class DownloadError(NeroError):
+    """A file that cannot be fetched, or is not the one that was asked for."""
+
+
 class CheckpointError(NeroError):
     """A checkpoint folder that is missing, incomplete, or does not hold the model it names."""
 

@@ -1,0 +1,105 @@
+"""A .zip of class folders, hostile until proven otherwise: checked by its directory, then unpacked within limits.
+
+Only the images are unpacked, under the names of the class folders. Nothing is trusted that the archive says of itself:
+names are checked before any file is made, and bytes are counted while they are written.
+"""
+
+import shutil
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nero_core.data.archive_check import (
+    ARCHIVE_LIMITS,
+    ArchiveContents,
+    ArchiveLimits,
+    class_name,
+    open_archive,
+    plan,
+    refusal,
+    shown_size,
+)
+from nero_core.data.decode import file_name
+
+__all__ = ["ARCHIVE_LIMITS", "ArchiveContents", "ArchiveLimits", "check_archive", "unpacked"]
+
+CHUNK = 2**20  # bytes read at a time
+
+
+@contextmanager
+def unpacked(source: str | Path, limits: ArchiveLimits = ARCHIVE_LIMITS, inside: Path | None = None) -> Iterator[Path]:
+    """A folder of class folders: ``source`` itself where it is a folder, else what the .zip holds.
+
+    One folder that wraps the class folders is left out; images at the top become one class, named after the .zip. The
+    temporary folder is removed at the end, also after an error or Ctrl-C.
+
+    Args:
+        source: a folder, or a .zip file.
+        limits: what the archive may cost.
+        inside: folder to make the temporary folder in; the system's own where None.
+
+    Raises:
+        ArchiveError: the archive is missing, damaged, hostile, beyond the limits, or holds no image.
+    """
+    source = Path(source)
+    if source.is_dir():
+        yield source
+        return
+    shown = file_name(str(source))
+    with open_archive(source, shown, limits) as archive:
+        members, contents = plan(archive, source, shown, limits)
+        with tempfile.TemporaryDirectory(prefix=".nero-unpacked-", dir=inside) as folder:
+            root = Path(folder) / class_name(source)  # read_folder's messages name it
+            root.mkdir()
+            free = shutil.disk_usage(root).free
+            if contents.bytes > free:
+                raise refusal(
+                    shown, f"{shown_size(contents.bytes)} of room to unpack it", f"{shown_size(free)}", "Free some."
+                )
+            _unpack(archive, members, root, shown, limits)
+            yield root
+
+
+def check_archive(source: str | Path, limits: ArchiveLimits = ARCHIVE_LIMITS) -> ArchiveContents:
+    """Check a .zip without unpacking it: all that its directory tells. Damage inside shows only on unpacking.
+
+    Raises:
+        ArchiveError: the archive is missing, damaged, hostile, beyond the limits, or holds no image.
+    """
+    source = Path(source)
+    shown = file_name(str(source))
+    with open_archive(source, shown, limits) as archive:
+        return plan(archive, source, shown, limits)[1]
+
+
+def _unpack(
+    archive: zipfile.ZipFile, members: list[tuple[zipfile.ZipInfo, str]], root: Path, shown: str, limits: ArchiveLimits
+) -> None:
+    room = limits.max_bytes
+    for info, place in members:
+        member = f"{shown}: {file_name(info.orig_filename)}"
+        target = root / place
+        target.parent.mkdir(exist_ok=True)
+        written = 0
+        try:
+            with archive.open(info) as packed, target.open("xb") as file:
+                while chunk := packed.read(CHUNK):
+                    written += len(chunk)
+                    if written > min(limits.max_file_bytes, room):
+                        found = "more bytes than its directory says"
+                        raise refusal(member, "a file within the limits", found, "Do not trust this archive.")
+                    file.write(chunk)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error) as error:
+            remedy = "Copy or download the archive again."
+            raise refusal(member, "a file that can be unpacked", "a truncated or damaged one", remedy) from error
+        except OSError as error:
+            found = (error.strerror or str(error)).lower()
+            raise refusal(member, "to unpack it", found, "Check the disk and its room.") from error
+        if written != info.file_size:
+            found = f"{written:,} bytes in place of {info.file_size:,}"
+            raise refusal(member, "a whole file", found, "Copy or download the archive again.")
+        room -= written

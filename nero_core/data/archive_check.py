@@ -1,0 +1,196 @@
+"""What an archive may hold, and what its directory says of it, checked before anything is unpacked.
+
+Any method but "stored" and "deflated" is refused, since decompressors of others may be told to take gigabytes of
+memory.
+"""
+
+import stat
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import IO
+
+from nero_core.data.archive_names import check_collisions, check_name, is_image, is_nested_archive, lay_out
+from nero_core.data.decode import file_name
+from nero_core.data.file_kind import other_kind
+from nero_core.errors import ArchiveError
+
+RATIO_FROM = 16 * 2**20  # bytes; below this no ratio is a bomb, and a small black bitmap shrinks a thousandfold
+DIRECTORY_BYTES = 256  # of the archive's own directory, a member: 46 and the name, with room to spare
+LOCAL_HEADER = 30  # bytes before the name of a member, by the format's description (APPNOTE 4.3.7)
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """What an archive may cost.
+
+    The defaults hold Kvasir-v2 (8,000 images, 2.3 GB) and GastroVision (8,000, 1.8 GB) with room to spare.
+
+    Attributes:
+        max_bytes: of all members together, in bytes once unpacked.
+        max_file_bytes: of one member, in bytes once unpacked; as ``decode.Limits``.
+        max_ratio: bytes once unpacked per byte in the archive, of all members together; photographs have about 1.
+        max_members: files and folders in the archive.
+        max_depth: folders above a file.
+    """
+
+    max_bytes: int = 20 * 2**30
+    max_file_bytes: int = 50 * 2**20
+    max_ratio: int = 100
+    max_members: int = 200_000
+    max_depth: int = 12
+
+
+ARCHIVE_LIMITS = ArchiveLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveContents:
+    """What an archive holds, by its directory.
+
+    Attributes:
+        classes: images of each class folder, by name.
+        skipped: files that are not unpacked: no image, hidden, or outside the class folders.
+        bytes: of the images, once unpacked.
+    """
+
+    classes: Mapping[str, int]
+    skipped: int
+    bytes: int
+
+
+@contextmanager
+def open_archive(source: Path, shown: str, limits: ArchiveLimits) -> Iterator[zipfile.ZipFile]:
+    """The archive with its directory read, within limits, and nothing checked yet.
+
+    Raises:
+        ArchiveError: the archive is missing, no .zip, truncated or damaged.
+    """
+    expected = "a folder or a .zip file"
+    try:
+        status = source.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device would block or never end
+            found = "a folder" if stat.S_ISDIR(status.st_mode) else "something that is not a regular file"
+            raise refusal(shown, "a .zip file", found, "Name the archive.")
+        file = source.open("rb")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        found = getattr(error, "strerror", None) or "a path that no file can have"
+        raise refusal(shown, expected, found.lower(), "Check the path and the right to read it.") from error
+    with file:
+        head = file.read(2048)
+        if not head.startswith(b"PK"):  # zipfile would also take a program with an archive at its end
+            found = other_kind(head) if head else "an empty file"
+            raise refusal(shown, expected, found, "Pack the class folders as .zip.")
+        try:
+            archive = zipfile.ZipFile(_Directory(file, limits.max_members * DIRECTORY_BYTES, shown))
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+            found = "one that is truncated or damaged"
+            raise refusal(shown, "a whole .zip file", found, "Copy or download it again.") from error
+        with archive:
+            yield archive
+
+
+def plan(
+    archive: zipfile.ZipFile, source: Path, shown: str, limits: ArchiveLimits
+) -> tuple[list[tuple[zipfile.ZipInfo, str]], ArchiveContents]:
+    """The members to unpack, each with its ``class/name``, and what they are together.
+
+    Raises:
+        ArchiveError: the archive is hostile, beyond the limits, or holds no image.
+    """
+    infos = archive.infolist()
+    if len(infos) > limits.max_members:
+        remedy = "Pack fewer files."
+        raise refusal(shown, f"at most {limits.max_members:,} files", f"{len(infos):,}", remedy)
+    for info in infos:
+        _check_member(info, shown, limits)
+    _check_sizes(infos, source, shown, limits)
+    files = [info for info in infos if not _is_folder(info)]
+    check_collisions([info.orig_filename for info in files], shown)
+    images = [info for info in files if is_image(info.orig_filename)]
+    places = lay_out([info.orig_filename for info in images], class_name(source))
+    if not places:
+        found = "images nowhere but deeper" if images else "no image"
+        remedy = "Pack the folder whose subfolders are the classes."
+        raise refusal(shown, "one subfolder of images a class, or images at the top", found, remedy)
+    members = [(info, places[info.orig_filename]) for info in images if info.orig_filename in places]
+    classes: dict[str, int] = {}
+    for _, place in members:
+        name = place.split("/")[0]
+        classes[name] = classes.get(name, 0) + 1
+    total = sum(info.file_size for info, _ in members)
+    return members, ArchiveContents(dict(sorted(classes.items())), len(files) - len(members), total)
+
+
+def _check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits) -> None:
+    name = info.orig_filename  # filename has lost what follows a NUL
+    check_name(name, shown, limits.max_depth)
+    member = f"{shown}: {file_name(name)}"
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        found = "a symbolic link" if kind == stat.S_IFLNK else "a special file"
+        raise refusal(member, "plain files", found, "Pack the files themselves.")
+    if info.flag_bits & 0x1:
+        raise refusal(member, "files without a password", "an encrypted one", "Pack them without a password.")
+    if is_nested_archive(name):
+        remedy = "Unpack it and pack its files."
+        raise refusal(member, "images", "an archive inside the archive", remedy)
+    if info.compress_type not in METHODS:
+        found = f"method {info.compress_type} of packing"
+        raise refusal(member, "files stored or deflated", found, "Pack it again as a plain .zip.")
+    if info.file_size > limits.max_file_bytes and is_image(name):
+        found = shown_size(info.file_size)
+        raise refusal(member, f"a file of at most {shown_size(limits.max_file_bytes)}", found, "Leave it out.")
+
+
+def _check_sizes(infos: list[zipfile.ZipInfo], source: Path, shown: str, limits: ArchiveLimits) -> None:
+    total = sum(info.file_size for info in infos)
+    if total > limits.max_bytes:
+        remedy = "Unpack it yourself, if you trust it, and name the folder."
+        raise refusal(shown, f"at most {shown_size(limits.max_bytes)} once unpacked", shown_size(total), remedy)
+    if total > RATIO_FROM and total > limits.max_ratio * source.stat().st_size:
+        found = f"{total / source.stat().st_size:.0f} times as much"
+        remedy = "Images do not shrink so: do not trust this archive."
+        raise refusal(shown, f"at most {limits.max_ratio} times its own size once unpacked", found, remedy)
+    placed = sorted(infos, key=lambda info: info.header_offset)
+    for info, following in pairwise(placed):
+        if info.header_offset + LOCAL_HEADER + info.compress_size > following.header_offset:
+            found = f"two that share bytes ({file_name(following.orig_filename)})"
+            raise refusal(shown, "files one after the other", found, "Do not trust this archive.")
+
+
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    return info.orig_filename.endswith("/") or stat.S_ISDIR(info.external_attr >> 16)
+
+
+class _Directory:
+    """The file, but no read from it is longer than the largest directory: zipfile reads the directory in one piece."""
+
+    def __init__(self, file: IO[bytes], longest: int, shown: str) -> None:
+        self._file, self._longest, self._shown = file, longest, shown
+        self.seek, self.tell, self.seekable, self.close = file.seek, file.tell, file.seekable, file.close
+
+    def read(self, size: int = -1) -> bytes:
+        if size > self._longest:
+            found = f"a directory of {shown_size(size)}"
+            raise refusal(self._shown, "an archive of fewer files", found, "Pack fewer files.")
+        return self._file.read(size)
+
+
+def refusal(name: str, expected: str, found: str, remedy: str) -> ArchiveError:
+    """An error in the words that all of them have."""
+    return ArchiveError(f"{name}: expected {expected}; found {found}. {remedy}")
+
+
+def class_name(source: Path) -> str:
+    """What images at the top of an archive are named: a folder that begins with a dot would be hidden."""
+    return file_name(source.stem).lstrip(".") or "images"
+
+
+def shown_size(count: int) -> str:
+    """Bytes in GB or MB."""
+    return f"{count / 2**30:.3g} GB" if count >= 2**30 else f"{count / 2**20:.3g} MB"

@@ -1,0 +1,98 @@
+"""The names inside an archive: which are refused, which are images, and where each image is unpacked to."""
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from nero_core.data.decode import SUFFIXES, file_name
+from nero_core.errors import ArchiveError
+
+LONGEST_PART = 255  # bytes of one file's or folder's name, on the usual file systems
+NESTED = frozenset(".zip .tar .gz .tgz .bz2 .tbz2 .xz .txz .zst .7z .rar .cab .iso .jar".split())
+FOR_WINDOWS = frozenset('<>:"|?*')  # and the colon of a drive letter or of a hidden stream
+
+
+def check_name(name: str, shown: str, max_depth: int) -> None:
+    """Refuse a name that could leave the folder, hide what it is, or not be made on some system.
+
+    Raises:
+        ArchiveError: naming the archive and the member.
+    """
+    parts = name.removesuffix("/").split("/")
+    fault = ""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        fault = "control characters in its name"
+    elif "\\" in name:
+        fault = "a backslash in its name"
+    elif name.startswith("/"):
+        fault = "an absolute path"
+    elif FOR_WINDOWS.intersection(name):
+        fault = "a drive letter or a character that no file name has on every system"
+    elif ".." in parts:
+        fault = "a path that leads out of the archive (..)"
+    elif "" in parts or "." in parts:
+        fault = "a path with an empty part"
+    elif len(parts) - 1 > max_depth:
+        fault = f"a file {len(parts) - 1} folders deep, beyond {max_depth}"
+    elif any(len(part.encode()) > LONGEST_PART for part in parts):
+        fault = f"a name longer than {LONGEST_PART} bytes"
+    if fault:
+        expected = "expected the plain names of files and folders"
+        raise ArchiveError(f"{shown}: {file_name(name)}: {expected}; found {fault}. Pack the class folders again.")
+
+
+def check_collisions(names: Sequence[str], shown: str) -> None:
+    """Refuse two files that are one on some system: the same name, or the same but for case or accents' encoding.
+
+    Raises:
+        ArchiveError: naming the archive and the second member.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+        if key in seen:
+            other = "the same name twice" if seen[key] == name else f"one that differs in case only from {seen[key]}"
+            expected = "expected each file once"
+            raise ArchiveError(f"{shown}: {file_name(name)}: {expected}; found {other}. Rename one and pack again.")
+        seen[key] = name
+    for key, name in seen.items():
+        if any(str(parent) in seen for parent in PurePosixPath(key).parents):
+            found = "a file and a folder of one name"
+            raise ArchiveError(f"{shown}: {file_name(name)}: expected each name once; found {found}. Rename one.")
+
+
+def is_image(name: str) -> bool:
+    """Whether a member is unpacked: a suffix that is decoded, and nothing hidden, nor what macOS leaves behind."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in SUFFIXES and not _is_dropping(path)
+
+
+def is_nested_archive(name: str) -> bool:
+    """Whether a member is an archive by its suffix."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in NESTED and not _is_dropping(path)
+
+
+def lay_out(names: Sequence[str], alone: str) -> dict[str, str]:
+    """The ``class/file`` of each image that has one.
+
+    Folders that wrap everything are left out, one after the other, as long as more images lie in folders below than
+    directly in them. Of what is left, images in a folder belong to the class of its name; where there is none, images
+    at the top are of one class. What lies at the top beside class folders, or deeper, has no place.
+
+    Args:
+        names: of the images.
+        alone: class of images at the top.
+    """
+    parts = {name: name.split("/") for name in names}
+    while parts and len({path[0] for path in parts.values()}) == 1:
+        deep = sum(len(path) > 2 for path in parts.values())
+        if 2 * deep <= len(parts):
+            break
+        parts = {name: path[1:] for name, path in parts.items()}
+    classes = {name: "/".join(path) for name, path in parts.items() if len(path) == 2}
+    return classes or {name: f"{alone}/{path[0]}" for name, path in parts.items() if len(path) == 1}
+
+
+def _is_dropping(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)

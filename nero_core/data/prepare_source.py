@@ -1,0 +1,106 @@
+"""Where the class folders are: a folder, below folders that wrap them, a .zip, or a .zip that only wraps another."""
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveLimits, unpacked
+from nero_core.data.archive_check import open_archive
+from nero_core.data.archive_names import check_name
+from nero_core.data.decode import SUFFIXES, file_name
+from nero_core.errors import ArchiveError, DatasetError
+
+DEEPEST = 4  # folders that may wrap the class folders
+COPY = 2**20  # bytes at a time
+
+
+@contextmanager
+def class_folders(
+    source: Path, classes: Sequence[str] = (), inside: Path | None = None, limits: ArchiveLimits = ARCHIVE_LIMITS
+) -> Iterator[Path]:
+    """The folder that holds the class folders of ``source``.
+
+    Args:
+        source: a folder, a .zip, or a folder that holds nothing but one .zip.
+        classes: names that the class folders may have.
+        inside: folder to unpack in; the system's own where None.
+        limits: what an archive may cost.
+
+    Raises:
+        ArchiveError: the archive is missing, damaged, hostile, beyond the limits, or holds no image.
+        DatasetError: the folder cannot be read.
+    """
+    try:
+        place = _below(source, classes) if source.is_dir() else source
+    except OSError as error:
+        found = (error.strerror or str(error)).lower()
+        raise DatasetError(f"Expected a folder that can be read at {source}. Found: {found}. Check it.") from error
+    if place.is_dir():
+        yield place
+    else:
+        with _without_wrapper(place, inside, limits) as archive, unpacked(archive, limits, inside) as folder:
+            yield folder
+
+
+def _below(folder: Path, classes: Sequence[str]) -> Path:
+    for _ in range(DEEPEST):
+        entries = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX"]
+        folders = [path for path in entries if path.is_dir()]
+        archives = [path for path in entries if path.suffix.lower() == ".zip"]
+        if not folders and len(archives) == 1:
+            return archives[0]
+        if len(folders) != 1 or folders[0].name in classes or _has_images(folders[0]):
+            break
+        folder = folders[0]
+    return folder
+
+
+def _has_images(folder: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+
+
+@contextmanager
+def _without_wrapper(source: Path, inside: Path | None, limits: ArchiveLimits) -> Iterator[Path]:
+    """The .zip that is all that ``source`` holds, as GastroVision is published; else ``source`` itself."""
+    shown = file_name(str(source))
+    with open_archive(source, shown, limits) as outer:
+        files = [info for info in outer.infolist() if not info.is_dir() and not _is_dropping(info.filename)]
+        if len(files) != 1 or PurePosixPath(files[0].filename).suffix.lower() != ".zip":
+            yield source
+            return
+        inner = files[0]
+        check_name(inner.orig_filename, shown, limits.max_depth)
+        with tempfile.TemporaryDirectory(prefix=".nero-unpacked-", dir=inside) as folder:
+            free = shutil.disk_usage(folder).free
+            if inner.file_size > min(free, limits.max_bytes):
+                raise ArchiveError(
+                    f"{shown}: expected an archive inside of at most {min(free, limits.max_bytes):,} bytes; found "
+                    f"{inner.file_size:,}. Unpack it yourself, if you trust it, and name the folder."
+                )
+            place = Path(folder) / file_name(inner.filename)
+            _extract(outer, inner, place, shown)
+            yield place
+
+
+def _extract(outer: zipfile.ZipFile, inner: zipfile.ZipInfo, place: Path, shown: str) -> None:
+    try:
+        with outer.open(inner) as packed, place.open("xb") as file:
+            left = inner.file_size
+            while left >= 0 and (chunk := packed.read(COPY)):
+                left -= len(chunk)
+                file.write(chunk)
+        if left:
+            raise zipfile.BadZipFile("a size other than its directory says")
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, NotImplementedError) as error:
+        raise ArchiveError(
+            f"{shown}: {place.name}: expected a file that can be unpacked; found a damaged or encrypted one. "
+            "Copy or download the archive again."
+        ) from error
+
+
+def _is_dropping(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
