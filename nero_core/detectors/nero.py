@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
-from pytorch_ood.api import DetectorInfo, FeaturesDetector, Paper, RequiresFittingException, Task
+from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.checks import check_features, check_labels
-from nero_core.device import statistics_device
+from nero_core.detectors.base import HeadDetector
+from nero_core.detectors.components import principal_components
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import Head
@@ -43,7 +43,7 @@ class NeroTerms:
         return (self.distance + self.bias) * self.scale
 
 
-class NERO(FeaturesDetector):
+class NERO(HeadDetector):
     """NERO score from pooled features.
 
     With relevance ``r`` and bias relevance ``r_β`` of the head (``nero_core.relevance.head``), a PCA ``P`` of the fit
@@ -74,7 +74,6 @@ class NERO(FeaturesDetector):
         features are 0, ρ = 1, so that an empty observation does not score 0.
     """
 
-    requires_fit = True
     info: ClassVar[DetectorInfo] = DetectorInfo(
         paper=Paper(
             title="NERO: Explainable Out-of-Distribution Detection with Neuron-level Relevance",
@@ -98,8 +97,7 @@ class NERO(FeaturesDetector):
             raise CalibrationError(
                 f"Expected a share of components in (0, 1]. Found {component_share}. The paper has 2/3."
             )
-        where = statistics_device(head.weight.device)
-        self.weight, self.bias = head.weight.to(where), head.bias.to(where)
+        super().__init__(head)
         self.epsilon = epsilon
         # The tiny addend keeps floor(2D/3) exact where 2/3 is rounded down.
         self.components_wanted = int(component_share * head.neurons + 1e-9)
@@ -111,22 +109,9 @@ class NERO(FeaturesDetector):
         self.components: Tensor | None = None
 
     @property
-    def head(self) -> Head:
-        """The linear layer whose relevance is scored."""
-        return Head(self.weight, self.bias)
-
-    @property
     def components_found(self) -> int:
         """Number of PCA components kept: ``components_wanted``, or the rank of the fit relevance where that is less."""
         return 0 if self.components is None else self.components.shape[0]
-
-    def fit(self, data_loader: object) -> "NERO":
-        """Not offered: this detector sees features only; see ``fit_features``."""
-        raise NotImplementedError("NERO fits on features: call fit_features(features, labels).")
-
-    def predict(self, x: Tensor) -> Tensor:
-        """Not offered: this detector sees features only; see ``predict_features``."""
-        raise NotImplementedError("NERO scores features: call predict_features(features).")
 
     def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NERO":
         """Fit PCA, centroids and bias scale on ID features; a second call forgets the first.
@@ -134,19 +119,15 @@ class NERO(FeaturesDetector):
         Raises:
             CalibrationError: shapes do not fit the head, there are under 2 images, or features are not finite.
         """
-        check_features(x, self.weight.shape[1])
-        check_labels(x, y)
-        if len(x) < 2:
-            raise CalibrationError(f"Expected at least 2 ID images to fit on. Found {len(x)}. Add ID images.")
-        relevance, bias = self._relevance(x)
+        features, labels = self._bank(x, y, least=2)
+        relevance, bias = self._relevance(features)
         if not bool(relevance.isfinite().all() and bias.isfinite().all()):
             raise CalibrationError("Expected finite relevance. Found NaN or infinity: a logit is 0. Raise ε.")
-        labels = y.to(relevance.device)
         self.classes = labels.unique()
         member = (labels[None, :] == self.classes[:, None]).to(relevance)
         member = member / member.sum(dim=1, keepdim=True)
         self.means = member @ relevance
-        self.components = _principal_components(relevance, self.components_wanted)
+        self.components = principal_components(relevance, self.components_wanted)
         self.centroids = self.means @ self.components.T
         with_bias = torch.cat([relevance, bias[:, None]], dim=1)
         spread = torch.cdist(with_bias, member @ with_bias, p=1).amin(dim=1).mean()
@@ -176,32 +157,16 @@ class NERO(FeaturesDetector):
         return NeroTerms(smallest, self.bias_scale * bias.abs(), self._scale(x, relevance), nearest, share, relevance)
 
     def _relevance(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return neuron_relevance(x.to(self.weight.device, torch.float64), self.head, self.epsilon)
+        return neuron_relevance(self._features(x), self.head, self.epsilon)
 
     def _distance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        if self.components is None:
-            raise RequiresFittingException("You have to call fit_features() before predict_features().")
-        check_features(x, self.weight.shape[1])
+        components = self._check_fitted(self.components)
         relevance, bias = self._relevance(x)
-        distance = torch.cdist(relevance @ self.components.T, self.centroids, p=1)
-        return relevance, bias, distance, self.components
+        distance = torch.cdist(relevance @ components.T, self.centroids, p=1)
+        return relevance, bias, distance, components
 
     def _scale(self, x: Tensor, relevance: Tensor) -> Tensor:
         activation = x.to(relevance).abs()
         least = relevance.argsort(dim=1, stable=True)[:, : self.least]
         part, total = activation.gather(1, least).sum(dim=1), activation.sum(dim=1)
         return torch.where(total > 0, part / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0)
-
-
-def _principal_components(
-    relevance: Float[Tensor, "batch neurons"], wanted: int
-) -> Float[Tensor, "components neurons"]:
-    """The ``wanted`` eigenvectors of the covariance with the largest eigenvalues, fewer where the rank is lower."""
-    centred = relevance - relevance.mean(dim=0)
-    values, vectors = torch.linalg.eigh(centred.T @ centred)
-    # The rank as numpy.linalg.matrix_rank judges it, for the squared singular values.
-    floor = values[-1].clamp_min(0) * max(relevance.shape) * torch.finfo(values.dtype).eps
-    rank = int((values > floor).sum())
-    kept = min(wanted, rank)
-    components: Tensor = vectors.flip(1)[:, :kept].T.contiguous()
-    return components

@@ -1,0 +1,89 @@
+"""What the own detectors share: the head, float64 where statistics are computed, one check of what they are given."""
+
+import torch
+from jaxtyping import Float, Int
+from pytorch_ood.api import FeaturesDetector, RequiresFittingException
+from torch import Tensor
+
+from nero_core.detectors.checks import check_features, check_labels
+from nero_core.device import statistics_device
+from nero_core.errors import CalibrationError
+from nero_core.types import Head
+
+
+class HeadDetector(FeaturesDetector):
+    """A detector that sees pooled features and the head only, and computes in float64 on the device of the head.
+
+    Args:
+        head: the classifier's last linear layer.
+    """
+
+    requires_fit = True
+
+    def __init__(self, head: Head) -> None:
+        where = statistics_device(head.weight.device)
+        self.weight, self.bias = head.weight.to(where, torch.float64), head.bias.to(where, torch.float64)
+
+    @property
+    def head(self) -> Head:
+        """The linear layer whose features are scored, in float64."""
+        return Head(self.weight, self.bias)
+
+    def fit(self, data_loader: object) -> "HeadDetector":
+        """Not offered: this detector sees features only; see ``fit_features``."""
+        raise NotImplementedError(f"{type(self).__name__} fits on features: call fit_features(features, labels).")
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Not offered: this detector sees features only; see ``predict_features``."""
+        raise NotImplementedError(f"{type(self).__name__} scores features: call predict_features(features).")
+
+    def _features(self, x: Tensor) -> Float[Tensor, "batch neurons"]:
+        check_features(x, self.weight.shape[1])
+        return x.to(self.weight.device, torch.float64)
+
+    def _bank(self, x: Tensor, y: Tensor, least: int) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
+        features = self._features(x)
+        check_labels(x, y)
+        if len(x) < least:
+            raise CalibrationError(f"Expected at least {least} ID images to fit on. Found {len(x)}. Add ID images.")
+        return features, y.to(features.device)
+
+    def _check_fitted(self, state: Tensor | None) -> Tensor:
+        if state is None:
+            raise RequiresFittingException("You have to call fit_features() before predict_features().")
+        return state
+
+
+def check_head_labels(y: Tensor, classes: int) -> None:
+    """See that labels are rows of a head of so many classes.
+
+    Raises:
+        CalibrationError: they are not.
+    """
+    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < classes:
+        raise CalibrationError(
+            f"Expected labels from 0 to {classes - 1}, as the head has rows. "
+            f"Found {int(y.min())} to {int(y.max())}. Number the classes as the head does."
+        )
+
+
+def check_every_class(y: Tensor, classes: int) -> None:
+    """See that every row of a head of so many classes has an image.
+
+    Raises:
+        CalibrationError: one has none, or a label is no row of the head.
+    """
+    check_head_labels(y, classes)
+    found = len(y.unique())
+    if found < classes:
+        raise CalibrationError(
+            f"Expected ID images of all {classes} classes of the head. Found {found} classes. Add images of the others."
+        )
+
+
+def class_means(
+    x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"], classes: Int[Tensor, " classes"]
+) -> Float[Tensor, "classes neurons"]:
+    """Mean of the rows of each class, in one matrix product."""
+    member = (y[None, :] == classes[:, None]).to(x)
+    return (member / member.sum(dim=1, keepdim=True)) @ x

@@ -1,0 +1,126 @@
+"""The adapter that puts a detector of pytorch-ood behind the one interface."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from pytorch_ood.api import Detector, FeatureMapsDetector, FeaturesDetector, LogitsDetector, RequiresFittingException
+from torch import Tensor
+
+from nero_core.detectors.base import check_every_class, check_head_labels
+from nero_core.detectors.checks import check_features, check_labels
+from nero_core.device import statistics_device
+from nero_core.errors import CalibrationError
+from nero_core.types import Head
+
+SLICE = 4096  # images scored at once: bounds the memory of methods that compare each with the bank
+
+
+class Baseline(FeaturesDetector):
+    """A detector of pytorch-ood that sees features: as they are, as logits, or as feature maps of one pixel.
+
+    Args:
+        make: makes a fresh, unfitted detector for a head, so that a second fit forgets the first.
+        head: the classifier's last linear layer.
+        every_class: whether a fit needs an image of every class of the head.
+        dtype: of the features handed on. pytorch-ood computes in what it is given, or casts to float32 by itself.
+
+    Differs:
+        In float64 confident images do not tie: in float32 the softmax of all of them is 1.
+    """
+
+    hyper: Mapping[str, Any]
+
+    def __init__(
+        self,
+        make: Callable[[Head], Detector],
+        head: Head,
+        every_class: bool = False,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        self._make = make
+        self._head = head.to(statistics_device(head.weight.device), dtype)
+        self._every_class = every_class
+        self._is_fitted = False
+        self.hyper = {}
+        self.detector = make(self._head)
+        self.requires_fit = self.detector.requires_fit
+        self.info = self.detector.info
+
+    def fit(self, data_loader: object) -> "Baseline":
+        """Not offered: see ``fit_features``."""
+        raise NotImplementedError("This detector fits on features: call fit_features(features, labels).")
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Not offered: see ``predict_features``."""
+        raise NotImplementedError("This detector scores features: call predict_features(features).")
+
+    @torch.no_grad()
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "Baseline":
+        """Fit a fresh detector on ID features.
+
+        Raises:
+            CalibrationError: shapes do not fit the head, or the method cannot fit this bank.
+        """
+        features = self._features(x)
+        check_labels(x, y)
+        labels = y.to(features.device)
+        if self._every_class:
+            check_every_class(labels, self._head.classes)
+        check_head_labels(labels, self._head.classes)
+        detector = self._make(self._head)
+        if not self.requires_fit:
+            return self
+        try:
+            if isinstance(detector, LogitsDetector):
+                detector.fit_logits(self._head.logits(features), labels)
+            elif isinstance(detector, FeatureMapsDetector):
+                detector.fit_feature_maps(_maps(features), labels)
+            else:
+                detector.fit_features(features, labels)
+        except (AssertionError, ValueError, RuntimeError, IndexError) as error:
+            raise CalibrationError(
+                f"Expected a fit bank that {type(detector).__name__} can be fitted on. "
+                f"Found {len(x)} images of {len(y.unique())} classes ({error or 'labels are not 0 … C−1'}). "
+                "Use another method or more images."
+            ) from error
+        self.detector = detector
+        self._is_fitted = True
+        return self
+
+    @torch.no_grad()
+    def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
+        """Scores; higher = more OOD.
+
+        Raises:
+            RequiresFittingException: the method needs a fit and got none.
+            CalibrationError: shapes do not fit the head, or a score is not finite.
+        """
+        if self.requires_fit and not self._is_fitted:
+            raise RequiresFittingException("You have to call fit_features() before predict_features().")
+        features = self._features(x)
+        scores = torch.cat([self._scores(part) for part in features.split(SLICE)])
+        if not bool(scores.isfinite().all()):
+            raise CalibrationError(
+                f"Expected finite scores of {type(self.detector).__name__}. Found NaN or infinity. "
+                "Its formula does not hold for these features: use another method."
+            )
+        return scores
+
+    def _scores(self, features: Tensor) -> Tensor:
+        if isinstance(self.detector, LogitsDetector):
+            scores: Tensor = self.detector.predict_logits(self._head.logits(features))
+        elif isinstance(self.detector, FeatureMapsDetector):
+            scores = self.detector.predict_feature_maps(_maps(features))
+        else:
+            scores = self.detector.predict_features(features)
+        return scores
+
+    def _features(self, x: Tensor) -> Tensor:
+        check_features(x, self._head.neurons)
+        return x.detach().to(self._head.weight)
+
+
+def _maps(features: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch neurons 1 1"]:
+    return features[:, :, None, None]

@@ -1,0 +1,24 @@
+"""Exact principal components in float64, on the device of the features."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def principal_components(x: Float[Tensor, "batch neurons"], wanted: int) -> Float[Tensor, "components neurons"]:
+    """The ``wanted`` eigenvectors of the covariance with the largest eigenvalues, fewer where the rank is lower."""
+    values, vectors = scatter_spectrum(x - x.mean(dim=0))
+    kept = min(wanted, len(values))
+    components: Tensor = vectors[:, :kept].T.contiguous()
+    return components
+
+
+def scatter_spectrum(
+    centred: Float[Tensor, "batch neurons"],
+) -> tuple[Float[Tensor, " rank"], Float[Tensor, "neurons rank"]]:
+    """Eigenvalues (largest first) and eigenvectors of ``XᵀX``, without those that are 0 but for rounding."""
+    values, vectors = torch.linalg.eigh(centred.T @ centred)
+    # The rank as numpy.linalg.matrix_rank judges it, for the squared singular values.
+    floor = values[-1].clamp_min(0) * max(centred.shape) * torch.finfo(values.dtype).eps
+    rank = int((values > floor).sum())
+    return values.flip(0)[:rank], vectors.flip(1)[:, :rank]
