@@ -122,13 +122,54 @@ def load_weights(path: Path, card: ModelCard, device: torch.device | str = "cpu"
     header = _read_header(path)
     with torch.device("meta"):
         wanted = build_model(card.arch, len(card.classes), card.input_size).state_dict()
-    _check_header(path, header, wanted, card)
+    check_header(path, header, wanted, card.arch, len(card.classes))
     state = _read_state(path)
     model = build_model(card.arch, len(card.classes), card.input_size)
     model.load_state_dict(state)
     classifier = Classifier(model, card.classes, card.input_size, card.mean, card.std, "cpu")
     classifier.check_head()  # on the CPU, whose float32 is float32
     return Classifier(model, card.classes, card.input_size, card.mean, card.std, device)
+
+
+def check_header(path: Path, header: Header, wanted: Mapping[str, Tensor], arch: str, classes: int) -> None:
+    """See that the names, shapes and dtypes of a file are those of the model.
+
+    Raises:
+        CheckpointError: they are not; the message names the first.
+    """
+    missing = sorted(wanted.keys() - header.keys())
+    surplus = sorted(header.keys() - wanted.keys())
+    if missing or surplus:
+        raise CheckpointError(
+            f"Expected in {path.name} the {len(wanted)} tensors of {arch}. "
+            f"Found {len(missing)} missing (first: {missing[:1]}) and {len(surplus)} unknown (first: {surplus[:1]}). "
+            "Name the architecture that was trained."
+        )
+    for name, tensor in sorted(wanted.items()):
+        dtype, shape = header[name]
+        if shape != tensor.shape:
+            raise CheckpointError(
+                f"Expected {name} of shape {tuple(tensor.shape)} for {arch} with {classes} classes. "
+                f"Found {shape}. Name the architecture, the classes and the input size that were trained."
+            )
+        allowed = _FLOATS if tensor.is_floating_point() else _INTEGERS
+        if dtype not in allowed:
+            raise CheckpointError(
+                f"Expected {name} in {path.name} as {' or '.join(allowed)}. Found {dtype}. Export it anew, unquantised."
+            )
+
+
+def check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
+    """See that no weight is NaN or infinite.
+
+    Raises:
+        CheckpointError: one is.
+    """
+    broken = sorted(name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all()))
+    if broken:
+        raise CheckpointError(
+            f"Expected finite weights in {path.name}. Found NaN or infinity in {broken[0]}. Train or export it anew."
+        )
 
 
 def _is_stored_half(tensor: Tensor) -> bool:
@@ -180,35 +221,8 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise _unreadable(path, error) from error
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
-    broken = sorted(name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all()))
-    if broken:
-        raise CheckpointError(
-            f"Expected finite weights in {path.name}. Found NaN or infinity in {broken[0]}. Train or export it anew."
-        )
+    check_finite(path, state)
     return state
-
-
-def _check_header(path: Path, header: Header, wanted: Mapping[str, Tensor], card: ModelCard) -> None:
-    missing = sorted(wanted.keys() - header.keys())
-    surplus = sorted(header.keys() - wanted.keys())
-    if missing or surplus:
-        raise CheckpointError(
-            f"Expected in {path.name} the {len(wanted)} tensors of {card.arch}. "
-            f"Found {len(missing)} missing (first: {missing[:1]}) and {len(surplus)} unknown (first: {surplus[:1]}). "
-            "Name the architecture that was trained."
-        )
-    for name, tensor in sorted(wanted.items()):
-        dtype, shape = header[name]
-        if shape != tensor.shape:
-            raise CheckpointError(
-                f"Expected {name} of shape {tuple(tensor.shape)} for {card.arch} with {len(card.classes)} classes. "
-                f"Found {shape}. Name the architecture and the classes that were trained."
-            )
-        allowed = _FLOATS if tensor.is_floating_point() else _INTEGERS
-        if dtype not in allowed:
-            raise CheckpointError(
-                f"Expected {name} in {path.name} as {' or '.join(allowed)}. Found {dtype}. Export it anew, unquantised."
-            )
 
 
 def _no_safetensors(path: Path, error: Exception) -> CheckpointError:

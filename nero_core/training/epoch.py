@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from nero_core.errors import CheckpointError
+from nero_core.training.features import Features
 from nero_core.training.images import Images
 from nero_core.training.learner import Learner
 from nero_core.training.progress import TrainingStep
@@ -15,13 +16,19 @@ from nero_core.training.recipe import AUGMENTATIONS, SCHEDULES
 
 
 def learn_epoch(
-    learner: Learner, training: Images, epoch: int, epochs: int, rate: float, schedule: str, augment: str
+    learner: Learner,
+    training: Images | Features,
+    epoch: int,
+    epochs: int,
+    rate: float,
+    schedule: str,
+    augment: str,
 ) -> Iterator[TrainingStep]:
     """One pass over the training part, in an order drawn from torch's generator.
 
     Args:
         learner: it learns.
-        training: the images to learn from.
+        training: the images to learn from, or features of them, which ``augment`` must leave alone.
         epoch: which pass this is, from 1.
         epochs: how many passes there are.
         rate: of Adam, before the schedule's factor.

@@ -1,19 +1,23 @@
 """What a run tells while it goes on: its steps, and the figures of its epochs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
-    """One line of ``metrics.jsonl``. Accuracies are in [0, 1]; that of training is the one met while learning."""
+    """One line of ``metrics.jsonl``. Accuracies are in [0, 1]; loss and accuracy of training are those met on the way.
+
+    Losses are mean cross-entropies, in nats. Without a validation part its two figures are None.
+    """
 
     epoch: int
     loss: float
     train_accuracy: float
     validation_accuracy: float | None
     seconds: float
+    validation_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +37,17 @@ class TrainingStep:
 
 
 Progress = Callable[[TrainingStep], None]
+
+
+def best_epoch(history: Sequence[EpochMetrics]) -> int:
+    """The epoch of the lowest validation loss, the first of equals; a loss that is not finite is the highest."""
+    losses = [math.inf if line.validation_loss is None else line.validation_loss for line in history]
+    losses = [loss if math.isfinite(loss) else math.inf for loss in losses]
+    return history[losses.index(min(losses))].epoch
+
+
+def is_over(history: Sequence[EpochMetrics], epochs: int, early_stop: int | None) -> bool:
+    """Whether a run has all its epochs, or ``early_stop`` of them after the best one."""
+    if not history or len(history) >= epochs:
+        return len(history) >= epochs
+    return early_stop is not None and history[-1].epoch - best_epoch(history) >= early_stop

@@ -18,6 +18,7 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "pretrained": Recipe(1e-4, "constant", "nero"),  # NERO's published comparison
+    "frozen": Recipe(1e-3, "cosine", "none"),  # of a head on features, which are computed once where nothing varies
     "scratch": Recipe(1e-3, "cosine", "light"),  # random weights and few images need a higher rate
 }
 

@@ -1,6 +1,7 @@
 """The files of a run, which survive a kill at any moment."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from torch import nn
 
 from nero_core.errors import CheckpointError, NeroError
 from nero_core.models.checkpoint import CARD, WEIGHTS, ModelCard, save_checkpoint
+from nero_core.models.import_checkpoint import IMPORTED
+from nero_core.training.features import Features
 from nero_core.training.learner import Learner
 from nero_core.training.progress import EpochMetrics
 
-RUN, STATE, METRICS = "state.json", "state.safetensors", "metrics.jsonl"
-OWN = frozenset(name + part for name in (RUN, STATE, METRICS, CARD, WEIGHTS) for part in ("", ".part"))
+RUN, STATE, FEATURES, METRICS = "state.json", "state.safetensors", "features.safetensors", "metrics.jsonl"
+OWN = frozenset(name + part for name in (RUN, STATE, FEATURES, METRICS, CARD, WEIGHTS) for part in ("", ".part"))
 
 
 class RunFiles:
@@ -44,7 +47,7 @@ class RunFiles:
             ) from error
         self._check_own(names)
         if not resume:
-            (self.out / STATE).unlink(missing_ok=True)
+            self._drop_state()
             self._write(RUN, json.dumps(settings, indent=1) + "\n")  # first, so that a kill here leaves a run to go on
             for name in (CARD, WEIGHTS, METRICS):
                 (self.out / name).unlink(missing_ok=True)
@@ -59,7 +62,7 @@ class RunFiles:
                 raise self._foreign(CARD) from error
             found = card.training.settings
         else:
-            (self.out / STATE).unlink(missing_ok=True)
+            self._drop_state()
             self._write(RUN, json.dumps(settings, indent=1) + "\n")
             return None
         different = [
@@ -71,7 +74,7 @@ class RunFiles:
                 "Name another --out, give the same options, or start over with --restart."
             )
         if card is not None:  # killed while tidying up
-            (self.out / STATE).unlink(missing_ok=True)
+            self._drop_state()
         return card
 
     def load(self, learner: Learner) -> list[EpochMetrics]:
@@ -102,20 +105,55 @@ class RunFiles:
     def finish(self, model: nn.Module, card: ModelCard, half: bool) -> None:
         """Write the checkpoint, then drop the state: a kill in between writes it again."""
         save_checkpoint(self.out, model, card, half)
-        for name in (RUN, STATE, f"{STATE}.part"):
-            (self.out / name).unlink(missing_ok=True)
+        (self.out / RUN).unlink(missing_ok=True)
+        self._drop_state()
+
+    def load_features(self, parts: Mapping[str, Features]) -> bool:
+        """Take over the features that an earlier start of this run computed; False where there are none to use."""
+        try:
+            kept = load_file(self.out / FEATURES)
+        except (SafetensorError, OSError, ValueError):
+            return False  # they are computed anew
+        if {name: tensor.shape for name, tensor in kept.items()} != {
+            name: part.values.shape for name, part in parts.items()
+        }:
+            return False
+        for name, part in parts.items():
+            part.values = kept[name].float()
+        return True
+
+    def save_features(self, parts: Mapping[str, Features]) -> None:
+        """Keep features, so that a run that goes on need not compute them again."""
+        partial = self.out / f"{FEATURES}.part"
+        save_file({name: part.values for name, part in parts.items()}, partial)
+        partial.replace(self.out / FEATURES)
+
+    def _drop_state(self) -> None:
+        for name in (STATE, FEATURES):
+            for part in ("", ".part"):
+                (self.out / f"{name}{part}").unlink(missing_ok=True)
 
     def _check_own(self, names: set[str]) -> None:
         """Refuse a folder that is not one of ours: what training writes may stand in the way of somebody's work."""
         foreign = sorted(name for name in names - OWN if not name.startswith("."))
         if not foreign and WEIGHTS in names and not {CARD, RUN} & names:
             foreign = [WEIGHTS]
+        if not foreign and CARD in names and RUN not in names and self._is_imported():
+            foreign = [CARD]
         if foreign:
             more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
             raise CheckpointError(
                 f"Expected {self.out} to be empty or to hold a run of nero train and nothing else. "
                 f"Found {foreign[0]}{more}, which is not of such a run. Name another --out."
             )
+
+    def _is_imported(self) -> bool:
+        """Whether the checkpoint here is one of nero import-checkpoint, which no run can make again."""
+        try:
+            card = ModelCard.model_validate_json((self.out / CARD).read_bytes())
+        except (ValueError, OSError):
+            return False
+        return IMPORTED in card.training.settings
 
     def _write_metrics(self, history: list[EpochMetrics]) -> None:
         self._write(METRICS, "".join(json.dumps(asdict(line)) + "\n" for line in history))

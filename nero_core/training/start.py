@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from nero_core.data.folders import file_digest
 from nero_core.errors import CheckpointError, NeroError
+from nero_core.models.checkpoint import check_finite, check_header
 from nero_core.models.classifier import Classifier, create_classifier
+from nero_core.models.weight_file import header_of, read_weights
+from nero_core.models.weight_names import head_names, timm_names
 
 
-def start(arch: str, classes: Sequence[str], size: int, pretrained: bool, weights: Path | None) -> Classifier:
+def start(
+    arch: str, classes: Sequence[str], size: int, pretrained: bool, weights: Path | None, by_order: bool = False
+) -> Classifier:
     """The classifier before the first step.
 
     Args:
@@ -22,7 +25,8 @@ def start(arch: str, classes: Sequence[str], size: int, pretrained: bool, weight
         classes: in the order of the head's outputs.
         size: height and width of the input, in pixels.
         pretrained: take timm's ImageNet weights, which are downloaded.
-        weights: take this state dict; a head of another size is drawn anew.
+        weights: take this state dict; a head of another size, or none, is drawn anew.
+        by_order: match its tensors by their place in the file, not by name.
 
     Raises:
         CheckpointError: timm has no such architecture, or the file is no state dict, or one of another architecture.
@@ -33,7 +37,7 @@ def start(arch: str, classes: Sequence[str], size: int, pretrained: bool, weight
     if not (pretrained or weights):
         return plain
     if weights is not None:
-        state = _fit(weights, _read_weights(weights), plain.model, arch)
+        state = starting_weights(weights, plain.model, arch, len(classes), by_order)
     else:
         extra: dict[str, Any] = {"img_size": (size, size)} if config and config.fixed_input_size else {}
         try:
@@ -59,40 +63,21 @@ def weights_digest(path: Path) -> str:
     return file_digest(path)
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def starting_weights(path: Path, model: nn.Module, arch: str, classes: int, by_order: bool) -> dict[str, Tensor]:
+    """The file's tensors, with the model's own head where the file has another one or none.
+
+    Raises:
+        CheckpointError: the file is no state dict, or one of another architecture, or a weight is not finite.
+    """
+    state = timm_names(read_weights(path), model, arch, path.name, by_order)
+    own: dict[str, Tensor] = model.state_dict()
+    head = head_names(model)
+    fits = all(name in state and state[name].shape == own[name].shape for name in head)
+    fresh = {} if fits else {name: own[name] for name in head}
+    state |= fresh
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except Exception as error:  # unpickling raises nearly anything, and runs no code of the file
-        raise CheckpointError(
-            f"Expected {path.name} to be a state dict: .safetensors, or .pth with nothing but tensors. "
-            f"Found something else ({type(error).__name__}). Save model.state_dict() with safetensors."
-        ) from error
-    for key in ("state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise CheckpointError(
-            f"Expected {path.name} to be a state dict, name → tensor. Found {type(content).__name__}. "
-            "Save model.state_dict(), not the model."
-        )
-    return {str(name): tensor for name, tensor in content.items()}
-
-
-def _fit(path: Path, state: dict[str, Tensor], model: nn.Module, arch: str) -> dict[str, Tensor]:
-    """The file's tensors, with a fresh head where its shape is another one."""
-    fresh = model.state_dict()
-    linear = list(model.get_classifier().parameters())  # type: ignore[operator]
-    head = [name for name, parameter in model.named_parameters() if any(parameter is own for own in linear)]
-    replaced = any(name in state and state[name].shape != fresh[name].shape for name in head)
-    fitted = {**state, **{name: fresh[name] for name in head if replaced}}
-    wrong = sorted(
-        name
-        for name in fresh.keys() | fitted.keys()
-        if name not in fresh or name not in fitted or fresh[name].shape != fitted[name].shape
-    )
-    if wrong:
-        raise CheckpointError(
-            f"Expected in {path.name} the {len(fresh)} tensors of {arch}. Found {len(wrong)} missing, unknown or of "
-            f"another shape (first: {wrong[0]}). Name the architecture of the file with --arch."
-        )
-    return fitted
+        check_header(path, header_of(state), own, arch, classes)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} It is --arch that names it.") from error
+    check_finite(path, {name: tensor for name, tensor in state.items() if name not in fresh})
+    return state

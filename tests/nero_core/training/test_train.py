@@ -25,8 +25,9 @@ def test_metrics_are_one_json_line_an_epoch(finished: Path):
     lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     for line in lines:
-        assert list(line) == ["epoch", "loss", "train_accuracy", "validation_accuracy", "seconds"]
+        assert list(line) == ["epoch", "loss", "train_accuracy", "validation_accuracy", "seconds", "validation_loss"]
         assert line["loss"] > 0
+        assert line["validation_loss"] > 0
         assert 0 <= line["train_accuracy"] <= 1
         assert 0 <= line["validation_accuracy"] <= 1
 

@@ -1,0 +1,148 @@
+"""A file of weights made elsewhere, read as name → tensor. It is hostile until checked.
+
+Safetensors, and pickles of nothing but tensors, run no code of the file. Other pickles do; they are
+opened on request only.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from nero_core.errors import CheckpointError
+from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, Header
+
+_DTYPES = {  # torch's name → safetensors' name
+    torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32", torch.float64: "F64",
+    torch.int64: "I64", torch.int32: "I32",
+}  # fmt: skip
+
+# Where training programs keep the weights within what they save; the first that is there is taken, so that averaged
+# weights are taken only where there are no others.
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "model_ema", "state_dict_ema", "ema")
+
+
+def read_weights(path: Path, unsafe_pickle: bool = False) -> dict[str, Tensor]:
+    """The tensors of a ``.safetensors`` file, or of a ``.pth`` or ``.pt`` file, by the names that they have there.
+
+    The entries of ``WRAPPERS`` are undone. Every tensor is a plain one in memory; sizes and values are the file's.
+
+    Args:
+        path: the file.
+        unsafe_pickle: open pickles of any kind. **This runs whatever code the file names**: only for files whose maker
+            is trusted. A module found in it gives its state dict.
+
+    Raises:
+        CheckpointError: there is no such file, it is too large, not a file of weights, or a pickle that names more than
+            tensors.
+    """
+    _check_size(path)
+    if path.suffix == ".safetensors":
+        content: object = _read_safetensors(path)
+    else:
+        content = _unpickle(path) if unsafe_pickle else _read_tensors(path)
+    content = _unwrap(content)
+    if isinstance(content, nn.Module):
+        content = content.state_dict()
+    if not isinstance(content, Mapping) or not content or not all(isinstance(one, Tensor) for one in content.values()):
+        found = _contents(content)
+        raise CheckpointError(
+            f"Expected {path.name} to be a state dict, name → tensor, bare or under {', '.join(WRAPPERS)}. "
+            f"Found {found}. Save model.state_dict()."
+        )
+    for name, tensor in content.items():
+        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+            raise CheckpointError(
+                f"Expected plain tensors in {path.name}. Found {name}, which is sparse, quantised or without values. "
+                "Save the state dict of the plain model."
+            )
+    return {str(name): tensor.detach() for name, tensor in content.items()}
+
+
+def header_of(state: Mapping[str, Tensor]) -> Header:
+    """Dtype and shape of each tensor, in the words of safetensors where it has them."""
+    return {name: (_DTYPES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape)) for name, tensor in state.items()}
+
+
+def _check_size(path: Path) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"Expected a file of weights. Found none at {path}. Check the path.")
+    try:
+        size = path.stat().st_size
+        if zipfile.is_zipfile(path):  # what torch.save writes; its entries may be packed
+            with zipfile.ZipFile(path) as archive:
+                size = max(size, sum(entry.file_size for entry in archive.infolist()))
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise CheckpointError(
+            f"Expected a file of weights that can be read. Found {path.name}: {error}. Copy it again."
+        ) from error
+    if size > MAX_WEIGHT_BYTES:
+        raise CheckpointError(
+            f"Expected weights of at most {MAX_WEIGHT_BYTES} bytes. Found {size} in {path.name}. "
+            "Save the classifier alone, without optimiser state."
+        )
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except Exception as error:  # besides its own, safetensors raises those of torch and of the system
+        raise CheckpointError(
+            f"Expected {path.name} to be a safetensors file. Found something else ({type(error).__name__}). "
+            "Save the state dict with safetensors.torch.save_file."
+        ) from error
+    return tensors
+
+
+def _read_tensors(path: Path) -> object:
+    try:
+        return torch.load(path, "cpu", weights_only=True)
+    except UnpicklingError as error:  # torch refused to run what the file names, or there is no pickle in it
+        raise CheckpointError(
+            f"Expected {path.name} to hold nothing but tensors. Found a file that is no such pickle, or one that would "
+            "run code, such as a whole module: save model.state_dict() instead or, only if you trust whoever made the "
+            "file, use nero import-checkpoint with --unsafe-pickle."
+        ) from error
+    except Exception as error:  # a file that is broken makes torch raise nearly anything
+        raise _no_weights(path, error) from error
+
+
+def _unpickle(path: Path) -> object:
+    try:
+        return torch.load(path, "cpu", weights_only=False)
+    except (ImportError, AttributeError) as error:
+        raise CheckpointError(
+            f"Expected to have the code that {path.name} was pickled with. Found: {error}. Install the package that "
+            "defines the model, or save model.state_dict() where the model was made."
+        ) from error
+    except Exception as error:  # unpickling raises nearly anything
+        raise _no_weights(path, error) from error
+
+
+def _no_weights(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"Expected {path.name} to be a state dict: .safetensors, or .pth with nothing but tensors. "
+        f"Found something else ({type(error).__name__}). Save model.state_dict() with safetensors."
+    )
+
+
+def _unwrap(content: Any) -> object:  # noqa: ANN401  # whatever a file holds
+    found = True
+    while found and isinstance(content, dict):
+        wrapped = (content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping | nn.Module))
+        content, found = (inner, True) if (inner := next(wrapped, None)) is not None else (content, False)
+    return content
+
+
+def _contents(content: object) -> str:
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}"
+    if not content:
+        return "nothing in it"
+    name, value = next((name, value) for name, value in content.items() if not isinstance(value, Tensor))
+    return f"{str(name)[:60]!r}, a {type(value).__name__}"

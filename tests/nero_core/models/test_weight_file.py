@@ -1,0 +1,145 @@
+"""Files of weights: what is read, and what is refused without running a line of theirs."""
+
+import argparse
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from nero_core.errors import CheckpointError
+from nero_core.models import weight_file
+from nero_core.models.weight_file import WRAPPERS, read_weights
+
+TENSORS = {"fc.weight": torch.arange(6.0).view(2, 3), "fc.bias": torch.ones(2)}
+
+
+def same(found: dict[str, torch.Tensor]) -> bool:
+    return list(found) == list(TENSORS) and all(torch.equal(found[name], one) for name, one in TENSORS.items())
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".bin"])
+def test_a_pickle_of_tensors_is_read(tmp_path: Path, suffix: str):
+    torch.save(TENSORS, tmp_path / f"a{suffix}")
+    assert same(read_weights(tmp_path / f"a{suffix}"))
+
+
+def test_safetensors_are_read(tmp_path: Path):
+    save_file(TENSORS, tmp_path / "a.safetensors")
+    found = read_weights(tmp_path / "a.safetensors")
+    assert all(torch.equal(found[name], one) for name, one in TENSORS.items())
+
+
+@pytest.mark.parametrize("key", WRAPPERS)
+def test_weights_are_found_beside_what_else_a_program_saves(tmp_path: Path, key: str):
+    torch.save({"epoch": 3, key: TENSORS, "optimizer": {"lr": 1e-3}}, tmp_path / "a.pth")
+    assert same(read_weights(tmp_path / "a.pth"))
+    torch.save({"state_dict": {key: TENSORS}}, tmp_path / "a.pth")
+    assert same(read_weights(tmp_path / "a.pth"))
+
+
+def test_averaged_weights_are_taken_only_where_there_are_no_others(tmp_path: Path):
+    averaged = {name: tensor + 1 for name, tensor in TENSORS.items()}
+    torch.save({"model_ema": averaged, "model": TENSORS}, tmp_path / "a.pth")
+    assert same(read_weights(tmp_path / "a.pth"))
+
+
+def hostile(marker: Path) -> object:
+    class Hostile:
+        def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+            return (Path.touch, (marker,))
+
+    return Hostile()
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["torch.save", "bare pickle"])
+def test_a_pickle_that_runs_code_is_refused_and_not_run_until_asked_for(tmp_path: Path, zipped: bool):
+    file, marker = tmp_path / "a.pth", tmp_path / "ran"
+    torch.save({**TENSORS, "x": hostile(marker)}, file, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match=r"nothing but tensors.*--unsafe-pickle"):
+        read_weights(file)
+    assert not marker.exists()
+    with pytest.raises(CheckpointError, match="'x', a NoneType"):
+        read_weights(file, unsafe_pickle=True)
+    assert marker.exists()  # so the file was one that runs code
+
+
+def test_a_hostile_pickle_named_safetensors_is_refused_and_not_run(tmp_path: Path):
+    marker = tmp_path / "ran"
+    (tmp_path / "a.safetensors").write_bytes(pickle.dumps(hostile(marker)))
+    for unsafe in (False, True):
+        with pytest.raises(CheckpointError, match="a safetensors file"):
+            read_weights(tmp_path / "a.safetensors", unsafe_pickle=unsafe)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_pickled_module_is_refused_and_on_request_gives_its_state(tmp_path: Path, wrapped: bool):
+    model = timm.create_model("resnet10t", num_classes=2)
+    torch.save({"model": model, "epoch": 2} if wrapped else model, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=r"save model\.state_dict\(\).*--unsafe-pickle"):
+        read_weights(tmp_path / "a.pth")
+    found = read_weights(tmp_path / "a.pth", unsafe_pickle=True)
+    assert found.keys() == model.state_dict().keys()
+    assert not any(tensor.requires_grad for tensor in found.values())
+
+
+def test_settings_that_need_full_unpickling_are_opened_on_request(tmp_path: Path):
+    torch.save({"args": argparse.Namespace(lr=1), "state_dict": TENSORS}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match="--unsafe-pickle"):
+        read_weights(tmp_path / "a.pth")
+    assert same(read_weights(tmp_path / "a.pth", unsafe_pickle=True))
+
+
+def test_a_pickle_whose_code_is_not_here_says_so(tmp_path: Path):
+    (tmp_path / "a.pth").write_bytes(b"\x80\x02cno_such_package\nModel\n.")
+    with pytest.raises(CheckpointError, match="no_such_package"):
+        read_weights(tmp_path / "a.pth", unsafe_pickle=True)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch says that checks of sparse tensors are off by default
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ([1, 2], "a list"),
+        ({}, "nothing in it"),
+        ({"epoch": 3}, "'epoch', a int"),
+        ({**TENSORS, "epoch": 3}, "'epoch', a int"),
+        (torch.ones(3), "a Tensor"),
+        ({"fc.weight": torch.ones(2, 3).to_sparse()}, "fc.weight, which is sparse"),
+        ({"fc.weight": torch.ones(2, 3, device="meta")}, "fc.weight, which is sparse, quantised or without values"),
+    ],
+)
+def test_what_is_no_state_dict_is_refused_by_what_it_is(tmp_path: Path, content: object, found: str):
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=found):
+        read_weights(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("unsafe", [False, True])
+@pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 torn", b"\x80\x02"])
+def test_a_broken_file_is_refused(tmp_path: Path, content: bytes, unsafe: bool):
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a\.pth"):
+        read_weights(tmp_path / "a.pth", unsafe)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
+    with pytest.raises(CheckpointError, match="Found none at"):
+        read_weights(tmp_path / "a.pth")
+
+
+def test_sizes_are_bounded_also_once_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(weight_file, "MAX_WEIGHT_BYTES", 100_000)
+    (tmp_path / "large.pth").write_bytes(bytes(100_001))
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(10**7))
+    assert (tmp_path / "bomb.pth").stat().st_size < 100_000
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("The file was opened."))
+    for name in ("large.pth", "bomb.pth"):
+        with pytest.raises(CheckpointError, match="at most 100000 bytes"):
+            read_weights(tmp_path / name)
