@@ -11,11 +11,13 @@ from jaxtyping import Float
 from pytorch_ood.api import FeaturesDetector
 from torch import Tensor
 
+from nero_core.calibration.bank import bank_scores
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.threshold import conformal_p_values, threshold_at
 from nero_core.data.decode import decode_batch
-from nero_core.detectors.catalog import build_detector
+from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.nero import NERO
+from nero_core.detectors.nero_plus import NeroPlus
 from nero_core.device import describe_device, pick_device
 from nero_core.errors import NeroError
 from nero_core.explain.channels import Order, compare_channels, top_channels
@@ -90,20 +92,28 @@ class Inspector:
         """Score a batch with each method, against the threshold that accepts ``tpr`` of ID images.
 
         Args:
-            batch: images, or an observation of them, which saves the forward pass.
+            batch: images, or an observation of them, which saves the forward pass. A method that looks at the image
+                once more (``needs == "image"`` in the catalog) asks for images.
             methods: names of ``DETECTORS``.
             tpr: ID acceptance in (0, 1); the bundle's own where None.
 
         Raises:
-            NeroError: an unknown method.
+            NeroError: an unknown method, or one that needs the images and got an observation.
             CalibrationError: too few calibration images for ``tpr``, or a method that cannot fit this bundle.
         """
         observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
         confidence, predicted = observation.probabilities.max(dim=1)
-        return {
-            name: self._detection(name, observation, predicted.cpu(), confidence.cpu().double(), tpr)
-            for name in methods
-        }
+        found = {}
+        for name in methods:
+            fitted = self._fit(name)
+            second_pass = DETECTORS[name].second_pass
+            features = observation.features
+            if second_pass is not None:
+                if not isinstance(batch, ImageBatch):
+                    raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
+                features = second_pass(self.bundle.classifier, batch)
+            found[name] = self._detection(name, fitted, features, predicted.cpu(), confidence.cpu().double(), tpr)
+        return found
 
     def channels(self, batch: ImageBatch | Observation, index: int = 0) -> Channels:
         """Every channel of one image against the class centroids: no backward pass, for any architecture.
@@ -202,18 +212,27 @@ class Inspector:
         return self.bundle.card.class_names[label]
 
     def _detection(
-        self, name: str, observation: Observation, predicted: Tensor, confidence: Tensor, tpr: float | None
+        self,
+        name: str,
+        fitted: _Fitted,
+        features: Float[Tensor, "batch neurons"],
+        predicted: Tensor,
+        confidence: Tensor,
+        tpr: float | None,
     ) -> Detection:
-        fitted = self._fit(name)
         acceptance = self.bundle.card.tpr if tpr is None else tpr
         threshold = threshold_at(fitted.calibration, acceptance)
         terms: dict[str, Tensor] = {}
         if isinstance(fitted.detector, NERO):
-            parts = fitted.detector.terms(observation.features)
+            parts = fitted.detector.terms(features)
             score = parts.score.cpu().double()
             terms = {name: getattr(parts, name).cpu() for name in ("distance", "bias", "scale", "nearest", "share")}
+        elif isinstance(fitted.detector, NeroPlus):
+            split = fitted.detector.terms(features)
+            score = split.distance.cpu().double()
+            terms = {name: getattr(split, name).cpu() for name in ("distance", "nearest", "share")}
         else:
-            score = fitted.detector.predict_features(observation.features).cpu().double()
+            score = fitted.detector.predict_features(features).cpu().double()
         return Detection(
             detector=name,
             score=score,
@@ -231,13 +250,10 @@ class Inspector:
         with self._lock:
             if name not in self._fitted:
                 bundle = self.bundle
-                recorded = bundle.card.nero
-                hyper = {"epsilon": recorded.epsilon, "least": recorded.least} if name == "nero" else {}
-                detector = build_detector(name, bundle.classifier.head, **hyper)
+                detector = build_detector(name, bundle.classifier.head, **bundle.card.hyper(name))
                 detector.fit_features(bundle.fit.features, bundle.fit.labels)
-                calibration = detector.predict_features(bundle.calibration.features).cpu().double()
-                ood = None if bundle.ood is None else detector.predict_features(bundle.ood.features).cpu().double()
-                self._fitted[name] = _Fitted(detector, calibration, ood)
+                ood = None if bundle.ood is None else bank_scores(name, detector, bundle.ood)
+                self._fitted[name] = _Fitted(detector, bank_scores(name, detector, bundle.calibration), ood)
             return self._fitted[name]
 
     def _nero(self) -> NERO:

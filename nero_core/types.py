@@ -114,7 +114,7 @@ class Detection:
         tpr: share of ID images that the threshold was set to accept, in (0, 1).
         terms: parts of the score. For NERO ``distance``, ``bias``, ``scale``, ``nearest`` (class index), each
             ``batch``, with score = (distance + bias) · scale; and ``share`` ``batch neurons``, which sums to
-            ``distance``.
+            ``distance``. For NERO+ ``distance`` (the score), ``nearest`` and ``share``.
             Empty for detectors whose score is one number.
     """
 

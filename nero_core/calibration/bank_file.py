@@ -1,7 +1,12 @@
-"""Banks as the bytes of ``banks.safetensors``: tensors ``fit.features``, ``fit.labels``, ``fit.ids``, and so on."""
+"""Banks as the bytes of ``banks.safetensors``: tensors ``fit.features``, ``fit.labels``, ``fit.ids``, and so on.
+
+A method that looks at the image once more has its scores beside them: ``calibration.scores.odin``.
+"""
 
 import json
+import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +20,7 @@ from nero_core.models.checkpoint import Header
 BANK_NAMES = ("fit", "calibration", "ood")
 _DTYPES = {"features": ("F16", "BF16", "F32"), "labels": ("I64", "I32"), "ids": ("U8",)}  # safetensors' names
 _ID_BYTES = 32  # of a sha256
+_SCORES = re.compile(rf"({'|'.join(BANK_NAMES)})\.scores\.([a-z_]{{1,40}})")
 
 
 def pack_banks(banks: Mapping[str, Bank]) -> bytes:
@@ -24,6 +30,8 @@ def pack_banks(banks: Mapping[str, Bank]) -> bytes:
         tensors[f"{name}.features"] = bank.features.float().cpu().contiguous()
         tensors[f"{name}.labels"] = bank.labels.cpu().contiguous()
         tensors[f"{name}.ids"] = torch.tensor([list(bytes.fromhex(one)) for one in bank.ids], dtype=torch.uint8)
+        for method, scores in bank.scores.items():
+            tensors[f"{name}.scores.{method}"] = scores.double().cpu().contiguous()
     return save(tensors)
 
 
@@ -50,7 +58,8 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
         if f"{name}.features" in tensors:
             features, labels = tensors[f"{name}.features"].float(), tensors[f"{name}.labels"].long()
             _check_values(name, features, labels, ood_classes if name == "ood" else classes)
-            banks[name] = Bank(features, labels, tuple(bytes(row).hex() for row in tensors[f"{name}.ids"].tolist()))
+            ids = tuple(bytes(row).hex() for row in tensors[f"{name}.ids"].tolist())
+            banks[name] = Bank(features, labels, ids, _scores(name, tensors))
     found = banks["fit"].labels.unique().numel()
     if found != classes:
         raise BundleError(
@@ -81,7 +90,7 @@ def _read_header(data: bytes) -> Header:
 
 def _check_header(header: Header, neurons: int) -> None:
     known = {f"{name}.{part}" for name in BANK_NAMES for part in _DTYPES}
-    strange = sorted(header.keys() - known)
+    strange = sorted(name for name in header.keys() - known if not _SCORES.fullmatch(name))
     if strange:
         raise BundleError(f"Expected banks named {', '.join(BANK_NAMES)}. Found {strange[0]!r}. Make the bundle anew.")
     for name in BANK_NAMES:
@@ -111,6 +120,25 @@ def _check_header(header: Header, neurons: int) -> None:
                 f"Expected a label and a {_ID_BYTES}-byte id for each of {images} images of the {name} bank, and at "
                 f"least one. Found shapes {labels} and {ids}. Make the bundle anew."
             )
+
+    for name, (dtype, shape) in header.items():
+        found = _SCORES.fullmatch(name)
+        if found and (dtype != "F64" or shape != (header.get(f"{found[1]}.features", ("", (0,)))[1][0],)):
+            raise BundleError(
+                f"Expected {name} as one F64 score for each image of the {found[1]} bank. Found {dtype} of shape "
+                f"{shape}. Make the bundle anew."
+            )
+
+
+def _scores(name: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    scores = {}
+    for key, tensor in tensors.items():
+        found = _SCORES.fullmatch(key)
+        if found and found[1] == name:
+            if not bool(tensor.isfinite().all()):
+                raise BundleError(f"Expected finite scores in {key}. Found NaN or infinity. Make the bundle anew.")
+            scores[found[2]] = tensor
+    return MappingProxyType(scores)
 
 
 def _check_values(name: str, features: Tensor, labels: Tensor, classes: int) -> None:

@@ -108,10 +108,10 @@ def calibrate(
         round_to_half(classifier.model)
     banks = {
         "fit": observe_images(classifier, fit_images, "fit images", report),
-        "calibration": observe_images(classifier, calibration_images, "calibration images", report),
+        "calibration": observe_images(classifier, calibration_images, "calibration images", report, True),
     }
     if ood_images is not None:
-        banks["ood"] = observe_images(classifier, ood_images, "OOD images", report)
+        banks["ood"] = observe_images(classifier, ood_images, "OOD images", report, True)
     detectors = {name: _fitted(name, classifier.head, banks["fit"]) for name in _SCORED}
     thresholds = {
         name: threshold_at(detector.predict_features(banks["calibration"].features).cpu(), tpr)
@@ -139,7 +139,7 @@ def calibrate(
         },
         numbers=numbers,
         counts={
-            "training": model_card.training.images or 0,
+            **({} if model_card.training.images is None else {"training": model_card.training.images}),
             **{name: len(bank) for name, bank in banks.items()},
             **{f"fit {name}": count for name, count in _per_class(fit_images).items()},
             **{f"calibration {name}": count for name, count in _per_class(calibration_images).items()},

@@ -94,6 +94,10 @@ class BundleCard(BaseModel):
         """``detectors["nero"]``, typed."""
         return NeroSettings.model_validate(self.detectors["nero"])
 
+    def hyper(self, method: str) -> dict[str, Any]:
+        """The hyper-parameters that this bundle's ``method`` is built with; the catalog's own for all but NERO."""
+        return {"epsilon": self.nero.epsilon, "least": self.nero.least} if method == "nero" else {}
+
     @property
     def class_names(self) -> tuple[str, ...]:
         """The ID classes, in the order of the head."""

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 
 from pytorch_ood.api import FeaturesDetector
 
-from nero_core.calibration.bank import Bank, observe_bank
+from nero_core.calibration.bank import Bank, observe_bank, second_pass_scores
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches
 from nero_core.errors import CalibrationError
@@ -39,10 +39,13 @@ def held_out_figures(
     return numbers
 
 
-def observe_images(classifier: Classifier, images: ImageFolder, stage: str, report: Progress) -> Bank:
-    """One forward pass over a dataset."""
+def observe_images(
+    classifier: Classifier, images: ImageFolder, stage: str, report: Progress, look_twice: bool = False
+) -> Bank:
+    """One forward pass over a dataset; with ``look_twice``, the scores of methods that need the image as well."""
     batches = iterate_batches(images, classifier.input_size, batch_size=32)
-    return observe_bank(classifier, batches, lambda done: report(stage, done, len(images))).to(classifier.device)
+    twice = second_pass_scores(classifier) if look_twice else {}
+    return observe_bank(classifier, batches, lambda done: report(stage, done, len(images)), twice).to(classifier.device)
 
 
 def read_digests(datasets: Sequence[ImageFolder | None], report: Progress) -> list[tuple[str, ...]]:

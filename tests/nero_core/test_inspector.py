@@ -2,13 +2,16 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import torch
 
 from nero_core import DETECTORS, Inspector, NeroError
 from nero_core.calibration import calibrate
+from nero_core.calibration.bank import second_pass_scores
 from nero_core.data.phantom import ID_CLASSES
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
@@ -27,7 +30,18 @@ def batch(inspector: Inspector, phantoms: Path) -> ImageBatch:
     return inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:4])
 
 
-@pytest.mark.parametrize("method", list(DETECTORS))
+REFUSED = {"vim": "span", "she": "No correct predictions"}  # 27 fit images and a network that was never trained
+
+
+@pytest.mark.parametrize(("method", "reason"), REFUSED.items())
+def test_a_method_that_cannot_fit_the_bundle_says_why(
+    inspector: Inspector, batch: ImageBatch, method: str, reason: str
+) -> None:
+    with pytest.raises(CalibrationError, match=reason):
+        inspector.detect(batch, (method,))
+
+
+@pytest.mark.parametrize("method", [name for name in DETECTORS if name not in REFUSED])
 def test_every_method_answers_for_every_image(inspector: Inspector, batch: ImageBatch, method: str) -> None:
     detection = inspector.detect(batch, methods=(method,))[method]
     assert detection.detector == method
@@ -222,3 +236,28 @@ def test_an_image_of_one_colour_is_explained(inspector: Inspector) -> None:
     black = ImageBatch(torch.zeros(1, 3, 64, 64), ("0" * 64,), ("black.png",))
     why = inspector.explain(black)
     assert bool(why.heatmap.isfinite().all()) and bool(why.evidence.isfinite().all())
+
+
+def test_a_method_that_needs_the_image_scores_it_as_calibration_did(inspector: Inspector, batch: ImageBatch) -> None:
+    classifier = inspector.bundle.classifier
+    expected = second_pass_scores(classifier)["odin"](classifier, batch)
+    found = inspector.detect(batch, ("odin",))["odin"]
+    torch.testing.assert_close(found.score, expected.cpu().double())
+    assert inspector.reference_scores("odin").calibration.shape == (21,)
+
+
+def test_a_method_that_needs_the_image_refuses_features(inspector: Inspector, batch: ImageBatch) -> None:
+    with pytest.raises(NeroError, match="Expected images for odin"):
+        inspector.detect(inspector.observe(batch), ("odin",))
+
+
+def test_a_bundle_without_scores_of_such_a_method_says_so(inspector: Inspector, batch: ImageBatch) -> None:
+    bundle = inspector.bundle
+    calibration = replace(bundle.calibration, scores=MappingProxyType({}))
+    with pytest.raises(CalibrationError, match="Expected scores of odin"):
+        Inspector(replace(bundle, calibration=calibration), inspector.device).detect(batch, ("odin",))
+
+
+def test_the_shares_of_nero_plus_sum_to_its_score(inspector: Inspector, batch: ImageBatch) -> None:
+    detection = inspector.detect(batch, ("nero_plus",))["nero_plus"]
+    torch.testing.assert_close(detection.terms["share"].sum(dim=1), detection.score)

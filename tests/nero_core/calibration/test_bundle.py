@@ -231,8 +231,8 @@ def test_a_bundle_that_cannot_be_read_is_refused(bundle: Path, monkeypatch: pyte
 
 def test_a_bundle_without_an_ood_bank_loads(bundle: Path) -> None:
     def drop(banks: dict[str, torch.Tensor]) -> None:
-        for part in ("features", "labels", "ids"):
-            del banks[f"ood.{part}"]
+        for name in [name for name in banks if name.startswith("ood.")]:
+            del banks[name]
 
     change_banks(bundle, drop)
     assert Bundle.load(bundle).ood is None
@@ -241,4 +241,37 @@ def test_a_bundle_without_an_ood_bank_loads(bundle: Path) -> None:
 def test_half_a_bank_is_refused(bundle: Path) -> None:
     change_banks(bundle, lambda banks: banks.pop("fit.ids"))
     with pytest.raises(BundleError, match="not all three"):
+        Bundle.load(bundle)
+
+
+def test_scores_of_methods_that_need_the_image_come_back(bundle: Path) -> None:
+    loaded = Bundle.load(bundle)
+    assert loaded.ood is not None
+    assert loaded.calibration.scores["odin"].shape == (21,) and loaded.ood.scores["odin"].shape == (8,)
+    assert not loaded.fit.scores
+
+
+def test_a_bundle_without_such_scores_loads(bundle: Path) -> None:
+    change_banks(bundle, lambda banks: [banks.pop(name) for name in list(banks) if ".scores." in name])
+    assert not Bundle.load(bundle).calibration.scores
+
+
+@pytest.mark.parametrize(
+    ("scores", "match"),
+    [
+        (torch.zeros(20, dtype=torch.float64), "one F64 score for each image"),
+        (torch.zeros(21), "one F64 score for each image"),
+        (torch.full((21,), torch.nan, dtype=torch.float64), "finite scores"),
+    ],
+)
+def test_scores_that_are_no_scores_of_the_bank_are_refused(bundle: Path, scores: torch.Tensor, match: str) -> None:
+    change_banks(bundle, lambda banks: banks.update({"calibration.scores.odin": scores}))
+    with pytest.raises(BundleError, match=match):
+        Bundle.load(bundle)
+
+
+@pytest.mark.parametrize("name", ["test.scores.odin", "fit.scores.../odin"])
+def test_scores_under_a_strange_name_are_refused(bundle: Path, name: str) -> None:
+    change_banks(bundle, lambda banks: banks.update({name: torch.zeros(27, dtype=torch.float64)}))
+    with pytest.raises(BundleError, match="banks named"):
         Bundle.load(bundle)
