@@ -5,21 +5,35 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
+from pytorch_ood.metrics.functional import aupr as _aupr
 from pytorch_ood.metrics.functional import auroc as _auroc
 from torch import Tensor
+
+SHARE = 0.95  # of the positives that the field's FPR95 lets through
 
 
 def auroc(id_scores: Float[Tensor, " id"], ood_scores: Float[Tensor, " ood"]) -> float:
     """Probability that an OOD image scores above an ID image, ties counting half; in [0, 1], 0.5 = guessing."""
-    scores = torch.cat([id_scores, ood_scores])
-    labels = torch.cat([torch.zeros(len(id_scores)), -torch.ones(len(ood_scores))]).long()
-    return float(_auroc(scores, labels.to(scores.device)))
+    return float(_auroc(*_labelled(id_scores, ood_scores)))
+
+
+def aupr(
+    id_scores: Float[Tensor, " id"], ood_scores: Float[Tensor, " ood"], positive: Literal["id", "ood"] = "id"
+) -> float:
+    """Area under precision over recall; in [0, 1], guessing gives the share of the positive class.
+
+    ``positive="id"`` is AUPR-in: the images with the lowest scores are called ID first. ``positive="ood"`` is AUPR-out:
+    those with the highest are called OOD first. Images of one score are called together; the points are joined by
+    straight lines from (recall 0, precision 1), as pytorch-ood and OpenOOD do. It depends on how many ID and OOD images
+    there are, so compare it between methods, not between sets.
+    """
+    return float(_aupr(*_labelled(id_scores, ood_scores), positive))
 
 
 def fpr_at_tpr(
     id_scores: Float[Tensor, " id"],
     ood_scores: Float[Tensor, " ood"],
-    tpr: float = 0.95,
+    tpr: float = SHARE,
     positive: Literal["id", "ood"] = "id",
 ) -> float:
     """False positive rate where the true positive rate first reaches ``tpr``; in [0, 1], lower is better.
@@ -37,3 +51,10 @@ def kth_smallest(scores: Float[Tensor, " scores"], share: float) -> Float[Tensor
     """The smallest score at or below which ``share`` of the scores lie, ``share`` in (0, 1]."""
     # 1e-9: 0.95·20 must count as 19 although the product is a little above it in floating point.
     return scores.sort().values[max(math.ceil(share * len(scores) - 1e-9), 1) - 1]
+
+
+def _labelled(id_scores: Tensor, ood_scores: Tensor) -> tuple[Tensor, Tensor]:
+    """All scores and pytorch-ood's labels: below 0 is OOD."""
+    labels = torch.cat([torch.zeros(len(id_scores)), -torch.ones(len(ood_scores))]).long()
+    scores = torch.cat([id_scores, ood_scores])
+    return scores, labels.to(scores.device)

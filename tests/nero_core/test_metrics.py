@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nero_core.metrics import auroc, fpr_at_tpr
+from nero_core.metrics import aupr, auroc, fpr_at_tpr
 
 
 def test_auroc_is_the_share_of_ordered_pairs_with_ties_counting_half() -> None:
@@ -23,3 +23,21 @@ def test_the_two_meanings_of_fpr_differ_and_are_told_apart() -> None:
 def test_id_positive_fpr_accepts_exactly_the_share_asked_for() -> None:
     id_scores = torch.arange(20.0)
     assert fpr_at_tpr(id_scores, torch.tensor([18.0, 18.5]), 0.95) == 0.5
+
+
+def test_aupr_joins_the_points_of_precision_over_recall_from_precision_one() -> None:
+    id_scores, ood_scores = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
+    # ID called from the lowest score: (½, 1), (½, ½), (1, ⅔), (1, ½).
+    assert aupr(id_scores, ood_scores, "id") == pytest.approx(0.5 * (1 + 1) / 2 + 0.5 * (1 / 2 + 2 / 3) / 2)
+    # OOD called from the highest score: the same figure by symmetry.
+    assert aupr(id_scores, ood_scores, "ood") == pytest.approx(aupr(-ood_scores, -id_scores, "id"))
+
+
+def test_aupr_of_one_score_for_all_is_halfway_between_one_and_the_positive_share() -> None:
+    assert aupr(torch.zeros(3), torch.zeros(1), "id") == pytest.approx((1 + 0.75) / 2)
+    assert aupr(torch.zeros(3), torch.zeros(1), "ood") == pytest.approx((1 + 0.25) / 2)
+
+
+def test_aupr_says_which_class_is_positive() -> None:
+    id_scores, ood_scores = torch.arange(30.0), torch.arange(20.0, 30.0)
+    assert aupr(id_scores, ood_scores, "id") > 0.75 > aupr(id_scores, ood_scores, "ood")

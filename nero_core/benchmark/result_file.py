@@ -1,0 +1,165 @@
+"""``results.json``: everything that a benchmark measured, the scores included, hostile until checked."""
+
+import hashlib
+import json
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from nero_core.benchmark.records import BenchmarkResult, Figures, Interval, MethodResult, Skipped
+from nero_core.benchmark.result_schema import FiguresPart, MethodPart, ResultFile
+from nero_core.errors import NeroError
+
+RESULTS = "results.json"
+KIND = "nero benchmark"
+SCHEMA_VERSION = 1
+MAX_RESULT_BYTES = 2**30  # a million scores take about 20 MB a method
+
+
+def write_result(result: BenchmarkResult, path: Path) -> None:
+    """Write a result as JSON, whole or not at all."""
+    content: dict[str, Any] = {"kind": KIND, "schema_version": SCHEMA_VERSION, **_plain(result)}
+    content["digest"] = _digest(content)
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(json.dumps(content, allow_nan=False, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def read_result(path: str | Path) -> BenchmarkResult:
+    """A result that ``nero benchmark`` wrote; ``path`` is its ``results.json`` or the folder that holds it.
+
+    Raises:
+        NeroError: the file is missing, too large, altered, or something else.
+    """
+    source = Path(path)
+    source = source / RESULTS if source.is_dir() else source
+    try:
+        size = source.stat().st_size
+        if size > MAX_RESULT_BYTES:
+            raise NeroError(f"Expected {source} of at most {MAX_RESULT_BYTES} bytes. Found {size}. Run it anew.")
+        content = json.loads(source.read_bytes())
+    except OSError as error:
+        raise NeroError(
+            f"Expected a result of nero benchmark at {source}. Found: {error.strerror or error}. Check the path."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _strange(source, "no JSON, or a file that was cut short") from error
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise _strange(source, "another kind of file")
+    if content.get("schema_version") != SCHEMA_VERSION:
+        raise _strange(source, f"schema version {str(content.get('schema_version'))[:20]}, not {SCHEMA_VERSION}")
+    try:
+        file = ResultFile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])[:100] or "the whole file"
+        raise _strange(source, f"in {where}: {first['msg']}") from error
+    found = _digest({name: value for name, value in content.items() if name != "digest"})
+    if found != file.digest:
+        raise _strange(source, "other values than were written: it was altered")
+    return _record(file)
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file is, by its own word, one that ``write_result`` wrote: it may be replaced."""
+    try:
+        with path.open("rb") as file:
+            return f'"kind": "{KIND}"'.encode() in file.read(100)
+    except OSError:
+        return False
+
+
+def _plain(result: BenchmarkResult) -> dict[str, Any]:
+    """The record as JSON has it."""
+    return {
+        "bundle_title": result.bundle_title,
+        "bundle_digest": result.bundle_digest,
+        "arch": result.arch,
+        "fit_images": result.fit_images,
+        "id_name": result.id_name,
+        "ood_name": result.ood_name,
+        "id_digest": result.id_digest,
+        "ood_digest": result.ood_digest,
+        "id_classes": dict(result.id_classes),
+        "ood_classes": dict(result.ood_classes),
+        "ood_labels": result.ood_labels.tolist(),
+        "id_accuracy": result.id_accuracy,
+        "seed": result.seed,
+        "replicates": result.replicates,
+        "device": result.device,
+        "methods": [_plain_method(one) for one in result.methods],
+        "skipped": [{"method": one.method, "reason": one.reason} for one in result.skipped],
+        "made_with": dict(result.made_with),
+    }
+
+
+def _plain_method(one: MethodResult) -> dict[str, Any]:
+    return {
+        "method": one.method,
+        "family": one.family,
+        "hyper": {name: _plain_setting(value) for name, value in one.hyper.items()},
+        "pooled": _plain_figures(one.pooled),
+        "per_class": {name: _plain_figures(figures) for name, figures in one.per_class.items()},
+        "rank": one.rank,
+        "fit_seconds": one.fit_seconds,
+        "seconds_per_image": one.seconds_per_image,
+        "id_scores": one.id_scores.tolist(),
+        "ood_scores": one.ood_scores.tolist(),
+    }
+
+
+def _plain_setting(value: object) -> object:
+    """A hyper-parameter as JSON has it; one that JSON has not, such as a tensor, in words."""
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _plain_figures(figures: Figures) -> dict[str, dict[str, float]]:
+    return {name: {"value": one.value, "low": one.low, "high": one.high} for name, one in figures.items()}
+
+
+def _record(file: ResultFile) -> BenchmarkResult:
+    plain = {name: getattr(file, name) for name in ResultFile.model_fields if name not in ("kind", "schema_version")}
+    del plain["digest"]
+    return BenchmarkResult(
+        **plain
+        | {
+            "id_classes": MappingProxyType(file.id_classes),
+            "ood_classes": MappingProxyType(file.ood_classes),
+            "ood_labels": torch.tensor(file.ood_labels, dtype=torch.int64),
+            "methods": tuple(_method(one) for one in file.methods),
+            "skipped": tuple(Skipped(one.method, one.reason) for one in file.skipped),
+            "made_with": MappingProxyType(file.made_with),
+        }
+    )
+
+
+def _method(one: MethodPart) -> MethodResult:
+    return MethodResult(
+        method=one.method,
+        family=one.family,
+        hyper=MappingProxyType(one.hyper),
+        pooled=_figures(one.pooled),
+        per_class=MappingProxyType({name: _figures(figures) for name, figures in one.per_class.items()}),
+        rank=one.rank,
+        fit_seconds=one.fit_seconds,
+        seconds_per_image=one.seconds_per_image,
+        id_scores=torch.tensor(one.id_scores, dtype=torch.float64),
+        ood_scores=torch.tensor(one.ood_scores, dtype=torch.float64),
+    )
+
+
+def _figures(figures: FiguresPart) -> Figures:
+    names = type(figures).model_fields
+    intervals = {name: getattr(figures, name) for name in names}
+    return Figures(**{name: Interval(one.value, one.low, one.high) for name, one in intervals.items()})
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _strange(source: Path, found: str) -> NeroError:
+    return NeroError(f"Expected {source} to be a result of nero benchmark. Found {found}. Run nero benchmark anew.")

@@ -1,0 +1,145 @@
+"""``run_benchmark``: folders in, every method compared, ``results.json`` out."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from nero_core.benchmark.cache import ObservationCache, observe_cached
+from nero_core.benchmark.compare import Progress, check_methods, compare_banks
+from nero_core.benchmark.records import BenchmarkResult
+from nero_core.benchmark.result_file import RESULTS, is_result, write_result
+from nero_core.benchmark.sets import check_sets, each_once, read_id_set, read_ood_set
+from nero_core.calibration.bank import Bank, second_pass_scores
+from nero_core.calibration.held_out import read_digests
+from nero_core.data.archive import unpacked
+from nero_core.data.decode import file_name
+from nero_core.data.folders import ImageFolder
+from nero_core.errors import NeroError
+from nero_core.inspector import Inspector
+
+CACHE = "cache"  # folder below ``out``; nothing is lost with it but time
+REPORTS = ("results.csv", "results.md", "results.html")  # written beside RESULTS by nero_core.report
+
+
+def run_benchmark(
+    bundle: str | Path,
+    id: str | Path | None = None,
+    ood: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    seed: int = 0,
+    replicates: int = 1000,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+) -> BenchmarkResult:
+    """Observe each set once, compare every method on it, and write ``out/results.json``.
+
+    Observed features are kept in ``out/cache``: killed at any moment, the same call goes on from there. Exact copies
+    count once. Sets that would give a false figure are refused before the first forward pass.
+
+    Args:
+        bundle: bundle folder.
+        id: ID images, one subfolder a class, or a .zip of that; the bundle's calibration bank where None.
+        ood: OOD images in the same form; the bundle's OOD bank where None.
+        out: folder to write to; ``default_out(bundle)`` where None.
+        methods: names of ``DETECTORS``; all of them where None.
+        seed: of the resamples.
+        replicates: number of bootstrap resamples.
+        device: where to compute.
+        on_progress: told (stage, done, total).
+
+    Raises:
+        BundleError: the bundle cannot be loaded.
+        CalibrationError: a set that is empty, whose classes are on the wrong side, or that shares images with the fit
+            or calibration bank or with the other set; or no method that fits the bundle.
+        ImageError: an image cannot be decoded.
+        NeroError: an unknown method or device, a bad archive, or a folder with files that are not of a benchmark.
+    """
+    report = on_progress or (lambda stage, done, total: None)
+    folder = Path(out) if out is not None else default_out(bundle)
+    _check_out(folder)
+    inspector = Inspector.load(bundle, device)
+    chosen = check_methods(inspector, methods)
+    loaded = inspector.bundle
+    names = loaded.card.class_names
+    banks: dict[str, Bank] = {}
+    with ExitStack() as stack:
+        images = (
+            _opened(stack, id, lambda root: read_id_set(root, names), "unpacking ID images", report),
+            _opened(stack, ood, lambda root: read_ood_set(root, names), "unpacking OOD images", report),
+        )
+        sets = [
+            None if one is None else each_once(one, digests)
+            for one, digests in zip(images, read_digests(images, report), strict=True)
+        ]
+        own = (loaded.calibration, loaded.ood)
+        ids = [
+            frozenset(bank.ids if bank is not None else ()) if one is None else frozenset(one[1])
+            for one, bank in zip(sets, own, strict=True)
+        ]
+        check_sets(sets[0], sets[1], {*loaded.fit.ids, *loaded.calibration.ids}, ids[0], ids[1])
+        used = [bank for bank, one in zip(own, sets, strict=True) if one is None and bank is not None]
+        wanted = {
+            name: score
+            for name, score in second_pass_scores(loaded.classifier).items()
+            if name in chosen and all(name in bank.scores for bank in used)  # else it is left out, at no cost
+        }
+        cache = ObservationCache.of(folder / CACHE, loaded)
+        for stage, one in zip(("ID images", "OOD images"), sets, strict=True):
+            if one is not None:
+                banks[stage] = observe_cached(loaded, *one, cache, wanted, stage, report)
+    ood_images = images[1]
+    result = compare_banks(
+        inspector,
+        id_bank=banks.get("ID images"),
+        ood_bank=banks.get("OOD images"),
+        ood_classes=None if ood_images is None else ood_images.classes,
+        methods=chosen,
+        replicates=replicates,
+        seed=seed,
+        on_progress=report,
+        **{} if id is None else {"id_name": file_name(str(Path(id).resolve()))},
+        **{} if ood is None else {"ood_name": file_name(str(Path(ood).resolve()))},
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_result(result, folder / RESULTS)
+    return result
+
+
+def default_out(bundle: str | Path) -> Path:
+    """Where a benchmark of this bundle goes unless told: ``<bundle's name>-benchmark`` in the current folder."""
+    return Path(f"{Path(bundle).resolve().name}-benchmark")
+
+
+def _opened(
+    stack: ExitStack,
+    source: str | Path | None,
+    read: Callable[[Path], ImageFolder],
+    stage: str,
+    report: Progress,
+) -> ImageFolder | None:
+    if source is None:
+        return None
+    if Path(source).is_dir():
+        return read(Path(source))
+    report(stage, 0, 1)
+    folder = stack.enter_context(unpacked(Path(source)))
+    report(stage, 1, 1)
+    return read(folder)
+
+
+def _check_out(folder: Path) -> None:
+    """See that nothing of somebody else's is written over.
+
+    Raises:
+        NeroError: it is a file, or has results of another program.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NeroError(f"Expected a folder to write to. Found a file at {folder}. Name another --out.")
+    there = [name for name in (RESULTS, *REPORTS) if (folder / name).exists()]
+    if there and not is_result(folder / RESULTS):
+        raise NeroError(
+            f"Expected {folder} to be empty or to hold an older benchmark. Found {there[0]}, which is of another "
+            "program. Name another --out."
+        )

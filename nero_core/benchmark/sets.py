@@ -1,0 +1,87 @@
+"""The images of a benchmark, refused by name before any of them is decoded where they would give a false figure."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from nero_core.calibration.held_out import check_ood_classes, check_unseen
+from nero_core.data.decode import file_name
+from nero_core.data.folders import ImageFolder, read_folder
+from nero_core.errors import CalibrationError
+
+
+def read_id_set(root: Path, class_names: Sequence[str]) -> ImageFolder:
+    """ID images, labelled with indices into the bundle's classes; not every class need be there.
+
+    Raises:
+        CalibrationError: no images, or a class folder that is no class of the bundle.
+    """
+    images = read_folder(root)
+    strange = [name for name in images.classes if name not in class_names]
+    if strange:
+        known = "none of them" if len(strange) == len(images.classes) else "not all of them"
+        raise CalibrationError(
+            f"Expected class folders of ID images that are classes of the bundle: {', '.join(class_names)}. "
+            f"Found {known}: {', '.join(map(file_name, strange[:5]))}{' and more' if len(strange) > 5 else ''}. "
+            "Rename these folders, or give them as OOD images."
+        )
+    index = [tuple(class_names).index(name) for name in images.classes]
+    return ImageFolder(images.root, tuple(class_names), images.paths, tuple(index[label] for label in images.labels))
+
+
+def read_ood_set(root: Path, class_names: Sequence[str]) -> ImageFolder:
+    """OOD images, one subfolder a class.
+
+    Raises:
+        CalibrationError: no images, or a class folder that bears the name of a class of the bundle.
+    """
+    images = read_folder(root)
+    check_ood_classes(images, class_names)
+    return images
+
+
+def each_once(images: ImageFolder, digests: Sequence[str]) -> tuple[ImageFolder, tuple[str, ...]]:
+    """The images without exact copies, which would count twice; the first of each stays."""
+    first: dict[str, int] = {}
+    for index, digest in enumerate(digests):
+        first.setdefault(digest, index)
+    return images.select(tuple(first.values())), tuple(first)
+
+
+def check_sets(
+    id_set: tuple[ImageFolder, Sequence[str]] | None,
+    ood_set: tuple[ImageFolder, Sequence[str]] | None,
+    seen: AbstractSet[str],
+    id_ids: AbstractSet[str],
+    ood_ids: AbstractSet[str],
+) -> None:
+    """See that nothing is measured on images that the methods were fitted on, and that no image is both ID and OOD.
+
+    Args:
+        id_set: ID images and their digests; None for the bundle's own.
+        ood_set: OOD images and their digests; None for the bundle's own.
+        seen: digests of the bundle's fit and calibration images.
+        id_ids: digests of the ID images, wherever they are from.
+        ood_ids: the same of the OOD images.
+
+    Raises:
+        CalibrationError: some were seen, or are in both.
+    """
+    for kind, given in (("ID", id_set), ("OOD", ood_set)):
+        if given is not None:
+            check_unseen(kind, given[0], given[1], seen)
+    both = id_ids & ood_ids
+    if not both:
+        return
+    paths = {
+        one: path for given in (id_set, ood_set) if given for path, one in zip(given[0].paths, given[1], strict=True)
+    }
+    first = min((_shown(paths[one]) for one in both if one in paths), default="of the bundle's own")
+    raise CalibrationError(
+        f"Expected images that are either ID or OOD. Found {len(both)} in both sets (first: {first}). "
+        "Leave them out of one."
+    )
+
+
+def _shown(path: Path) -> str:
+    return f"{file_name(path.parent.name)}/{file_name(path.name)}"

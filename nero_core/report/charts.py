@@ -1,0 +1,107 @@
+"""Charts of scores as inline SVG: colours come from the page's style, so that both themes show them."""
+
+from html import escape
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nero_core.benchmark.records import MethodResult
+
+POINTS = 250  # of a ROC curve: half a pixel apart
+BINS = 36
+SIDE = 360  # of the ROC chart's plane, in units of its viewBox
+_LEFT, _TOP, _BELOW = 46, 10, 42
+_WIDE, _HIGH = 260, 96  # of a histogram's plane
+TAIL = 0.03  # of all scores at each end go into the outer bins: far outliers must not squeeze the rest
+
+
+def roc_chart(methods: tuple[MethodResult, ...]) -> str:
+    """Share of OOD images found over share of ID images rejected; one hidden or shown curve a method."""
+    parts = [
+        f'<svg class="roc" viewBox="0 0 {_LEFT + SIDE + 10} {_TOP + SIDE + _BELOW}" role="img"',
+        ' aria-label="ROC curves of the chosen methods">',
+        f'<g transform="translate({_LEFT} {_TOP})">',
+    ]
+    for tick in range(0, 101, 20):
+        x, y = SIDE * tick / 100, SIDE * (1 - tick / 100)
+        parts.append(f'<path class="grid" d="M{x:g} 0V{SIDE}M0 {y:g}H{SIDE}"/>')
+        parts.append(f'<text class="tick" x="{x:g}" y="{SIDE + 16}" text-anchor="middle">{tick}</text>')
+        parts.append(f'<text class="tick" x="-7" y="{y + 4:g}" text-anchor="end">{tick}</text>')
+    mark = 0.05 * SIDE
+    parts.append(f'<path class="guess" d="M0 {SIDE}L{SIDE} 0"/>')
+    parts.append(f'<path class="mark" d="M{mark:g} 0V{SIDE}M0 {mark:g}H{SIDE}"/>')
+    for index, one in enumerate(methods):
+        points = roc_points(one.id_scores, one.ood_scores)
+        path = "L".join(f"{SIDE * x:.1f} {SIDE * (1 - y):.1f}" for x, y in points)
+        title = escape(f"{one.method}: AUROC {100 * one.pooled.auroc.value:.1f}")
+        parts.append(f'<path class="curve c{index % 8} d{index // 8}" data-m="{index}" d="M{path}">')
+        parts.append(f"<title>{title}</title></path>")
+    middle = SIDE / 2
+    parts.append(f'<text class="axis" x="{middle:g}" y="{SIDE + 36}" text-anchor="middle">ID rejected, %</text>')
+    parts.append(
+        f'<text class="axis" transform="translate(-34 {middle:g}) rotate(-90)" text-anchor="middle">OOD found, %</text>'
+    )
+    return "".join([*parts, "</g></svg>"])
+
+
+def roc_points(
+    id_scores: Float[Tensor, " id"], ood_scores: Float[Tensor, " ood"], most: int = POINTS
+) -> list[tuple[float, float]]:
+    """(share of ID, share of OOD) above each score, from (0, 0) to (1, 1); at most about ``most`` points."""
+    values, group = torch.cat([id_scores, ood_scores]).unique(sorted=True, return_inverse=True)
+    curves = []
+    for part in (group[: len(id_scores)], group[len(id_scores) :]):
+        counts = torch.bincount(part, minlength=len(values)).flip(0).cumsum(0).double()
+        curves.append(torch.cat([torch.zeros(1, dtype=torch.float64), counts / counts[-1]]))
+    chosen = torch.linspace(0, len(values), min(most, len(values) + 1)).round().long()
+    return list(zip(curves[0][chosen].tolist(), curves[1][chosen].tolist(), strict=True))
+
+
+def histogram_chart(one: MethodResult) -> str:
+    """Scores of ID and OOD images as shares of each set, over one another."""
+    low, high = _range(torch.cat([one.id_scores, one.ood_scores]))
+    counts = [_shares(scores, low, high) for scores in (one.id_scores, one.ood_scores)]
+    top = max(max(part) for part in counts)
+    threshold = _position(float(one.id_scores.sort().values[_kept(len(one.id_scores))]), low, high)
+    label = escape(f"{one.method}: scores of ID and OOD images", quote=True)
+    parts = [f'<svg viewBox="0 0 {_WIDE} {_HIGH + 18}" role="img" aria-label="{label}">']
+    for kind, part in zip(("id", "ood"), counts, strict=True):
+        parts.append(f'<path class="bars {kind}" d="{_outline(part, top)}"/>')
+    parts.append(f'<path class="mark" d="M{threshold:.1f} 0V{_HIGH}"/>')
+    parts.append(f'<path class="base" d="M0 {_HIGH}H{_WIDE}"/>')
+    for x, anchor, sign, value in ((0, "start", "≤", low), (_WIDE, "end", "≥", high)):
+        parts.append(f'<text class="tick" x="{x}" y="{_HIGH + 14}" text-anchor="{anchor}">{sign} {value:.3g}</text>')
+    return "".join([*parts, "</svg>"])
+
+
+def _range(scores: Float[Tensor, " scores"]) -> tuple[float, float]:
+    ordered = scores.sort().values
+    cut = int(TAIL * len(ordered))
+    low, high = float(ordered[cut]), float(ordered[len(ordered) - 1 - cut])
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _position(score: float, low: float, high: float) -> float:
+    return _WIDE * min(max((score - low) / (high - low), 0.0), 1.0)
+
+
+def _kept(images: int) -> int:
+    """Index of the threshold that accepts 95 % of ID."""
+    return max(-(-95 * images // 100), 1) - 1
+
+
+def _shares(scores: Float[Tensor, " scores"], low: float, high: float) -> list[float]:
+    """Share of the scores in each bin; those outside go into the outer bins."""
+    place = ((scores - low) / (high - low) * BINS).floor().clamp(0, BINS - 1).long()
+    shares: list[float] = (torch.bincount(place, minlength=BINS).double() / len(scores)).tolist()
+    return shares
+
+
+def _outline(shares: list[float], top: float) -> str:
+    """The bars' common outline."""
+    step = _WIDE / BINS
+    path = [f"M0 {_HIGH}"]
+    for index, share in enumerate(shares):
+        path.append(f"V{_HIGH * (1 - share / top):.1f}H{(index + 1) * step:.1f}")
+    return "".join([*path, f"V{_HIGH}Z"])

@@ -1,0 +1,60 @@
+"""How the figures came to be, in words, and how they are written: the same on every page and in every table."""
+
+from nero_core.benchmark.records import BenchmarkResult, Interval
+
+FIGURE_NAMES = {  # field of Figures → heading
+    "auroc": "AUROC",
+    "fpr95_id_positive": "FPR95 (ID positive)",
+    "fpr95_ood_positive": "FPR95 (OOD positive)",
+    "aupr_in": "AUPR-in",
+    "aupr_out": "AUPR-out",
+}
+FALLING = frozenset({"fpr95_id_positive", "fpr95_ood_positive"})  # lower is better
+MEANINGS = {
+    "auroc": "the probability that an OOD image scores above an ID image, ties counting half; 50 is guessing.",
+    "fpr95_id_positive": "the share of OOD images accepted at the threshold that accepts 95 % of the ID images; lower "
+    "is better. NERO's paper reports this one.",
+    "fpr95_ood_positive": "the share of ID images rejected at the threshold that rejects 95 % of the OOD images; lower "
+    "is better. Papers call both FPR95: compare like with like.",
+    "aupr_in": "the area under precision over recall with ID as the positive class; guessing gives the share of ID "
+    "images, so compare it between methods, not between sets.",
+    "aupr_out": "the same with OOD as the positive class.",
+}
+
+
+def percent(interval: Interval) -> str:
+    """``76.0 (72.4–79.7)``, in percent."""
+    return f"{100 * interval.value:.1f} ({100 * interval.low:.1f}–{100 * interval.high:.1f})"
+
+
+def microseconds(seconds: float | None) -> str:
+    """Time per image in µs with three digits; a dash where it was not measured."""
+    if seconds is None:
+        return "–"
+    value = 1e6 * seconds
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def protocol(result: BenchmarkResult) -> tuple[tuple[str, str], ...]:
+    """Heading and sentence of each part of the protocol."""
+    id_counts = ", ".join(f"{name} {count}" for name, count in result.id_classes.items())
+    ood_counts = ", ".join(f"{name} {count}" for name, count in result.ood_classes.items())
+    versions = ", ".join(f"{name} {number}" for name, number in result.made_with.items())
+    sentences = {
+        "Classifier": f"{result.bundle_title} ({result.arch}); bundle sha256 {result.bundle_digest}. It names the "
+        f"class of {result.id_accuracy:.1%} of the ID images.",
+        "Fit": f"Every method is fitted on the {result.fit_images} ID images of the bundle's fit bank, with its "
+        "published settings or those the bundle records. No OOD image is fitted or tuned on.",
+        "ID images": f"{result.id_size} from {result.id_name}: {id_counts}. Set sha256 {result.id_digest}.",
+        "OOD images": f"{result.ood_size} from {result.ood_name}: {ood_counts}. Set sha256 {result.ood_digest}.",
+        "Separation": "Neither set shares an image file with the fit bank or with the other set; exact copies count "
+        "once. Images that the classifier was trained on are not known to a bundle: to give others is up to whoever "
+        "runs it.",
+        "Intervals": f"Brackets hold the bootstrap 95 % percentile interval over {result.replicates} resamples (seed "
+        f"{result.seed}); ID images and each OOD class are drawn separately, the same draws for every method. They "
+        "tell what other images of these classes might give, not another training or another fit.",
+        "Time": f"Median time to score one observed image on {result.device}, all images at once, without the forward "
+        "pass that all methods share. A dash: the method needs a second pass, which is not timed here.",
+        "Versions": f"{versions}.",
+    }
+    return tuple(sentences.items())

@@ -1,0 +1,84 @@
+"""``results.csv`` and ``results.md``: numbers in percent with one decimal."""
+
+import csv
+import io
+
+from nero_core.benchmark.records import BenchmarkResult, Figures, Interval, MethodResult
+from nero_core.report.protocol import FIGURE_NAMES, MEANINGS, microseconds, percent, protocol
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute, were a class named so
+
+
+def csv_table(result: BenchmarkResult) -> str:
+    """One row for each method on all OOD images (``pooled``) and on each OOD class (``class``).
+
+    Figures and their bounds are in percent, times in seconds and microseconds.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    bounds = [f"{name}{bound}" for name in FIGURE_NAMES for bound in ("", "_low", "_high")]
+    times = ["fit_seconds", "microseconds_per_image"]
+    writer.writerow(["method", "family", "rank", "ood", "ood_class", "id_images", "ood_images", *bounds, *times])
+    for one in result.methods:
+        per_image = "" if one.seconds_per_image is None else f"{1e6 * one.seconds_per_image:.3f}"
+        rows = [("pooled", "", result.ood_size, one.pooled)]
+        rows += [("class", name, result.ood_classes[name], figures) for name, figures in one.per_class.items()]
+        for kind, name, images, figures in rows:
+            writer.writerow(
+                [
+                    *(one.method, one.family, one.rank, kind, _cell(name), result.id_size, images),
+                    *_bounds(figures),
+                    *(f"{one.fit_seconds:.4f}", per_image),
+                ]
+            )
+    return text.getvalue()
+
+
+def markdown(result: BenchmarkResult) -> str:
+    """The table, the AUROC of each OOD class, the methods left out, and the protocol."""
+    heads = ["rank", "method", "family", *FIGURE_NAMES.values(), "µs an image"]
+    lines = [f"# Benchmark: {_escaped(result.bundle_title)}", "", "In percent, with 95 % intervals.", ""]
+    lines += _table(heads, [_row(one) for one in result.methods])
+    names = [name for name, count in result.ood_classes.items() if count]
+    rows = [[one.method, *(percent(one.per_class[name].auroc) for name in names)] for one in result.methods]
+    lines += ["", "## AUROC of each OOD class", "", *_table(["method", *names], rows)]
+    if result.skipped:
+        lines += ["", "## Left out", ""]
+        lines += [f"- {_escaped(one.method)}: {_escaped(one.reason)}" for one in result.skipped]
+    lines += ["", "## What the figures mean", ""]
+    lines += [f"- **{FIGURE_NAMES[name]}**: {meaning}" for name, meaning in MEANINGS.items()]
+    lines += ["", "## Protocol", ""]
+    lines += [f"- **{heading}.** {_escaped(sentence)}" for heading, sentence in protocol(result)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(one: MethodResult) -> list[str]:
+    figures = dict(one.pooled.items())
+    cells = [percent(figures[name]) for name in FIGURE_NAMES]
+    return [str(one.rank), one.method, one.family, *cells, microseconds(one.seconds_per_image)]
+
+
+def _bounds(figures: Figures) -> list[str]:
+    named = dict(figures.items())
+    return [f"{100 * value:.1f}" for name in FIGURE_NAMES for value in _values(named[name])]
+
+
+def _values(interval: Interval) -> tuple[float, float, float]:
+    return interval.value, interval.low, interval.high
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return ["| " + " | ".join(_escaped(cell) if cell != "---" else cell for cell in line) + " |" for line in lines]
+
+
+def _escaped(text: str) -> str:
+    """Text of others on one line, without Markdown or HTML of its own."""
+    line = " ".join(text.split())
+    for character in "\\`*_[]|#":
+        line = line.replace(character, f"\\{character}")
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text

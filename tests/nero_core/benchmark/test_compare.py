@@ -1,0 +1,141 @@
+"""``compare_banks`` on a real, small bundle."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from nero_core.benchmark.compare import compare_banks
+from nero_core.calibration.bank import Bank
+from nero_core.detectors.catalog import DETECTORS
+from nero_core.errors import CalibrationError, NeroError
+from nero_core.inspector import Inspector
+from nero_core.metrics import aupr, auroc, fpr_at_tpr
+
+FEW = ("msp", "nero", "energy")
+
+
+@pytest.fixture(scope="module")
+def inspector(tiny_bundle: Path) -> Inspector:
+    return Inspector.load(tiny_bundle, "cpu")
+
+
+def test_scores_are_those_of_the_inspector_and_figures_those_of_the_metrics(inspector: Inspector) -> None:
+    result = compare_banks(inspector, methods=FEW, replicates=50)
+    assert {one.method for one in result.methods} == set(FEW)
+    for one in result.methods:
+        reference = inspector.reference_scores(one.method)
+        assert reference.ood is not None
+        assert torch.equal(one.id_scores, reference.calibration)
+        assert torch.equal(one.ood_scores, reference.ood)
+        id_scores, ood_scores = reference.calibration, reference.ood
+        assert one.pooled.auroc.value == pytest.approx(auroc(id_scores, ood_scores))
+        assert one.pooled.aupr_in.value == pytest.approx(aupr(id_scores, ood_scores, "id"))
+        assert one.pooled.aupr_out.value == pytest.approx(aupr(id_scores, ood_scores, "ood"))
+        assert one.pooled.fpr95_id_positive.value == pytest.approx(fpr_at_tpr(id_scores, ood_scores))
+        for label, name in enumerate(inspector.bundle.card.ood_class_names):
+            part = ood_scores[result.ood_labels == label]
+            assert one.per_class[name].auroc.value == pytest.approx(auroc(id_scores, part))
+        for _, interval in one.pooled.items():
+            assert 0 <= interval.low <= interval.high <= 1
+
+
+def test_methods_stand_by_rank_and_each_has_its_time(inspector: Inspector) -> None:
+    result = compare_banks(inspector, methods=FEW, replicates=20)
+    values = [one.pooled.auroc.value for one in result.methods]
+    assert values == sorted(values, reverse=True)
+    assert result.methods[0].rank == 1
+    for one in result.methods:
+        assert one.rank == 1 + sum(value > one.pooled.auroc.value for value in values)
+        assert one.fit_seconds > 0
+        assert one.seconds_per_image is not None
+        assert one.seconds_per_image > 0
+
+
+def test_nero_is_fitted_with_what_the_bundle_records(tiny_bundle: Path) -> None:
+    loaded = Inspector.load(tiny_bundle, "cpu")
+    card = loaded.bundle.card
+    changed = card.model_copy(update={"detectors": {"nero": {**card.detectors["nero"], "least": 3}}})
+    altered = Inspector(replace(loaded.bundle, card=changed), torch.device("cpu"))
+    result = compare_banks(altered, methods=("nero",), replicates=5).methods[0]
+    assert result.hyper["least"] == 3
+    assert torch.equal(result.id_scores, altered.reference_scores("nero").calibration)
+    assert not torch.equal(result.id_scores, loaded.reference_scores("nero").calibration)
+
+
+def test_every_method_of_the_catalog_has_its_row_or_its_reason(inspector: Inspector) -> None:
+    told: list[tuple[str, int, int]] = []
+    result = compare_banks(inspector, replicates=5, on_progress=lambda *step: told.append(step))
+    names = [one.method for one in result.methods] + [one.method for one in result.skipped]
+    assert sorted(names) == sorted(DETECTORS)
+    assert all(one.reason for one in result.skipped)
+    assert {"nero", "msp"} <= {one.method for one in result.methods}
+    assert told[-1] == ("methods", len(DETECTORS), len(DETECTORS))
+
+
+def test_a_method_that_cannot_fit_is_left_out_with_its_reason_and_stops_no_other(tiny_bundle: Path) -> None:
+    loaded = Inspector.load(tiny_bundle, "cpu")
+    card = loaded.bundle.card
+    changed = card.model_copy(update={"detectors": {"nero": {**card.detectors["nero"], "least": 10_000}}})
+    altered = Inspector(replace(loaded.bundle, card=changed), torch.device("cpu"))
+    result = compare_banks(altered, methods=("nero", "msp"), replicates=5)
+    assert [one.method for one in result.methods] == ["msp"]
+    assert result.skipped[0].method == "nero"
+    assert "10000" in result.skipped[0].reason
+
+
+def test_scores_that_the_image_gave_are_taken_from_the_bank(inspector: Inspector) -> None:
+    name = next((name for name, spec in DETECTORS.items() if spec.needs == "image"), None)
+    assert name is not None
+    bundle = inspector.bundle
+    assert bundle.ood is not None
+    given = torch.linspace(0, 1, len(bundle.calibration), dtype=torch.float64)
+    id_bank = replace(bundle.calibration, scores={name: given})
+    ood_bank = replace(bundle.ood, scores={name: 2 + torch.arange(len(bundle.ood), dtype=torch.float64)})
+    classes = bundle.card.ood_class_names
+    one = compare_banks(
+        inspector, id_bank=id_bank, ood_bank=ood_bank, ood_classes=classes, methods=[name], replicates=5
+    ).methods[0]
+    assert torch.equal(one.id_scores, given)
+    assert one.pooled.auroc.value == 1.0
+    assert one.seconds_per_image is None
+    without = replace(id_bank, scores={})
+    result = compare_banks(
+        inspector, id_bank=without, ood_bank=ood_bank, ood_classes=classes, methods=[name, "msp"], replicates=5
+    )
+    assert [one.method for one in result.skipped] == [name]
+
+
+def test_a_seed_gives_the_same_intervals_again(inspector: Inspector) -> None:
+    first, again, other = (compare_banks(inspector, methods=["msp"], replicates=30, seed=seed) for seed in (1, 1, 2))
+    assert first.methods[0].pooled == again.methods[0].pooled
+    assert first.methods[0].pooled != other.methods[0].pooled
+
+
+def test_sets_are_counted_and_named(inspector: Inspector) -> None:
+    result = compare_banks(inspector, methods=["msp"], replicates=5)
+    bundle = inspector.bundle
+    assert (result.id_size, result.ood_size) == (bundle.calibration_size, bundle.ood_size)
+    assert set(result.ood_classes) == {"esophagitis", "polyps"}
+    assert result.bundle_digest == bundle.digest
+    assert len(result.id_digest) == len(result.ood_digest) == 64
+    assert 0 <= result.id_accuracy <= 1
+
+
+def test_an_unknown_method_is_named(inspector: Inspector) -> None:
+    with pytest.raises(NeroError, match="Found 'nerro'"):
+        compare_banks(inspector, methods=["msp", "nerro"])
+
+
+def test_a_bundle_without_ood_images_asks_for_some(inspector: Inspector) -> None:
+    alone = Inspector(replace(inspector.bundle, ood=None), torch.device("cpu"))
+    with pytest.raises(CalibrationError, match="--ood"):
+        compare_banks(alone, methods=["msp"])
+
+
+def test_no_method_left_is_an_error_that_says_why(inspector: Inspector) -> None:
+    bank = inspector.bundle.calibration
+    broken = Bank(torch.full_like(bank.features, float("nan")), bank.labels, bank.ids)
+    with pytest.raises(CalibrationError, match="msp: Expected"):
+        compare_banks(inspector, id_bank=broken, methods=["msp"], replicates=5)

@@ -1,0 +1,40 @@
+"""A result with names that would break out of any page or table."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from nero_core.benchmark.compare import compare_banks
+from nero_core.benchmark.records import BenchmarkResult, Skipped
+from nero_core.inspector import Inspector
+
+HOSTILE = "<script>alert(1)</script>"
+QUOTES = "\"'><img src=x onerror=alert(2)>|`*"
+
+
+@pytest.fixture(scope="session")
+def result(tiny_bundle: Path) -> BenchmarkResult:
+    return compare_banks(
+        Inspector.load(tiny_bundle, "cpu"), methods=["msp", "nero", "energy", "mahalanobis"], replicates=50
+    )
+
+
+@pytest.fixture(scope="session")
+def hostile(result: BenchmarkResult) -> BenchmarkResult:
+    """The same result with a hostile title, hostile class names, and a hostile reason."""
+    new = dict(zip(result.ood_classes, (HOSTILE, f"={QUOTES}"), strict=True))
+    methods = tuple(
+        replace(one, per_class=MappingProxyType({new[name]: figures for name, figures in one.per_class.items()}))
+        for one in result.methods
+    )
+    return replace(
+        result,
+        bundle_title=f"{HOSTILE}{QUOTES}",
+        id_name=QUOTES,
+        ood_name=HOSTILE,
+        ood_classes=MappingProxyType({new[name]: count for name, count in result.ood_classes.items()}),
+        methods=methods,
+        skipped=(Skipped("odin", f"Found {HOSTILE}\n# a heading."),),
+    )
