@@ -6,20 +6,32 @@ from typing import Annotated
 
 import typer
 
+from nero_core.cli.benchmark import benchmark
 from nero_core.cli.calibrate import calibrate
 from nero_core.cli.dashboard import dashboard
 from nero_core.cli.explain import explain
 from nero_core.cli.guard import guard
+from nero_core.cli.import_checkpoint import import_checkpoint
+from nero_core.cli.pack import pack, unpack
 from nero_core.cli.phantom import phantom
+from nero_core.cli.prepare import prepare
 from nero_core.cli.score import score
 from nero_core.cli.train import train
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # name → function, example
     "phantom": (phantom, "nero phantom data/id --per-class 300 --seed 1 --classes id"),
+    "prepare": (prepare, "nero prepare kvasir-v2 kvasir-dataset-v2.zip data/kvasir"),
     "train": (train, "nero train data/id --out models/phantom --epochs 12"),
+    "import-checkpoint": (
+        import_checkpoint,
+        "nero import-checkpoint resnet18.pth --arch resnet18 --classes polyp,normal --out models/mine",
+    ),
     "calibrate": (calibrate, "nero calibrate models/phantom data/calibration --out bundles/phantom --ood data/ood"),
     "score": (score, "nero score bundles/phantom image.png folder --json"),
     "explain": (explain, "nero explain bundles/phantom image.png --out why"),
+    "pack": (pack, "nero pack bundles/phantom phantom.nero.zip"),
+    "unpack": (unpack, "nero unpack phantom.nero.zip --into bundles/phantom"),
+    "benchmark": (benchmark, "nero benchmark bundles/phantom --ood data/ood --out results"),
     "dashboard": (dashboard, "nero dashboard --bundle bundles/phantom"),
 }
 

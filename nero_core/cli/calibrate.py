@@ -1,20 +1,27 @@
 """``nero calibrate``."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nero_core.cli.options import Device, Seed, check_tpr
-from nero_core.cli.progress import progress_bar
+from nero_core.cli.progress import ProgressFile, progress_bar
 
 
 def calibrate(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder, made by nero train.")],
-    data: Annotated[Path, typer.Argument(help="ID images, one subfolder a class, none of them trained on.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Checkpoint folder, made by nero train or nero import-checkpoint.")
+    ],
+    data: Annotated[
+        Path, typer.Argument(help="ID images, one subfolder a class, none of them trained on; a folder or a .zip.")
+    ],
     out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
-    ood: Annotated[Path | None, typer.Option(help="OOD images for the histogram, one subfolder a class.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Held-out ID and OOD images for the figures on the card.")] = None,
+    ood: Annotated[Path | None, typer.Option(help="OOD images for the histogram, likewise.")] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="Held-out ID and OOD images for the figures on the card, likewise.")
+    ] = None,
     tpr: Annotated[
         float, typer.Option(callback=check_tpr, help="Share of ID images to accept, from 0.5 to below 1.")
     ] = 0.95,
@@ -27,17 +34,23 @@ def calibrate(
     synthetic: Annotated[bool, typer.Option("--synthetic", help="Say that the images are drawn.")] = False,
     note: Annotated[list[str] | None, typer.Option(help="A sentence for the card; may be repeated.")] = None,
     device: Device = "auto",
+    progress: ProgressFile = None,
 ) -> None:
     """Fit the detectors on ID images, set their thresholds, and write a bundle."""
     from nero_core.calibration import calibrate as run
+    from nero_core.data.archive import unpacked
 
-    with progress_bar() as advance:
+    with progress_bar(file=progress) as advance, ExitStack() as stack:
+        folder, ood_folder, test_folder = (
+            None if source is None else stack.enter_context(unpacked(source)) for source in (data, ood, test)
+        )
+        assert folder is not None
         bundle = run(
             checkpoint,
-            data,
+            folder,
             out,
-            ood=ood,
-            test=test,
+            ood=ood_folder,
+            test=test_folder,
             tpr=tpr,
             seed=seed,
             half=half,

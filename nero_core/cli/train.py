@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nero_core.cli.options import Classes, Device, Seed, listed
-from nero_core.cli.progress import Advance, progress_bar
+from nero_core.cli.progress import Advance, ProgressFile, progress_bar
 
 if TYPE_CHECKING:
     from nero_core.models import TrainingFacts
@@ -20,24 +20,38 @@ def train(
     classes: Classes = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 12,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 32,
-    lr: Annotated[float | None, typer.Option(help="Rate of Adam; 1e-4 on given weights, else 1e-3.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Rate of Adam; 1e-4 on given weights that learn, else 1e-3.")] = None,
     schedule: Annotated[
-        str | None, typer.Option(help="cosine or constant; constant on given weights, else cosine.")
+        str | None, typer.Option(help="cosine or constant; constant on given weights that learn, else cosine.")
     ] = None,
-    augment: Annotated[str | None, typer.Option(help="none, light or nero; nero on given weights, else light.")] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(help="none, light or nero; nero on given weights, light without, none with --freeze-backbone."),
+    ] = None,
     size: Annotated[int, typer.Option(help="Height and width of the input, in pixels.")] = 224,
     seed: Seed = 0,
     validation_share: Annotated[float, typer.Option(help="Share of the images held out to measure accuracy.")] = 0.1,
     device: Device = "auto",
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Start from timm's weights (downloads).")] = False,
     weights: Annotated[Path | None, typer.Option(help="Start from this state dict, .safetensors or .pth.")] = None,
+    by_order: Annotated[
+        bool, typer.Option("--by-order", help="Match the tensors of --weights by their place, whatever their names.")
+    ] = False,
+    freeze_backbone: Annotated[
+        bool, typer.Option("--freeze-backbone", help="Only the head learns; the given weights stay as they are.")
+    ] = False,
+    early_stop: Annotated[
+        int | None,
+        typer.Option(help="Stop after so many epochs without a lower validation loss; keep the best epoch's weights."),
+    ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Start over; the run in --out is dropped.")] = False,
+    progress: ProgressFile = None,
 ) -> None:
     """Train a classifier. Killed at any moment, the same command goes on from the last complete epoch."""
     from nero_core.training import train as run
 
-    with progress_bar() as advance:
+    with progress_bar(file=progress) as advance:
         card = run(
             data,
             out,
@@ -54,10 +68,16 @@ def train(
             device=device,
             pretrained=pretrained,
             weights=weights,
+            by_order=by_order,
+            freeze_backbone=freeze_backbone,
+            early_stop=early_stop,
             half=half,
             resume=not restart,
             on_progress=lambda step: _tell(step, advance),
         )
+    taken = card.training.settings.get("weights_of_epoch", card.training.epochs)
+    if taken != epochs:
+        typer.echo(f"Stopped after epoch {card.training.epochs}; the weights are those of epoch {taken}.")
     typer.echo(
         f"{card.arch} with {len(card.classes)} classes, trained on {_images(card.training)}, "
         f"validation accuracy {_percent(card.training.validation_accuracy)}: {out}"

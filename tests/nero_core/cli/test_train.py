@@ -1,6 +1,7 @@
 """``nero train`` and ``nero calibrate``."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,3 +98,52 @@ def test_a_seed_that_torch_cannot_take_is_told_with_status_2(nero: Run, tmp_path
     result = nero("train", tmp_path / "none", "--out", tmp_path / "run", *SMALL, "--seed", seed)
     assert result.exit_code == 2
     assert "--seed" in result.stderr
+
+
+def test_calibrate_takes_zips_as_it_takes_folders_and_tells_its_progress(
+    nero: Run, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path
+):
+    zips = {name: shutil.make_archive(str(tmp_path / name), "zip", phantoms / name) for name in ("id", "ood")}
+    shared = ("--allow-reduced-rank", "--device", "cpu", "--title", "One")
+    from_zip, from_folder = tmp_path / "from zip", tmp_path / "from folder"
+    progress = tmp_path / "progress.jsonl"
+    done = nero(
+        *("calibrate", tiny_checkpoint, zips["id"], "--ood", zips["ood"], "--out", from_zip, *shared),
+        *("--progress", progress),
+    )
+    assert done.exit_code == 0, done.output
+    assert nero("calibrate", tiny_checkpoint, phantoms / "id", "--ood", phantoms / "ood", "--out", from_folder, *shared)
+    assert (from_zip / "bundle.json").read_bytes() == (from_folder / "bundle.json").read_bytes()
+    lines = [json.loads(line) for line in progress.read_text().splitlines()]
+    assert lines[-1] == {"finished": True}
+    assert {"fit images", "calibration images", "OOD images"} <= {line["stage"] for line in lines[:-1]}
+
+
+def test_calibrate_on_a_broken_zip_is_told_with_status_2_and_in_the_progress(
+    nero: Run, tiny_checkpoint: Path, tmp_path: Path
+):
+    (tmp_path / "id.zip").write_bytes(b"PK\x03\x04 torn")
+    result = nero(
+        *("calibrate", tiny_checkpoint, tmp_path / "id.zip", "--out", tmp_path / "bundle"),
+        *("--progress", tmp_path / "progress.jsonl"),
+    )
+    assert result.exit_code == 2
+    assert "id.zip" in result.stderr
+    assert "id.zip" in json.loads((tmp_path / "progress.jsonl").read_text().splitlines()[-1])["error"]
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_train_the_head_alone_until_it_gets_no_better(nero: Run, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path):
+    result = nero(
+        *("train", phantoms / "id", "--out", tmp_path / "run", "--arch", "resnet10t", "--size", 64, "--device", "cpu"),
+        *("--weights", tiny_checkpoint / "model.safetensors", "--freeze-backbone", "--early-stop", 2, "--epochs", 500),
+        *("--lr", "0.05", "--validation-share", 0.2, "--progress", tmp_path / "progress.jsonl"),
+    )
+    assert result.exit_code == 0, result.output
+    facts = load_checkpoint(tmp_path / "run")[1].training
+    assert facts.epochs == facts.settings["weights_of_epoch"] + 2
+    stopped = f"Stopped after epoch {facts.epochs}; the weights are those of epoch {facts.epochs - 2}."
+    assert stopped in result.stdout
+    lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
+    assert lines[-1] == {"finished": True}
+    assert {line["stage"] for line in lines[:-1]} == {"reading images", "training"}

@@ -1,0 +1,58 @@
+"""``nero benchmark``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nero_core.cli.options import Device, Seed, listed
+from nero_core.cli.progress import ProgressFile, progress_bar
+from nero_core.cli.terminal import printable
+
+
+def benchmark(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder, made by nero calibrate.")],
+    id_images: Annotated[
+        Path | None,
+        typer.Option("--id", help="ID images, one subfolder a class, or a .zip; the calibration bank otherwise."),
+    ] = None,
+    ood: Annotated[
+        Path | None, typer.Option(help="OOD images, one subfolder a class, or a .zip; the OOD bank otherwise.")
+    ] = None,
+    methods: Annotated[
+        list[str] | None, typer.Option(help="all, or names separated by commas; the option may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; BUNDLE-benchmark here otherwise.")] = None,
+    seed: Seed = 0,
+    replicates: Annotated[int, typer.Option(min=100, max=100_000, help="Resamples behind each interval.")] = 1000,
+    progress: ProgressFile = None,
+    device: Device = "auto",
+) -> None:
+    """Compare every method on the same images, with intervals: a table, CSV, JSON, Markdown and one HTML page.
+
+    Killed at any moment, the same command goes on from what it has observed so far (OUT/cache).
+    """
+    import torch
+
+    with progress_bar(file=progress) as advance:
+        from nero_core.benchmark.run import default_out, run_benchmark
+        from nero_core.cli.benchmark_table import print_result
+        from nero_core.report import write_reports
+
+        torch.manual_seed(seed)
+        folder = default_out(bundle) if out is None else out
+        names = listed(methods)
+        result = run_benchmark(
+            bundle,
+            id_images,
+            ood,
+            folder,
+            methods=None if names is None or "all" in names else names,
+            seed=seed,
+            replicates=replicates,
+            device=device,
+            on_progress=advance,
+        )
+        page = write_reports(result, folder)[-1]
+    print_result(result)
+    typer.echo(f"Page: {printable(str(page))}")

@@ -1,0 +1,166 @@
+"""``nero prepare``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from nero_core.cli.options import Seed, listed
+from nero_core.cli.progress import Advance, ProgressFile, progress_bar
+from nero_core.cli.terminal import printable
+from nero_core.errors import DatasetError
+
+if TYPE_CHECKING:
+    from nero_core.data.protocol import Protocol
+
+MEGABYTE = 10**6
+
+
+def prepare(
+    dataset: Annotated[
+        Literal["kvasir-v2", "gastrovision", "folder"],
+        typer.Argument(help="A published dataset, or any folder of class folders."),
+    ],
+    source: Annotated[Path, typer.Argument(help="The .zip as published, or the unpacked folder.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write: train, calibration, test (ID classes) and ood.")],
+    protocol: Annotated[
+        Path | None, typer.Option(help="TOML file that says which class is id, ood or unused; the dataset's otherwise.")
+    ] = None,
+    id_classes: Annotated[
+        list[str] | None, typer.Option(help="With folder: these classes are ID, the others OOD. Separated by commas.")
+    ] = None,
+    train: Annotated[float, typer.Option(help="Share of the ID images to train on.")] = 0.45,
+    calibration: Annotated[float, typer.Option(help="Share of the ID images to calibrate on.")] = 0.35,
+    test: Annotated[float, typer.Option(help="Share of the ID images to measure on.")] = 0.2,
+    seed: Seed = 0,
+    download: Annotated[
+        bool,
+        typer.Option("--download", help="Fetch the archive to SOURCE first; tested against a local server only."),
+    ] = False,
+    url: Annotated[str | None, typer.Option(help="Address of the archive; the protocol's otherwise.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Download without asking.")] = False,
+    progress: ProgressFile = None,
+) -> None:
+    """Check a dataset against what was published, and split it for train, calibrate and benchmark.
+
+    Exact copies of a file go to one part; a file that lies in two classes is left out. Files are hard links where the
+    disk allows it. The same command again finds its set there; it never overwrites another.
+    """
+    from nero_core.data.prepare import prepare as run
+    from nero_core.data.prepare_split import Shares
+
+    given = _given_protocol(dataset, protocol, id_classes)
+    wanted = _agree(source, given, url, yes) if download else None
+    with progress_bar(file=progress) as advance:
+        if wanted is not None:
+            source = _fetch(wanted, advance)
+        chosen = given or _from_classes(source, out, listed(id_classes))
+        found = run(source, out, chosen, Shares(train, calibration, test), seed, on_progress=advance)
+    for warning in found.warnings:
+        typer.echo(f"Warning: {printable(warning)}", err=True)
+    if chosen.note:
+        typer.echo(printable(chosen.note))
+    parts = ", ".join(
+        f"{part} {sum(classes.values())} of {_classes(len(classes))}" for part, classes in found.counts.items()
+    )
+    typer.echo(f"{printable(chosen.name)}: {parts}{'' if found.is_new else ' (there already)'}: {out}")
+
+
+def _given_protocol(
+    dataset: Literal["kvasir-v2", "gastrovision", "folder"], file: Path | None, id_classes: list[str] | None
+) -> "Protocol | None":
+    """The protocol where it does not depend on the folders that are found."""
+    from nero_core.data.protocol import published_protocol, read_protocol
+
+    if id_classes and (file is not None or dataset != "folder"):
+        raise DatasetError("Expected --id-classes with folder and without --protocol. Found both. Choose one.")
+    if file is not None:
+        return read_protocol(file)
+    return None if dataset == "folder" else published_protocol(dataset)
+
+
+def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Protocol":
+    """ID classes as named and the others OOD; without names, a file to edit is written, and nothing is split.
+
+    Raises:
+        DatasetError: no ID classes are named, or some that are not there.
+    """
+    from nero_core.data.decode import file_name
+    from nero_core.data.prepare import found_classes
+    from nero_core.data.protocol import Protocol, starter
+
+    classes = found_classes(source)
+    name = file_name(source.stem)
+    if id_classes is None:
+        place = out.with_name(f"{out.name}.protocol.toml")
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(starter(name, classes), encoding="utf-8")
+        raise DatasetError(
+            f"Expected --protocol or --id-classes. Found neither. Say in {place}, which lists the "
+            f"{_classes(len(classes))} found, which are id and which ood; then run the command "
+            f"again with --protocol {place}."
+        )
+    missing = [one for one in id_classes if one not in classes]
+    if missing:
+        raise DatasetError(
+            f"Expected --id-classes among {', '.join(classes)}. Found {', '.join(missing)}. Check the names."
+        )
+    return Protocol(name=name, classes={one: "id" if one in id_classes else "ood" for one in classes})
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    url: str
+    target: Path
+    size: int | None
+    sha256: str | None
+
+
+def _agree(source: Path, protocol: "Protocol | None", url: str | None, yes: bool) -> _Wanted:
+    """What to fetch and where to, after the user has seen its size and licence."""
+    from nero_core.data.download import ask, file_of
+
+    origin = None if protocol is None else protocol.download
+    address = url or (origin.url if origin else None)
+    if address is None:
+        raise DatasetError("Expected the archive's address. Found none in the protocol. Give it with --url.")
+    known = origin if origin is not None and url is None else None  # what is known of the file is of its own address
+    name = known.file if known and known.file else file_of(address)
+    target = source if source.suffix.lower() == ".zip" else source / name
+    wanted = _Wanted(address, target, known.bytes if known else None, known.sha256 if known else None)
+    if not target.exists():
+        said = ask(address).size
+        typer.echo(f"{printable(protocol.name) if protocol else 'Archive'} from {printable(address)}")
+        typer.echo(f"  size: {_megabytes(wanted.size if said is None else said)}, to {target}")
+        typer.echo(f"  licence: {printable(protocol.licence) if protocol and protocol.licence else 'not known'}")
+        if not yes:
+            typer.confirm("Fetch it?", abort=True)
+    return wanted
+
+
+def _fetch(wanted: _Wanted, advance: Advance) -> Path:
+    """The archive, fetched unless it is there already."""
+    from nero_core.data.download import download
+
+    if wanted.target.exists():
+        typer.echo(f"{wanted.target} is there already; nothing is fetched.")
+        return wanted.target
+    digest = download(
+        wanted.url,
+        wanted.target,
+        size=wanted.size,
+        sha256=wanted.sha256,
+        on_progress=lambda done, total: advance("fetching (MB)", done // MEGABYTE, max(total // MEGABYTE, 1)),
+    )
+    typer.echo(f"{wanted.target}: sha256 {digest}")
+    return wanted.target
+
+
+def _megabytes(size: int | None) -> str:
+    return "not known" if size is None else f"{size / MEGABYTE:,.1f} MB"
+
+
+def _classes(count: int) -> str:
+    return "1 class" if count == 1 else f"{count} classes"

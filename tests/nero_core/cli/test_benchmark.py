@@ -1,0 +1,62 @@
+"""``nero benchmark``."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from nero_core.benchmark import read_result
+
+Run = Callable[..., Result]
+SOME = ("--methods", "msp,nero", "--replicates", 100, "--device", "cpu")
+
+
+def test_benchmark_prints_a_table_and_writes_every_report(nero: Run, tiny_bundle: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    result = nero("benchmark", tiny_bundle, "--out", out, "--progress", tmp_path / "progress", *SOME)
+    assert result.exit_code == 0, result.output
+    for expected in ("AUROC", "FPR95", "AUPR-in", "msp", "nero", "Page: "):
+        assert expected in result.stdout
+    assert sorted(path.name for path in out.iterdir()) == ["results.csv", "results.html", "results.json", "results.md"]
+    assert {one.method for one in read_result(out).methods} == {"msp", "nero"}
+    lines = [json.loads(line) for line in (tmp_path / "progress").read_text().splitlines()]
+    assert lines[-1] == {"finished": True}
+    assert {"stage": "methods", "done": 2, "total": 2} in lines
+
+
+def test_all_is_every_method_and_those_left_out_are_told(nero: Run, tiny_bundle: Path, tmp_path: Path):
+    result = nero("benchmark", tiny_bundle, "--out", tmp_path, "--methods", "all", "--replicates", 100)
+    assert result.exit_code == 0, result.output
+    found = read_result(tmp_path)
+    assert len(found.methods) > 10
+    for one in found.skipped:
+        assert f"Left out: {one.method}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--methods", "nerro"), "Found 'nerro'"),
+        (("--ood", "nowhere"), "nowhere"),
+        (("--id", "nowhere"), "nowhere"),
+        (("--replicates", "5"), "--replicates"),
+        (("--device", "abacus"), "abacus"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_status_two(
+    nero: Run, tiny_bundle: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+):
+    result = nero("benchmark", tiny_bundle, "--out", tmp_path / "out", *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_an_error_is_the_last_line_of_the_progress_file(nero: Run, tiny_bundle: Path, tmp_path: Path):
+    file = tmp_path / "progress"
+    result = nero("benchmark", tiny_bundle, "--out", tmp_path / "o", "--methods", "nerro", "--progress", file)
+    assert result.exit_code == 2
+    last = json.loads(file.read_text().splitlines()[-1])
+    assert "Found 'nerro'" in last["error"]
