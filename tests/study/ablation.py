@@ -1,0 +1,207 @@
+"""From NERO to NERO+, one step at a time: ``python -m tests.study.ablation [--polyps FOLDER]``.
+
+Every variant is fitted on the fit bank alone and measured on the cases of ``tests.study.cases``. Decisions were taken
+on seed 0 of the ResNet-18 and of the frozen backbone (*selection*); other seeds and DeiT *confirm*.
+"""
+
+import argparse
+import statistics
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from nero_core.benchmark.cache import ObservationCache, observe_cached
+from nero_core.benchmark.run import CACHE
+from nero_core.benchmark.sets import each_once, read_id_set, read_ood_set
+from nero_core.calibration.bundle import Bundle
+from nero_core.calibration.held_out import read_digests
+from nero_core.detectors import build_detector
+from nero_core.detectors.components import principal_components
+from nero_core.detectors.nero_plus import shrunk_covariance
+from nero_core.metrics import auroc, fpr_at_tpr
+from nero_core.relevance.head import output_gain
+from nero_core.types import Head
+from tests.study.cases import Case, cases
+from tests.study.tables import write
+
+Start = Callable[[Tensor, Head], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Banks:
+    """What a variant sees of a case: float64, on the CPU."""
+
+    head: Head
+    fit: Float[Tensor, "fit neurons"]
+    labels: Int[Tensor, " fit"]
+    id: Float[Tensor, "id neurons"]
+    ood: Float[Tensor, "ood neurons"]
+
+
+# Gain g of each output, so that r = a ⊙ gW; see nero_core.relevance.head.
+STARTS: dict[str, Start] = {
+    "softmax": lambda logits, head: output_gain(logits, logits.softmax(dim=1), 1e-6),
+    "softmax, ε = 0.1": lambda logits, head: output_gain(logits, logits.softmax(dim=1), 0.1),
+    "predicted class's softmax": lambda logits, head: output_gain(
+        logits, _one_hot(logits) * logits.softmax(dim=1), 1e-6
+    ),
+    "logits weighted by softmax": lambda logits, head: logits.softmax(dim=1),
+    "predicted class's logit": lambda logits, head: _one_hot(logits),
+}
+NORMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda r: r,
+    "L1": lambda r: r / r.abs().sum(dim=1, keepdim=True).clamp_min(1e-300),
+    "L2": lambda r: functional.normalize(r, dim=1, eps=1e-300),
+    "signed root, then L2": lambda r: functional.normalize(r.sign() * r.abs().sqrt(), dim=1, eps=1e-300),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way from features to a score."""
+
+    start: str = "predicted class's logit"
+    norm: str = "L2"
+    metric: str = "shrunk covariance"
+    share: float = 2 / 3  # of PCA components, where the metric has a PCA
+    nearest: str = "class"
+
+    def scores(self, banks: Banks) -> tuple[Tensor, Tensor]:
+        """Scores of the ID and of the OOD images."""
+        fit, id_, ood = (self._vectors(x, banks.head) for x in (banks.fit, banks.id, banks.ood))
+        means = torch.stack([fit[banks.labels == label].mean(dim=0) for label in banks.labels.unique()])
+        project, order = self._metric(fit, banks.labels, means)
+        if self.nearest == "image":
+            bank = project(fit)
+            return tuple(torch.cdist(project(x), bank, p=order).kthvalue(10, dim=1).values for x in (id_, ood))
+        return tuple(torch.cdist(project(x), project(means), p=order).amin(dim=1) for x in (id_, ood))
+
+    def _vectors(self, x: Tensor, head: Head) -> Tensor:
+        if self.start == "features":
+            return NORMS[self.norm](x)
+        logits = head.logits(x)
+        return NORMS[self.norm](x * (STARTS[self.start](logits, head) @ head.weight))
+
+    def _metric(self, fit: Tensor, labels: Tensor, means: Tensor) -> tuple[Callable[[Tensor], Tensor], float]:
+        if self.metric == "shrunk covariance":
+            covariance, _ = shrunk_covariance(fit - means[labels])
+            values, vectors = torch.linalg.eigh(covariance)
+            whiten = vectors / values.sqrt()
+            return lambda x: x @ whiten, 2.0
+        if self.metric == "pseudo-inverse":
+            centred = fit - means[labels]
+            values, vectors = torch.linalg.eigh(centred.T @ centred / len(fit))
+            kept = values > values[-1] * max(fit.shape) * torch.finfo(values.dtype).eps
+            whiten = vectors[:, kept] / values[kept].sqrt()
+            return lambda x: x @ whiten, 2.0
+        if self.metric == "L1 without PCA":
+            return lambda x: x, 1.0
+        components = principal_components(fit, int(self.share * fit.shape[1] + 1e-9))
+        return lambda x: x @ components.T, 1.0 if self.metric == "L1" else 2.0
+
+
+STEPS = {  # the ablation of the page: each line says what differs from NERO+
+    "NERO's relevance, PCA and L1, without bias and ratio": Variant("softmax", "none", "L1"),
+    "+ unit length": Variant("softmax", "L2", "L1"),
+    "+ start at the predicted class's logit": Variant(metric="L1"),
+    "+ shrunk covariance for PCA and L1 = **NERO+**": Variant(),
+    "NERO+ without unit length": Variant(norm="none"),
+    "NERO+ with L1 length": Variant(norm="L1"),
+    "NERO+ with signed root": Variant(norm="signed root, then L2"),
+    "NERO+ from the softmax, ε = 10⁻⁶": Variant("softmax"),
+    "NERO+ from the softmax, ε = 0.1": Variant("softmax, ε = 0.1"),
+    "NERO+ from the predicted class's softmax": Variant("predicted class's softmax"),
+    "NERO+ from all logits, weighted by softmax": Variant("logits weighted by softmax"),
+    "NERO+ on features instead of relevance": Variant("features"),
+    "NERO+ with the pseudo-inverse, not shrunk": Variant(metric="pseudo-inverse"),
+    "PCA and L1, a third of the components": Variant(metric="L1", share=1 / 3),
+    "PCA and L1, all components": Variant(metric="L1", share=1.0),
+    "PCA and L2": Variant(metric="L2"),
+    "L1 without PCA": Variant(metric="L1 without PCA"),
+    "PCA and L1, tenth nearest fit image for the centroid": Variant(metric="L1", nearest="image"),
+}
+PEERS = ("nero", "nero_plus", "knn", "vim", "mahalanobis", "relative_mahalanobis", "energy", "msp")
+
+
+def main() -> None:
+    """Measure every variant on every case and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--polyps", type=Path, help="folder with one subfolder of real colonoscopy frames")
+    found: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for case in cases(parser.parse_args().polyps):
+        banks, bundle = observed(case)
+        key = f"{case.family}-{case.seed}"
+        for name, variant in STEPS.items():
+            found[name][key] = figures(*variant.scores(banks))
+        for name in PEERS:
+            detector = build_detector(name, bundle.classifier.head)
+            detector.fit_features(bundle.fit.features, bundle.fit.labels)
+            scores = (detector.predict_features(x.float()).double() for x in (banks.id, banks.ood))
+            found[f"`{name}`"][key] = figures(*scores)
+        print(key, *(f"{name} {found[name][key][0]:.1f}" for name in ("`nero`", "`nero_plus`", "`knn`")), flush=True)
+    write("ablation", table(found))
+
+
+def observed(case: Case) -> tuple[Banks, Bundle]:
+    """The features of a case, from the cache of its benchmark."""
+    bundle = Bundle.load(case.bundle)
+    cache = ObservationCache.of(case.out / CACHE, bundle)
+    names = bundle.card.class_names
+    sets = (read_id_set(case.id, names), read_ood_set(case.ood, names))
+    silent = lambda stage, done, total: None  # noqa: E731
+    id_bank, ood_bank = (
+        observe_cached(bundle, *each_once(images, digests), cache, {}, "images", silent)
+        for images, digests in zip(sets, read_digests(sets, silent), strict=True)
+    )
+    head = bundle.classifier.head.to(dtype=torch.float64)
+    fit = bundle.fit
+    return Banks(head, fit.features.double(), fit.labels, id_bank.features.double(), ood_bank.features.double()), bundle
+
+
+def figures(id_scores: Tensor, ood_scores: Tensor) -> tuple[float, float]:
+    """AUROC and FPR95 (ID positive), in percent."""
+    return 100 * auroc(id_scores, ood_scores), 100 * fpr_at_tpr(id_scores, ood_scores)
+
+
+def table(found: dict[str, dict[str, tuple[float, float]]]) -> str:
+    """Mean AUROC / FPR95 over the selection cases, over the others, and over all, every family counting once."""
+    lines = ["| Variant | selection | confirmation | all |", "|---|---|---|---|"]
+    for name, by_case in found.items():
+        parts = (
+            {key: value for key, value in by_case.items() if is_selection(key)},
+            {key: value for key, value in by_case.items() if not is_selection(key)},
+            by_case,
+        )
+        lines.append(f"| {name} | " + " | ".join(_mean(part) for part in parts) + " |")
+    measured = list(next(iter(found.values())))
+    chosen = sum(map(is_selection, measured))
+    return "\n".join([*lines, "", f"AUROC / FPR95 (ID positive); {chosen} cases of selection, {len(measured)} in all."])
+
+
+def is_selection(key: str) -> bool:
+    """Whether decisions were taken on a case."""
+    return key.endswith("-0") and "deit" not in key
+
+
+def _mean(by_case: dict[str, tuple[float, float]]) -> str:
+    if not by_case:
+        return "–"
+    families: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for key, value in by_case.items():
+        families[key.rpartition("-")[0]].append(value)
+    means = [[statistics.fmean(column) for column in zip(*values, strict=True)] for values in families.values()]
+    return " / ".join(f"{statistics.fmean(column):.1f}" for column in zip(*means, strict=True))
+
+
+def _one_hot(logits: Tensor) -> Tensor:
+    return functional.one_hot(logits.argmax(dim=1), logits.shape[1]).to(logits)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The tables of every method: ``python -m tests.study.tables [--polyps FOLDER]`` measures and writes them.
+
+Each case is one ``nero benchmark``; a table has the mean over the seeds and their standard deviation. The tables are
+written into ``docs/benchmark.md`` between their marks.
+"""
+
+import argparse
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from nero_core.benchmark import BenchmarkResult, read_result
+from nero_core.detectors import DETECTORS
+from tests.study.cases import Case, cases, nero
+
+PAGE = Path("docs/benchmark.md")
+PEERS = ("knn", "vim", "mahalanobis")  # the three that the issue of this project compares its own with
+
+
+def main() -> None:
+    """Measure every case and write its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--polyps", type=Path, help="folder with one subfolder of real colonoscopy frames")
+    given = parser.parse_args()
+    families: dict[str, list[BenchmarkResult]] = defaultdict(list)
+    for case in cases(given.polyps):
+        families[case.family].append(measured(case))
+    for family, results in families.items():
+        write(family, table(results))
+    if families:
+        write("summary", summary(families))
+
+
+def measured(case: Case) -> BenchmarkResult:
+    """The benchmark of a case; its cache makes a second call cheap."""
+    nero("benchmark", case.bundle, "--id", case.id, "--ood", case.ood, "--out", case.out, "--seed", case.seed)
+    return read_result(case.out / "results.json")
+
+
+def table(results: Sequence[BenchmarkResult]) -> str:
+    """One row a method, by mean AUROC: mean ± standard deviation over the seeds, in percent."""
+    figures: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    reasons: dict[str, str] = {}
+    for result in results:
+        for one in result.methods:
+            shares = (one.pooled.auroc, one.pooled.fpr95_id_positive, one.pooled.fpr95_ood_positive)
+            figures[one.method].append(tuple(100 * share.value for share in shares))
+        reasons |= {one.method: one.reason for one in result.skipped}
+    rows = sorted(figures.items(), key=lambda row: -statistics.fmean(figure[0] for figure in row[1]))
+    accuracy = [100 * result.id_accuracy for result in results]
+    first = results[0]
+    sizes = f"each {first.fit_images} fit, {first.id_size} ID test and {first.ood_size} OOD images"
+    lines = [
+        f"{len(results)} seeds; {sizes} ({', '.join(first.ood_classes)}). ID accuracy {spread(accuracy)} %.",
+        "",
+        "| Method | Family | AUROC | FPR95 (ID positive) | FPR95 (OOD positive) |",
+        "|---|---|---|---|---|",
+    ]
+    for method, found in rows:
+        cells = " | ".join(spread(values) for values in zip(*found, strict=True))
+        name = f"**{method}**" if method.startswith("nero") else method
+        lines.append(f"| {name} | {DETECTORS[method].family} | {cells} |")
+    lines += [f"\nLeft out: {method}. {reason}" for method, reason in reasons.items() if method not in figures]
+    return "\n".join(lines)
+
+
+def summary(families: dict[str, list[BenchmarkResult]]) -> str:
+    """Mean AUROC and FPR95 of NERO, NERO+ and their peers on every set, and over all sets."""
+    methods = ("nero", "nero_plus", *PEERS)
+    lines = [
+        "| Set and classifier | " + " | ".join(methods) + " | best of all |",
+        "|---|" + "---|" * (len(methods) + 1),
+    ]
+    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for family, results in families.items():
+        cells = []
+        means = {name: mean_figures(results, name) for name in DETECTORS}
+        for name in methods:
+            found = means[name]
+            cells.append("–" if found is None else f"{found[0]:.1f} / {found[1]:.1f}")
+            if found is not None:
+                sums[name].append(found)
+        best = max((found[0], name) for name, found in means.items() if found is not None)
+        lines.append(f"| {family} | {' | '.join(cells)} | {best[1]} {best[0]:.1f} |")
+    overall = []
+    for name in methods:
+        auroc, fpr = (statistics.fmean(values) for values in zip(*sums[name], strict=True))
+        part = "" if len(sums[name]) == len(families) else f" ({len(sums[name])} sets)"
+        overall.append(f"**{auroc:.1f} / {fpr:.1f}**{part}")
+    lines.append(f"| **mean** | {' | '.join(overall)} | |")
+    return "\n".join(lines)
+
+
+def mean_figures(results: Sequence[BenchmarkResult], name: str) -> tuple[float, float] | None:
+    """Mean AUROC and FPR95 (ID positive) of a method in percent; None where a seed lacks it."""
+    found = [one.pooled for result in results for one in result.methods if one.method == name]
+    if len(found) < len(results):
+        return None
+    return (
+        100 * statistics.fmean(one.auroc.value for one in found),
+        100 * statistics.fmean(one.fpr95_id_positive.value for one in found),
+    )
+
+
+def spread(values: Sequence[float]) -> str:
+    """``mean ± standard deviation``."""
+    deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.1f}{deviation}"
+
+
+def write(name: str, text: str) -> None:
+    """Show a table and put it between its marks on the page."""
+    print(f"\n## {name}\n\n{text}\n", flush=True)
+    page = PAGE.read_text(encoding="utf-8")
+    marks = f"<!-- table: {name} -->", "<!-- end -->"
+    pattern = re.compile(f"{re.escape(marks[0])}.*?{marks[1]}", re.DOTALL)
+    if not pattern.search(page):
+        raise SystemExit(f"Expected the mark {marks[0]} in {PAGE}. Found none. Add it where the table belongs.")
+    PAGE.write_text(pattern.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
