@@ -33,7 +33,7 @@ from nero_core.types import Head
 
 CALIBRATION_SHARE = 0.45  # of the ID images; the rest is fitted on
 THUMBNAIL_SIDE = 96  # pixels; large enough to recognise, about 2 kB
-_SCORED = ("nero", "msp")  # the methods whose thresholds and figures stand on the card
+_SCORED = ("nero", "nero_plus", "msp")  # the methods whose thresholds and figures stand on the card
 _LIBRARIES = ("nero-dashboard", "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")
 
 
