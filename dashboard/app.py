@@ -18,6 +18,8 @@ if LOGO.is_file():
 
 pages = [
     st.Page(PAGES / "screen_an_image.py", title="Screen an image", icon=":material/image_search:", default=True),
+    st.Page(PAGES / "compare_methods.py", title="Compare methods", icon=":material/compare_arrows:"),
+    st.Page(PAGES / "your_own_model.py", title="Your own model", icon=":material/model_training:"),
     st.Page(PAGES / "about_this_model.py", title="About this model", icon=":material/info:"),
 ]
 page = st.navigation(pages, position="hidden")

@@ -16,8 +16,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from nero_core import Inspector, decode_image, find_bundles
-from nero_core.errors import ImageError
+from dashboard import places
+from dashboard.comparison import Comparison
+from dashboard.jobs import Job
+from nero_core import DETECTORS, BenchmarkResult, Inspector, decode_image, find_bundles, read_result
+from nero_core.errors import BundleError, ImageError, NeroError
 from nero_core.explain.render import enlarge, fit_within
 from nero_core.types import Channels, Detection, Explanation, ImageBatch, Observation
 
@@ -49,12 +52,14 @@ def bundle_paths() -> dict[str, Path]:
     """The bundles to choose from, by the name to show.
 
     The one named by ``NERO_BUNDLE`` comes first and is listed even when it is missing, so that the page can say so;
-    then those of ``NERO_BUNDLES`` (folders, separated as in ``PATH``), then the project's own.
+    then those of ``NERO_BUNDLES`` (folders, separated as in ``PATH``), then the project's own, then those that users of
+    this server made.
     """
     found = [Path(os.environ["NERO_BUNDLE"])] if os.environ.get("NERO_BUNDLE") else []
     for folder in filter(None, os.environ.get("NERO_BUNDLES", "").split(os.pathsep)):
         found += find_bundles(folder) or [Path(folder)]
     found += find_bundles(BUNDLES)
+    found += own_bundles()
     named: dict[str, Path] = {}
     for path in dict.fromkeys(path.resolve() for path in found):
         name, copy = path.name, 2
@@ -62,6 +67,19 @@ def bundle_paths() -> dict[str, Path]:
             name, copy = f"{path.name} ({copy})", copy + 1
         named[name] = path
     return named
+
+
+def own_bundles() -> tuple[Path, ...]:
+    """The bundles that users of this server made or loaded; none where their folder cannot be read."""
+    try:
+        return find_bundles(places.bundles())
+    except (BundleError, OSError):
+        return ()
+
+
+def name_of(path: Path) -> str | None:
+    """The name under which a bundle stands in the list."""
+    return next((name for name, one in bundle_paths().items() if one == path.resolve()), None)
 
 
 def samples() -> Path:
@@ -120,6 +138,25 @@ def detection(model: Inspector, item: Source, method: str, tpr: float) -> Detect
     return _detection(key(model), item.id, method, tpr, model, item)
 
 
+def answer(model: Inspector, item: Source, method: str, tpr: float) -> Detection | str:
+    """The verdict's record, or the reason why a method has none."""
+    return _answer(key(model), item.id, method, tpr, model, item)
+
+
+def comparison(model: Inspector) -> Comparison:
+    """All methods on the bundle's own banks: one for everybody, begun by whoever comes first."""
+    return _comparison(key(model), model)
+
+
+def job_result(job: Job) -> BenchmarkResult:
+    """What a finished comparison found.
+
+    Raises:
+        NeroError: its file is missing or was altered.
+    """
+    return _job_result(job.id, job)
+
+
 def channels(model: Inspector, item: Source) -> Channels:
     """Every channel against the centroids; no backward pass."""
     return _channels(key(model), item.id, model, item)
@@ -171,7 +208,29 @@ def _observation(model_key: str, image_id: str, _model: Inspector, _item: Source
 
 @st.cache_resource(max_entries=1024, ttl=HOUR, show_spinner=False)
 def _detection(model_key: str, image_id: str, method: str, tpr: float, _model: Inspector, _item: Source) -> Detection:
-    return _model.detect(_observation(model_key, image_id, _model, _item), (method,), tpr)[method]
+    looks_again = method in DETECTORS and DETECTORS[method].second_pass is not None
+    seen = (_batch if looks_again else _observation)(model_key, image_id, _model, _item)
+    return _model.detect(seen, (method,), tpr)[method]
+
+
+@st.cache_resource(max_entries=4096, ttl=HOUR, show_spinner=False)
+def _answer(
+    model_key: str, image_id: str, method: str, tpr: float, _model: Inspector, _item: Source
+) -> Detection | str:
+    try:
+        return _detection(model_key, image_id, method, tpr, _model, _item)
+    except NeroError as error:
+        return str(error)
+
+
+@st.cache_resource(max_entries=8, ttl=HOUR, show_spinner="Reading the result …")
+def _job_result(job_id: str, _job: Job) -> BenchmarkResult:
+    return read_result(_job.result)
+
+
+@st.cache_resource(max_entries=8, ttl=24 * HOUR, show_spinner=False)
+def _comparison(model_key: str, _model: Inspector) -> Comparison:
+    return Comparison(_model)
 
 
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)

@@ -51,7 +51,7 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
   outline-color: CanvasText; }} /* its words lie on a ground of their own, the ring does not */
 .stPlotlyChart, [data-testid="stHtml"] {{ max-width: 100%; }}
 /* what charts draw in the text colour follows the theme at once, before the page has run again */
-.stPlotlyChart .main-svg text {{ fill: currentColor !important; fill-opacity: 0.85; }}
+.stPlotlyChart .main-svg text:not(.heatmap-label *) {{ fill: currentColor !important; fill-opacity: 0.85; }}
 .st-key-channel_plot .barlayer .trace:first-child path,
 .st-key-channel_plot .legend .traces:first-child .legendbar path {{ fill: currentColor !important; }}
 /* this image is the last trace; those before it are dots of classes */
@@ -135,7 +135,21 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
 .nero-references figcaption {{ font-size: 0.72rem; line-height: 1.2; overflow-wrap: anywhere; opacity: 0.8; }}
 .nero-concept .caption {{ font-size: 0.8rem; opacity: 0.8; margin: 0 0 0.3rem; }}
 
+.nero-methods {{ width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.95rem; }}
+.nero-methods th, .nero-methods td {{ text-align: left; padding: 0.3rem 0.7rem 0.3rem 0; font-weight: 400;
+  border-bottom: 1px solid var(--nero-rule); vertical-align: baseline; }}
+.nero-methods thead th {{ opacity: 0.78; font-size: 0.85rem; }}
+.nero-methods tbody th small {{ display: block; opacity: 0.78; font-size: 0.78rem; line-height: 1.2; }}
+.nero-methods .ours th, .nero-methods .ours td {{ font-weight: 700; }}
+.nero-methods .said {{ white-space: nowrap; }}
+.nero-methods .symbol {{ -webkit-text-stroke: 0.03rem {LIGHT.text}; }}
+.nero-methods .p {{ white-space: nowrap; }}
+.nero-p {{ display: inline-block; width: 5rem; height: 0.5rem; margin-right: 0.6rem; border-radius: 0.25rem;
+  background: var(--nero-rule); }}
+.nero-p i {{ display: block; height: 100%; min-width: 2px; border-radius: 0.25rem; background: currentColor; }}
+
 @media (max-width: 40rem) {{
+  .nero-methods .wide {{ display: none; }} .nero-p {{ width: 2.5rem; }}
   .stMainBlockContainer {{ padding-left: 1rem; padding-right: 1rem; }}
   .nero-concept, .nero-concepts.single .nero-concept {{ display: grid; grid-template-columns: 7.5rem 1fr;
     gap: 0 0.8rem; align-items: center; }}

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 from nero_core.types import Channels, Concept, Detection, Verdict
 
@@ -22,6 +24,17 @@ DIMMED = (
 )
 
 SYNTHETIC = "This reference set is drawn, not taken: its verdict on a real image means little."
+
+#: what each figure of the benchmark means, in one line
+MEANING = {
+    "auroc": "How often an OOD image scores above an ID image. 100 = always, 50 = guessing. Higher is better.",
+    "fpr95_id_positive": "OOD images accepted when 95 % of ID images are accepted. Lower is better.",
+    "fpr95_ood_positive": "ID images rejected when 95 % of OOD images are rejected. Lower is better.",
+    "aupr_in": "Average precision with ID as the class to find; depends on how many images of each there are.",
+    "aupr_out": "Average precision with OOD as the class to find; depends on how many images of each there are.",
+    "interval": "95 % bootstrap interval: where the figure lies when the images are drawn anew.",
+    "seconds_per_image": "Time to score one image that has been through the network; the forward pass is not in it.",
+}
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MEASURES = {
@@ -133,3 +146,122 @@ def conservation(value: float, is_evidence: bool = False) -> str:
         none = "no channel is over-used in this image" if is_evidence else "no relevance started here"
         return f"Nothing to show: {none}."
     return f"Keeps {value:.2f} of the relevance it started from (1.00 = nothing lost)."
+
+
+def method(name: str) -> str:
+    """A method's name in a sentence: ours in capitals, the others as the catalog and the command line name them."""
+    return "NERO" if name == "nero" else name
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """A share with its 95 % interval, in percent: ``76.6 % (74.1 to 78.9)``."""
+    if not math.isfinite(value):
+        return "not defined"
+    return f"{100 * value:.1f}\u00a0% ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def standing(ranked: Mapping[str, tuple[int, tuple[float, float, float]]]) -> str:
+    """Who separates ID from OOD best, and where NERO stands.
+
+    Args:
+        ranked: rank and AUROC with its interval (value, low, high) of each method, the best first.
+    """
+    if not ranked:
+        return "No method could be compared."
+    (best, (_, figure)), *others = ranked.items()
+    within = [name for name, (_, (_, _, high)) in others if high >= figure[1]]
+    said = f"{method(best)} separates them best, with AUROC {interval(*figure)}. "
+    if within:
+        are = "other's interval reaches" if len(within) == 1 else "others' intervals reach"
+        said += f"{len(within)} {are} into its own, so that order is not settled. "
+    if best != "nero" and "nero" in ranked:
+        rank, figure = ranked["nero"]
+        said += f"NERO is number {rank} of {len(ranked)}, with {interval(*figure)}. "
+    return said.strip()
+
+
+def agreement(verdicts: Mapping[str, Verdict], families: Mapping[str, str]) -> str:
+    """What the methods say of one image, and who disagrees: counts first, then NERO, then the smaller camp's families.
+
+    A borderline image is accepted, so it stands with those that say like.
+
+    Args:
+        verdicts: of each method.
+        families: what each method's score is made of.
+    """
+    if not verdicts:
+        return "No method can answer for this image."
+    counts = Counter(verdicts.values())
+    told = [
+        f"{counts[verdict]} {'says' if counts[verdict] == 1 else 'say'} {verdict}"
+        for verdict in ("unlike", "borderline", "like")
+        if counts[verdict]
+    ]
+    if len(told) == 1:
+        only = next(iter(counts))
+        return f"All {len(verdicts)} methods say {only}." if len(verdicts) > 1 else f"The one method says {only}."
+    said = f"Of {len(verdicts)} methods, {', '.join(told[:-1])} and {told[-1]}."
+    unlike = {name for name, verdict in verdicts.items() if verdict == "unlike"}
+    accepted = verdicts.keys() - unlike
+    if "nero" in verdicts:
+        said += f" NERO says {verdicts['nero']}."
+    if not unlike:
+        return said
+    if "nero" in verdicts:
+        against = accepted if "nero" in unlike else unlike
+        return f"{said} {_camp(against, families, 'disagrees with NERO', 'disagree with NERO')}" if against else said
+    fewer = min(unlike, accepted, key=len)
+    return f"{said} {_camp(fewer, families, 'says otherwise', 'say otherwise')}"
+
+
+def _camp(names: Collection[str], families: Mapping[str, str], one: str, more: str) -> str:
+    """Who the others are: the name where it is one, the family that most of them have, or that they are mixed."""
+    if len(names) == 1:
+        name = next(iter(names))
+        return f"Only {method(name)} {one} ({families[name]})."
+    (family, count), *rest = Counter(families[name] for name in names).most_common()
+    if not rest:
+        return f"{'Both' if count == 2 else f'All {count}'} that {more} are {family} methods."
+    if 2 * count > len(names):
+        return f"Of the {len(names)} that {more}, most ({count}) are {family} methods."
+    return f"The {len(names)} that {more} are of {1 + len(rest)} families."
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``3 min``, ``2 h 5 min``."""
+    if seconds < 60:
+        return f"{seconds:.0f}\u00a0s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours}\u00a0h {minutes}\u00a0min" if hours else f"{minutes}\u00a0min"
+
+
+def stage(name: str, done: int, total: int, seconds: float) -> str:
+    """What a job is doing: ``Observing fit images: 96 of 381, for 12 s``."""
+    what = f"{name[:1].upper()}{name[1:]}" if name else "Starting"
+    far = f": {done} of {total}" if total > 1 else ""
+    return f"{what}{far}, for {duration(seconds)}"
+
+
+def contents(classes: Mapping[str, int], skipped: int) -> str:
+    """What a set of images holds: ``60 images of 3 classes: a 20, b 20, c 20``."""
+    total, count = sum(classes.values()), len(classes)
+    listing = listed([f"{name} {images}" for name, images in classes.items()])
+    left = f" {skipped} other {'file is' if skipped == 1 else 'files are'} left out." if skipped else ""
+    of = f"{count} {'class' if count == 1 else 'classes'}"
+    return f"{total} {'image' if total == 1 else 'images'} of {of}: {listing}.{left}"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """``a, b and c``, or the first ones and how many more there are."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+def waiting(ahead: int, at_once: int) -> str:
+    """Why a job has not begun."""
+    first = ahead - at_once + 1
+    if first <= 0:
+        return "It is about to start."
+    behind = "one that was asked for earlier" if first == 1 else f"{first} that were asked for earlier"
+    return f"The server runs {at_once} jobs at once; this one starts after {behind}."

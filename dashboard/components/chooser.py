@@ -12,8 +12,11 @@ def choose(files: list[Source], sample: Source | None) -> Source | None:
         return sample
     keys = [item.key for item in files]
     if sample is None and state.file() not in keys:
-        state.choose_file(keys[0])
+        last = state.shown()
+        state.choose_file(last if last in keys else keys[0])
     shown = state.file()
+    if shown in keys:
+        state.keep_shown(str(shown))
     place = keys.index(shown) if shown in keys else None
     if len(files) > 1 or sample is not None:
         _controls(keys, [item.name for item in files], place)

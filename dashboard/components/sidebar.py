@@ -1,6 +1,7 @@
 """The side bar: reference set, its facts, research options, and the way to the other pages."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,18 @@ def reference_set() -> Inspector:
     return inspector
 
 
+def reference_set_if_any() -> None:
+    """The same on a page that does not need one, where a missing one is no error."""
+    with suppress(BundleError):
+        reference_set()
+
+
+def chart_options(inspector: Inspector) -> tuple[float, str]:
+    """ID acceptance of the thresholds, and ``png`` or ``svg`` for downloads."""
+    with state.side(), st.expander("Research options", icon=":material/tune:"):
+        return _acceptance(inspector), _download()
+
+
 def research_options(inspector: Inspector) -> Options:
     """Settings that a clinician never touches."""
     with state.side(), st.expander("Research options", icon=":material/tune:"):
@@ -87,10 +100,8 @@ def research_options(inspector: Inspector) -> Options:
         concepts = st.slider(
             "Number of concepts", min_value=4, max_value=16, value=8, key=state.CONCEPTS, bind="query-params"
         )
-        download = st.segmented_control(
-            "Download charts as", ["png", "svg"], default="png", required=True, key=state.DOWNLOAD
-        )
-    return Options(method, accept, order or "share", concepts, download or "png")
+        download = _download()
+    return Options(method, accept, order or "share", concepts, download)
 
 
 def acceptances(tpr: float, calibration_size: int) -> list[float]:
@@ -121,6 +132,13 @@ def _acceptance(inspector: Inspector) -> float:
         bind="query-params",
         help="The threshold is set so that this part of the calibration images lies at or below it.",
     )
+
+
+def _download() -> str:
+    chosen = st.segmented_control(
+        "Download charts as", ["png", "svg"], default="png", required=True, key=state.DOWNLOAD
+    )
+    return chosen or "png"
 
 
 def _percents(share: float) -> str:

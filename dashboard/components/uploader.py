@@ -30,8 +30,7 @@ def upload(beside: DeltaGenerator) -> list[Source]:
     drawn = [resources.source(file.file_id, file.name, file.getvalue()) for file in files[: max(0, room)]]
     if files:
         state.draw_files(drawn)
-    names = distinct([item.name for item in (*earlier, *drawn)])
-    sources = [replace(item, name=name) for item, name in zip((*earlier, *drawn), names, strict=True)]
+    sources = distinct_names([*earlier, *drawn])
     if len(drawn) < len(files):
         with beside:
             _say_too_much(len(sources), len(earlier) + len(files))
@@ -58,6 +57,12 @@ def distinct(names: list[str]) -> list[str]:
         numbered = (name if number == 1 else f"{name} ({number})" for number in count(1))
         told.append(next(one for one in numbered if one not in told))
     return told
+
+
+def distinct_names(files: list[Source]) -> list[Source]:
+    """The files under names that differ."""
+    names = distinct([item.name for item in files])
+    return [replace(item, name=name) for item, name in zip(files, names, strict=True)]
 
 
 def _earlier(files: list[UploadedFile]) -> list[Source]:

@@ -28,7 +28,7 @@ def verdict_card(
         score = float(detection.score[index])
         st.html(marks.score_scale(score, detection.threshold, score_domain(reference, score)))
         st.html(marks.facts(_facts(detection, class_names, nearest, index)))
-        if detection.terms:
+        if "scale" in detection.terms:  # NERO's alone
             st.html(score_apart(detection, class_names[nearest], index))
         else:
             st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")

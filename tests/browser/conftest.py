@@ -28,5 +28,6 @@ def server(tiny_bundle: Path, phantoms: Path, tmp_path_factory: pytest.TempPathF
     for name in ("id/normal-cecum", "ood/polyps"):
         first = sorted((phantoms / name).iterdir())[0]
         (samples / f"{Path(name).name}.jpg").write_bytes(first.read_bytes())
-    with Server(tiny_bundle, NERO_SAMPLES=str(samples), NERO_DEVICE="cpu", NERO_BUNDLES="") as running:
+    home = str(tmp_path_factory.mktemp("home"))
+    with Server(tiny_bundle, NERO_SAMPLES=str(samples), NERO_DEVICE="cpu", NERO_BUNDLES="", NERO_HOME=home) as running:
         yield running

@@ -8,6 +8,8 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from dashboard.comparison import Comparison
+from nero_core import BenchmarkResult, Inspector
 from nero_core.types import Channels, ReferenceScores
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -44,9 +46,26 @@ def sample_folder(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+@pytest.fixture(scope="session")
+def comparison_of(tiny_bundle: Path) -> Comparison:
+    """All methods on the tiny bundle's own banks."""
+    held = Comparison(Inspector.load(tiny_bundle, "cpu"))
+    assert held.wait(240)
+    return held
+
+
+@pytest.fixture(scope="session")
+def comparison(comparison_of: Comparison) -> BenchmarkResult:
+    return comparison_of.result()
+
+
 @pytest.fixture
-def app(tiny_bundle: Path, sample_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
-    """Starts the app with query parameters; it sees the tiny bundle and three samples."""
+def app(
+    tiny_bundle: Path, sample_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., AppTest]]:
+    """Starts the app with query parameters; it sees the tiny bundle and three samples, and a home of its own."""
+    monkeypatch.setenv("NERO_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NERO_DATA", raising=False)
     monkeypatch.setenv("NERO_BUNDLES", str(tiny_bundle))
     monkeypatch.setenv("NERO_SAMPLES", str(sample_folder))
     monkeypatch.setenv("NERO_DEVICE", "cpu")

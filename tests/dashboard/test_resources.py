@@ -17,6 +17,22 @@ def no_bundles_but_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(resources, "BUNDLES", tmp_path / "none")
     monkeypatch.delenv("NERO_BUNDLE", raising=False)
     monkeypatch.delenv("NERO_BUNDLES", raising=False)
+    monkeypatch.setenv("NERO_HOME", str(tmp_path / "home"))
+
+
+def test_bundles_that_users_made_come_last_and_an_unreadable_home_hides_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    for name in ("given/one", "home/bundles/two", "home/bundles/.half"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "bundle.json").write_text("{}")
+    monkeypatch.setenv("NERO_BUNDLES", str(tmp_path / "given"))
+    assert list(resources.bundle_paths()) == ["one", "two"]
+    assert resources.name_of(tmp_path / "home" / "bundles" / "two") == "two"
+    assert resources.name_of(tmp_path / "home") is None
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NERO_HOME", str(tmp_path / "file"))
+    assert list(resources.bundle_paths()) == ["one"]
 
 
 def test_bundles_come_from_the_environment_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

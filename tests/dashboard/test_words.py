@@ -3,6 +3,7 @@ import math
 import pytest
 
 from dashboard import words
+from nero_core.types import Verdict
 
 
 def test_a_p_value_says_what_it_counts():
@@ -72,6 +73,80 @@ def test_every_verdict_has_a_symbol_words_and_a_colour():
     assert len(set(words.SYMBOL.values())) == len(set(VERDICT_COLOUR.values())) == 3
 
 
+FAMILIES = {"nero": "relevance", "line": "relevance", "msp": "logits", "energy": "logits", "knn": "distance"}
+
+
+ALL_BUT_LINE = dict.fromkeys(("msp", "energy", "knn"), "unlike")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "counted", "told"),
+    [
+        ({}, "No method can answer for this image.", ""),
+        ({"msp": "like"}, "The one method says like.", ""),
+        (dict.fromkeys(FAMILIES, "unlike"), "All 5 methods say unlike.", ""),
+        (
+            ALL_BUT_LINE | {"nero": "like", "line": "borderline"},
+            "Of 5 methods, 3 say unlike, 1 says borderline and 1 says like.",
+            " NERO says like. Of the 3 that disagree with NERO, most (2) are logits methods.",
+        ),
+        (
+            ALL_BUT_LINE | {"nero": "unlike", "knn": "like"},
+            "Of 4 methods, 3 say unlike and 1 says like.",
+            " NERO says unlike. Only knn disagrees with NERO (distance).",
+        ),
+        (
+            {"nero": "borderline", "msp": "unlike", "energy": "unlike", "knn": "like"},
+            "Of 4 methods, 2 say unlike, 1 says borderline and 1 says like.",
+            " NERO says borderline. Both that disagree with NERO are logits methods.",
+        ),
+        (
+            {"nero": "like", "msp": "unlike", "knn": "unlike"},
+            "Of 3 methods, 2 say unlike and 1 says like.",
+            " NERO says like. The 2 that disagree with NERO are of 2 families.",
+        ),
+        (
+            {"nero": "like", "msp": "borderline"},
+            "Of 2 methods, 1 says borderline and 1 says like.",
+            " NERO says like.",
+        ),
+        (
+            {"msp": "like", "knn": "unlike", "energy": "like"},
+            "Of 3 methods, 1 says unlike and 2 say like.",
+            " Only knn says otherwise (distance).",
+        ),
+    ],
+)
+def test_where_methods_disagree_is_said_in_words(verdicts: dict[str, Verdict], counted: str, told: str):
+    assert words.agreement(verdicts, FAMILIES) == counted + told
+
+
+def test_who_is_best_is_not_called_settled_when_intervals_overlap():
+    ranked = {"knn": (1, (0.9, 0.85, 0.95)), "vim": (2, (0.84, 0.8, 0.86)), "nero": (3, (0.7, 0.65, 0.75))}
+    assert words.standing(ranked).replace("\u00a0", " ") == (
+        "knn separates them best, with AUROC 90.0 % (85.0 to 95.0). 1 other's interval reaches into its own, so that "
+        "order is not settled. NERO is number 3 of 3, with 70.0 % (65.0 to 75.0)."
+    )
+    assert words.standing({"nero": (1, (0.9, 0.85, 0.95))}).startswith("NERO separates them best")
+    assert "NERO is number" not in words.standing({"nero": (1, (0.9, 0.85, 0.95))})
+    assert words.standing({}) == "No method could be compared."
+
+
+def test_a_set_of_images_is_told_by_class():
+    assert words.contents({"a": 2, "b": 1}, 0) == "3 images of 2 classes: a 2 and b 1."
+    assert words.contents({"a": 1}, 1) == "1 image of 1 class: a 1. 1 other file is left out."
+    assert words.listed([str(number) for number in range(10)]).endswith("7 and 2 more")
+
+
+def test_a_job_says_what_it_does_and_why_it_waits():
+    assert words.stage("fit images", 3, 9, 75).replace("\u00a0", " ") == "Fit images: 3 of 9, for 1 min"
+    assert words.stage("", 0, 0, 3).replace("\u00a0", " ") == "Starting, for 3 s"
+    assert words.duration(2 * 3600 + 300).replace("\u00a0", " ") == "2 h 5 min"
+    assert words.waiting(2, 2).endswith("after one that was asked for earlier.")
+    assert words.waiting(4, 2).endswith("after 3 that were asked for earlier.")
+    assert words.waiting(1, 2) == "It is about to start."
+
+
 def test_no_sentence_diagnoses_or_speaks_of_ai():
-    spoken = " ".join([*words.HEADLINE.values(), *words.ADVICE.values(), words.DIMMED]).lower()
+    spoken = " ".join([*words.HEADLINE.values(), *words.ADVICE.values(), words.DIMMED, *words.MEANING.values()]).lower()
     assert not any(word in spoken.split() for word in ("ai", "anomaly", "disease", "diagnosis", "healthy", "abnormal"))

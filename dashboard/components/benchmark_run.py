@@ -1,0 +1,153 @@
+"""Which images the methods are compared on: the reference set's own, or OOD images that somebody brings."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import jobs, places, resources, state, words
+from dashboard.comparison import Comparison
+from dashboard.components.job_progress import job_progress
+from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
+from dashboard.jobs import Job
+from dashboard.plain_errors import plain_errors
+from nero_core import BenchmarkResult, Inspector, check_archive
+from nero_core.errors import NeroError
+
+KIND = "benchmark"
+PATIENCE = 0.3  # seconds without a progress bar
+POLL = 0.5  # seconds between looks
+
+
+def asked_run(inspector: Inspector) -> BenchmarkResult | None:
+    """The result of the run that the URL names; None while there is none, and then the page says how it stands."""
+    asked = state.job(KIND)
+    if asked is None:
+        return None
+    job = jobs.find(asked, KIND)
+    if job is None:
+        st.warning(
+            f"The link names a comparison that is not here. Finished ones are kept for {jobs.KEPT_SECONDS / 3600:g} "
+            "hours. These are the reference set's own images."
+        )
+        return None
+    name = jobs.facts(job).get("name", "OOD images")
+    if jobs.status(job).state != "finished":
+        job_progress(job, KIND, f"Comparing all methods on {words.plain(name)}")
+        return None
+    result = None
+    with plain_errors():  # a result that cannot be read leaves the way back standing
+        result = resources.job_result(job)
+    _heading(inspector, job, name, result)
+    return result
+
+
+def own_banks(inspector: Inspector) -> BenchmarkResult | None:
+    """All methods on the reference set's own banks; None where it has no OOD images, and then the page says so."""
+    if inspector.bundle.ood is None:
+        with st.container(border=True, key="no_ood_bank"):
+            st.subheader("Nothing to compare with yet", anchor=False)
+            st.markdown(
+                "To see which method tells ID from OOD images, images of both kinds are needed. This reference set "
+                "came without OOD images. Bring some below: a zip of images that are unlike the reference set."
+            )
+        return None
+    held = resources.comparison(inspector)
+    if not held.wait(PATIENCE):
+        _watch(held)
+        return None
+    return held.result()
+
+
+def run_form(inspector: Inspector) -> None:
+    """OOD images of one's own; the comparison runs in a process of its own."""
+    with st.container(border=True, key="run_form"), plain_errors():
+        st.subheader("Compare on other OOD images", anchor=False)
+        if jobs.find(state.job(KIND), KIND) is not None:
+            st.caption("One comparison at a time: how it stands, or what it found, is told at the top of this page.")
+            return
+        st.markdown(
+            "A zip of images that are unlike the reference set, in one folder for each class or all in one. They are "
+            "compared with the reference set's calibration images."
+        )
+        source = _source()
+        if source is None:
+            return
+        if not _is_sound(source):
+            return
+        if st.button("Compare all methods", type="primary", key="start_run"):
+            _start(inspector, source)
+            st.toast("The comparison has started. How far it is stands at the top of this page.")
+            st.rerun()
+
+
+@st.fragment(run_every=POLL)
+def _watch(held: Comparison) -> None:
+    if held.is_over:
+        st.rerun()
+    share = held.done / held.total if held.total else 0.0
+    far = f": {held.done} of {held.total}" if held.total else ""
+    st.progress(share, text=f"Comparing all methods on the reference set's own images{far} …")
+    st.caption("This is done once, and then kept for everybody.")
+
+
+def _source() -> Path | None:
+    named = ""
+    if places.data() is not None:
+        named = st.text_input(
+            "Or a folder on the server", key=state.OOD_PATH, placeholder="below the server's data folder"
+        )
+    uploaded = staged_upload(f"OOD images: one zip, at most {most_megabytes()} MB", state.OOD_ZIP, ".zip", KIND)
+    return places.below_data(named) if named.strip() else uploaded
+
+
+def _is_sound(source: Path) -> bool:
+    """Say what is in it, or what is wrong with it."""
+    if source.is_dir():
+        return True
+    try:
+        contents = check_archive(source)
+    except NeroError as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
+        return False
+    st.caption(words.plain(words.contents(contents.classes, contents.skipped)))
+    return True
+
+
+def _start(inspector: Inspector, source: Path) -> None:
+    job = draft(KIND)
+    command = jobs.nero("benchmark", inspector.bundle.path, "--ood", source, "--out", job.result)
+    command += ["--device", os.environ.get("NERO_DEVICE", "auto"), "--progress", str(job.progress)]
+    jobs.start(job, command, KIND, name=source.name, bundle=inspector.bundle.card.title)
+    state.show_job(KIND, job.id)
+    state.keep_draft(KIND, None)
+
+
+def _heading(inspector: Inspector, job: Job, name: str, result: BenchmarkResult | None) -> None:
+    with st.container(border=True, key="run_done"):
+        st.subheader(f"On the OOD images of {words.plain(name)}", anchor=False)
+        if result is not None and result.bundle_digest != inspector.bundle.digest:
+            st.warning(
+                f"These figures belong to the reference set {words.plain(result.bundle_title)}, not to the one chosen "
+                "in the side bar."
+            )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            report = job.result / "results.html"
+            if report.is_file():
+                st.download_button(
+                    "Download the report",
+                    report.read_bytes,
+                    file_name="comparison.html",
+                    mime="text/html",
+                    icon=":material/download:",
+                    on_click="ignore",
+                    help="One page with the table and the plots, to keep or to send.",
+                )
+            st.button(
+                "Back to the reference set's own images",
+                icon=":material/arrow_back:",
+                key="leave_run",
+                on_click=state.leave_job,
+                args=(KIND,),
+            )
+        st.caption(f"Kept for {jobs.KEPT_SECONDS / 3600:g} hours at this page's address.")

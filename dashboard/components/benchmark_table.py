@@ -1,0 +1,97 @@
+"""Every method's figures on the same images: words, then the table, then who is missing and why."""
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.charts import Table
+from dashboard.tables import csv_text, result_table
+from nero_core import DETECTORS, BenchmarkResult, MethodResult
+
+_BARS = {"auroc": "AUROC", "fpr95_id_positive": "FPR95 (ID positive)"}
+_NUMBERS = {"fpr95_ood_positive": "FPR95 (OOD positive)", "aupr_in": "AUPR in", "aupr_out": "AUPR out"}
+
+
+def benchmark_table(result: BenchmarkResult) -> None:
+    """The table, sortable by every column, with its words around it."""
+    with st.container(border=True, key="benchmark"):
+        st.subheader("All methods on the same images", anchor=False)
+        ranked = {one.method: (one.rank, _auroc(one)) for one in result.methods}
+        st.markdown(words.plain(words.standing(ranked)))
+        st.dataframe(
+            table(result),
+            hide_index=True,
+            column_config=_columns(),
+            key="benchmark_table",
+            alt="Figures of all methods; the same as the CSV download",
+        )
+        st.caption(
+            f"{result.id_size} ID images ({words.plain(result.id_name)}) against {result.ood_size} OOD images "
+            f"({words.plain(result.ood_name)}), fitted on {result.fit_images} others. No OOD image is fitted on. "
+            f"Intervals: 95 %, {result.replicates} resamples, seed {result.seed}. "
+            f"Times on {words.plain(result.device)}, without the forward pass. Click a heading to sort."
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.download_button(
+                "Download as CSV",
+                csv_text(result_table(result)),
+                file_name="methods.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                on_click="ignore",
+                help="Every figure with its interval, pooled and for each OOD class; shares from 0 to 1.",
+            )
+            with st.popover("What each figure means", icon=":material/help:", type="tertiary"):
+                for name, sentence in words.MEANING.items():
+                    st.markdown(f"**{_title(name)}** — {words.plain(sentence)}")
+        if result.skipped:
+            lines = [f"- **{words.plain(one.method)}**: {words.plain(one.reason)}" for one in result.skipped]
+            count = len(lines)
+            with st.expander(f"{count} {'method is' if count == 1 else 'methods are'} not in the table"):
+                st.markdown("\n".join(lines))
+
+
+def table(result: BenchmarkResult) -> Table:
+    """What the page shows: shares in percent, intervals as text."""
+    rows = result.methods
+    shown: Table = {
+        "rank": [one.rank for one in rows],
+        "method": [words.method(one.method) for one in rows],
+    }
+    for name in _BARS:
+        held = [getattr(one.pooled, name) for one in rows]
+        shown[name] = [100 * one.value for one in held]
+        shown[f"{name} interval"] = [f"{100 * one.low:.1f} to {100 * one.high:.1f}" for one in held]
+    for name in _NUMBERS:
+        shown[name] = [100 * getattr(one.pooled, name).value for one in rows]
+    shown["family"] = [one.family for one in rows]
+    shown["time"] = [None if one.seconds_per_image is None else 1e6 * one.seconds_per_image for one in rows]
+    shown["paper"] = [DETECTORS[one.method].paper if one.method in DETECTORS else "" for one in rows]
+    return shown
+
+
+def _columns() -> dict[str, object]:
+    config = st.column_config
+    columns: dict[str, object] = {
+        "rank": config.NumberColumn("Rank", help="By AUROC; equals share a place.", width=60),
+        "method": config.TextColumn("Method", width=150),
+        "family": config.TextColumn("Family", help="What the score is made of.", width=120),
+        "time": config.NumberColumn("Time an image (µs)", format="%.1f", help=words.MEANING["seconds_per_image"]),
+        "paper": config.TextColumn("Paper", width=260),
+    }
+    for name, title in _BARS.items():
+        columns[name] = config.ProgressColumn(
+            f"{title}, %", format="%.1f", min_value=0, max_value=100, help=words.MEANING[name], width=150
+        )
+        columns[f"{name} interval"] = config.TextColumn("95 % interval", help=words.MEANING["interval"], width=110)
+    for name, title in _NUMBERS.items():
+        columns[name] = config.NumberColumn(f"{title}, %", format="%.1f", help=words.MEANING[name])
+    return columns
+
+
+def _title(name: str) -> str:
+    return {**_BARS, **_NUMBERS, "interval": "Interval", "seconds_per_image": "Time an image"}[name]
+
+
+def _auroc(one: MethodResult) -> tuple[float, float, float]:
+    held = one.pooled.auroc
+    return held.value, held.low, held.high

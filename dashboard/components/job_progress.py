@@ -1,0 +1,71 @@
+"""A long job on the page: how far it is, a way to stop it, and in the end what became of it."""
+
+import streamlit as st
+
+from dashboard import jobs, state, words
+from dashboard.jobs import Job, Status
+from dashboard.plain_errors import plain_errors
+
+POLL = 1.0  # seconds between looks
+
+
+def job_progress(job: Job, kind: str, what: str) -> Status:
+    """Show an unfinished job until it is over, then run the page again; the answer is how it stands now.
+
+    Args:
+        job: the job that the URL names.
+        kind: of job.
+        what: what it does, in words.
+    """
+    status = jobs.status(job)
+    with st.container(border=True, key=f"job_{kind}"):
+        st.subheader(what, anchor=False)
+        if status.is_over:
+            _over(job, kind, status)
+        else:
+            _poll(job, kind)
+    return status
+
+
+@st.fragment(run_every=POLL)
+def _poll(job: Job, kind: str) -> None:
+    with plain_errors():
+        status = jobs.status(job)
+        if status.is_over:
+            st.rerun()
+        if status.state == "waiting":
+            st.progress(0.0, text=f"Waiting. {words.waiting(status.ahead, jobs.AT_ONCE)}")
+        else:
+            share = min(1.0, status.done / status.total) if status.total > 0 else 0.0
+            st.progress(share, text=words.stage(status.stage, status.done, status.total, status.seconds))
+        st.caption("It goes on when you leave or reload this page: its address finds it again. Keep the address.")
+        is_stopping = jobs.is_stopping(job)
+        st.button(
+            "Stopping …" if is_stopping else "Stop",
+            icon=":material/stop_circle:",
+            key=f"stop_{kind}",
+            on_click=jobs.stop,
+            args=(job,),
+            disabled=is_stopping,
+        )
+
+
+def _over(job: Job, kind: str, status: Status) -> None:
+    if status.state == "finished":
+        return
+    if status.state == "stopped":
+        st.info(words.plain(status.message or "Stopped. Nothing of it was kept."), icon=":material/stop_circle:")
+    elif status.state == "lost":
+        st.error(
+            "Expected the job to be running. Found its process gone without a word, as after a restart of the server "
+            "or when memory runs out. Start it again.",
+            icon=":material/error:",
+        )
+    else:
+        st.error(words.plain(status.message), icon=":material/error:")
+    st.button("Start again", key=f"again_{kind}", on_click=_forget, args=(job, kind))
+
+
+def _forget(job: Job, kind: str) -> None:
+    jobs.remove(job)
+    state.leave_job(kind)

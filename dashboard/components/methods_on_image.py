@@ -1,0 +1,98 @@
+"""One image, every method: verdicts side by side, and in words where they disagree."""
+
+from collections.abc import Mapping
+from html import escape
+
+import streamlit as st
+
+from dashboard import resources, state, words
+from dashboard.components.chooser import choose, title
+from dashboard.components.samples import sample, sample_strip
+from dashboard.components.uploader import distinct_names
+from dashboard.plain_errors import plain_errors
+from dashboard.resources import Source
+from dashboard.theme import VERDICT_COLOUR
+from nero_core import DETECTORS, Inspector
+from nero_core.types import Detection
+
+
+def methods_on_image(inspector: Inspector, tpr: float) -> None:
+    """The image of "Screen an image", or a sample."""
+    with st.container(border=True, key="methods_on_image"), plain_errors():
+        st.subheader("This image, by every method", anchor=False)
+        item = choose(_files(), sample(inspector))
+        if item is None:
+            st.markdown(
+                "Choose a sample, or drop an image on “Screen an image” and come back: it comes along. You then read "
+                "what each method says of it, and where they disagree."
+            )
+            sample_strip(inspector)
+            return
+        picture_side, words_side = st.columns([1, 4], gap="medium")
+        with picture_side:
+            st.image(resources.picture(item), width=180)
+        with words_side:
+            title(item, resources.note(item))
+            place = st.empty()
+            answers = _answers(inspector, item, tpr, place)
+            found = {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
+            said = words.agreement(
+                {name: answer.verdict(0) for name, answer in found.items()},
+                {name: DETECTORS[name].family for name in found},
+            )
+            place.markdown(words.plain(said))
+        if found:
+            st.html(verdict_table(found))
+            size = next(iter(found.values())).calibration_size
+            st.caption(
+                f"Most unusual first. p: the share of {size} calibration images that score as high, this image "
+                f"included; 1/{size + 1} is the smallest. Each threshold accepts {words.percent(tpr)} of them. "
+                "Methods that agree may be wrong together: many look at the same numbers."
+            )
+        missing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
+        if missing:
+            count = len(missing)
+            with st.expander(f"{count} {'method' if count == 1 else 'methods'} cannot answer"):
+                lines = [f"- **{words.plain(name)}**: {words.plain(reason)}" for name, reason in missing.items()]
+                st.markdown("\n".join(lines))
+
+
+def verdict_table(found: Mapping[str, Detection], index: int = 0) -> str:
+    """A row a method, the smallest p-value first; NERO's is marked."""
+    order = sorted(found, key=lambda name: (float(found[name].p_value[index]), list(found).index(name)))
+    rows = ""
+    for name in order:
+        one = found[name]
+        verdict, p = one.verdict(index), float(one.p_value[index])
+        is_ours = ' class="ours"' if name == "nero" else ""
+        rows += (
+            f'<tr{is_ours}><th scope="row">{escape(words.method(name))}<small>{escape(DETECTORS[name].family)}</small>'
+            f'</th><td class="said"><span class="symbol" aria-hidden="true" style="color:{VERDICT_COLOUR[verdict]}">'
+            f"{words.SYMBOL[verdict]}</span> {verdict}</td>"
+            f'<td class="p"><span class="nero-p"><i style="width:{100 * p:.1f}%"></i></span>{words.number(p, 2)}</td>'
+            f'<td class="wide">{words.number(float(one.score[index]))}</td>'
+            f'<td class="wide">{words.number(one.threshold)}</td></tr>'
+        )
+    heads = "".join(f'<th scope="col"{css}>{text}</th>' for text, css in _HEADS)
+    return f'<table class="nero-methods"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+_HEADS = (("Method", ""), ("Verdict", ""), ("p", ""), ("Score", " class=wide"), ("Threshold", " class=wide"))
+
+
+def _files() -> list[Source]:
+    """The files that came along and can be read."""
+    files = [item for item in state.files_at_hand() if not resources.problem(item)]
+    return distinct_names(files)
+
+
+def _answers(
+    inspector: Inspector, item: Source, tpr: float, place: st.delta_generator.DeltaGenerator
+) -> dict[str, Detection | str]:
+    """Each method's answer; the first time a method is asked it is fitted, which may take a while."""
+    answers: dict[str, Detection | str] = {}
+    for done, name in enumerate(DETECTORS):
+        if len(DETECTORS) > 1:
+            place.progress(done / len(DETECTORS), text=f"Asking {words.method(name)}, {done + 1} of {len(DETECTORS)} …")
+        answers[name] = resources.answer(inspector, item, name, tpr)
+    return answers

@@ -1,0 +1,71 @@
+"""Large uploads: written in pieces to the folder of the job that they are for, and gone with it."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import streamlit as st
+
+from dashboard import jobs, places, state, words
+from dashboard.jobs import Job
+
+WANTED_MEGABYTES = 500  # a ViT-B checkpoint has 343 MB
+PIECE = 2**20  # bytes
+
+
+def most_megabytes() -> int:
+    """The largest upload: the server's own setting bounds what a page may ask for."""
+    return min(WANTED_MEGABYTES, int(st.get_option("server.maxUploadSize")))
+
+
+def draft(kind: str) -> Job:
+    """This session's folder for a job of this kind; made when the first file comes.
+
+    Raises:
+        NeroError: the server has no room for another.
+    """
+    job = jobs.find_draft(state.draft(kind))
+    if job is None:
+        job = jobs.draft()
+        state.keep_draft(kind, job.id)
+    return job
+
+
+def staged_upload(label: str, key: str, suffix: str, kind: str, about: str = "") -> Path | None:
+    """An uploader whose file is a path on the server's disk; None where nothing was chosen.
+
+    Args:
+        label: above it.
+        key: of the widget.
+        suffix: the one kind of file that it takes, such as ``.zip``.
+        kind: of the job that the file is for.
+        about: a sentence for the question mark.
+
+    Raises:
+        NeroError: the server has no room for another job.
+    """
+    most = most_megabytes()
+    file = st.file_uploader(label, type=[suffix], key=key, max_upload_size=most, help=about or None)
+    held = state.staged(kind)
+    if file is None:
+        held.pop(key, None)
+        return None
+    name = f"{places.folder_name(Path(file.name).stem)}{suffix}"
+    path = draft(kind).inputs / key / name
+    if state.staged(kind).get(key) != file.file_id or not path.is_file():
+        with st.spinner(f"Writing {words.plain(file.name)} to the server's disk …"):
+            _write(file, path)
+        state.staged(kind)[key] = file.file_id
+    return path
+
+
+def _write(file: BinaryIO, path: Path) -> None:
+    """In pieces: one read of it all would be a second copy in memory."""
+    places.make_private(path.parent)
+    for older in path.parent.iterdir():
+        older.unlink()
+    file.seek(0)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as out:
+        while piece := file.read(PIECE):
+            out.write(piece)
+    part.replace(path)

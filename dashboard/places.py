@@ -1,0 +1,106 @@
+"""The folders on the server that users write to or may name, from the environment. Knows no Streamlit.
+
+``NERO_HOME`` (``~/.nero-dashboard`` unless set) holds ``bundles/``, which every user of the server sees, and ``jobs/``,
+which only the server looks into. Below ``NERO_DATA`` users may name folders; where it is not set, none.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from nero_core.errors import NeroError
+
+PRIVATE = 0o700  # a job's folder is known by its id alone, so nobody else on the machine may list them
+MOST_BUNDLES = 50  # of users, together
+_NAME = re.compile(r"[^\w.-]+")
+LONGEST_NAME = 60  # characters of a folder
+
+
+def home() -> Path:
+    """Where bundles of users and jobs are kept."""
+    return Path(os.environ.get("NERO_HOME") or Path.home() / ".nero-dashboard").expanduser().resolve()
+
+
+def bundles() -> Path:
+    """The bundles that users made or loaded."""
+    return home() / "bundles"
+
+
+def jobs() -> Path:
+    """The folders of long jobs."""
+    return home() / "jobs"
+
+
+def data() -> Path | None:
+    """The folder below which users may name a path on the server; None where the operator offers none."""
+    named = os.environ.get("NERO_DATA")
+    return Path(named).expanduser().resolve() if named else None
+
+
+def make_private(folder: Path) -> Path:
+    """The folder, made where it is missing, for the server's user alone.
+
+    Raises:
+        NeroError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+    except OSError as error:
+        raise NeroError(
+            f"Expected to keep files in {folder}. Found: {error.strerror or error}. "
+            "Ask who runs this server to set NERO_HOME to a folder that can be written."
+        ) from error
+    return folder
+
+
+def below_data(text: str) -> Path:
+    """A folder on the server that a user named, relative to ``NERO_DATA`` or in full.
+
+    Raises:
+        NeroError: none may be named, it is outside ``NERO_DATA`` once links are followed, or it is no folder. Outside
+            and missing read the same, so that nobody learns what else the server holds.
+    """
+    root = data()
+    if root is None:
+        raise NeroError("Expected an upload. Found a path on the server, which this server does not offer. Upload it.")
+    refused = NeroError(
+        f"Expected a folder below the server's data folder. Found {text.strip()[:200]!r}, which is none. "
+        "Name it relative to that folder, or ask who runs this server."
+    )
+    try:
+        folder = (root / text.strip()).resolve()
+        if not text.strip() or not folder.is_relative_to(root) or not folder.is_dir():
+            raise refused
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, links in a circle
+        raise refused from error
+    return folder
+
+
+def folder_name(title: str) -> str:
+    """A folder's name from a title: letters, digits, ``.``, ``-`` and ``_``; never hidden, never empty."""
+    return _NAME.sub("-", title)[:LONGEST_NAME].strip(".-_") or "bundle"
+
+
+def free_place(title: str) -> Path:
+    """Where a new bundle of this title may lie, beside those that are there.
+
+    Raises:
+        NeroError: there are as many as the server keeps.
+    """
+    folder = make_private(bundles())
+    taken = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if len(taken) >= MOST_BUNDLES:
+        raise NeroError(
+            f"Expected fewer than {MOST_BUNDLES} reference sets made on this server. Found {len(taken)}. "
+            "Remove one that nobody uses."
+        )
+    name, number = folder_name(title), 2
+    place = folder / name
+    while place.exists():
+        place, number = folder / f"{name}-{number}", number + 1
+    return place
+
+
+def is_own(path: Path) -> bool:
+    """Whether a bundle was made or loaded by a user of this server, and may therefore be removed."""
+    return path.resolve().parent == bundles()

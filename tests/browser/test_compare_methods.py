@@ -1,0 +1,32 @@
+"""Methods side by side, in a real browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.server import Browser, Server, settle
+from tests.browser.test_screen_an_image import expect_no_problems, expect_no_sideways_scroll
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_sample_comes_along_and_every_method_is_compared_on_a_narrow_screen_too(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/?sample=polyps", theme="dark")
+    page.locator(".nero-verdict").wait_for()
+    page.get_by_role("link", name="Compare methods").click()
+    expect(page.locator(".st-key-benchmark")).to_be_visible(timeout=240_000)
+    expect(page.get_by_text("separates them best")).to_be_visible()
+    expect(page.locator(".nero-methods tr.ours")).to_have_count(1, timeout=240_000)
+    settle(page)
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    p_values = page.locator(".nero-methods td.p").all_inner_texts()
+    assert len(p_values) >= 20
+    assert [float(one) for one in p_values] == sorted(float(one) for one in p_values)
+    # numbers in cells keep the dark colour that their cells ask for, whatever the theme
+    number = page.locator(".st-key-class_heat .heatmap-label text").first
+    assert number.evaluate("text => getComputedStyle(text).fill") == "rgb(26, 28, 32)"
+    page.set_viewport_size({"width": 390, "height": 844})
+    settle(page)
+    expect_no_sideways_scroll(page)
+    assert "sample=polyps" in page.url
+    expect_no_problems(page)
+    page.context.close()

@@ -1,0 +1,219 @@
+"""Jobs with real processes."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard import job_folder, jobs, places
+from dashboard.jobs import Job
+from nero_core.errors import NeroError
+
+SLOW = "import time; time.sleep(60)"
+TELLS = """
+import json, sys, pathlib, tempfile
+out = open(sys.argv[1], "a")
+print(json.dumps({"stage": "scoring", "done": 3, "total": 4}), file=out)
+pathlib.Path(sys.argv[2]).mkdir()
+tempfile.mkdtemp()
+print(json.dumps({"finished": True}), file=out)
+"""
+FAILS = """
+import json, sys
+print(json.dumps({"error": "Expected " + sys.argv[2] + "/inputs/id.zip. Found none."}), file=open(sys.argv[1], "a"))
+sys.exit(2)
+"""
+FAMILY = """
+import subprocess, sys, pathlib
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path(sys.argv[1]).write_text(str(child.pid))
+child.wait()
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    monkeypatch.setenv("NERO_HOME", str(tmp_path / "home"))
+    yield tmp_path / "home"
+    for job in job_folder.all_jobs(places.jobs()):
+        jobs.stop(job)
+        if job.read("job.json"):
+            until(lambda job=job: jobs.status(job).is_over)
+
+
+def until(holds: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+def run(script: str, *arguments: str, deliver: str = "") -> Job:
+    job = jobs.draft()
+    (job.inputs / "id.zip").write_bytes(b"given")
+    command = [sys.executable, "-c", script, *(one.format(job=job) for one in arguments)]
+    jobs.start(job, command, "calibrate", deliver, title="A set")
+    return job
+
+
+def is_there(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_job_tells_how_far_it_is_and_leaves_its_bundle_and_no_upload(home: Path):
+    job = run(TELLS, "{job.progress}", "{job.result}", deliver="My set")
+    until(lambda: jobs.status(job).is_over)
+    status = jobs.status(job)
+    assert (status.state, status.stage, status.done, status.total) == ("finished", "scoring", 3, 4)
+    assert status.delivered == "My-set"
+    assert (home / "bundles" / "My-set").is_dir()
+    assert not job.inputs.exists() and not (job.folder / "tmp").exists() and not job.result.exists()
+    assert jobs.facts(job) == {"title": "A set"}
+
+
+def test_a_job_is_found_by_its_id_and_kind_only(home: Path):
+    job = run(TELLS, "{job.progress}", "{job.result}")
+    assert jobs.find(job.id, "calibrate") == job
+    assert jobs.find(job.id, "benchmark") is None
+    for wrong in (None, "", "..", f"../jobs/{job.id}", job.id + "/", job.id[:-1], "A" * 22, f"{job.id}\n"):
+        assert jobs.find(wrong, "calibrate") is None
+    assert job.folder.stat().st_mode & 0o077 == 0 and places.jobs().stat().st_mode & 0o077 == 0
+
+
+def test_the_error_of_the_command_is_told_without_the_servers_paths():
+    job = run(FAILS, "{job.progress}", "{job.folder}")
+    until(lambda: jobs.status(job).is_over)
+    assert jobs.status(job).state == "failed"
+    assert jobs.status(job).message == "Expected inputs/id.zip. Found none."
+
+
+def test_an_error_that_only_stderr_knows_is_told():
+    job = run("import sys; sys.exit('noise\\nError: Expected 3 classes. Found 2.')")
+    until(lambda: jobs.status(job).is_over)
+    assert jobs.status(job).message == "Expected 3 classes. Found 2."
+
+
+def test_a_stopped_job_ends_with_its_children_and_leaves_nothing(tmp_path: Path):
+    job = run(FAMILY, str(tmp_path / "child"))
+    until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
+    child = int((tmp_path / "child").read_text())
+    assert is_there(child)
+    assert jobs.status(job).state == "running"
+    jobs.stop(job)
+    until(lambda: jobs.status(job).is_over)
+    assert jobs.status(job).state == "stopped"
+    until(lambda: not is_there(child))
+    assert not job.inputs.exists() and not (job.folder / "tmp").exists()
+    jobs.remove(job)
+    assert not job.folder.exists()
+
+
+def test_a_command_killed_from_outside_is_reported_as_such(tmp_path: Path):
+    job = run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    until(lambda: jobs.status(job).is_over)
+    assert "ended from outside" in jobs.status(job).message
+
+
+def test_a_command_that_ends_without_a_word_is_reported_as_such():
+    job = run("raise SystemExit(3)")
+    until(lambda: jobs.status(job).is_over)
+    assert jobs.status(job).message == "Its process ended with status 3 and without a reason."
+
+
+def test_a_job_whose_own_process_died_is_lost_and_no_longer_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    script = "import os, sys, time; open(sys.argv[1], 'w').write(f'{os.getppid()} {os.getpid()}'); time.sleep(60)"
+    job = run(script, str(tmp_path / "pids"))
+    until(lambda: (tmp_path / "pids").exists() and " " in (tmp_path / "pids").read_text())
+    for pid in map(int, (tmp_path / "pids").read_text().split()):
+        os.kill(pid, signal.SIGKILL)
+    monkeypatch.setattr(job_folder, "PULSE_SECONDS", 1.0)
+    until(lambda: jobs.status(job).state == "lost")
+    assert not job_folder.unfinished(places.jobs())
+    jobs.remove(job)
+    assert not job.folder.exists()
+
+
+def test_two_run_at_once_and_the_third_waits_for_its_turn():
+    first, second, third = (run(SLOW) for _ in range(3))
+    until(lambda: [jobs.status(job).state for job in (first, second)] == ["running", "running"])
+    time.sleep(1)
+    assert (jobs.status(third).state, jobs.status(third).ahead) == ("waiting", 2)
+    jobs.stop(first)
+    until(lambda: jobs.status(third).state == "running")
+    for job in (second, third):
+        jobs.stop(job)
+
+
+def test_a_waiting_job_can_be_stopped():
+    running = [run(SLOW) for _ in range(2)]
+    waiting = run(SLOW)
+    until(lambda: all(jobs.status(job).state == "running" for job in running))
+    jobs.stop(waiting)
+    until(lambda: jobs.status(waiting).state == "stopped")
+    assert not (waiting.folder / "log").exists()
+
+
+def test_too_many_unfinished_jobs_are_refused(monkeypatch: pytest.MonkeyPatch):
+    run(SLOW)
+    monkeypatch.setattr(jobs, "MOST_UNFINISHED", 1)
+    with pytest.raises(NeroError, match="Found 1 and 0"):
+        jobs.draft()
+
+
+def test_too_many_drafts_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs, "MOST_DRAFTS", 1)
+    job = jobs.draft()
+    with pytest.raises(NeroError, match="Found 0 and 1"):
+        jobs.draft()
+    jobs.drop(job)
+    assert jobs.draft().inputs.is_dir()
+
+
+def test_a_full_disk_is_refused_before_anything_is_written(monkeypatch: pytest.MonkeyPatch, home: Path):
+    monkeypatch.setattr(jobs, "LEAST_FREE", 2**70)
+    with pytest.raises(NeroError, match="free disk"):
+        jobs.draft()
+    assert not list((home / "jobs").iterdir())
+
+
+def test_a_draft_is_found_until_it_becomes_a_job():
+    job = jobs.draft()
+    assert jobs.find_draft(job.id) == job
+    assert jobs.find(job.id, "calibrate") is None
+    jobs.start(job, [sys.executable, "-c", "pass"], "calibrate")
+    assert jobs.find_draft(job.id) is None
+    jobs.drop(job)
+    assert job.folder.is_dir()
+    assert all(jobs.find_draft(wrong) is None for wrong in (None, "..", "A" * 22))
+
+
+def test_old_jobs_and_forgotten_drafts_are_removed(monkeypatch: pytest.MonkeyPatch, home: Path):
+    kept = run("pass")
+    until(lambda: jobs.status(kept).is_over)
+    old, forgotten = (Job(letter * 22, home / "jobs" / (letter * 22)) for letter in "ab")
+    for job in (old, forgotten):
+        job.folder.mkdir()
+    old.write("job.json", {"kind": "calibrate", "made": 0})
+    foreign = home / "jobs" / "not a job"
+    foreign.mkdir()
+    os.utime(old.folder / "job.json", (1e9, 1e9))
+    os.utime(forgotten.folder, (1e9, 1e9))
+    jobs.sweep()
+    assert sorted(path.name for path in (home / "jobs").iterdir()) == sorted([kept.id, "not a job"])
+
+
+def test_a_half_written_progress_line_is_skipped(tmp_path: Path):
+    job = Job("a" * 22, tmp_path)
+    lines = [json.dumps({"stage": "fit", "done": number, "total": 9}) for number in range(3)]
+    job.progress.write_text("\n".join(lines) + '\n{"stage": "fit", "do')
+    assert job_folder._last_stage(job) == ("fit", 2, 9)
+    job.progress.write_text("[1]\n\n5\n")
+    assert job_folder._last_stage(job) == ("", 0, 0)
