@@ -88,7 +88,7 @@ def make_mednist(source: Path, weights: Path | None, seeds: Sequence[int]) -> No
             shares = ("--train", 0.35, "--calibration", 0.4, "--test", 0.25)
             chosen = ("--id-classes", ",".join(id_classes), "--seed", seed)
             nero("prepare", "folder", source, root / "set", *chosen, *shares)
-            small = ("--arch", "resnet18", "--size", 64, "--epochs", 12)
+            small = ("--arch", "resnet18", "--size", 64, "--epochs", 6)
             train(root / "set/train", root / "resnet18", seed, *small)
             calibrate(root / "resnet18", root / "set/calibration", root / "resnet18-bundle", seed)
             if weights is not None and split == "a":
