@@ -55,6 +55,7 @@ class Inspector:
         self.device = device
         self._lock = threading.Lock()
         self._fitted: dict[str, _Fitted] = {}
+        self._fitting: dict[str, threading.Lock] = {}
         self._attributor: Attributor | None = None
         self._bank_relevance: Float[Tensor, "images neurons"] | None = None
 
@@ -247,14 +248,18 @@ class Inspector:
         )
 
     def _fit(self, name: str) -> _Fitted:
-        with self._lock:
-            if name not in self._fitted:
-                bundle = self.bundle
-                detector = build_detector(name, bundle.classifier.head, **bundle.card.hyper(name))
-                detector.fit_features(bundle.fit.features, bundle.fit.labels)
-                ood = None if bundle.ood is None else bank_scores(name, detector, bundle.ood)
-                self._fitted[name] = _Fitted(detector, bank_scores(name, detector, bundle.calibration), ood)
-            return self._fitted[name]
+        """The fitted method; threads that ask for it at the same time wait for one fit, others do not."""
+        if name not in self._fitted:
+            with self._lock:
+                fitting = self._fitting.setdefault(name, threading.Lock())
+            with fitting:
+                if name not in self._fitted:
+                    bundle = self.bundle
+                    detector = build_detector(name, bundle.classifier.head, **bundle.card.hyper(name))
+                    detector.fit_features(bundle.fit.features, bundle.fit.labels)
+                    ood = None if bundle.ood is None else bank_scores(name, detector, bundle.ood)
+                    self._fitted[name] = _Fitted(detector, bank_scores(name, detector, bundle.calibration), ood)
+        return self._fitted[name]
 
     def _nero(self) -> NERO:
         detector = self._fit("nero").detector

@@ -24,11 +24,13 @@ from nero_core.calibration.held_out import Progress
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, iterate_batches
 from nero_core.detectors.catalog import DETECTORS
+from nero_core.device import describe_device
 from nero_core.errors import ImageError
 from nero_core.models.checkpoint import WEIGHTS
 
 PART = 64  # images a file: a few seconds on a CPU are the most that a kill costs
 BATCH = 32  # images a forward pass
+FORMAT = 1  # raised whenever decoding or the forward pass gives other values for the same file
 FEATURES = "features"
 _VALUES = "values"
 _LIBRARIES = ("nero-dashboard", "torch", "torchvision", "timm", "pytorch-ood", "pillow", "numpy")
@@ -58,7 +60,8 @@ class ObservationCache:
                 "input_size": list(classifier.input_size),
                 "mean": list(classifier.mean),
                 "std": list(classifier.std),
-                "device": classifier.device.type,
+                "format": FORMAT,
+                "device": describe_device(classifier.device),
                 "made_with": {name: version(name) for name in _LIBRARIES},
             },
         )

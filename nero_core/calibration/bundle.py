@@ -9,15 +9,17 @@ Layout of the folder::
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.bank_file import unpack_banks
 from nero_core.calibration.card import BANKS, THUMBNAILS, BundleCard, read_card, unreadable
+from nero_core.detectors.catalog import DETECTORS
 from nero_core.errors import BundleError, CheckpointError
 from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS, load_weights
 from nero_core.models.classifier import Classifier
@@ -93,8 +95,18 @@ class Bundle:
             raise BundleError(f"The model of {path.name} cannot be loaded. {error}") from error
         data = _read_checked(path, BANKS, card)  # what is checked is what is used: the file may be replaced meanwhile
         banks = unpack_banks(data, classifier.head.neurons, len(card.class_names), len(card.ood_class_names))
-        banks = {name: bank.to(classifier.device) for name, bank in banks.items()}
+        banks = {name: _with_current_scores(bank, card).to(classifier.device) for name, bank in banks.items()}
         return Bundle(path, card, classifier, banks["fit"], banks["calibration"], banks.get("ood"), digest)
+
+
+def _with_current_scores(bank: Bank, card: BundleCard) -> Bank:
+    """The bank without scores that were made with other settings than the catalog's: they compare with nothing."""
+    scores = {
+        name: values
+        for name, values in bank.scores.items()
+        if name in DETECTORS and card.detectors.get(name) == dict(DETECTORS[name].defaults)
+    }
+    return replace(bank, scores=MappingProxyType(scores))
 
 
 def _check_digest(folder: Path, name: str, card: BundleCard) -> None:

@@ -24,7 +24,7 @@ from nero_core.calibration.held_out import (
 from nero_core.calibration.threshold import threshold_at
 from nero_core.data.decode import decode_image, thumbnail
 from nero_core.data.folders import ImageFolder, read_folder, split
-from nero_core.detectors.catalog import build_detector
+from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.nero import NERO
 from nero_core.device import pick_device
 from nero_core.errors import CalibrationError
@@ -96,7 +96,7 @@ def calibrate(
     digests, ood_digests, test_digests = read_digests((images, ood_images, test_images), report)
     images, digests = _without_training_images(images, digests, model_card)
     if ood_images is not None:
-        check_unseen("OOD", ood_images, ood_digests, set(digests))
+        check_unseen("OOD", ood_images, ood_digests, {*digests, *model_card.training.digests})
     if test_images is not None:
         check_unseen("held-out", test_images, test_digests, {*digests, *model_card.training.digests})
     parts = split(images.labels, digests, (1 - CALIBRATION_SHARE, CALIBRATION_SHARE), seed, images.classes)
@@ -135,7 +135,8 @@ def calibrate(
                 "components": nero.components_found,
                 "least": nero.least,
                 "bias_scale": float(nero.bias_scale),
-            }
+            },
+            **{name: dict(DETECTORS[name].defaults) for name in banks["calibration"].scores},
         },
         numbers=numbers,
         counts={

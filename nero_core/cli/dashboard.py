@@ -17,13 +17,17 @@ from nero_core.cli.options import Device
 from nero_core.errors import BundleError, NeroError
 
 PATIENCE = 10  # seconds that the server has to stop
-PATHS = ("NERO_BUNDLE", "NERO_BUNDLES", "NERO_SAMPLES")  # what the page reads
+PATHS = ("NERO_BUNDLE", "NERO_BUNDLES", "NERO_SAMPLES", "NERO_HOME", "NERO_DATA")  # what the page reads
+UPLOAD_MEGABYTES = 50  # as in .streamlit/config.toml: one image of the largest kind, or a ResNet-18
 
 
 def dashboard(
     bundle: Annotated[Path | None, typer.Option(help="Bundle to open with; the demo's otherwise.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 8501,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "localhost",
+    max_upload: Annotated[
+        int, typer.Option(min=1, max=4096, help="Largest upload in MB, which the server holds in memory.")
+    ] = UPLOAD_MEGABYTES,
     device: Device = "auto",
 ) -> None:
     """Serve the dashboard and print its address; Ctrl-C stops it."""
@@ -38,6 +42,7 @@ def dashboard(
     check_port(host, port)
     command = [sys.executable, "-m", "streamlit", "run", str(page)]
     command += ["--server.port", str(port), "--server.address", host, "--server.headless", "true"]
+    command += ["--server.maxUploadSize", str(max_upload)]
     typer.echo(f"Dashboard: http://{host}:{port} (Ctrl-C stops it)")
     # .streamlit/config.toml is read from the current folder, which must be the project's.
     status = _serve(command, page.parent.parent, environment)

@@ -1,5 +1,8 @@
 """What the own detectors share: the head, float64 where statistics are computed, one check of what they are given."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from pytorch_ood.api import FeaturesDetector, RequiresFittingException
@@ -29,6 +32,11 @@ class HeadDetector(FeaturesDetector):
         """The linear layer whose features are scored, in float64."""
         return Head(self.weight, self.bias)
 
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """Settings that the fit chose from the bank, by name; empty for a method that chooses none."""
+        return {}
+
     def fit(self, data_loader: object) -> "HeadDetector":
         """Not offered: this detector sees features only; see ``fit_features``."""
         raise NotImplementedError(f"{type(self).__name__} fits on features: call fit_features(features, labels).")
@@ -39,7 +47,7 @@ class HeadDetector(FeaturesDetector):
 
     def _features(self, x: Tensor) -> Float[Tensor, "batch neurons"]:
         check_features(x, self.weight.shape[1])
-        return x.to(self.weight.device, torch.float64)
+        return x.detach().to(self.weight.device, torch.float64)
 
     def _bank(self, x: Tensor, y: Tensor, least: int) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
         features = self._features(x)
@@ -87,3 +95,10 @@ def class_means(
     """Mean of the rows of each class, in one matrix product."""
     member = (y[None, :] == classes[:, None]).to(x)
     return (member / member.sum(dim=1, keepdim=True)) @ x
+
+
+def unit_length(x: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch neurons"]:
+    """Each row over its Euclidean length; a row of 0 stays 0."""
+    length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    unit: Tensor = x / length.clamp_min(torch.finfo(length.dtype).tiny)
+    return unit

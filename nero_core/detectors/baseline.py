@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from pytorch_ood.api import Detector, FeatureMapsDetector, FeaturesDetector, LogitsDetector, RequiresFittingException
 from torch import Tensor
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from nero_core.detectors.base import check_every_class, check_head_labels
 from nero_core.detectors.checks import check_features, check_labels
@@ -48,6 +49,12 @@ class Baseline(FeaturesDetector):
         self.requires_fit = self.detector.requires_fit
         self.info = self.detector.info
 
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """Settings that the fit chose from the bank or the head, by name."""
+        chosen: Mapping[str, Any] = getattr(self.detector, "found", {})
+        return chosen
+
     def fit(self, data_loader: object) -> "Baseline":
         """Not offered: see ``fit_features``."""
         raise NotImplementedError("This detector fits on features: call fit_features(features, labels).")
@@ -79,7 +86,7 @@ class Baseline(FeaturesDetector):
                 detector.fit_feature_maps(_maps(features), labels)
             else:
                 detector.fit_features(features, labels)
-        except (AssertionError, ValueError, RuntimeError, IndexError) as error:
+        except (AssertionError, ValueError, IndexError, LinAlgError) as error:
             raise CalibrationError(
                 f"Expected a fit bank that {type(detector).__name__} can be fitted on. "
                 f"Found {len(x)} images of {len(y.unique())} classes ({error or 'labels are not 0 … C−1'}). "

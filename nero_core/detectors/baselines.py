@@ -1,5 +1,6 @@
 """The detectors of pytorch-ood, one maker each, with the parts mended that do not hold for every head and bank."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -83,6 +84,11 @@ class BoundedTemperature(TemperatureScaling):
         in [0.1, 10].
     """
 
+    @property
+    def found(self) -> Mapping[str, float]:
+        """T."""
+        return {"temperature": float(self.t)}
+
     def fit_logits(self, logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> "BoundedTemperature":
         """Fit T.
 
@@ -115,6 +121,11 @@ class CheckedViM(ViM):
         A bank whose features span no more than the principal space is refused: its residual is 0, and α has no value.
         So is one whose mean largest logit is not positive, where α would turn the residual's sign.
     """
+
+    @property
+    def found(self) -> Mapping[str, int]:
+        """Dimensions of the principal space."""
+        return {"dimension": self.d}
 
     def fit_features(self, features: Float[Tensor, "batch neurons"], labels: Tensor) -> "CheckedViM":
         """Fit principal space and α.

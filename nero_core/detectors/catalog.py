@@ -17,7 +17,7 @@ from nero_core.detectors.gradnorm import GradNorm
 from nero_core.detectors.grood import GROOD
 from nero_core.detectors.knn import KNN
 from nero_core.detectors.line import LINe
-from nero_core.detectors.mahalanobis import RelativeMahalanobis, TiedMahalanobis
+from nero_core.detectors.mahalanobis import RelativeMahalanobis, TiedMahalanobis, UnitMahalanobis
 from nero_core.detectors.neco import NECO
 from nero_core.detectors.nero import NERO
 from nero_core.detectors.nero_plus import NeroPlus
@@ -70,6 +70,10 @@ def _library(
 
 def _tied(head: Head) -> TiedMahalanobis:
     return TiedMahalanobis(None)
+
+
+def _unit(head: Head) -> UnitMahalanobis:
+    return UnitMahalanobis(None)
 
 
 def _relative(head: Head) -> RelativeMahalanobis:
@@ -220,6 +224,16 @@ _SPECS = (
         _COMPARISON,
     ),
     DetectorSpec(
+        "mahalanobis_pp",
+        "distance",
+        "Müller & Hein, ICML 2025",
+        2025,
+        "features",
+        _library(_unit),
+        MappingProxyType({}),
+        _NONE,
+    ),
+    DetectorSpec(
         "relative_mahalanobis",
         "distance",
         "Ren et al., arXiv 2021",
@@ -237,7 +251,7 @@ _SPECS = (
         "features",
         KNN,
         MappingProxyType({"k": None}),
-        "the paper's 50 for CIFAR-10, less for a small bank",
+        "the paper's share of the bank, one image in a thousand",
     ),
     DetectorSpec(
         "she",

@@ -1,18 +1,18 @@
 """KNN: distance to the k-th nearest ID feature."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-import torch
 from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.base import HeadDetector
+from nero_core.detectors.base import HeadDetector, unit_length
 from nero_core.detectors.neighbours import neighbour_distance
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
-_PUBLISHED_K = 50  # CIFAR-10; 200 for CIFAR-100 and 1000 for ImageNet, in banks of 50,000 and 1.28 million
+_PUBLISHED_SHARE = 1 / 1000  # k over the bank: 50 of CIFAR-10's 50,000, 1000 of ImageNet's 1.28 million
 
 
 class KNN(HeadDetector):
@@ -22,8 +22,8 @@ class KNN(HeadDetector):
 
     Args:
         head: the classifier's last linear layer, for its width.
-        k: which neighbour; None = the authors' 50 for CIFAR-10, or half the images of an average class where that is
-            less, which keeps the k-th neighbour within the class. ``k_found`` tells it.
+        k: which neighbour; None = the authors' share of the bank, one in a thousand images, and at least 1.
+            ``found`` tells it.
 
     Reference:
         Sun et al., Out-of-distribution detection with deep nearest neighbors, ICML 2022.
@@ -52,16 +52,20 @@ class KNN(HeadDetector):
         self.k_found = 0
         self.bank: Tensor | None = None
 
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """The k that was used."""
+        return {"k": self.k_found}
+
     def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "KNN":
         """Keep the unit features of the ID images; a second call forgets the first.
 
         Raises:
             CalibrationError: shapes do not fit the head, features are not finite, or there are fewer images than k.
         """
-        features, labels = self._bank(x, y, least=self.k or 1)
-        fitting = max(1, len(features) // (2 * len(labels.unique())))
-        self.k_found = min(_PUBLISHED_K, fitting) if self.k is None else self.k
-        self.bank = _unit(features)
+        features, _ = self._bank(x, y, least=self.k or 1)
+        self.k_found = max(1, round(_PUBLISHED_SHARE * len(features))) if self.k is None else self.k
+        self.bank = unit_length(features)
         return self
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
@@ -72,10 +76,4 @@ class KNN(HeadDetector):
             CalibrationError: shapes do not fit the head, or features are not finite.
         """
         bank = self._check_fitted(self.bank)
-        return neighbour_distance(_unit(self._features(x)), bank, self.k_found)
-
-
-def _unit(features: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch neurons"]:
-    length = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-    unit: Tensor = features / length.clamp_min(torch.finfo(length.dtype).tiny)  # a feature of 0 stays 0
-    return unit
+        return neighbour_distance(unit_length(self._features(x)), bank, self.k_found)

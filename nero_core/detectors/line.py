@@ -1,6 +1,7 @@
 """LINe: energy of the logits that the important neurons and weights of the predicted class make."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -75,6 +76,15 @@ class LINe(HeadDetector):
         self._clip_given = clip
         self.clip = float("nan") if clip is None else clip
         self.contributions: Tensor | None = None
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """Percentiles and the clip that were used."""
+        return {
+            "weight_percentile": self.weight_percentile,
+            "activation_percentile": self.activation_percentile,
+            "clip": self.clip,
+        }
 
     def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "LINe":
         """Fit contributions and thresholds on ID features; a second call forgets the first.

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from pytorch_ood.detector import RMD, Mahalanobis
 from torch import Tensor
 
-from nero_core.detectors.base import class_means
+from nero_core.detectors.base import class_means, unit_length
 from nero_core.detectors.components import scatter_spectrum
 
 
@@ -35,6 +35,23 @@ class TiedMahalanobis(Mahalanobis):
         assert self.mu is not None
         white = (z.to(torch.float64) - self.centre) @ self.whitening
         return torch.cdist(white, self.mu).amin(dim=1).square() / 2
+
+
+class UnitMahalanobis(TiedMahalanobis):
+    """``TiedMahalanobis`` on features scaled to unit length: Mahalanobis++.
+
+    Reference:
+        Müller & Hein, Mahalanobis++: improving OOD detection via feature normalization, ICML 2025.
+    """
+
+    def fit_features(self, z: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "UnitMahalanobis":
+        """Fit class means and the shared covariance of the scaled features."""
+        super().fit_features(unit_length(z.to(torch.float64)), y)
+        return self
+
+    def predict_features(self, z: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
+        """Scores, ≥ 0; higher = more OOD."""
+        return super().predict_features(unit_length(z.to(torch.float64)))
 
 
 class RelativeMahalanobis(RMD):

@@ -1,6 +1,7 @@
 """NECO: share of a feature's length within the principal space of the ID features."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -67,6 +68,11 @@ class NECO(HeadDetector):
     def components_found(self) -> int:
         """Number of components kept: ``components_wanted``, or the rank of the fit features where that is less."""
         return 0 if self.components is None else self.components.shape[0]
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """The number of components kept."""
+        return {"components": self.components_found}
 
     def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NECO":
         """Fit the standardisation and the PCA on ID features; a second call forgets the first.

@@ -1,7 +1,8 @@
 """NERO: neuron-level relevance, and its distance to the relevance centroids of the ID classes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -112,6 +113,11 @@ class NERO(HeadDetector):
     def components_found(self) -> int:
         """Number of PCA components kept: ``components_wanted``, or the rank of the fit relevance where that is less."""
         return 0 if self.components is None else self.components.shape[0]
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """k, the number of components kept, and λ."""
+        return {"least": self.least, "components": self.components_found, "bias_scale": float(self.bias_scale)}
 
     def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NERO":
         """Fit PCA, centroids and bias scale on ID features; a second call forgets the first.

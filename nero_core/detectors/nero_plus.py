@@ -1,14 +1,15 @@
 """NERO+: the direction of the relevance behind the decision, and its distance to the ID classes; ours, no paper's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.base import HeadDetector, class_means
+from nero_core.detectors.base import HeadDetector, class_means, unit_length
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -47,7 +48,7 @@ class NeroPlus(HeadDetector):
     **Measure in units of ID variation.** Within a class, ``u`` varies much along few directions. With class means
     ``μ_c`` and one covariance ``S`` within the classes, shrunk towards a multiple of the identity by the share
     ``s ∈ [0, 1]`` that Ledoit and Wolf derive from the fit images (so that it can be inverted with fewer images than
-    neurons)::
+    neurons, as long as they differ)::
 
         Σ    = (1 − s) S + s (tr S / D) I
         S(x) = min_c (u − μ_c)ᵀ Σ⁻¹ (u − μ_c)
@@ -62,12 +63,14 @@ class NeroPlus(HeadDetector):
         head: the classifier's last linear layer.
 
     Reference:
-        Chhetri et al., NERO, MICCAI 2025 (relevance centroids); Ledoit & Wolf, J. Multivariate Analysis 88, 2004
-        (shrinkage, Lemma 3.1 and section 3.3).
+        Chhetri et al., NERO, MICCAI 2025 (relevance centroids); Müller & Hein, Mahalanobis++, ICML 2025 (the same
+        distance on features of unit length, not shrunk: the nearest relative); Ledoit & Wolf, J. Multivariate Analysis
+        88, 2004 (shrinkage, Lemma 3.1 and section 3.3).
 
     Differs:
         From NERO in all of start, norm, metric and the two factors; ``docs/benchmark.md`` shows what each step does.
-        It is a second detector and never stands in NERO's place.
+        It is a second detector and never stands in NERO's place. The shrinkage takes the rows as if their class means
+        were known, n for n − C degrees of freedom.
     """
 
     info: ClassVar[DetectorInfo] = DetectorInfo(
@@ -78,6 +81,12 @@ class NeroPlus(HeadDetector):
     def __init__(self, head: Head) -> None:
         super().__init__(head)
         self.precision: Tensor | None = None
+        self.shrinkage = 0.0
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """The share of shrinkage."""
+        return {"shrinkage": self.shrinkage}
 
     def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NeroPlus":
         """Fit centroids and the shrunk covariance on ID features; a second call forgets the first.
@@ -97,7 +106,13 @@ class NeroPlus(HeadDetector):
                 "Expected a class with ID images that differ. Found the same relevance within each. Add ID images."
             )
         covariance, self.shrinkage = shrunk_covariance(within)
-        self.precision = torch.linalg.inv(covariance)
+        values, vectors = torch.linalg.eigh(covariance)
+        if not bool(values[0] > values[-1] * len(values) * torch.finfo(values.dtype).eps):
+            raise CalibrationError(
+                f"Expected enough ID images to shrink their covariance. Found {len(within)} of {len(self.classes)} "
+                "classes, which leave it singular. Add ID images."
+            )
+        self.precision = (vectors / values) @ vectors.T
         return self
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
@@ -130,10 +145,7 @@ class NeroPlus(HeadDetector):
         return linear.argmin(dim=1)
 
     def _direction(self, features: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch neurons"]:
-        relevance = features * self.weight[self.head.logits(features).argmax(dim=1)]
-        length = torch.linalg.vector_norm(relevance, dim=1, keepdim=True)
-        direction: Tensor = relevance / length.clamp_min(torch.finfo(length.dtype).tiny)
-        return direction
+        return unit_length(features * self.weight[self.head.logits(features).argmax(dim=1)])
 
 
 def shrunk_covariance(

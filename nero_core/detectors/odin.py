@@ -77,15 +77,13 @@ def perturbed_features(
 
     moved = []
     for pixels in batch.pixels.split(batch_size):
-        # deterministic: the sign of a gradient near 0 must not change from run to run
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            step = odin_preprocessing(
-                logits,  # a function will do
-                pixels.to(classifier.device),
-                criterion=nn.CrossEntropyLoss(reduction="sum"),  # a mean would scale with the batch
-                eps=epsilon,
-                temperature=temperature,
-            )
+        step = odin_preprocessing(
+            logits,  # a function will do
+            pixels.to(classifier.device),
+            criterion=nn.CrossEntropyLoss(reduction="sum"),  # a mean would scale with the batch
+            eps=epsilon,
+            temperature=temperature,
+        )
         moved.append(classifier.features(step))
     return torch.cat(moved)
 

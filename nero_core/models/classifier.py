@@ -53,6 +53,11 @@ class Classifier:
                 f"Expected one class name for each of the head's {linear.out_features} outputs. "
                 f"Found {len(self.class_names)} names. List the classes in the order of training."
             )
+        if self.device.type == "cuda":
+            # For the whole process and for good: the flags are the process's, so that setting them around a pass would
+            # change the passes of other threads.
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cudnn.deterministic = True
         self.model = model.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
         self.head = Head(linear.weight.detach(), _bias(linear))
         self._mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
@@ -63,9 +68,8 @@ class Classifier:
         """Pooled features of RGB pixels in [0, 1], in full float32: thresholds made on one device hold on another."""
         pixels = (pixels.to(self.device) - self._mean) / self._std
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            maps = self.model.forward_features(pixels)  # type: ignore[operator]
-            features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+        maps = self.model.forward_features(pixels)  # type: ignore[operator]
+        features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
         return features
 
     @torch.no_grad()

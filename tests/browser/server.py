@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = 180.0  # seconds: a cold start on a busy machine imports torch
@@ -130,12 +130,17 @@ class Browser:
         page = context.new_page()
         page.set_default_timeout(60_000)
         problems: list[str] = []
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: problems.append(message.text) if _is_problem(message) else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("requestfailed", lambda request: problems.append(request.url))
         page.problems = problems  # type: ignore[attr-defined]
         page.goto(address)
         return page
+
+
+def _is_problem(message: ConsoleMessage) -> bool:
+    """An error, but for one of Streamlit: opened at a page's own address, it looks for its server below that first."""
+    return message.type == "error" and "/_stcore/" not in message.location.get("url", "")
 
 
 def settle(page: Page) -> None:

@@ -275,3 +275,9 @@ def test_scores_under_a_strange_name_are_refused(bundle: Path, name: str) -> Non
     change_banks(bundle, lambda banks: banks.update({name: torch.zeros(27, dtype=torch.float64)}))
     with pytest.raises(BundleError, match="banks named"):
         Bundle.load(bundle)
+
+
+def test_scores_made_with_other_settings_than_the_catalogs_are_left_out(bundle: Path) -> None:
+    change_card(bundle, lambda card: card["detectors"]["odin"].update(epsilon=0.1))
+    loaded = Bundle.load(bundle)
+    assert loaded.ood is not None and not loaded.calibration.scores and not loaded.ood.scores

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -52,6 +53,7 @@ def test_dashboard_starts_streamlit_in_the_projects_folder_with_the_bundle(
     assert command[:4] == [sys.executable, "-m", "streamlit", "run"]
     assert Path(command[4]).name == "app.py"
     assert command[command.index("--server.port") + 1] == str(free_port)
+    assert command[command.index("--server.maxUploadSize") + 1] == "50"
     assert (folder / ".streamlit" / "config.toml").is_file()
     assert environment["NERO_BUNDLE"] == str(tiny_bundle.resolve())
 
@@ -132,3 +134,12 @@ def _wait_until_healthy(address: str, process: subprocess.Popen[str], seconds: f
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.2)
     pytest.fail(f"the server did not answer; exit status {process.poll()}")
+
+
+def test_the_limit_of_an_upload_is_that_of_the_config_unless_given(nero: Run, free_port: int, served: list):
+    config = tomllib.loads((Path(__file__).parents[3] / ".streamlit/config.toml").read_text())
+    assert config["server"]["maxUploadSize"] == module.UPLOAD_MEGABYTES
+    result = nero("dashboard", "--port", free_port, "--max-upload", 500)
+    assert result.exit_code == 0, result.output
+    [(command, _, _)] = served
+    assert command[command.index("--server.maxUploadSize") + 1] == "500"

@@ -123,3 +123,15 @@ def test_shrinkage_goes_to_nothing_as_images_grow_and_to_all_for_white_noise() -
     white = shrunk_covariance(torch.randn(400, NEURONS, generator=generator, dtype=torch.float64))[1]
     assert many < 0.01 < few < 1
     assert white > 0.5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_images_of_one_class_are_refused_and_not_scored_by_rounding(head: Head, seed: int) -> None:
+    fit, _ = made(2, seed)
+    with pytest.raises(CalibrationError):
+        NeroPlus(head).fit_features(fit, torch.zeros(2, dtype=torch.long))
+
+
+def test_the_scores_carry_no_gradient_of_the_features(head: Head) -> None:
+    x = made(9, 3)[0].requires_grad_()
+    assert not NeroPlus(head).fit_features(*made(40, 2)).predict_features(x).requires_grad
