@@ -172,7 +172,7 @@ class NERO(HeadDetector):
         return relevance, bias, distance, components
 
     def _scale(self, x: Tensor, relevance: Tensor) -> Tensor:
-        activation = x.to(relevance).abs()
+        activation = x.detach().to(relevance).abs()
         least = relevance.argsort(dim=1, stable=True)[:, : self.least]
         part, total = activation.gather(1, least).sum(dim=1), activation.sum(dim=1)
         return torch.where(total > 0, part / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0)

@@ -16,7 +16,8 @@ from nero_core.detectors import DETECTORS
 from tests.study.cases import Case, cases, nero
 
 PAGE = Path("docs/benchmark.md")
-PEERS = ("knn", "vim", "mahalanobis")  # the three that the issue of this project compares its own with
+PEERS = ("knn", "vim", "mahalanobis", "mahalanobis_pp")  # those that the project's own are compared with
+NEURONS = {"resnet18": 512, "deit_tiny_patch16_224": 192, "tf_efficientnet_lite0": 1280}
 
 
 def main() -> None:
@@ -61,35 +62,36 @@ def table(results: Sequence[BenchmarkResult]) -> str:
     for method, found in rows:
         cells = " | ".join(spread(values) for values in zip(*found, strict=True))
         name = f"**{method}**" if method.startswith("nero") else method
+        name += "" if len(found) == len(results) else f" ({len(found)} of {len(results)} seeds)"
         lines.append(f"| {name} | {DETECTORS[method].family} | {cells} |")
     lines += [f"\nLeft out: {method}. {reason}" for method, reason in reasons.items() if method not in figures]
     return "\n".join(lines)
 
 
 def summary(families: dict[str, list[BenchmarkResult]]) -> str:
-    """Mean AUROC and FPR95 of NERO, NERO+ and their peers on every set, and over all sets."""
+    """NERO, NERO+ and their peers on every set, their mean where all of them fit, and NERO+ against the best peer."""
     methods = ("nero", "nero_plus", *PEERS)
     lines = [
-        "| Set and classifier | " + " | ".join(methods) + " | best of all |",
-        "|---|" + "---|" * (len(methods) + 1),
+        f"| Set and classifier | fit images, neurons | {' | '.join(methods)} | NERO+ − best peer | best of all |",
+        "|---|---|" + "---|" * (len(methods) + 2),
     ]
-    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    common: list[dict[str, tuple[float, float]]] = []
+    margins = []
     for family, results in families.items():
-        cells = []
-        means = {name: mean_figures(results, name) for name in DETECTORS}
-        for name in methods:
-            found = means[name]
-            cells.append("–" if found is None else f"{found[0]:.1f} / {found[1]:.1f}")
-            if found is not None:
-                sums[name].append(found)
-        best = max((found[0], name) for name, found in means.items() if found is not None)
-        lines.append(f"| {family} | {' | '.join(cells)} | {best[1]} {best[0]:.1f} |")
-    overall = []
-    for name in methods:
-        auroc, fpr = (statistics.fmean(values) for values in zip(*sums[name], strict=True))
-        part = "" if len(sums[name]) == len(families) else f" ({len(sums[name])} sets)"
-        overall.append(f"**{auroc:.1f} / {fpr:.1f}**{part}")
-    lines.append(f"| **mean** | {' | '.join(overall)} | |")
+        found = {name: figure for name in DETECTORS if (figure := mean_figures(results, name)) is not None}
+        cells = [f"{found[name][0]:.1f} / {found[name][1]:.1f}" if name in found else "–" for name in methods]
+        margins.append(found["nero_plus"][0] - max(found[name][0] for name in PEERS if name in found))
+        best = max(found, key=lambda name: found[name][0])
+        size = f"{results[0].fit_images}, {NEURONS[results[0].arch]}"
+        lines.append(f"| {family} | {size} | {' | '.join(cells)} | {margins[-1]:+.1f} | {best} {found[best][0]:.1f} |")
+        if all(name in found for name in methods):
+            common.append({name: found[name] for name in methods})
+    means = [[statistics.fmean(one[name][index] for one in common) for index in (0, 1)] for name in methods]
+    overall = " | ".join(f"**{auroc:.1f} / {fpr:.1f}**" for auroc, fpr in means)
+    ahead = means[1][0] - max(mean[0] for mean in means[2:])
+    lines.append(f"| **mean of the {len(common)} sets that all fit** | | {overall} | **{ahead:+.1f}** | |")
+    lead = f"{statistics.fmean(margins):+.1f} on average, {min(margins):+.1f} at worst"
+    lines += ["", f"AUROC of NERO+ less that of the best peer of each set: {lead}."]
     return "\n".join(lines)
 
 

@@ -1,0 +1,78 @@
+"""The programs behind the tables measure what they say."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from nero_core import Head, Inspector, compare_banks
+from nero_core.detectors import NERO
+from nero_core.detectors.nero_plus import NeroPlus
+from tests.study import ablation, tables
+from tests.study.ablation import Banks, Variant
+
+
+@pytest.fixture
+def banks() -> Banks:
+    generator = torch.Generator().manual_seed(0)
+    centres = 2 * torch.rand(3, 16, generator=generator, dtype=torch.float64)
+    labels = torch.arange(60) % 3
+
+    def made(images: int, shift: float) -> torch.Tensor:
+        noise = torch.randn(images, 16, generator=generator, dtype=torch.float64)
+        return (centres[torch.arange(images) % 3] + shift + 0.3 * noise).relu()
+
+    return Banks(Head(centres - 1, torch.zeros(3, dtype=torch.float64)), made(60, 0), labels, made(20, 0), made(25, 1))
+
+
+def test_the_default_variant_is_nero_plus(banks: Banks) -> None:
+    detector = NeroPlus(banks.head).fit_features(banks.fit, banks.labels)
+    for found, x in zip(Variant().scores(banks), (banks.id, banks.ood), strict=True):
+        torch.testing.assert_close(found.square(), detector.predict_features(x), rtol=1e-6, atol=1e-8)
+
+
+def test_the_first_step_is_the_distance_of_nero(banks: Banks) -> None:
+    detector = NERO(banks.head).fit_features(banks.fit, banks.labels)
+    first = next(iter(ablation.STEPS.values()))
+    for found, x in zip(first.scores(banks), (banks.id, banks.ood), strict=True):
+        torch.testing.assert_close(found, detector.terms(x).distance)
+
+
+@pytest.mark.parametrize("name", list(ablation.STEPS))
+def test_every_variant_gives_finite_scores(banks: Banks, name: str) -> None:
+    assert all(bool(scores.isfinite().all()) for scores in ablation.STEPS[name].scores(banks))
+
+
+def test_a_variant_that_lacks_a_case_has_no_mean() -> None:
+    found = {"one": {"a-0": (90.0, 40.0), "a-1": (80.0, 60.0), "b deit-0": (60.0, 90.0)}, "two": {"a-0": (70.0, 50.0)}}
+    lines = ablation.table(found).splitlines()
+    assert lines[0] == "| Variant | explored (1 families) | unseen (1 families) | all |"
+    assert lines[2] == "| one | 85.0 / 50.0 | 60.0 / 90.0 | 72.5 / 70.0 |"
+    assert lines[3] == "| two | – | – | – |"
+
+
+def test_a_table_has_mean_and_deviation_over_seeds_and_says_what_was_left_out(tiny_bundle: Path) -> None:
+    inspector = Inspector.load(tiny_bundle, "cpu")
+    results = [compare_banks(inspector, methods=("msp", "vim"), replicates=100, seed=seed) for seed in (0, 1)]
+    text = tables.table(results)
+    auroc = 100 * results[0].methods[0].pooled.auroc.value
+    assert f"| msp | logits | {auroc:.1f} ± 0.0 |" in text
+    assert "Left out: vim. Expected a fit bank" in text
+
+
+def test_a_table_goes_between_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table: one -->\nold\n<!-- end -->\n<!-- table: two -->\n<!-- end -->\n")
+    monkeypatch.setattr(tables, "PAGE", page)
+    tables.write("one", "new \\1")
+    assert page.read_text() == (
+        "before\n<!-- table: one -->\nnew \\1\n<!-- end -->\n<!-- table: two -->\n<!-- end -->\n"
+    )
+    with pytest.raises(SystemExit, match="table: three"):
+        tables.write("three", "text")
+
+
+def test_every_table_of_the_programs_has_its_place_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    for name in ("summary", "ablation", "phantom resnet18", "phantom deit", "mednist-a resnet18", "mednist-a frozen"):
+        assert f"<!-- table: {name} -->" in page
