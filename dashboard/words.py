@@ -43,7 +43,8 @@ _MEASURES = {
     "fpr95_id_positive": "FPR95 (ID positive)",
     "fpr95_ood_positive": "FPR95 (OOD positive)",
 }
-_FIGURE = re.compile(rf"([a-z]+)_({'|'.join(_MEASURES)})(?: (.+))?")
+_OURS = {"nero": "NERO", "nero_plus": "NERO+"}
+_FIGURE = re.compile(rf"([a-z_]+?)_({'|'.join(_MEASURES)})(?: (.+))?")
 _FIGURES = {
     "held_out_id_images": "Held-out ID images",
     "held_out_ood_images": "Held-out OOD images",
@@ -84,7 +85,7 @@ def figure(name: str) -> str:
     if known is None:
         return _FIGURES.get(name, name)
     detector, measure, of_class = known.groups()
-    return f"{detector.upper()} {_MEASURES[measure]}" + (f", {of_class}" if of_class else "")
+    return f"{_OURS.get(detector, detector.upper())} {_MEASURES[measure]}" + (f", {of_class}" if of_class else "")
 
 
 def p_value(p: float, calibration_size: int) -> str:
@@ -150,7 +151,7 @@ def conservation(value: float, is_evidence: bool = False) -> str:
 
 def method(name: str) -> str:
     """A method's name in a sentence: ours in capitals, the others as the catalog and the command line name them."""
-    return "NERO" if name == "nero" else name
+    return _OURS.get(name, name)
 
 
 def interval(value: float, low: float, high: float) -> str:
@@ -173,7 +174,7 @@ def standing(ranked: Mapping[str, tuple[int, tuple[float, float, float]]]) -> st
     said = f"{method(best)} separates them best, with AUROC {interval(*figure)}. "
     if within:
         are = "other's interval reaches" if len(within) == 1 else "others' intervals reach"
-        said += f"{len(within)} {are} into its own, so that order is not settled. "
+        said += f"{len(within)} {are} into its own, so the order is not settled. "
     if best != "nero" and "nero" in ranked:
         rank, figure = ranked["nero"]
         said += f"NERO is number {rank} of {len(ranked)}, with {interval(*figure)}. "

@@ -124,7 +124,7 @@ def test_where_methods_disagree_is_said_in_words(verdicts: dict[str, Verdict], c
 def test_who_is_best_is_not_called_settled_when_intervals_overlap():
     ranked = {"knn": (1, (0.9, 0.85, 0.95)), "vim": (2, (0.84, 0.8, 0.86)), "nero": (3, (0.7, 0.65, 0.75))}
     assert words.standing(ranked).replace("\u00a0", " ") == (
-        "knn separates them best, with AUROC 90.0 % (85.0 to 95.0). 1 other's interval reaches into its own, so that "
+        "knn separates them best, with AUROC 90.0 % (85.0 to 95.0). 1 other's interval reaches into its own, so the "
         "order is not settled. NERO is number 3 of 3, with 70.0 % (65.0 to 75.0)."
     )
     assert words.standing({"nero": (1, (0.9, 0.85, 0.95))}).startswith("NERO separates them best")
@@ -150,3 +150,16 @@ def test_a_job_says_what_it_does_and_why_it_waits():
 def test_no_sentence_diagnoses_or_speaks_of_ai():
     spoken = " ".join([*words.HEADLINE.values(), *words.ADVICE.values(), words.DIMMED, *words.MEANING.values()]).lower()
     assert not any(word in spoken.split() for word in ("ai", "anomaly", "disease", "diagnosis", "healthy", "abnormal"))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("nero_plus_auroc polyps", "NERO+ AUROC, polyps"),
+        ("nero_plus_fpr95_id_positive", "NERO+ FPR95 (ID positive)"),
+        ("nero_auroc", "NERO AUROC"),
+        ("msp_auroc", "MSP AUROC"),
+    ],
+)
+def test_figures_of_the_card_are_named(name: str, shown: str):
+    assert words.figure(name) == shown
