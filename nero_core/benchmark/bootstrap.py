@@ -11,10 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nero_core.benchmark.records import Figures, Interval
+from nero_core.errors import NeroError
 from nero_core.metrics import SHARE
 
 LEVEL = 0.95  # of the interval
-_CELLS = 2**22  # counts in memory at once: 32 MB in float64
+MAX_COUNTS = 2**29  # resamples × images: 1 GiB in int16, in memory throughout
+_CELLS = 2**22  # counts in float64 at once: 32 MB
 _NAMES = ("auroc", "aupr_in", "aupr_out", "fpr95_id_positive", "fpr95_ood_positive")
 
 
@@ -29,9 +31,13 @@ class Resamples:
         ood_labels: class of each OOD image.
         replicates: number of resamples.
         seed: of the draws.
+
+    Raises:
+        NeroError: as ``check_resamples``.
     """
 
     def __init__(self, id_size: int, ood_labels: Int[Tensor, " ood"], replicates: int, seed: int) -> None:
+        check_resamples(id_size + len(ood_labels), replicates)
         generator = torch.Generator().manual_seed(seed)
         self.replicates = replicates
         self.id = _counts(id_size, replicates, generator)
@@ -59,12 +65,27 @@ class Resamples:
         parts = [
             _figures(
                 _grouped(self.id[:, part], group[: len(id_scores)], len(values)),
-                _grouped(self.ood[chosen][:, part], group[len(id_scores) :], len(values)),
+                _grouped(self.ood[:, part][chosen], group[len(id_scores) :], len(values)),
             )
             for part in _parts(self.replicates + 1, len(values))
         ]
         table = torch.cat(parts, dim=1)
         return Figures(**{name: _interval(row) for name, row in zip(_NAMES, table, strict=True)})
+
+
+def check_resamples(images: int, replicates: int) -> None:
+    """See that the counts of all resamples fit in memory.
+
+    Raises:
+        NeroError: there are none, or more than ``MAX_COUNTS``.
+    """
+    if replicates < 1:
+        raise NeroError(f"Expected at least 1 resample. Found {replicates}. 1000 is usual.")
+    if images * (replicates + 1) > MAX_COUNTS:
+        raise NeroError(
+            f"Expected at most {max(MAX_COUNTS // images - 1, 0)} resamples of {images} images. Found {replicates}. "
+            "Use fewer resamples or fewer images."
+        )
 
 
 def rank(figures: Sequence[Figures]) -> list[int]:

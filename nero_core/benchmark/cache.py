@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nero_core.benchmark.records import LIBRARIES
 from nero_core.calibration.bank import Bank, ImageScore, observe_bank
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.held_out import Progress
@@ -33,7 +34,6 @@ BATCH = 32  # images a forward pass
 FORMAT = 1  # raised whenever decoding or the forward pass gives other values for the same file
 FEATURES = "features"
 _VALUES = "values"
-_LIBRARIES = ("nero-dashboard", "torch", "torchvision", "timm", "pytorch-ood", "pillow", "numpy")
 
 
 class ObservationCache:
@@ -62,7 +62,7 @@ class ObservationCache:
                 "std": list(classifier.std),
                 "format": FORMAT,
                 "device": describe_device(classifier.device),
-                "made_with": {name: version(name) for name in _LIBRARIES},
+                "made_with": {name: version(name) for name in LIBRARIES},
             },
         )
 

@@ -1,31 +1,25 @@
 """``compare_banks``: every method fitted on one bank, scored over ID and OOD images, with figures and intervals."""
 
 import hashlib
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any
 
 import torch
-from jaxtyping import Float, Int
-from pytorch_ood.api import FeaturesDetector
+from jaxtyping import Int
 from torch import Tensor
 
 from nero_core.benchmark.bootstrap import Resamples, rank
-from nero_core.benchmark.records import BenchmarkResult, MethodResult, Skipped
-from nero_core.calibration.bank import Bank, bank_scores
+from nero_core.benchmark.records import LIBRARIES, BenchmarkResult, MethodResult, Skipped
+from nero_core.benchmark.scoring import Scored, score_method
+from nero_core.benchmark.sets import check_separate, distinct
+from nero_core.calibration.bank import Bank
+from nero_core.calibration.held_out import Progress
 from nero_core.detectors.catalog import DETECTORS, build_detector
+from nero_core.device import statistics_device
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.inspector import Inspector
-
-Progress = Callable[[str, int, int], None]
-
-REPEATS = 5  # timings of a method; the median counts
-LONG = 1.0  # seconds; a method that takes longer is timed once
-LIBRARIES = ("nero-dashboard", "torch", "torchvision", "timm", "pytorch-ood", "pillow", "numpy")
 
 
 def compare_banks(
@@ -43,7 +37,8 @@ def compare_banks(
 ) -> BenchmarkResult:
     """Fit every method on the bundle's fit bank, and measure how well it separates the ID bank from the OOD bank.
 
-    No OOD image is fitted on. A method that cannot fit this bundle is left out with its reason; it stops no other.
+    No OOD image is fitted on. Exact copies within a bank count once. A method that cannot fit this bundle is left out
+    with its reason; it stops no other.
 
     Args:
         inspector: holds the bundle.
@@ -58,23 +53,24 @@ def compare_banks(
         ood_name: the same of the OOD images.
 
     Raises:
-        NeroError: an unknown method.
-        CalibrationError: the bundle has no OOD bank and none is given, or no method can fit it.
+        NeroError: an unknown method, an OOD bank without names of its classes, or more resamples than memory holds.
+        CalibrationError: the bundle has no OOD bank and none is given, two of the three banks share an image, or no
+            method can fit the bundle.
     """
-    if replicates < 1:
-        raise ValueError(f"replicates: expected at least 1; found {replicates}")
     report = on_progress or (lambda stage, done, total: None)
     bundle = inspector.bundle
     chosen = check_methods(inspector, methods)
-    id_bank = bundle.calibration if id_bank is None else id_bank.to(inspector.device)
+    id_bank = distinct(bundle.calibration if id_bank is None else id_bank.to(inspector.device))
     ood_bank, ood_classes = _ood(inspector, ood_bank, ood_classes)
+    ood_bank = distinct(ood_bank)
+    check_separate(bundle.fit, id_bank, ood_bank)
     id_labels, ood_labels = id_bank.labels.cpu(), ood_bank.labels.cpu()
     resamples = Resamples(len(id_bank), ood_labels, replicates, seed)
     results: list[MethodResult] = []
     skipped: list[Skipped] = []
     report("methods", 0, len(chosen))
     for done, name in enumerate(chosen, 1):
-        scored = _score(inspector, name, id_bank, ood_bank)
+        scored = score_method(inspector, name, id_bank, ood_bank)
         if isinstance(scored, Skipped):
             skipped.append(scored)
         else:
@@ -103,7 +99,7 @@ def compare_banks(
         id_accuracy=float((predicted == id_labels).double().mean()),
         seed=seed,
         replicates=replicates,
-        device=inspector.device_name,
+        device=_where_timed(inspector),
         methods=tuple(ranked),
         skipped=tuple(skipped),
         made_with=MappingProxyType({name: version(name) for name in LIBRARIES}),
@@ -125,41 +121,8 @@ def check_methods(inspector: Inspector, methods: Sequence[str] | None) -> tuple[
     return chosen
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """A fitted method's scores, and how long it took."""
-
-    name: str
-    hyper: Mapping[str, Any]
-    fit_seconds: float
-    seconds_per_image: float | None
-    id_scores: Float[Tensor, " id"]
-    ood_scores: Float[Tensor, " ood"]
-
-
-def _score(inspector: Inspector, name: str, id_bank: Bank, ood_bank: Bank) -> _Scored | Skipped:
-    bundle, spec = inspector.bundle, DETECTORS[name]
-    recorded = bundle.card.hyper(name)
-    try:
-        start = time.perf_counter()
-        detector = build_detector(name, bundle.classifier.head, **recorded)
-        detector.fit_features(bundle.fit.features, bundle.fit.labels)
-        _wait(inspector.device)
-        fit_seconds = time.perf_counter() - start
-        scores = [bank_scores(name, detector, bank) for bank in (id_bank, ood_bank)]
-        seconds = None if spec.needs == "image" else _seconds_per_image(detector, id_bank, inspector.device)
-    except (NeroError, RuntimeError) as error:  # RuntimeError: no memory left, or a decomposition that fails
-        return Skipped(name, str(error) or type(error).__name__)
-    for kind, values in zip(("ID", "OOD"), scores, strict=True):
-        strange = int((~values.isfinite()).sum())
-        if strange:
-            reason = f"Expected finite scores. Found {strange} of {len(values)} {kind} images without one."
-            return Skipped(name, f"{reason} Use another method.")
-    return _Scored(name, MappingProxyType({**spec.defaults, **recorded}), fit_seconds, seconds, *scores)
-
-
 def _result(
-    scored: _Scored, resamples: Resamples, ood_labels: Int[Tensor, " ood"], ood_classes: Sequence[str]
+    scored: Scored, resamples: Resamples, ood_labels: Int[Tensor, " ood"], ood_classes: Sequence[str]
 ) -> MethodResult:
     members = {name: torch.nonzero(ood_labels == label).flatten() for label, name in enumerate(ood_classes)}
     return MethodResult(
@@ -182,28 +145,10 @@ def _result(
     )
 
 
-def _seconds_per_image(detector: FeaturesDetector, bank: Bank, device: torch.device) -> float:
-    times: list[float] = []
-    while len(times) < REPEATS and (not times or times[0] < LONG):
-        start = time.perf_counter()
-        detector.predict_features(bank.features)
-        _wait(device)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) / len(bank)
-
-
-def _wait(device: torch.device) -> None:
-    """An accelerator's answers come later than its calls return."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
 def _ood(inspector: Inspector, bank: Bank | None, classes: Sequence[str] | None) -> tuple[Bank, tuple[str, ...]]:
     if bank is not None:
         if classes is None:
-            raise ValueError("ood_classes: expected the names of the OOD bank's classes; found none")
+            raise NeroError("Expected names of the OOD bank's classes. Found none. Give ood_classes with ood_bank.")
         return bank.to(inspector.device), tuple(classes)
     bundle = inspector.bundle
     if bundle.ood is None:
@@ -211,6 +156,16 @@ def _ood(inspector: Inspector, bank: Bank | None, classes: Sequence[str] | None)
             f"Expected OOD images. Found none given, and none in {bundle.card.title!r}. Give a folder of them (--ood)."
         )
     return bundle.ood, bundle.card.ood_class_names
+
+
+def _where_timed(inspector: Inspector) -> str:
+    """The device in words, with the number of threads where the CPU computes."""
+    device, name = inspector.device, inspector.device_name
+    if statistics_device(device).type != "cpu":
+        return name
+    threads = torch.get_num_threads()
+    shared = name if device.type == "cpu" else f"{name} and CPU"
+    return f"{shared}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def _class_counts(labels: Int[Tensor, " images"], names: Sequence[str]) -> dict[str, int]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
+
+LIBRARIES = ("nero-dashboard", "torch", "torchvision", "timm", "pytorch-ood", "pillow", "numpy")  # figures depend on
+Setting = bool | int | float | str | None  # of a method, as JSON has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Figures:
 
     Attributes:
         auroc: probability that an OOD image scores above an ID image, ties counting half; 0.5 = guessing.
-        aupr_in: average precision with ID as the positive class; guessing gives the share of ID images.
+        aupr_in: area under precision over recall by trapezoids, with ID as the positive class; guessing gives the
+            share of ID images.
         aupr_out: the same with OOD as the positive class.
         fpr95_id_positive: share of OOD images accepted at the threshold that accepts 95 % of ID; NERO's figure.
         fpr95_ood_positive: share of ID images rejected at the threshold that rejects 95 % of OOD.
@@ -53,20 +56,21 @@ class MethodResult:
     Attributes:
         method: name in the catalog.
         family: what its score is made of.
-        hyper: the hyper-parameters that it was fitted with.
+        hyper: the hyper-parameters that it scored with: those given, and those that the fit chose.
         pooled: its figures over all OOD images.
         per_class: its figures on each OOD class against all ID images, by class name.
         rank: place by pooled AUROC, 1 = best; equals share a place.
         fit_seconds: time of the fit.
-        seconds_per_image: time to score one observed image, without the forward pass; None where the score needs a
-            second pass, whose time a bank does not tell.
+        seconds_per_image: time to score all observed ID images at once, without the forward pass, over their number:
+            the median of five runs, or one run where that takes over a second. None where the score needs a second
+            pass, whose time a bank does not tell.
         id_scores: score of each ID image.
         ood_scores: score of each OOD image.
     """
 
     method: str
     family: str
-    hyper: Mapping[str, Any]
+    hyper: Mapping[str, Setting]
     pooled: Figures
     per_class: Mapping[str, Figures]
     rank: int
@@ -103,7 +107,7 @@ class BenchmarkResult:
         id_accuracy: share of ID images whose class the classifier names; in [0, 1].
         seed: of the resamples.
         replicates: number of resamples behind each interval.
-        device: where the methods were timed, in words.
+        device: where the methods were timed, in words, with the CPU's threads.
         methods: by rank.
         skipped: methods that could not take part.
         made_with: versions of the libraries.

@@ -1,4 +1,7 @@
-"""``results.json``: everything that a benchmark measured, the scores included, hostile until checked."""
+"""``results.json``: everything that a benchmark measured, the scores included, hostile until checked.
+
+The digest catches accidents. It proves nothing about who wrote the file: whoever edits it can compute another.
+"""
 
 import hashlib
 import json
@@ -12,35 +15,57 @@ from pydantic import ValidationError
 from nero_core.benchmark.records import BenchmarkResult, Figures, Interval, MethodResult, Skipped
 from nero_core.benchmark.result_schema import FiguresPart, MethodPart, ResultFile
 from nero_core.errors import NeroError
+from nero_core.metrics import auroc, fpr_at_tpr
 
 RESULTS = "results.json"
 KIND = "nero benchmark"
 SCHEMA_VERSION = 1
-MAX_RESULT_BYTES = 2**30  # a million scores take about 20 MB a method
+MAX_RESULT_BYTES = 2**26  # 64 MiB: 70,000 images of every method of the catalog
+SCORE_BYTES = 32  # of one score at most, with its line
+TOLERANCE = 1e-9  # of a figure computed again: counts of images are exact, quotients nearly
 
 
 def write_result(result: BenchmarkResult, path: Path) -> None:
-    """Write a result as JSON, whole or not at all."""
+    """Write a result as JSON, whole or not at all.
+
+    Raises:
+        NeroError: it is larger than ``read_result`` would read.
+    """
     content: dict[str, Any] = {"kind": KIND, "schema_version": SCHEMA_VERSION, **_plain(result)}
     content["digest"] = _digest(content)
+    data = f"{json.dumps(content, allow_nan=False, indent=1)}\n".encode()
+    if len(data) > MAX_RESULT_BYTES:
+        raise _too_large(f"a result of {len(data)} bytes")
     partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(content, allow_nan=False, indent=1) + "\n", encoding="utf-8")
+    partial.write_bytes(data)
     partial.replace(path)
+
+
+def check_size(images: int, methods: int) -> None:
+    """See, before anything is computed, that the scores will fit in a file.
+
+    Raises:
+        NeroError: they will not.
+    """
+    if images * methods * SCORE_BYTES > MAX_RESULT_BYTES:
+        raise _too_large(f"{images * methods} scores")
 
 
 def read_result(path: str | Path) -> BenchmarkResult:
     """A result that ``nero benchmark`` wrote; ``path`` is its ``results.json`` or the folder that holds it.
 
     Raises:
-        NeroError: the file is missing, too large, altered, or something else.
+        NeroError: the file is missing, too large, damaged or something else, or its AUROC or FPR95 over all OOD images
+            are not those of its scores.
     """
     source = Path(path)
     source = source / RESULTS if source.is_dir() else source
     try:
-        size = source.stat().st_size
-        if size > MAX_RESULT_BYTES:
-            raise NeroError(f"Expected {source} of at most {MAX_RESULT_BYTES} bytes. Found {size}. Run it anew.")
-        content = json.loads(source.read_bytes())
+        with source.open("rb") as stream:
+            data = stream.read(MAX_RESULT_BYTES + 1)
+        if len(data) > MAX_RESULT_BYTES:
+            raise _strange(source, f"more than {MAX_RESULT_BYTES >> 20} MiB")
+        content = json.loads(data)
     except OSError as error:
         raise NeroError(
             f"Expected a result of nero benchmark at {source}. Found: {error.strerror or error}. Check the path."
@@ -59,8 +84,10 @@ def read_result(path: str | Path) -> BenchmarkResult:
         raise _strange(source, f"in {where}: {first['msg']}") from error
     found = _digest({name: value for name, value in content.items() if name != "digest"})
     if found != file.digest:
-        raise _strange(source, "other values than were written: it was altered")
-    return _record(file)
+        raise _strange(source, "other values than were written: it was damaged or edited")
+    result = _record(file)
+    _check_figures(source, result)
+    return result
 
 
 def is_result(path: Path) -> bool:
@@ -100,7 +127,7 @@ def _plain_method(one: MethodResult) -> dict[str, Any]:
     return {
         "method": one.method,
         "family": one.family,
-        "hyper": {name: _plain_setting(value) for name, value in one.hyper.items()},
+        "hyper": dict(one.hyper),
         "pooled": _plain_figures(one.pooled),
         "per_class": {name: _plain_figures(figures) for name, figures in one.per_class.items()},
         "rank": one.rank,
@@ -109,11 +136,6 @@ def _plain_method(one: MethodResult) -> dict[str, Any]:
         "id_scores": one.id_scores.tolist(),
         "ood_scores": one.ood_scores.tolist(),
     }
-
-
-def _plain_setting(value: object) -> object:
-    """A hyper-parameter as JSON has it; one that JSON has not, such as a tensor, in words."""
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _plain_figures(figures: Figures) -> dict[str, dict[str, float]]:
@@ -157,8 +179,29 @@ def _figures(figures: FiguresPart) -> Figures:
     return Figures(**{name: Interval(one.value, one.low, one.high) for name, one in intervals.items()})
 
 
+def _check_figures(source: Path, result: BenchmarkResult) -> None:
+    """See that AUROC and both FPR95 over all OOD images are those of the scores."""
+    for one in result.methods:
+        ids, oods = one.id_scores, one.ood_scores
+        found = {
+            "auroc": auroc(ids, oods),
+            "fpr95_id_positive": fpr_at_tpr(ids, oods, positive="id"),
+            "fpr95_ood_positive": fpr_at_tpr(ids, oods, positive="ood"),
+        }
+        figures = dict(one.pooled.items())
+        for name, value in found.items():
+            if abs(figures[name].value - value) > TOLERANCE:
+                raise _strange(source, f"in {one.method[:40]}: another {name} than that of its scores")
+
+
 def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _too_large(found: str) -> NeroError:
+    return NeroError(
+        f"Expected results of at most {MAX_RESULT_BYTES >> 20} MiB. Found {found}. Give fewer images or methods."
+    )
 
 
 def _strange(source: Path, found: str) -> NeroError:

@@ -1,13 +1,17 @@
 """What ``results.json`` may hold: types, ranges, and that its parts fit together."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=0)]
+_Setting = bool | int | FiniteFloat | str | None
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+MAX_METHODS = 1000  # many times the catalog; the figures of each are computed again on reading
 
 
 class _Part(BaseModel):
@@ -20,6 +24,12 @@ class IntervalPart(_Part):
     value: _Share
     low: _Share
     high: _Share
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "IntervalPart":
+        if self.low > self.high:
+            raise ValueError("an interval whose low end is above its high end")
+        return self
 
 
 class FiguresPart(_Part):
@@ -37,7 +47,7 @@ class MethodPart(_Part):
 
     method: Annotated[str, Field(min_length=1)]
     family: str
-    hyper: dict[str, Any]
+    hyper: dict[str, _Setting]
     pooled: FiguresPart
     per_class: dict[str, FiguresPart]
     rank: Annotated[int, Field(ge=1)]
@@ -75,7 +85,7 @@ class ResultFile(_Part):
     seed: int
     replicates: Annotated[int, Field(ge=1)]
     device: str
-    methods: list[MethodPart]
+    methods: Annotated[list[MethodPart], Field(min_length=1, max_length=MAX_METHODS)]
     skipped: list[SkippedPart]
     made_with: dict[str, str]
 
@@ -89,10 +99,25 @@ class ResultFile(_Part):
             found[label] += 1
         if found != counts:
             raise ValueError("OOD labels and counts of the OOD classes that differ")
+        if not self.ood_labels or not any(self.id_classes.values()):
+            raise ValueError("no ID images, or no OOD images")
         present = {name for name, count in self.ood_classes.items() if count}
         for one in self.methods:
             if len(one.id_scores) != sum(self.id_classes.values()) or len(one.ood_scores) != len(self.ood_labels):
                 raise ValueError(f"not one score of {one.method[:40]} for each image")
             if set(one.per_class) != present:
                 raise ValueError(f"figures of {one.method[:40]} for other OOD classes than there are")
+        if len({one.method for one in self.methods}) < len(self.methods):
+            raise ValueError("a method twice")
+        if [one.rank for one in self.methods] != _places([one.pooled.auroc.value for one in self.methods]):
+            raise ValueError("methods whose ranks are not 1 … n by falling AUROC, equals sharing the better place")
         return self
+
+
+def _places(falling: Sequence[float]) -> list[int]:
+    """Rank of each value of a list that falls; 0 where it rises."""
+    places: list[int] = []
+    for index, value in enumerate(falling):
+        before = falling[index - 1] if index else float("inf")
+        places.append(0 if value > before else places[-1] if value == before else index + 1)
+    return places

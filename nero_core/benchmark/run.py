@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from nero_core.benchmark.bootstrap import check_resamples
 from nero_core.benchmark.cache import ObservationCache, observe_cached
-from nero_core.benchmark.compare import Progress, check_methods, compare_banks
+from nero_core.benchmark.compare import check_methods, compare_banks
 from nero_core.benchmark.records import BenchmarkResult
-from nero_core.benchmark.result_file import RESULTS, is_result, write_result
+from nero_core.benchmark.result_file import RESULTS, check_size, is_result, write_result
 from nero_core.benchmark.sets import check_sets, each_once, read_id_set, read_ood_set
 from nero_core.calibration.bank import Bank, second_pass_scores
-from nero_core.calibration.held_out import read_digests
+from nero_core.calibration.held_out import Progress, read_digests
 from nero_core.data.archive import unpacked
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder
@@ -54,7 +55,8 @@ def run_benchmark(
         CalibrationError: a set that is empty, whose classes are on the wrong side, or that shares images with the fit
             or calibration bank or with the other set; or no method that fits the bundle.
         ImageError: an image cannot be decoded.
-        NeroError: an unknown method or device, a bad archive, or a folder with files that are not of a benchmark.
+        NeroError: an unknown method or device, a bad archive, more images than the resamples or the result file may
+            have, or a folder with files that are not of a benchmark.
     """
     report = on_progress or (lambda stage, done, total: None)
     folder = Path(out) if out is not None else default_out(bundle)
@@ -79,6 +81,9 @@ def run_benchmark(
             for one, bank in zip(sets, own, strict=True)
         ]
         check_sets(sets[0], sets[1], {*loaded.fit.ids, *loaded.calibration.ids}, ids[0], ids[1])
+        images_in_all = len(ids[0]) + len(ids[1])
+        check_resamples(images_in_all, replicates)
+        check_size(images_in_all, len(chosen))
         used = [bank for bank, one in zip(own, sets, strict=True) if one is None and bank is not None]
         wanted = {
             name: score

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 
+from nero_core.calibration.bank import Bank
 from nero_core.calibration.held_out import check_ood_classes, check_unseen
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, read_folder
@@ -81,6 +85,34 @@ def check_sets(
         f"Expected images that are either ID or OOD. Found {len(both)} in both sets (first: {first}). "
         "Leave them out of one."
     )
+
+
+def distinct(bank: Bank) -> Bank:
+    """The bank without exact copies, which would count twice; the first of each stays."""
+    first: dict[str, int] = {}
+    for index, one in enumerate(bank.ids):
+        first.setdefault(one, index)
+    if len(first) == len(bank):
+        return bank
+    kept = list(first.values())
+    scores = MappingProxyType({name: values[kept] for name, values in bank.scores.items()})
+    return replace(bank, features=bank.features[kept], labels=bank.labels[kept], ids=tuple(first), scores=scores)
+
+
+def check_separate(fit: Bank, id_bank: Bank, ood_bank: Bank) -> None:
+    """See that nothing is measured on images that the methods were fitted on, and that no image is both ID and OOD.
+
+    Raises:
+        CalibrationError: two of the three banks share an image file.
+    """
+    named = (("fit", frozenset(fit.ids)), ("ID", frozenset(id_bank.ids)), ("OOD", frozenset(ood_bank.ids)))
+    for (first, some), (second, others) in combinations(named, 2):
+        both = some & others
+        if both:
+            raise CalibrationError(
+                f"Expected {first} and {second} images that are not the same. Found {len(both)} in both banks "
+                f"(first: sha256 {min(both)[:12]}…). Leave them out of one."
+            )
 
 
 def _shown(path: Path) -> str:

@@ -24,7 +24,7 @@ def benchmark(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; BUNDLE-benchmark here otherwise.")] = None,
     seed: Seed = 0,
-    replicates: Annotated[int, typer.Option(min=100, max=100_000, help="Resamples behind each interval.")] = 1000,
+    replicates: Annotated[int, typer.Option(min=100, max=10_000, help="Resamples behind each interval.")] = 1000,
     progress: ProgressFile = None,
     device: Device = "auto",
 ) -> None:

@@ -7,12 +7,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.benchmark.records import MethodResult
+from nero_core.metrics import SHARE, kth_smallest
 
-POINTS = 250  # of a ROC curve: half a pixel apart
+STEPS = 360  # along a ROC curve, two points each at most: the drawn line is less than a unit of the viewBox off
 BINS = 36
 SIDE = 360  # of the ROC chart's plane, in units of its viewBox
 _LEFT, _TOP, _BELOW = 46, 10, 42
 _WIDE, _HIGH = 260, 96  # of a histogram's plane
+_LARGEST = torch.finfo(torch.float64).max / 8  # a range within ± this has a finite width
 TAIL = 0.03  # of all scores at each end go into the outer bins: far outliers must not squeeze the rest
 
 
@@ -46,15 +48,23 @@ def roc_chart(methods: tuple[MethodResult, ...]) -> str:
 
 
 def roc_points(
-    id_scores: Float[Tensor, " id"], ood_scores: Float[Tensor, " ood"], most: int = POINTS
+    id_scores: Float[Tensor, " id"], ood_scores: Float[Tensor, " ood"], steps: int = STEPS
 ) -> list[tuple[float, float]]:
-    """(share of ID, share of OOD) above each score, from (0, 0) to (1, 1); at most about ``most`` points."""
+    """(share of ID, share of OOD) above each score, from (0, 0) to (1, 1), thinned by distance along the curve.
+
+    The curve rises in both shares, so that x + y is its length. Of each of ``steps`` equal lengths the first and the
+    last point stay: whatever is left out lies within 1 / (√2 · steps) of the line drawn in its place, everywhere on the
+    curve, and a jump keeps both its ends.
+    """
     values, group = torch.cat([id_scores, ood_scores]).unique(sorted=True, return_inverse=True)
     curves = []
     for part in (group[: len(id_scores)], group[len(id_scores) :]):
         counts = torch.bincount(part, minlength=len(values)).flip(0).cumsum(0).double()
         curves.append(torch.cat([torch.zeros(1, dtype=torch.float64), counts / counts[-1]]))
-    chosen = torch.linspace(0, len(values), min(most, len(values) + 1)).round().long()
+    step = ((curves[0] + curves[1]) / 2 * steps).floor()
+    changes = step[1:] != step[:-1]
+    end = torch.ones(1, dtype=torch.bool)
+    chosen = torch.cat([end, changes]) | torch.cat([changes, end])
     return list(zip(curves[0][chosen].tolist(), curves[1][chosen].tolist(), strict=True))
 
 
@@ -63,7 +73,7 @@ def histogram_chart(one: MethodResult) -> str:
     low, high = _range(torch.cat([one.id_scores, one.ood_scores]))
     counts = [_shares(scores, low, high) for scores in (one.id_scores, one.ood_scores)]
     top = max(max(part) for part in counts)
-    threshold = _position(float(one.id_scores.sort().values[_kept(len(one.id_scores))]), low, high)
+    threshold = _position(float(kth_smallest(one.id_scores, SHARE)), low, high)
     label = escape(f"{one.method}: scores of ID and OOD images", quote=True)
     parts = [f'<svg viewBox="0 0 {_WIDE} {_HIGH + 18}" role="img" aria-label="{label}">']
     for kind, part in zip(("id", "ood"), counts, strict=True):
@@ -76,19 +86,17 @@ def histogram_chart(one: MethodResult) -> str:
 
 
 def _range(scores: Float[Tensor, " scores"]) -> tuple[float, float]:
-    ordered = scores.sort().values
+    ordered = scores.clamp(-_LARGEST, _LARGEST).sort().values
     cut = int(TAIL * len(ordered))
     low, high = float(ordered[cut]), float(ordered[len(ordered) - 1 - cut])
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    if high > low:
+        return low, high
+    around = max(abs(low), 1) / 2  # relative: half a unit is nothing beside a score of 1e17
+    return low - around, low + around
 
 
 def _position(score: float, low: float, high: float) -> float:
     return _WIDE * min(max((score - low) / (high - low), 0.0), 1.0)
-
-
-def _kept(images: int) -> int:
-    """Index of the threshold that accepts 95 % of ID."""
-    return max(-(-95 * images // 100), 1) - 1
 
 
 def _shares(scores: Float[Tensor, " scores"], low: float, high: float) -> list[float]:

@@ -9,6 +9,7 @@ FIGURE_NAMES = {  # field of Figures → heading
     "aupr_in": "AUPR-in",
     "aupr_out": "AUPR-out",
 }
+FEW = 20  # images of a class: below it one image is more than the 5 % that an interval leaves out
 FALLING = frozenset({"fpr95_id_positive", "fpr95_ood_positive"})  # lower is better
 MEANINGS = {
     "auroc": "the probability that an OOD image scores above an ID image, ties counting half; 50 is guessing.",
@@ -40,11 +41,14 @@ def protocol(result: BenchmarkResult) -> tuple[tuple[str, str], ...]:
     id_counts = ", ".join(f"{name} {count}" for name, count in result.id_classes.items())
     ood_counts = ", ".join(f"{name} {count}" for name, count in result.ood_classes.items())
     versions = ", ".join(f"{name} {number}" for name, number in result.made_with.items())
+    small = ", ".join(name for name, count in result.ood_classes.items() if 0 < count < FEW)
+    few = f" Intervals of OOD classes of under {FEW} images are rough: {small}." if small else ""
     sentences = {
         "Classifier": f"{result.bundle_title} ({result.arch}); bundle sha256 {result.bundle_digest}. It names the "
         f"class of {result.id_accuracy:.1%} of the ID images.",
         "Fit": f"Every method is fitted on the {result.fit_images} ID images of the bundle's fit bank, with its "
-        "published settings or those the bundle records. No OOD image is fitted or tuned on.",
+        "settings in the catalog (nero_core/detectors/catalog.py says where each comes from) or those the bundle "
+        "records. No OOD image is used in any fit.",
         "ID images": f"{result.id_size} from {result.id_name}: {id_counts}. Set sha256 {result.id_digest}.",
         "OOD images": f"{result.ood_size} from {result.ood_name}: {ood_counts}. Set sha256 {result.ood_digest}.",
         "Separation": "Neither set shares an image file with the fit bank or with the other set; exact copies count "
@@ -52,9 +56,11 @@ def protocol(result: BenchmarkResult) -> tuple[tuple[str, str], ...]:
         "runs it.",
         "Intervals": f"Brackets hold the bootstrap 95 % percentile interval over {result.replicates} resamples (seed "
         f"{result.seed}); ID images and each OOD class are drawn separately, the same draws for every method. They "
-        "tell what other images of these classes might give, not another training or another fit.",
-        "Time": f"Median time to score one observed image on {result.device}, all images at once, without the forward "
-        "pass that all methods share. A dash: the method needs a second pass, which is not timed here.",
+        "tell what other images of these classes might give, not another training or another fit. A figure of exactly "
+        "0 or 100 % can have an interval without width, since resampling cannot show what the images lack." + few,
+        "Time": f"Time to score one observed image on {result.device}: all ID images at once, over their number, the "
+        "median of five runs or one run where that takes over a second; without the forward pass that all methods "
+        "share. A dash: the method needs a second pass, which is not timed here.",
         "Versions": f"{versions}.",
     }
     return tuple(sentences.items())

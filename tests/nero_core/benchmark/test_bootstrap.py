@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nero_core.benchmark.bootstrap import Resamples, rank
 from nero_core.benchmark.records import Figures, Interval
+from nero_core.errors import NeroError
 from nero_core.metrics import aupr, auroc, fpr_at_tpr
 
 
@@ -110,6 +111,16 @@ def test_large_sets_are_counted_in_parts_with_the_same_answer(monkeypatch: pytes
         assert (found.value, found.low, found.high) == pytest.approx(
             (expected.value, expected.low, expected.high), abs=1e-12
         ), name
+
+
+def test_resamples_beyond_the_memory_are_refused_before_any_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nero_core.benchmark.bootstrap.MAX_COUNTS", 40 * 101)
+    labels = torch.zeros(20, dtype=torch.int64)
+    assert Resamples(20, labels, 100, 0).replicates == 100
+    with pytest.raises(NeroError, match=r"at most 100 resamples of 40 images\. Found 101\."):
+        Resamples(20, labels, 101, 0)
+    with pytest.raises(NeroError, match=r"at least 1 resample\. Found 0\."):
+        Resamples(20, labels, 0, 0)
 
 
 def test_equals_share_the_better_place() -> None:

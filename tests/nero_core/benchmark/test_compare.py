@@ -134,6 +134,66 @@ def test_a_bundle_without_ood_images_asks_for_some(inspector: Inspector) -> None
         compare_banks(alone, methods=["msp"])
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [("fit", "ID", "fit and ID"), ("fit", "OOD", "fit and OOD"), ("ID", "OOD", "ID and OOD")],
+)
+def test_an_image_in_two_banks_is_refused(inspector: Inspector, first: str, second: str, message: str) -> None:
+    bundle = inspector.bundle
+    assert bundle.ood is not None
+    banks = {"fit": bundle.fit, "ID": bundle.calibration, "OOD": bundle.ood}
+    shared = banks[first].ids[3]
+    banks[second] = replace(banks[second], ids=(shared, *banks[second].ids[1:]))
+    with pytest.raises(CalibrationError, match=rf"Expected {message} images .* Found 1 .*{shared[:12]}.*Leave"):
+        compare_banks(
+            inspector,
+            id_bank=banks["ID"],
+            ood_bank=banks["OOD"],
+            ood_classes=bundle.card.ood_class_names,
+            methods=["msp"],
+        )
+    own = Inspector(replace(bundle, calibration=banks["ID"], ood=banks["OOD"]), torch.device("cpu"))
+    with pytest.raises(CalibrationError, match=f"Expected {message} images"):
+        compare_banks(own, methods=["msp"])
+
+
+def test_exact_copies_within_a_bank_count_once(inspector: Inspector) -> None:
+    bank = inspector.bundle.calibration
+    index = [*range(len(bank)), 0, 1, 1]
+    copied = Bank(
+        bank.features[index],
+        bank.labels[index],
+        tuple(bank.ids[one] for one in index),
+        {name: values[index] for name, values in bank.scores.items()},
+    )
+    once, twice = (
+        compare_banks(inspector, id_bank=one, methods=["msp", "odin"], replicates=5) for one in (bank, copied)
+    )
+    assert twice.id_size == len(bank)
+    assert twice.id_digest == once.id_digest
+    assert [one.pooled for one in twice.methods] == [one.pooled for one in once.methods]
+
+
+def test_an_ood_bank_without_names_of_its_classes_is_refused(inspector: Inspector) -> None:
+    with pytest.raises(NeroError, match="Give ood_classes"):
+        compare_banks(inspector, ood_bank=inspector.bundle.ood, methods=["msp"])
+
+
+def test_no_resample_is_refused(inspector: Inspector) -> None:
+    with pytest.raises(NeroError, match="at least 1 resample"):
+        compare_banks(inspector, methods=["msp"], replicates=0)
+
+
+def test_the_device_is_told_with_the_threads_of_the_cpu(inspector: Inspector) -> None:
+    threads = torch.get_num_threads()
+    try:
+        for number, expected in ((1, "CPU, 1 thread"), (2, "CPU, 2 threads")):
+            torch.set_num_threads(number)
+            assert compare_banks(inspector, methods=["msp"], replicates=5).device == expected
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_no_method_left_is_an_error_that_says_why(inspector: Inspector) -> None:
     bank = inspector.bundle.calibration
     broken = Bank(torch.full_like(bank.features, float("nan")), bank.labels, bank.ids)

@@ -1,12 +1,14 @@
 """``results.json``, written and read."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from nero_core.benchmark import result_file
 from nero_core.benchmark.compare import compare_banks
 from nero_core.benchmark.records import BenchmarkResult
 from nero_core.benchmark.result_file import is_result, read_result, write_result
@@ -59,6 +61,12 @@ def altered(content: dict[str, Any], kind: str) -> None:
         "less": lambda: content.pop("methods"),
         "version": lambda: content.update(schema_version=99),
         "kind": lambda: content.update(kind="another"),
+        "none": lambda: content.update(methods=[]),
+        "turned": lambda: first["pooled"]["aupr_in"].update(low=0.9, high=0.1),
+        "rank": lambda: first.update(rank=2),
+        "order": lambda: content["methods"].reverse(),
+        "twice": lambda: content["methods"].append(content["methods"][-1]),
+        "setting": lambda: first.update(hyper={"k": [1, 2]}),
     }
     changes[kind]()
 
@@ -66,9 +74,7 @@ def altered(content: dict[str, Any], kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("figure", "altered"),
-        ("score", "altered"),
-        ("title", "altered"),
+        ("title", "damaged or edited"),
         ("scores", "not one score"),
         ("share", "less than or equal to 1"),
         ("label", "OOD label 99"),
@@ -77,6 +83,12 @@ def altered(content: dict[str, Any], kind: str) -> None:
         ("less", "methods"),
         ("version", "schema version 99"),
         ("kind", "another kind"),
+        ("none", "at least 1"),
+        ("turned", "low end is above"),
+        ("rank", "ranks are not"),
+        ("order", "ranks are not"),
+        ("twice", "a method twice"),
+        ("setting", "hyper"),
     ],
 )
 def test_an_altered_file_is_refused_by_what_is_wrong(written: Path, kind: str, message: str) -> None:
@@ -85,6 +97,62 @@ def test_an_altered_file_is_refused_by_what_is_wrong(written: Path, kind: str, m
     written.write_text(json.dumps(content))
     with pytest.raises(NeroError, match=message):
         read_result(written)
+
+
+def with_digest(content: dict[str, Any]) -> str:
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    return json.dumps({**rest, "digest": result_file._digest(rest)})
+
+
+@pytest.mark.parametrize("name", ["auroc", "fpr95_id_positive", "fpr95_ood_positive"])
+def test_a_figure_that_is_not_that_of_the_scores_is_refused_whatever_the_digest(written: Path, name: str) -> None:
+    content = json.loads(written.read_text())
+    last = content["methods"][-1]["pooled"][name]
+    written.write_text(with_digest(content))
+    assert read_result(written).methods
+    last["value"] = last["value"] - 1e-6 if last["value"] > 0.5 or name == "auroc" else last["value"] + 1e-6
+    written.write_text(with_digest(content))
+    with pytest.raises(NeroError, match=f"another {name} than that of its scores"):
+        read_result(written)
+
+
+def test_scores_that_do_not_give_the_figures_are_refused_whatever_the_digest(written: Path) -> None:
+    content = json.loads(written.read_text())
+    scores = content["methods"][0]["id_scores"]
+    scores[scores.index(max(scores))] = min(content["methods"][0]["ood_scores"]) - 1
+    scores[scores.index(min(scores))] = max(content["methods"][0]["ood_scores"]) + 1
+    content["methods"][0]["id_scores"] = [value + 1e6 for value in scores]
+    written.write_text(with_digest(content))
+    with pytest.raises(NeroError, match="another auroc"):
+        read_result(written)
+
+
+def test_a_file_beyond_the_bound_is_neither_written_nor_read(
+    result: BenchmarkResult, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = written.stat().st_size
+    monkeypatch.setattr(result_file, "MAX_RESULT_BYTES", size)
+    assert read_result(written).methods
+    monkeypatch.setattr(result_file, "MAX_RESULT_BYTES", size - 1)
+    with pytest.raises(NeroError, match="Found more than"):
+        read_result(written)
+    with pytest.raises(NeroError, match=f"a result of {size} bytes"):
+        write_result(result, tmp_path / "large.json")
+    assert not (tmp_path / "large.json").exists()
+
+
+def test_a_result_that_would_be_too_large_is_known_beforehand() -> None:
+    result_file.check_size(70_000, 29)
+    with pytest.raises(NeroError, match="Found 29000000 scores"):
+        result_file.check_size(1_000_000, 29)
+
+
+def test_no_score_takes_more_room_than_is_counted(result: BenchmarkResult, tmp_path: Path) -> None:
+    one = result.methods[0]
+    long = torch.full_like(one.id_scores, -2.2250738585072014e-308)
+    write_result(replace(result, methods=(replace(one, id_scores=long),)), tmp_path / "long.json")
+    line = next(line for line in (tmp_path / "long.json").read_text().splitlines() if "e-308" in line)
+    assert len(line) + 1 <= result_file.SCORE_BYTES
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2", "[]", "null", "[" * 100_000, '{"kind": "nero benchmark"}'])

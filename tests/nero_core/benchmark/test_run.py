@@ -170,6 +170,18 @@ def test_bad_sets_are_refused_by_name_before_any_forward_pass(
     assert not (tmp_path / "out" / "cache").exists()
 
 
+def test_more_than_fits_is_refused_before_any_forward_pass(
+    tiny_bundle: Path, sets: Path, tmp_path: Path, passes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (tiny_bundle, sets / "id", sets / "ood", tmp_path / "out")
+    with pytest.raises(NeroError, match="resamples of 27 images"):
+        run_benchmark(*arguments, methods=["msp"], replicates=10**9)
+    monkeypatch.setattr("nero_core.benchmark.result_file.MAX_RESULT_BYTES", 100)
+    with pytest.raises(NeroError, match="Found 27 scores"):
+        run_benchmark(*arguments, methods=["msp"], replicates=20)
+    assert passes == []
+
+
 def test_the_strange_ones_among_known_classes_are_named(tiny_bundle: Path, sets: Path, tmp_path: Path) -> None:
     shutil.copytree(sets / "id", tmp_path / "id")
     shutil.copytree(sets / "ood" / "polyps", tmp_path / "id" / "polyps")

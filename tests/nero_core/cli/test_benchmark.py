@@ -42,6 +42,7 @@ def test_all_is_every_method_and_those_left_out_are_told(nero: Run, tiny_bundle:
         (("--ood", "nowhere"), "nowhere"),
         (("--id", "nowhere"), "nowhere"),
         (("--replicates", "5"), "--replicates"),
+        (("--replicates", "10001"), "--replicates"),
         (("--device", "abacus"), "abacus"),
     ],
 )

@@ -2,11 +2,13 @@
 
 import csv
 import io
+from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
 from nero_core.benchmark.records import BenchmarkResult, Interval
-from nero_core.report.protocol import microseconds, percent
+from nero_core.report.protocol import microseconds, percent, protocol
 from nero_core.report.tables import csv_table, markdown
 
 
@@ -46,6 +48,19 @@ def test_markdown_says_what_the_figures_mean_and_how_they_came_to_be(result: Ben
         assert expected in text
     for one in result.methods:
         assert percent(one.pooled.auroc) in text
+
+
+def test_the_protocol_claims_no_more_than_is_so(result: BenchmarkResult) -> None:
+    words = dict(protocol(result))
+    assert "settings in the catalog" in words["Fit"]
+    assert "No OOD image is used in any fit." in words["Fit"]
+    assert "published" not in words["Fit"]
+    assert "tuned" not in words["Fit"]
+    assert "0 or 100 % can have an interval without width" in words["Intervals"]
+    assert f"under 20 images are rough: {', '.join(result.ood_classes)}." in words["Intervals"]
+    many = replace(result, ood_classes=MappingProxyType(dict.fromkeys(result.ood_classes, 20)))
+    assert "rough" not in dict(protocol(many))["Intervals"]
+    assert result.device in words["Time"]
 
 
 def test_numbers_are_written_as_people_read_them() -> None:

@@ -1,0 +1,109 @@
+"""One method, fitted and scored over both banks; or the reason why it is left out."""
+
+import math
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pytorch_ood.api import FeaturesDetector
+from torch import Tensor
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
+
+from nero_core.benchmark.records import Setting, Skipped
+from nero_core.calibration.bank import Bank, bank_scores
+from nero_core.detectors.catalog import DETECTORS, build_detector
+from nero_core.errors import NeroError
+from nero_core.inspector import Inspector
+
+REPEATS = 5  # timings of a method; the median counts
+LONG = 1.0  # seconds; a method that takes longer is timed once
+# What PyTorch says where memory ends but it raises a plain RuntimeError: the CPU's, Apple's and cuBLAS's allocators.
+_NO_MEMORY = ("DefaultCPUAllocator", "MPS backend out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A fitted method's scores, and how long it took; see ``records.MethodResult``."""
+
+    name: str
+    hyper: Mapping[str, Setting]
+    fit_seconds: float
+    seconds_per_image: float | None
+    id_scores: Float[Tensor, " id"]
+    ood_scores: Float[Tensor, " ood"]
+
+
+def score_method(inspector: Inspector, name: str, id_bank: Bank, ood_bank: Bank) -> Scored | Skipped:
+    """Fit a method on the bundle's fit bank and score both banks.
+
+    A method that cannot fit the bank, has no finite score of an image, or finds no memory is left out. Any other error
+    is a fault of the program and is raised as it is.
+    """
+    bundle, spec, device = inspector.bundle, DETECTORS[name], inspector.device
+    recorded = bundle.card.hyper(name)
+    try:
+        _wait(device)
+        start = time.perf_counter()
+        detector = build_detector(name, bundle.classifier.head, **recorded)
+        detector.fit_features(bundle.fit.features, bundle.fit.labels)
+        _wait(device)
+        fit_seconds = time.perf_counter() - start
+        scores = [bank_scores(name, detector, bank) for bank in (id_bank, ood_bank)]
+        seconds = None if spec.needs == "image" else _seconds_per_image(detector, id_bank, device)
+    except NeroError as error:
+        return Skipped(name, str(error) or type(error).__name__)
+    except LinAlgError as error:
+        return Skipped(name, f"Expected a decomposition that succeeds. Found: {error}. Use another method.")
+    except (MemoryError, RuntimeError) as error:
+        if not _no_memory(error):
+            raise
+        return Skipped(
+            name,
+            f"Expected memory to compare {len(id_bank) + len(ood_bank)} images. Found none left on "
+            f"{inspector.device_name}. Give fewer images, or use another device or method.",
+        )
+    for kind, values in zip(("ID", "OOD"), scores, strict=True):
+        strange = int((~values.isfinite()).sum())
+        if strange:
+            reason = f"Expected finite scores. Found {strange} of {len(values)} {kind} images without one."
+            return Skipped(name, f"{reason} Use another method.")
+    found: Mapping[str, object] = getattr(detector, "found", {})  # what the fit chose where nothing was given
+    hyper = {key: plain_setting(value) for key, value in {**spec.defaults, **recorded, **found}.items()}
+    return Scored(name, MappingProxyType(hyper), fit_seconds, seconds, *scores)
+
+
+def plain_setting(value: object) -> Setting:
+    """A hyper-parameter as JSON has it; one that JSON has not, such as a vector or infinity, in words."""
+    if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.numel() == 1):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _seconds_per_image(detector: FeaturesDetector, bank: Bank, device: torch.device) -> float:
+    times: list[float] = []
+    while len(times) < REPEATS and (not times or times[0] < LONG):
+        _wait(device)
+        start = time.perf_counter()
+        detector.predict_features(bank.features)
+        _wait(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) / len(bank)
+
+
+def _wait(device: torch.device) -> None:
+    """An accelerator's answers come later than its calls return."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _no_memory(error: MemoryError | RuntimeError) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in _NO_MEMORY)
