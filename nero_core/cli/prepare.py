@@ -1,5 +1,7 @@
 """``nero prepare``."""
 
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,7 +11,7 @@ import typer
 from nero_core.cli.options import Seed, listed
 from nero_core.cli.progress import Advance, ProgressFile, progress_bar
 from nero_core.cli.terminal import printable
-from nero_core.errors import DatasetError
+from nero_core.errors import DatasetError, DownloadError
 
 if TYPE_CHECKING:
     from nero_core.data.protocol import Protocol
@@ -42,10 +44,12 @@ def prepare(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Download without asking.")] = False,
     progress: ProgressFile = None,
 ) -> None:
-    """Check a dataset against what was published, and split it for train, calibrate and benchmark.
+    """Check a dataset's classes against the published ones, and split it for train, calibrate and benchmark.
 
-    Exact copies of a file go to one part; a file that lies in two classes is left out. Files are hard links where the
-    disk allows it. The same command again finds its set there; it never overwrites another.
+    Other numbers of images than published only warn. Exact copies of a file go to one part; a file that lies in two
+    used classes is left out, and so is one that does not decode. A copy in an unused class only warns. Files are hard
+    links where the disk allows it: they share their bytes with SOURCE, so an edit of one is an edit of both. The same
+    command again finds its set there, if no byte has changed; it never overwrites another.
     """
     from nero_core.data.prepare import prepare as run
     from nero_core.data.prepare_split import Shares
@@ -55,6 +59,8 @@ def prepare(
     with progress_bar(file=progress) as advance:
         if wanted is not None:
             source = _fetch(wanted, advance)
+        else:
+            _compare(source, given)
         chosen = given or _from_classes(source, out, listed(id_classes))
         found = run(source, out, chosen, Shares(train, calibration, test), seed, on_progress=advance)
     for warning in found.warnings:
@@ -65,6 +71,7 @@ def prepare(
         f"{part} {sum(classes.values())} of {_classes(len(classes))}" for part, classes in found.counts.items()
     )
     typer.echo(f"{printable(chosen.name)}: {parts}{'' if found.is_new else ' (there already)'}: {out}")
+    typer.echo(_next(out, set(found.counts)))
 
 
 def _given_protocol(
@@ -91,16 +98,18 @@ def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Pro
     from nero_core.data.protocol import Protocol, starter
 
     classes = found_classes(source)
-    name = file_name(source.stem)
+    whole = source.resolve()
+    name = file_name(whole.stem if whole.is_file() else whole.name)
     if id_classes is None:
-        place = out.with_name(f"{out.name}.protocol.toml")
+        place, stale = _starter_place(out, set(classes))
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(starter(name, classes), encoding="utf-8")
+        others = f" ({', '.join(map(str, stale))}, which lists other classes, is left as it is.)" if stale else ""
         raise DatasetError(
             f"Expected --protocol or --id-classes. Found neither. Say in {place}, which lists the "
             f"{_classes(len(classes))} found, which are id and which ood; then run the command "
-            f"again with --protocol {place}."
+            f"again with --protocol {place}.{others}"
         )
     missing = [one for one in id_classes if one not in classes]
     if missing:
@@ -108,6 +117,17 @@ def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Pro
             f"Expected --id-classes among {', '.join(classes)}. Found {', '.join(missing)}. Check the names."
         )
     return Protocol(name=name, classes={one: "id" if one in id_classes else "ood" for one in classes})
+
+
+def _starter_place(out: Path, classes: set[str]) -> tuple[Path, list[Path]]:
+    """The protocol file that lists these classes, or may be written; and those before it, which list others."""
+    from nero_core.data.protocol import listed_classes
+
+    place, stale = out.with_name(f"{out.name}.protocol.toml"), list[Path]()
+    while place.exists() and listed_classes(place) != classes:
+        stale.append(place)
+        place = out.with_name(f"{out.name}.protocol-{len(stale) + 1}.toml")
+    return place, stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +155,30 @@ def _agree(source: Path, protocol: "Protocol | None", url: str | None, yes: bool
         typer.echo(f"{printable(protocol.name) if protocol else 'Archive'} from {printable(address)}")
         typer.echo(f"  size: {_megabytes(wanted.size if said is None else said)}, to {target}")
         typer.echo(f"  licence: {printable(protocol.licence) if protocol and protocol.licence else 'not known'}")
-        if not yes:
-            typer.confirm("Fetch it?", abort=True)
+        if not (yes or _confirmed()):
+            raise typer.Abort
     return wanted
+
+
+def _confirmed() -> bool:
+    try:
+        return typer.confirm("Fetch it?")
+    except typer.Abort:
+        if sys.stdin.isatty():  # Ctrl-C
+            raise
+        raise DatasetError("Expected an answer. Found no terminal to give it. Add --yes to fetch the file.") from None
 
 
 def _fetch(wanted: _Wanted, advance: Advance) -> Path:
     """The archive, fetched unless it is there already."""
-    from nero_core.data.download import download
+    from nero_core.data.download import difference, download
 
     if wanted.target.exists():
+        if found := difference(wanted.target, wanted.size, wanted.sha256):
+            raise DownloadError(
+                f"{wanted.target} is there already, but is another file than published: {found}. Remove it to fetch "
+                "it again, or leave --download out to use it as it is."
+            )
         typer.echo(f"{wanted.target} is there already; nothing is fetched.")
         return wanted.target
     digest = download(
@@ -156,6 +190,25 @@ def _fetch(wanted: _Wanted, advance: Advance) -> Path:
     )
     typer.echo(f"{wanted.target}: sha256 {digest}")
     return wanted.target
+
+
+def _compare(source: Path, protocol: "Protocol | None") -> None:
+    """Warn where SOURCE is a file, but not the one that the protocol knows; packed anew, it may serve as well."""
+    from nero_core.data.download import difference
+
+    origin = None if protocol is None else protocol.download
+    if origin is not None and source.is_file() and (found := difference(source, origin.bytes, origin.sha256)):
+        typer.echo(f"Warning: {printable(str(source))} is another file than published: {found}.", err=True)
+
+
+def _next(out: Path, parts: set[str]) -> str:
+    """The commands that read the parts, in their order."""
+    place = {part: shlex.quote(printable(str(out / part))) for part in parts}
+    ood = f" --ood {place['ood']}" if "ood" in parts else ""
+    lines = [f"  nero train {place['train']} --out MODEL"] if "train" in parts else []
+    lines += [f"  nero calibrate MODEL {place['calibration']}{ood} --out BUNDLE"] if "calibration" in parts else []
+    lines += [f"  nero benchmark BUNDLE --id {place['test']}{ood}"] if "test" in parts else []
+    return "\n".join(["Next:", *lines])
 
 
 def _megabytes(size: int | None) -> str:

@@ -20,6 +20,7 @@ from nero_core.errors import ArchiveError
 
 RATIO_FROM = 16 * 2**20  # bytes; below this no ratio is a bomb, and a small black bitmap shrinks a thousandfold
 DIRECTORY_BYTES = 256  # of the archive's own directory, a member: 46 and the name, with room to spare
+ENTRY = b"PK\x01\x02"  # how each member begins in the directory (APPNOTE 4.3.12)
 LOCAL_HEADER = 30  # bytes before the name of a member, by the format's description (APPNOTE 4.3.7)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -86,7 +87,9 @@ def open_archive(source: Path, shown: str, limits: ArchiveLimits) -> Iterator[zi
             found = other_kind(head) if head else "an empty file"
             raise refusal(shown, expected, found, "Pack the class folders as .zip.")
         try:
-            archive = zipfile.ZipFile(_Directory(file, limits.max_members * DIRECTORY_BYTES, shown))
+            bounded = _Directory(file, limits.max_members, shown)
+            archive = zipfile.ZipFile(bounded)
+            bounded.is_read = True
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
             found = "one that is truncated or damaged"
             raise refusal(shown, "a whole .zip file", found, "Copy or download it again.") from error
@@ -103,12 +106,9 @@ def plan(
         ArchiveError: the archive is hostile, beyond the limits, or holds no image.
     """
     infos = archive.infolist()
-    if len(infos) > limits.max_members:
-        remedy = "Pack fewer files."
-        raise refusal(shown, f"at most {limits.max_members:,} files", f"{len(infos):,}", remedy)
     for info in infos:
-        _check_member(info, shown, limits)
-    _check_sizes(infos, source, shown, limits)
+        check_member(info, shown, limits)
+    check_sizes(infos, source, shown, limits)
     files = [info for info in infos if not _is_folder(info)]
     check_collisions([info.orig_filename for info in files], shown)
     images = [info for info in files if is_image(info.orig_filename)]
@@ -126,7 +126,18 @@ def plan(
     return members, ArchiveContents(dict(sorted(classes.items())), len(files) - len(members), total)
 
 
-def _check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits) -> None:
+def check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits, may_nest: bool = False) -> None:
+    """Refuse a member by its name, kind, password, method of packing or size.
+
+    Args:
+        info: the member.
+        shown: the archive's name.
+        limits: what the archive may cost.
+        may_nest: whether it may be an archive itself.
+
+    Raises:
+        ArchiveError: naming the archive and the member.
+    """
     name = info.orig_filename  # filename has lost what follows a NUL
     check_name(name, shown, limits.max_depth)
     member = f"{shown}: {file_name(name)}"
@@ -136,7 +147,7 @@ def _check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits) -> N
         raise refusal(member, "plain files", found, "Pack the files themselves.")
     if info.flag_bits & 0x1:
         raise refusal(member, "files without a password", "an encrypted one", "Pack them without a password.")
-    if is_nested_archive(name):
+    if is_nested_archive(name) and not may_nest:
         remedy = "Unpack it and pack its files."
         raise refusal(member, "images", "an archive inside the archive", remedy)
     if info.compress_type not in METHODS:
@@ -147,7 +158,12 @@ def _check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits) -> N
         raise refusal(member, f"a file of at most {shown_size(limits.max_file_bytes)}", found, "Leave it out.")
 
 
-def _check_sizes(infos: list[zipfile.ZipInfo], source: Path, shown: str, limits: ArchiveLimits) -> None:
+def check_sizes(infos: list[zipfile.ZipInfo], source: Path, shown: str, limits: ArchiveLimits) -> None:
+    """Refuse an archive by what its members are together: too large, too much for its own size, or one in another.
+
+    Raises:
+        ArchiveError: naming the archive.
+    """
     total = sum(info.file_size for info in infos)
     if total > limits.max_bytes:
         remedy = "Unpack it yourself, if you trust it, and name the folder."
@@ -168,17 +184,27 @@ def _is_folder(info: zipfile.ZipInfo) -> bool:
 
 
 class _Directory:
-    """The file, but no read from it is longer than the largest directory: zipfile reads the directory in one piece."""
+    """The file, but until its directory is read, no read is longer than the largest directory, nor of more members.
 
-    def __init__(self, file: IO[bytes], longest: int, shown: str) -> None:
-        self._file, self._longest, self._shown = file, longest, shown
+    zipfile reads the directory in one piece, then makes an object of a kilobyte of each entry of 46 bytes or more.
+    """
+
+    def __init__(self, file: IO[bytes], max_members: int, shown: str) -> None:
+        self._file, self._max_members, self._shown = file, max_members, shown
         self.seek, self.tell, self.seekable, self.close = file.seek, file.tell, file.seekable, file.close
+        self.is_read = False
 
     def read(self, size: int = -1) -> bytes:
-        if size > self._longest:
+        if self.is_read:
+            return self._file.read(size)
+        if size > self._max_members * DIRECTORY_BYTES:
             found = f"a directory of {shown_size(size)}"
             raise refusal(self._shown, "an archive of fewer files", found, "Pack fewer files.")
-        return self._file.read(size)
+        data = self._file.read(size)
+        members = data.count(ENTRY) if size >= 0 else 0  # the tail, in which the directory is looked for, holds data
+        if members > self._max_members:
+            raise refusal(self._shown, f"at most {self._max_members:,} files", f"{members:,}", "Pack fewer files.")
+        return data
 
 
 def refusal(name: str, expected: str, found: str, remedy: str) -> ArchiveError:

@@ -10,6 +10,9 @@ from nero_core.errors import ArchiveError
 LONGEST_PART = 255  # bytes of one file's or folder's name, on the usual file systems
 NESTED = frozenset(".zip .tar .gz .tgz .bz2 .tbz2 .xz .txz .zst .7z .rar .cab .iso .jar".split())
 FOR_WINDOWS = frozenset('<>:"|?*')  # and the colon of a drive letter or of a hidden stream
+RESERVED = frozenset(  # of Windows, whatever the suffix
+    ("CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10)))
+)
 
 
 def check_name(name: str, shown: str, max_depth: int) -> None:
@@ -32,6 +35,10 @@ def check_name(name: str, shown: str, max_depth: int) -> None:
         fault = "a path that leads out of the archive (..)"
     elif "" in parts or "." in parts:
         fault = "a path with an empty part"
+    elif any(part.endswith((".", " ")) for part in parts):
+        fault = "a name that ends with a dot or a space, which Windows drops"
+    elif any(part.split(".")[0].rstrip(" ").upper() in RESERVED for part in parts):
+        fault = "a name that Windows keeps for itself (CON, NUL, COM1 and the like)"
     elif len(parts) - 1 > max_depth:
         fault = f"a file {len(parts) - 1} folders deep, beyond {max_depth}"
     elif any(len(part.encode()) > LONGEST_PART for part in parts):
@@ -42,19 +49,29 @@ def check_name(name: str, shown: str, max_depth: int) -> None:
 
 
 def check_collisions(names: Sequence[str], shown: str) -> None:
-    """Refuse two files that are one on some system: the same name, or the same but for case or accents' encoding.
+    """Refuse two names that are one on some system: the same, or the same but for case or accents' encoding.
+
+    So are folders, since two classes would be one.
 
     Raises:
         ArchiveError: naming the archive and the second member.
     """
     seen: dict[str, str] = {}
     for name in names:
-        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+        key = _key(name)
         if key in seen:
             other = "the same name twice" if seen[key] == name else f"one that differs in case only from {seen[key]}"
             expected = "expected each file once"
             raise ArchiveError(f"{shown}: {file_name(name)}: {expected}; found {other}. Rename one and pack again.")
         seen[key] = name
+    folders: dict[str, str] = {}
+    for folder in sorted({str(parent) for name in names for parent in PurePosixPath(name).parents}):
+        other = folders.setdefault(_key(folder), folder)
+        if other != folder:
+            found = f"a folder that differs in case only from {other}"
+            raise ArchiveError(
+                f"{shown}: {file_name(folder)}: expected each folder once; found {found}. Rename one and pack again."
+            )
     for key, name in seen.items():
         if any(str(parent) in seen for parent in PurePosixPath(key).parents):
             found = "a file and a folder of one name"
@@ -96,3 +113,8 @@ def lay_out(names: Sequence[str], alone: str) -> dict[str, str]:
 
 def _is_dropping(path: PurePosixPath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _key(name: str) -> str:
+    """Equal for names that are one on a system that heeds neither case nor how accents are encoded."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

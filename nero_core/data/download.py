@@ -27,9 +27,11 @@ from nero_core.data.download_server import (
     remote_file,
     shown_address,
 )
+from nero_core.data.folders import file_digest
+from nero_core.data.prepare_lock import release, take
 from nero_core.errors import DownloadError
 
-__all__ = ["ask", "download", "file_of"]
+__all__ = ["ask", "difference", "download", "file_of"]
 
 CHUNK = 2**18  # bytes at a time
 MAX_BYTES = 20 * 2**30  # ten times the largest of the published archives
@@ -71,53 +73,109 @@ def download(
     Raises:
         DownloadError: the file cannot be had, is not the one that was asked for, or does not fit on the disk.
     """
-    if target.exists():
-        raise DownloadError(f"Expected no file at {target} yet. Found one. Use it, or remove it first.")
-    part, notes = (target.with_name(f".{target.name}.{end}") for end in ("part", "part.json"))
-    idle = 0
+    part, notes, held = (target.with_name(f".{target.name}.{end}") for end in ("part", "part.json", "part.lock"))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            before = part.stat().st_size if part.exists() else 0
-            try:
-                if _fetch(
-                    url, part, notes, size, max_bytes, begins, timeout, on_progress or (lambda done, total: None)
-                ):
-                    break
-                reason = "the connection was cut"
-            except urllib.error.HTTPError as error:
-                error.close()
-                if error.code == 416 and before:  # what we have is longer than the server's file
-                    part.unlink()
-                elif error.code < 500 and error.code != 429:  # asking again changes nothing
-                    raise failure(url, error) from error
-                reason = f"status {error.code}"
-            except CUT as error:
-                reason = reason_of(error)
-            idle = 0 if part.exists() and part.stat().st_size > before else idle + 1
-            if idle >= ATTEMPTS:
-                kept = "What was fetched is kept: run the same command again to go on."
-                raise DownloadError(f"Expected the whole file from {shown_address(url)}. Found: {reason}. {kept}")
-            time.sleep(wait * 2**idle)
-        digest = _digest(part)
-        if sha256 is not None and digest != sha256:
-            part.unlink()
-            raise DownloadError(
-                f"{target.name}: expected sha256 {sha256}; found {digest}. The server's file is another one: "
-                "do not use it, or name its own digest in the protocol."
-            )
-        target.with_name(f"{target.name}.sha256").write_text(f"{digest}  {target.name}\n", encoding="utf-8")
-        part.rename(target)
-        notes.unlink(missing_ok=True)
+        lock = take(held)
+        if lock is None:
+            raise DownloadError(f"Expected to be alone in fetching {target}. Found another download. Wait for its end.")
+        try:
+            if target.exists():  # looked at by who holds the lock: another may just have put it there
+                raise DownloadError(f"Expected no file at {target} yet. Found one. Use it, or remove it first.")
+            told = on_progress or (lambda done, total: None)
+            _fetch_all(url, part, notes, size, max_bytes, begins, timeout, wait, told)
+            _check_whole(url, part, notes, begins)
+            digest = _digest(part)
+            if sha256 is not None and digest != sha256:
+                part.unlink()
+                raise DownloadError(
+                    f"{target.name}: expected sha256 {sha256}; found {digest}. The server's file is another one: "
+                    "do not use it, or name its own digest in the protocol."
+                )
+            target.with_name(f"{target.name}.sha256").write_text(f"{digest}  {target.name}\n", encoding="utf-8")
+            part.rename(target)
+            notes.unlink(missing_ok=True)
+        finally:
+            release(lock, held)
     except OSError as error:
         found = error.strerror or str(error)
         raise DownloadError(f"Expected to write {target}. Found: {found}. Check the disk and its room.") from error
     return digest
 
 
+def difference(file: Path, size: int | None, sha256: str | None) -> str:
+    """How a file that is there differs from what is known of it, in words; "" where it does not.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    found = file.stat().st_size
+    if size is not None and found != size:
+        return f"expected {size:,} bytes, found {found:,}"
+    if sha256 is not None and (digest := file_digest(file)) != sha256:
+        return f"expected sha256 {sha256}, found {digest}"
+    return ""
+
+
 def file_of(url: str) -> str:
     """The name that an address gives its file: its last part."""
     return file_name(unquote(urlsplit(url).path)) if urlsplit(url).path.strip("/") else "archive.zip"
+
+
+def _fetch_all(
+    url: str,
+    part: Path,
+    notes: Path,
+    size: int | None,
+    max_bytes: int,
+    begins: bytes,
+    timeout: float,
+    wait: float,
+    on_progress: Advance,
+) -> None:
+    """As many connections as the file needs."""
+    idle = 0
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            if _fetch(url, part, notes, size, max_bytes, begins, timeout, on_progress):
+                return
+            reason = "the connection was cut"
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == 416 and before:  # what we have is longer than the server's file
+                part.unlink()
+            elif error.code < 500 and error.code != 429:  # asking again changes nothing
+                raise failure(url, error) from error
+            reason = f"status {error.code}"
+        except CUT as error:
+            reason = reason_of(error)
+        idle = 0 if part.exists() and part.stat().st_size > before else idle + 1
+        if idle >= ATTEMPTS:
+            kept = "What was fetched is kept: run the same command again to go on."
+            raise DownloadError(f"Expected the whole file from {shown_address(url)}. Found: {reason}. {kept}")
+        time.sleep(wait * 2**idle)
+
+
+def _check_whole(url: str, part: Path, notes: Path, begins: bytes) -> None:
+    """A last look at what is on the disk; what is not right is removed, so that the next call begins anew."""
+    found, total = part.stat().st_size, _read_notes(notes).get("total")
+    with part.open("rb") as file:
+        is_archive = file.read(len(begins)) == begins
+    if found and is_archive and total in (None, found):
+        return
+    part.unlink()
+    notes.unlink(missing_ok=True)
+    if not found:
+        said = "an empty file"
+    elif not is_archive:
+        said = "something else"
+    else:
+        said = f"{found:,} bytes in place of {total:,}"
+    raise DownloadError(
+        f"Expected a whole archive from {shown_address(url)}. Found {said}. Run the command again, or look at the "
+        "dataset's page and name the archive's own address."
+    )
 
 
 def _fetch(
@@ -152,7 +210,7 @@ def _fetch(
         notes.write_text(json.dumps({"url": url, "tag": remote.tag, "total": total}), encoding="utf-8")
         with part.open("ab" if done else "wb") as file:
             while chunk := response.read(CHUNK):
-                if not done and not chunk.startswith(begins):
+                if not done and chunk[: len(begins)] != begins[: len(chunk)]:  # the first may be shorter
                     found = "a web page" if b"<html" in chunk[:2048].lower() else "something else"
                     raise DownloadError(
                         f"Expected an archive at {shown_address(url)}. Found {found}. Look at the dataset's page, and "

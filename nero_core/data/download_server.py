@@ -33,19 +33,20 @@ class RemoteFile:
 
 
 def ask(url: str, timeout: float = TIMEOUT) -> RemoteFile:
-    """Ask the server for the file's size without fetching it.
+    """Ask the server for the file's size without fetching it; not known where it refuses the question.
+
+    A server may know no HEAD, or answer it otherwise than GET (signed addresses allow one method): GET decides.
 
     Raises:
-        DownloadError: the address is not HTTPS, or the server does not have the file or does not answer.
+        DownloadError: the address is not HTTPS, or the server does not answer.
     """
     try:
         with open_address(url, {}, timeout, method="HEAD") as response:
             return remote_file(response)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return RemoteFile(url, None, "")
     except CUT as error:
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
-        if isinstance(error, urllib.error.HTTPError) and error.code in (405, 501):  # a server that knows no HEAD
-            return RemoteFile(url, None, "")
         raise failure(url, error) from error
 
 

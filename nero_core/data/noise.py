@@ -13,7 +13,8 @@ def noise_images(
 ) -> Float[Tensor, "count 3 height width"]:
     """Uniform noise in [0, 1], each image blurred by a Gaussian of its own width.
 
-    The images of a seed are the same on every machine, and the first of them do not depend on how many are made.
+    A seed gives the same noise everywhere with one version of PyTorch; the last bits of the blur may differ between
+    kinds of processors. The first images do not depend on how many are made.
 
     Args:
         count: how many images.

@@ -1,17 +1,27 @@
 """Writing a prepared dataset, whole or not at all."""
 
+import itertools
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from nero_core.errors import DatasetError
+from nero_core.data.decode import SUFFIXES
+from nero_core.data.folders import file_digest
+from nero_core.data.prepare_lock import take
+from nero_core.errors import DatasetError, ImageError
 
 RECORD, PROTOCOL = "prepare.json", "protocol.toml"
-MADE_WITH, SOURCE = "made_with", "source"  # the keys of the record that may differ between two equal sets
+MADE_WITH, SOURCE = "made_with", "source"
+BROKEN, COPIES_IN_UNUSED = "broken", "copies_in_unused"
+OF_THE_SOURCE = frozenset((MADE_WITH, SOURCE, BROKEN, COPIES_IN_UNUSED))  # may differ between two equal sets
+LOCK = "lock"  # file in a staging folder that its process holds
+HASHERS = 2  # threads
 
 
 def read_record(out: Path) -> dict[str, Any] | None:
@@ -39,44 +49,53 @@ def read_record(out: Path) -> dict[str, Any] | None:
     return record
 
 
-def check_same(out: Path, older: Mapping[str, Any], newer: Mapping[str, Any]) -> None:
-    """See that the set that is here is the one that would be written, with all its files.
+def check_same(
+    out: Path, older: Mapping[str, Any], newer: Mapping[str, Any], on_progress: Callable[[int, int], None]
+) -> None:
+    """See that the set that is here is the one that would be written, with all its files and their very bytes.
 
     Raises:
-        DatasetError: naming the first thing that differs, or the first file that is gone.
+        DatasetError: naming the first thing that differs, or the first file that is gone, altered or new.
     """
     for key in newer:
-        if key not in (MADE_WITH, SOURCE) and older.get(key) != newer[key]:
+        if key not in OF_THE_SOURCE and older.get(key) != newer[key]:
             shown = [json.dumps(record.get(key), ensure_ascii=False) for record in (newer, older)]
             found = f"one of {key} {shown[1]}" if max(map(len, shown)) <= 80 else f"one whose {key} differ"
             raise DatasetError(f"Expected no other set at {out}. Found {found}. Name another folder, or remove it.")
-    for row in newer["files"]:
-        if not (out / row["part"] / row["class"] / row["file"]).is_file():
-            place = f"{row['part']}/{row['class']}/{row['file']}"
-            raise DatasetError(f"Expected a whole set at {out}. Found {place} gone. Remove the folder and run again.")
+    rows = {out / row["part"] / row["class"] / row["file"]: row["sha256"] for row in newer["files"]}
+    with ThreadPoolExecutor(HASHERS, thread_name_prefix="digest") as pool:
+        digests = pool.map(_digest, rows)
+        for done, (path, digest) in enumerate(zip(rows, digests, strict=True), 1):
+            if digest != rows[path]:
+                raise _not_whole(out, path, "altered" if path.is_file() else "gone")
+            on_progress(done, len(rows))
+    for part in newer["counts"]:
+        for path in sorted((out / part).glob("*/[!.]*")):
+            if path not in rows and path.suffix.lower() in SUFFIXES:
+                raise _not_whole(out, path, "added")
 
 
 @contextmanager
 def staging(out: Path) -> Iterator[Path]:
     """A hidden folder beside ``out``, removed at the end; those that a kill has left behind are removed too.
 
+    Its process holds a file in it, so another one, in whatever container, can tell whether it is still needed.
+
     Raises:
         DatasetError: the folder cannot be made.
     """
     place = out.resolve()
-    folder = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        for left in place.parent.glob(f".{_escaped(place.name)}.*.part"):
-            if left == folder or not _is_running(left.name.split(".")[-2]):
-                shutil.rmtree(left, ignore_errors=True)
-        folder.mkdir()
+        _remove_left(place)
+        folder, lock = _new_folder(place)
     except OSError as error:
         found = error.strerror or str(error)
         raise DatasetError(f"Expected to write beside {out}. Found: {found}. Name another folder.") from error
     try:
         yield folder
     finally:
+        lock.close()  # first, since Windows removes no open file
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -129,17 +148,41 @@ def _link(source: Path, place: Path) -> None:
         shutil.copyfile(source, place)
 
 
-def _is_running(number: str) -> bool:
-    if os.name != "posix":  # where signal 0 is no question, but Ctrl-C
-        return True
+def _digest(path: Path) -> str:
     try:
-        os.kill(int(number), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except OSError:  # another user's
-        return True
-    return True
+        return file_digest(path)
+    except ImageError:
+        return ""
 
 
-def _escaped(name: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+def _not_whole(out: Path, path: Path, found: str) -> DatasetError:
+    place = path.relative_to(out).as_posix()
+    return DatasetError(f"Expected the whole set at {out}. Found {place} {found}. Remove the folder and run again.")
+
+
+def _new_folder(place: Path) -> tuple[Path, IO[bytes]]:
+    for number in itertools.count(os.getpid()):  # where a process of another container has taken it, the next one
+        folder = place.with_name(f".{place.name}.{number}.part")
+        try:
+            folder.mkdir()
+            lock = take(folder / LOCK)
+        except (FileExistsError, FileNotFoundError):
+            continue
+        if lock is not None:
+            return folder, lock
+    raise AssertionError("numbers have no end")
+
+
+def _remove_left(place: Path) -> None:
+    """Remove the staging folders of this place whose process has ended: those whose lock nobody holds."""
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.\d+\.part")
+    for left in place.parent.iterdir():
+        if not pattern.fullmatch(left.name) or left.is_symlink():
+            continue
+        try:
+            lock = take(left / LOCK, must_lock=True) if (left / LOCK).is_file() else None
+        except OSError:  # another user's, or gone by now
+            continue
+        if lock is not None:
+            with lock:
+                shutil.rmtree(left, ignore_errors=True)

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveLimits, unpacked
-from nero_core.data.archive_check import open_archive
-from nero_core.data.archive_names import check_name
+from nero_core.data.archive_check import check_member, check_sizes, open_archive
 from nero_core.data.decode import SUFFIXES, file_name
 from nero_core.errors import ArchiveError, DatasetError
 
@@ -34,6 +33,15 @@ def class_folders(
         ArchiveError: the archive is missing, damaged, hostile, beyond the limits, or holds no image.
         DatasetError: the folder cannot be read.
     """
+    with located(source, classes, inside, limits) as place, unpacked(place, limits, inside) as folder:
+        yield folder
+
+
+@contextmanager
+def located(
+    source: Path, classes: Sequence[str] = (), inside: Path | None = None, limits: ArchiveLimits = ARCHIVE_LIMITS
+) -> Iterator[Path]:
+    """As ``class_folders``, but an archive of class folders is not unpacked: its own path is given."""
     try:
         place = _below(source, classes) if source.is_dir() else source
     except OSError as error:
@@ -42,8 +50,8 @@ def class_folders(
     if place.is_dir():
         yield place
     else:
-        with _without_wrapper(place, inside, limits) as archive, unpacked(archive, limits, inside) as folder:
-            yield folder
+        with _without_wrapper(place, inside, limits) as archive:
+            yield archive
 
 
 def _below(folder: Path, classes: Sequence[str]) -> Path:
@@ -73,7 +81,9 @@ def _without_wrapper(source: Path, inside: Path | None, limits: ArchiveLimits) -
             yield source
             return
         inner = files[0]
-        check_name(inner.orig_filename, shown, limits.max_depth)
+        for info in outer.infolist():
+            check_member(info, shown, limits, may_nest=info is inner)
+        check_sizes(outer.infolist(), source, shown, limits)
         with tempfile.TemporaryDirectory(prefix=".nero-unpacked-", dir=inside) as folder:
             free = shutil.disk_usage(folder).free
             if inner.file_size > min(free, limits.max_bytes):

@@ -47,7 +47,7 @@ class Assignment:
 def assign(files: ImageFolder, digests: Sequence[str], protocol: Protocol, shares: Shares, seed: int) -> Assignment:
     """Deal the images out.
 
-    A file that lies in two classes has no true label, so every copy of it is left out.
+    A file that lies in two used classes has no true label, so every copy of it is left out.
 
     Args:
         files: images of ID and OOD classes.

@@ -156,6 +156,16 @@ def starter(name: str, classes: Mapping[str, int]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def listed_classes(path: Path) -> set[str] | None:
+    """The classes that a protocol file lists, edited or not; None where that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            classes = tomllib.loads(file.read(MAX_BYTES).decode("utf-8")).get("classes")
+    except (OSError, ValueError, RecursionError):  # ValueError: no TOML, no UTF-8
+        return None
+    return set(classes) if isinstance(classes, dict) else None
+
+
 def _parse(data: bytes, shown: str) -> Protocol:
     try:
         return Protocol.model_validate(tomllib.loads(data.decode("utf-8")))

@@ -1,5 +1,6 @@
 """``nero prepare``."""
 
+import io
 import json
 import re
 import shutil
@@ -11,11 +12,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from nero_core.cli.app import app
 from nero_core.data.folders import read_folder
 from nero_core.data.phantom import ID_CLASSES
+from nero_core.data.protocol import Origin, Protocol
 
 Run = Callable[..., Result]
 ID = ",".join(ID_CLASSES)
@@ -51,6 +54,13 @@ def site(archive: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/set.zip"
         server.shutdown()
         thread.join()
+
+
+def picture(end: str) -> bytes:
+    """A valid JPEG of its own bytes: what follows the end of the image is ignored."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16), (120, 40, 30)).save(buffer, "JPEG")
+    return buffer.getvalue() + end.encode()
 
 
 def text(result: Result) -> str:
@@ -113,7 +123,7 @@ def test_prepare_names_the_classes_that_a_published_set_lacks(nero: Run, tmp_pat
 def test_prepare_warns_of_other_counts_with_the_numbers(nero: Run, tmp_path: Path, tree: Path):
     for name in ("dyed-lifted-polyps", "dyed-resection-margins", "ulcerative-colitis"):
         (tree / name).mkdir()
-        (tree / name / "x.jpg").write_bytes(name.encode())
+        (tree / name / "x.jpg").write_bytes(picture(name))
     result = nero("prepare", "kvasir-v2", tree, tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "Warning: normal-cecum: expected 1000 images, as published; found 16." in result.stderr
@@ -126,7 +136,7 @@ def test_prepare_says_that_gastrovisions_id_list_is_our_reading(nero: Run, tmp_p
     for name in published_protocol("gastrovision").classes:
         (tmp_path / "gv" / name).mkdir(parents=True)
         for index in range(3):
-            (tmp_path / "gv" / name / f"{index}.jpg").write_bytes(f"{name}{index}".encode())
+            (tmp_path / "gv" / name / f"{index}.jpg").write_bytes(picture(f"{name}{index}"))
     result = nero("prepare", "gastrovision", tmp_path / "gv", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "our reading" in result.stdout
@@ -194,7 +204,7 @@ def test_prepare_fetches_to_a_file_that_is_named(nero: Run, tmp_path: Path, site
     assert target.is_file()
     lines = [json.loads(line) for line in (tmp_path / "progress").read_text().splitlines()]
     assert lines[-1] == {"finished": True}
-    assert {line.get("stage") for line in lines} >= {"fetching (MB)", "looking for copies", "writing"}
+    assert {line.get("stage") for line in lines} >= {"fetching (MB)", "reading images", "writing"}
 
 
 def test_prepare_says_what_the_server_says(nero: Run, tmp_path: Path, site: str):
@@ -205,3 +215,92 @@ def test_prepare_says_what_the_server_says(nero: Run, tmp_path: Path, site: str)
 
 def test_the_help_says_how_far_downloads_were_tested(nero: Run):
     assert "local server only" in re.sub(r"[\s│]+", " ", nero("prepare", "--help").output)
+
+
+def test_prepare_names_the_commands_that_come_next(nero: Run, tmp_path: Path, tree: Path):
+    out = tmp_path / "my set"
+    lines = nero("prepare", "folder", tree, out, "--id-classes", ID).stdout.splitlines()
+    assert lines[-4:] == [
+        "Next:",
+        f"  nero train '{out}/train' --out MODEL",
+        f"  nero calibrate MODEL '{out}/calibration' --ood '{out}/ood' --out BUNDLE",
+        f"  nero benchmark BUNDLE --id '{out}/test' --ood '{out}/ood'",
+    ]
+    shares = ("--train", 0, "--calibration", 0.5, "--test", 0.5)
+    every = nero("prepare", "folder", tree, tmp_path / "every", "--id-classes", f"{ID},polyps,esophagitis", *shares)
+    assert every.stdout.splitlines()[-3:] == [
+        "Next:",
+        f"  nero calibrate MODEL {tmp_path}/every/calibration --out BUNDLE",
+        f"  nero benchmark BUNDLE --id {tmp_path}/every/test",
+    ]
+
+
+def test_prepare_warns_of_a_small_calibration_part_and_of_files_that_do_not_decode(
+    nero: Run, tmp_path: Path, tree: Path
+):
+    (tree / "polyps" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    result = nero("prepare", "folder", tree, tmp_path / "out", "--id-classes", ID)
+    assert result.exit_code == 0, result.output
+    assert "Warning: 1 files were left out, since they do not decode as images: polyps/broken.jpg." in result.stderr
+    assert "wants 341 for a ResNet-18" in result.stderr
+
+
+def test_prepare_keeps_a_protocol_of_other_classes_and_names_another(nero: Run, tmp_path: Path, tree: Path):
+    stale = tmp_path / "out.protocol.toml"
+    stale.write_text('name = "Old"\n[classes]\nother = "id"\n')
+    for _ in range(2):
+        result = nero("prepare", "folder", tree, tmp_path / "out")
+        assert result.exit_code == 2
+        assert "out.protocol.toml, which lists other classes, is left as it is" in text(result)
+        assert "--protocol " + str(tmp_path / "out.protocol-2.toml") in text(result)
+    assert 'name = "Old"' in stale.read_text()
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.protocol-2.toml", "out.protocol.toml"]
+    assert 'polyps" = "unused"' in (tmp_path / "out.protocol-2.toml").read_text("utf-8")
+
+
+def test_prepare_names_the_dataset_after_its_folder(
+    nero: Run, tmp_path: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tree.rename(tmp_path / "set.v2")
+    monkeypatch.chdir(tmp_path / "set.v2")
+    result = nero("prepare", "folder", ".", tmp_path / "out", "--id-classes", ID)
+    assert result.exit_code == 0, result.output
+    assert "set.v2: train" in text(result)
+    assert json.loads((tmp_path / "out" / "prepare.json").read_text("utf-8"))["source"] == "set.v2"
+
+
+def test_prepare_compares_an_archive_with_what_its_protocol_knows(nero: Run, tmp_path: Path, archive: Path):
+    classes = {**dict.fromkeys(ID_CLASSES, "id"), "polyps": "ood", "esophagitis": "ood"}
+    file = tmp_path / "p.toml"
+
+    def write(size: int) -> None:
+        origin = Origin(url="https://example.org/set.zip", bytes=size)
+        file.write_text(Protocol(name="P", classes=classes, download=origin).toml(), encoding="utf-8")
+
+    write(7)
+    found = f"expected 7 bytes, found {archive.stat().st_size:,}"
+    result = nero("prepare", "folder", archive, tmp_path / "out", "--protocol", file)
+    assert result.exit_code == 0, result.output
+    assert found in text(result)
+    result = nero("prepare", "folder", archive, tmp_path / "other", "--protocol", file, "--download")
+    assert result.exit_code == 2
+    assert found in text(result) and "Remove it" in text(result)
+    assert not (tmp_path / "other").exists()
+    write(archive.stat().st_size)
+    result = nero("prepare", "folder", archive, tmp_path / "other", "--protocol", file, "--download")
+    assert result.exit_code == 0, result.output
+    assert "another file than published" not in text(result)
+
+
+def test_prepare_without_a_terminal_names_yes(nero: Run, tmp_path: Path, site: str):
+    result = nero("prepare", "kvasir-v2", tmp_path / "in", tmp_path / "out", "--download", "--url", site)
+    assert result.exit_code == 2
+    assert "Found no terminal to give it. Add --yes to fetch the file." in text(result)
+    assert not (tmp_path / "in").exists()
+
+
+def test_the_help_says_what_links_mean_and_what_only_warns(nero: Run):
+    shown = re.sub(r"[\s│]+", " ", nero("prepare", "--help").output)
+    assert "share their bytes with SOURCE" in shown
+    assert "Other numbers of images than published only warn" in shown
+    assert "two used classes is left out" in shown

@@ -141,6 +141,12 @@ def test_what_is_no_image_is_skipped_and_counted(tmp_path: Path) -> None:
         ("/".join("abcdefghijklmn") + "/x.png", "14 folders deep"),
         ("a/" + "é" * 130 + ".png", "longer than 255 bytes"),
         ("../readme.txt", "leads out of the archive"),
+        ("a/nul.png", "Windows keeps for itself"),
+        ("Com1/x.png", "Windows keeps for itself"),
+        ("a/LPT9 .tar.png", "Windows keeps for itself"),
+        ("a./x.png", "ends with a dot"),
+        ("a /x.png", "ends with a dot or a space"),
+        ("a/x.png.", "ends with a dot"),
     ],
 )
 def test_a_name_that_could_do_harm_is_refused(tmp_path: Path, name: str, why: str) -> None:
@@ -191,6 +197,17 @@ def test_names_that_are_one_on_some_systems_are_refused(tmp_path: Path, first: s
     refuse(pack(tmp_path / "case.zip", {first: picture(), second: picture(1)}), "differs in case only")
 
 
+@pytest.mark.parametrize(("first", "second"), [("Polyps", "polyps"), ("s/a", "S/b"), ("é", "e\u0301")])
+def test_folders_that_are_one_on_some_systems_are_refused(tmp_path: Path, first: str, second: str) -> None:
+    archive = pack(tmp_path / "case.zip", {f"{first}/1.png": picture(), f"{second}/2.png": picture(1)})
+    refuse(archive, "a folder that differs in case only")
+
+
+@pytest.mark.parametrize("name", ["a/con-1.png", "a/com10.png", "console/nul1.png", "aux a/x.png"])
+def test_names_that_only_begin_like_those_of_windows_are_kept(tmp_path: Path, name: str) -> None:
+    assert check_archive(pack(tmp_path / "set.zip", {name: picture()})).skipped == 0
+
+
 def test_a_file_and_a_folder_of_one_name_are_refused(tmp_path: Path) -> None:
     refuse(pack(tmp_path / "both.zip", {"a/x.png": picture(), "a/x.png/y.png": picture()}), "a file and a folder")
 
@@ -198,6 +215,19 @@ def test_a_file_and_a_folder_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_too_many_files_are_refused(tmp_path: Path) -> None:
     archive = pack(tmp_path / "many.zip", {f"a/{index}.png": picture() for index in range(9)})
     refuse(archive, "at most 8 files; found 9", ArchiveLimits(max_members=8))
+
+
+def test_too_many_entries_are_refused_before_any_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = pack(tmp_path / "many.zip", {f"{index}": b"" for index in range(9)})
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *given: pytest.fail("an entry was read"))
+    refuse(archive, "at most 8 files; found 9", ArchiveLimits(max_members=8))
+
+
+def test_a_file_may_be_longer_than_the_directory_of_few(tmp_path: Path) -> None:
+    inner = pack(tmp_path / "inner.zip", {f"{index}": b"" for index in range(50)}).read_bytes()  # entries as data
+    archive = pack(tmp_path / "one.zip", {"a/x.png": picture() + inner}, zipfile.ZIP_STORED)
+    with unpacked(archive, ArchiveLimits(max_members=2)) as folder:
+        assert tree(folder) == ["a/x.png"]
 
 
 def test_a_directory_larger_than_its_files_could_need_is_not_even_read(tmp_path: Path) -> None:

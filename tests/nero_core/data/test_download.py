@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nero_core.data import download as module
-from nero_core.data.download import ask, download, file_of
+from nero_core.data.download import ask, difference, download, file_of
 from nero_core.errors import DownloadError
 
 WHOLE = b"PK\x03\x04" + bytes(range(256)) * 4000  # a megabyte
@@ -30,7 +30,7 @@ class Site:
     status: list[int] = field(default_factory=list)  # of the next requests
     length: int | None = None  # claimed in place of the body's
     no_length: bool = False
-    no_head: bool = False
+    no_head: int = 0  # status that answers a HEAD
     redirect: str = ""
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, Range
 
@@ -45,7 +45,7 @@ def site() -> Iterator[Site]:
 
         def do_HEAD(self) -> None:
             if site.no_head:
-                self.send_error(501)
+                self.send_error(site.no_head)
             else:
                 self.answer(False)
 
@@ -115,8 +115,14 @@ def test_a_file_is_fetched_whole_with_its_digest_beside_it(tmp_path: Path, site:
 def test_the_size_is_known_before_anything_is_fetched(site: Site):
     assert ask(f"{site.url}/set.zip").size == len(WHOLE)
     assert [method for method, _, _ in site.requests] == ["HEAD"]
-    site.no_head = True
+
+
+@pytest.mark.parametrize("status", [501, 405, 403, 404, 500])
+def test_a_size_that_the_server_does_not_tell_is_not_known(tmp_path: Path, site: Site, status: int):
+    site.no_head = status
     assert ask(f"{site.url}/set.zip").size is None
+    get(site, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == WHOLE
 
 
 def test_a_cut_connection_goes_on_where_it_was(tmp_path: Path, site: Site):
@@ -228,6 +234,62 @@ def test_a_file_without_a_length_is_taken_to_its_end(tmp_path: Path, site: Site)
     site.no_length = True
     get(site, tmp_path / "set.zip")
     assert (tmp_path / "set.zip").read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("no_length", [False, True])
+def test_an_empty_answer_is_refused_and_does_not_stand_in_the_way(tmp_path: Path, site: Site, no_length: bool):
+    site.body, site.no_length = b"", no_length
+    with pytest.raises(DownloadError, match="Found an empty file"):
+        get(site, tmp_path / "set.zip")
+    assert left(tmp_path) == []
+    site.body = WHOLE
+    get(site, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == WHOLE
+
+
+def test_the_beginning_is_looked_at_however_it_is_cut(tmp_path: Path, site: Site):
+    site.cuts = [1]
+    get(site, tmp_path / "whole.zip", "/whole.zip")
+    assert (tmp_path / "whole.zip").read_bytes() == WHOLE
+    site.body, site.cuts = b"Page", [1]
+    with pytest.raises(DownloadError, match="Found something else"):
+        get(site, tmp_path / "set.zip")
+    assert left(tmp_path) == ["whole.zip", "whole.zip.sha256"]
+
+
+def test_two_downloads_of_one_file_are_not_mixed(tmp_path: Path, site: Site):
+    caught: list[str] = []
+
+    def meanwhile(done: int, total: int) -> None:
+        if not caught:
+            with pytest.raises(DownloadError, match="Found another download") as refused:
+                get(site, tmp_path / "set.zip")
+            caught.append(str(refused.value))
+
+    get(site, tmp_path / "set.zip", on_progress=meanwhile)
+    assert len(caught) == 1
+    assert (tmp_path / "set.zip").read_bytes() == WHOLE
+    assert left(tmp_path) == ["set.zip", "set.zip.sha256"]
+
+
+def test_what_is_on_the_disk_is_measured_before_it_is_put_in_its_place(tmp_path: Path, site: Site):
+    def meddle(done: int, total: int) -> None:
+        if done == total:  # someone without our lock
+            with (tmp_path / ".set.zip.part").open("ab") as file:
+                file.write(b"more")
+
+    with pytest.raises(DownloadError, match=r"Found 1,024,00\d bytes in place of 1,024,004"):
+        get(site, tmp_path / "set.zip", on_progress=meddle)
+    assert left(tmp_path) == []
+
+
+def test_a_file_that_is_there_is_compared_with_what_is_known(tmp_path: Path):
+    file = tmp_path / "set.zip"
+    file.write_bytes(WHOLE)
+    digest = hashlib.sha256(WHOLE).hexdigest()
+    assert difference(file, None, None) == difference(file, len(WHOLE), digest) == ""
+    assert difference(file, 7, None) == "expected 7 bytes, found 1,024,004"
+    assert difference(file, None, "0" * 64) == f"expected sha256 {'0' * 64}, found {digest}"
 
 
 def test_a_web_page_in_place_of_an_archive_is_refused(tmp_path: Path, site: Site):

@@ -1,5 +1,6 @@
 """Preparing datasets: generated trees with the published names and counts, through to the folders that others read."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -7,16 +8,20 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from nero_core.data.archive import ArchiveLimits
 from nero_core.data.folders import read_folder
-from nero_core.data.prepare import found_classes, prepare
+from nero_core.data.prepare import Prepared, found_classes, prepare
+from nero_core.data.prepare_files import LOCK
+from nero_core.data.prepare_lock import release, take
 from nero_core.data.prepare_split import Shares
 from nero_core.data.protocol import Protocol, published_protocol, read_protocol
 from nero_core.errors import ArchiveError, CalibrationError, DatasetError
@@ -50,6 +55,11 @@ def digests(folder: Path) -> dict[str, set[str]]:
     for path in folder.glob("*/*/*"):
         found.setdefault(path.relative_to(folder).parts[0], set()).add(hashlib.sha256(path.read_bytes()).hexdigest())
     return found
+
+
+def remarks(result: Prepared) -> tuple[str, ...]:
+    """The warnings, but for those on the size of the calibration part, which is small in most tests."""
+    return tuple(line for line in result.warnings if not line.startswith("The calibration part"))
 
 
 SMALL = Protocol(name="Small", classes={"a": "id", "b": "id", "x": "ood", "y": "ood", "z": "unused"})
@@ -94,7 +104,7 @@ def test_gastrovision_splits_from_an_archive_inside_an_archive(tmp_path: Path):
         archive.writestr("Gastrovision.zip", inner.getvalue())
         archive.writestr("__MACOSX/._Gastrovision.zip", b"fork")
     result = prepare(tmp_path / "Gastrovision.zip", tmp_path / "out", published.model_copy(update={"counts": counts}))
-    assert result.warnings == ()
+    assert remarks(result) == ()
     assert result.counts["ood"] == {name: counts[name] for name in sorted(published.of("ood"))}
     assert all(len(result.counts[part]) == 11 for part in ("train", "calibration", "test"))
     assert sum(result.counts[part]["Cecum"] for part in ("train", "calibration", "test")) == counts["Cecum"]
@@ -159,16 +169,17 @@ def test_a_file_in_two_classes_is_left_out_and_counted(tmp_path: Path, small: Pa
     (small / "y" / "stray.jpg").write_bytes((small / "x" / "0002.jpg").read_bytes())
     (small / "z" / "stray.jpg").write_bytes((small / "a" / "0003.jpg").read_bytes())  # unused: no contradiction
     result = prepare(small, tmp_path / "out", SMALL)
-    assert result.warnings == (
+    assert remarks(result) == (
         "2 files were left out: copies of them lie in an ID and in an OOD class.",
         "4 files were left out: copies of them lie in two classes.",
+        "1 files have a copy in an unused class; they are kept.",
     )
     found = set.union(*digests(tmp_path / "out").values())
     assert hashlib.sha256(image("a1")).hexdigest() not in found
     assert hashlib.sha256(image("x2")).hexdigest() not in found
     assert hashlib.sha256(image("a3")).hexdigest() in found
     record = json.loads((tmp_path / "out" / "prepare.json").read_text("utf-8"))
-    assert (record["dropped_id_ood"], record["dropped_labels"]) == (2, 4)
+    assert (record["dropped_id_ood"], record["dropped_labels"], record["copies_in_unused"]) == (2, 4, 1)
 
 
 def test_a_class_that_is_a_copy_of_another_is_refused(tmp_path: Path, small: Path):
@@ -181,7 +192,7 @@ def test_a_class_that_is_a_copy_of_another_is_refused(tmp_path: Path, small: Pat
 
 def test_other_counts_than_published_are_warned_about_with_the_numbers(tmp_path: Path, small: Path):
     protocol = SMALL.model_copy(update={"counts": {"a": 20, "b": 12, "y": 3}})
-    assert prepare(small, tmp_path / "out", protocol).warnings == (
+    assert remarks(prepare(small, tmp_path / "out", protocol)) == (
         "b: expected 12 images, as published; found 10.",
         "y: expected 3 images, as published; found 4.",
     )
@@ -292,11 +303,36 @@ def test_a_kill_leaves_no_half_set_and_the_next_call_tidies_up(tmp_path: Path, s
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "small"]
 
 
-def test_the_staging_folder_of_a_process_that_runs_is_left(tmp_path: Path, small: Path):
-    others = tmp_path / f".out.{os.getppid()}.part"
+def test_the_staging_folder_that_is_held_is_left_even_of_the_same_number(tmp_path: Path, small: Path):
+    others = tmp_path / f".out.{os.getpid()}.part"  # as a process of another container may have it
     others.mkdir()
+    lock = take(others / LOCK)
+    assert lock is not None
+    with lock:
+        prepare(small, tmp_path / "out", SMALL)
+        assert others.is_dir()
     prepare(small, tmp_path / "out", SMALL)
-    assert others.is_dir()
+    assert not others.exists()
+
+
+def test_hidden_folders_of_others_are_left(tmp_path: Path, small: Path):
+    folders = [tmp_path / name for name in (".out.backup.part", ".out.1.2.part", ".out.2024.part", ".outx.1.part")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "mine").write_text("mine")
+    prepare(small, tmp_path / "out", SMALL)
+    assert all((folder / "mine").is_file() for folder in folders)
+
+
+def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path):
+    lock = take(tmp_path / "lock")
+    assert lock is not None
+    assert take(tmp_path / "lock") is None
+    release(lock, tmp_path / "lock")
+    assert not (tmp_path / "lock").exists()
+    again = take(tmp_path / "lock", must_lock=True)
+    assert again is not None
+    again.close()
 
 
 @pytest.mark.parametrize("wrap", [0, 1, 3])
@@ -345,5 +381,126 @@ def test_a_missing_source_is_refused(tmp_path: Path):
 def test_progress_is_told_to_the_end(tmp_path: Path, small: Path):
     told: list[tuple[str, int, int]] = []
     prepare(small, tmp_path / "out", SMALL, on_progress=lambda *step: told.append(step))
-    assert told[39] == ("looking for copies", 40, 40)
+    assert told[42] == ("reading images", 43, 43)
     assert told[-1] == ("writing", 40, 40)
+    prepare(small, tmp_path / "out", SMALL, on_progress=lambda *step: told.append(step))
+    assert told[-1] == ("comparing", 40, 40)
+
+
+@pytest.mark.parametrize("name", ["a/0003.jpg", "x/0002.jpg"])
+def test_a_file_that_does_not_decode_is_left_out_and_named(tmp_path: Path, small: Path, name: str):
+    for data in (IMAGE[: len(IMAGE) // 2], b"<html>Sign in</html>", b""):
+        (small / name).write_bytes(data)
+        out = tmp_path / f"out{len(data)}"
+        result = prepare(small, out, SMALL)
+        assert remarks(result) == (f"1 files were left out, since they do not decode as images: {name}.",)
+        assert json.loads((out / "prepare.json").read_text("utf-8"))["broken"] == [name]
+        assert hashlib.sha256(data).hexdigest() not in set.union(*digests(out).values())
+        assert sum(map(len, digests(out).values())) == 39
+
+
+def test_many_files_that_do_not_decode_are_counted_and_the_first_named(tmp_path: Path, small: Path):
+    for index in range(7):
+        (small / "a" / f"{index:04}.jpg").write_bytes(b"none")
+    (small / "z" / "0000.jpg").write_bytes(b"none")  # unused: nobody reads it
+    (line,) = remarks(prepare(small, tmp_path / "out", SMALL))
+    assert line.startswith("7 files were left out")
+    assert line.endswith("a/0004.jpg and 2 more, which prepare.json names.")
+
+
+def test_a_class_of_which_nothing_decodes_is_refused(tmp_path: Path, small: Path):
+    for path in (small / "x").iterdir():
+        path.write_bytes(b"none")
+    with pytest.raises(DatasetError, match="x: expected images that decode"):
+        prepare(small, tmp_path / "out", SMALL)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_small_calibration_part_is_warned_about_with_the_numbers(tmp_path: Path):
+    for count, said in ((100, ["about 19 of its 35", "about 16 of its 35"]), (300, ["about 58 of its 105"])):
+        source = write_tree(tmp_path / f"s{count}", {"a": count, "x": 3})
+        protocol = Protocol(name="S", classes={"a": "id", "x": "ood"})
+        lines = prepare(source, tmp_path / f"o{count}", protocol).warnings
+        assert len(lines) == len(said)
+        assert all(words in line for words, line in zip(said, lines, strict=True))
+        assert "wants 341 for a ResNet-18" in lines[0] and "--allow-reduced-rank" in lines[0]
+    alone = prepare(source, tmp_path / "alone", protocol, Shares(0.8, 0.0, 0.2))
+    assert alone.warnings == ()
+
+
+@pytest.mark.parametrize("change", ["altered", "gone", "added"])
+def test_a_set_that_was_changed_is_not_there_already(tmp_path: Path, small: Path, change: str):
+    with zipfile.ZipFile(tmp_path / "small.zip", "w") as archive:  # so that no file is a link to the source
+        for path in sorted(small.rglob("*.jpg")):
+            archive.write(path, path.relative_to(small).as_posix())
+    prepare(tmp_path / "small.zip", tmp_path / "out", SMALL)
+    path = sorted((tmp_path / "out" / "ood" / "x").iterdir())[0]
+    if change == "altered":
+        path.write_bytes(image("other"))
+    elif change == "gone":
+        path.unlink()
+    else:
+        path = path.with_name("more.jpg")
+        path.write_bytes(image("more"))
+    with pytest.raises(DatasetError, match=f"Found ood/x/{path.name} {change}"):
+        prepare(tmp_path / "small.zip", tmp_path / "out", SMALL)
+
+
+def test_a_set_whose_record_says_less_is_there_already(tmp_path: Path, small: Path):
+    prepare(small, tmp_path / "out", SMALL)
+    record = tmp_path / "out" / "prepare.json"
+    fields = json.loads(record.read_text("utf-8"))
+    del fields["broken"], fields["copies_in_unused"]  # as an earlier version wrote it
+    record.write_text(json.dumps(fields), encoding="utf-8")
+    assert not prepare(small, tmp_path / "out", SMALL).is_new
+
+
+def wrapped(path: Path, method: int, inner: bytes, others: int = 0) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("set.zip", inner)
+        for index in range(others):
+            archive.writestr(f"__MACOSX/{index}", b"")
+    return path
+
+
+@pytest.mark.parametrize("reader", [found_classes, lambda source: prepare(source, source.with_name("out"), SMALL)])
+def test_the_archive_around_an_archive_is_checked_before_it_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Callable[[Path], object]
+):
+    monkeypatch.setattr("nero_core.data.prepare_source._extract", lambda *given: pytest.fail("unpacked"))
+    bomb = wrapped(tmp_path / "bomb.zip", zipfile.ZIP_DEFLATED, bytes(30 * 2**20))
+    with pytest.raises(ArchiveError, match="times its own size"):
+        reader(bomb)
+    with pytest.raises(ArchiveError, match="method 14 of packing"):
+        reader(wrapped(tmp_path / "lzma.zip", zipfile.ZIP_LZMA, b"PK"))
+    secret = wrapped(tmp_path / "secret.zip", zipfile.ZIP_STORED, b"PK")
+    data = bytearray(secret.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    secret.write_bytes(data)
+    with pytest.raises(ArchiveError, match="encrypted"):
+        reader(secret)
+    with pytest.raises(ArchiveError, match="at most 3 files; found 6"):
+        found_classes(wrapped(tmp_path / "many.zip", zipfile.ZIP_STORED, b"PK", 5), ArchiveLimits(max_members=3))
+
+
+def test_classes_of_an_archive_are_counted_without_unpacking_them(
+    tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with zipfile.ZipFile(tmp_path / "small.zip", "w") as archive:
+        for path in sorted(small.rglob("*.jpg")):
+            archive.write(path, f"small/{path.relative_to(small).as_posix()}")
+    wrapped(tmp_path / "outer.zip", zipfile.ZIP_STORED, (tmp_path / "small.zip").read_bytes())
+    made = []
+    real = tempfile.TemporaryDirectory
+
+    @contextlib.contextmanager
+    def counted(*given: object, **named: object) -> Iterator[str]:
+        with real(*given, **named) as folder:  # type: ignore[call-overload]
+            yield folder
+            made.extend(path for path in Path(folder).rglob("*") if path.is_file())
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", counted)
+    assert found_classes(tmp_path / "small.zip") == COUNTS
+    assert made == []
+    assert found_classes(tmp_path / "outer.zip") == COUNTS
+    assert [path.name for path in made] == ["set.zip"]

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from nero_core.data.phantom import ID_CLASSES, OOD_CLASSES
-from nero_core.data.protocol import PUBLISHED, Origin, Protocol, published_protocol, read_protocol, starter
+from nero_core.data.protocol import (
+    PUBLISHED,
+    Origin,
+    Protocol,
+    listed_classes,
+    published_protocol,
+    read_protocol,
+    starter,
+)
 from nero_core.errors import DatasetError
 
 
@@ -151,3 +159,13 @@ def test_missing_and_unknown_class_folders_are_named_with_what_to_do():
 def test_other_counts_are_told_but_not_of_unused_classes():
     protocol = Protocol(name="x", classes={"a": "id", "b": "ood", "c": "unused"}, counts={"a": 2, "b": 2, "c": 2})
     assert protocol.other_counts({"a": 2, "b": 3, "c": 9}) == {"b": (2, 3)}
+
+
+def test_the_classes_of_a_file_are_listed_before_it_is_edited(tmp_path: Path):
+    path = tmp_path / "p.toml"
+    path.write_text(starter("Set", {"a b": 3, "c": 4}), encoding="utf-8")
+    assert listed_classes(path) == {"a b", "c"}
+    for other in (b"no toml", b"\xff", b'classes = "a"', b""):
+        path.write_bytes(other)
+        assert listed_classes(path) is None
+    assert listed_classes(tmp_path) is None
