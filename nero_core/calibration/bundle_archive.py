@@ -10,12 +10,15 @@ from pathlib import Path
 
 from nero_core.calibration.bundle import MAX_THUMBNAIL_BYTES
 from nero_core.calibration.bundle_files import check_place
-from nero_core.calibration.card import CARD, MAX_CARD_BYTES, THUMBNAILS, BundleCard, read_card, unreadable
+from nero_core.calibration.card import BANKS, CARD, MAX_CARD_BYTES, THUMBNAILS, BundleCard, read_card, unreadable
+from nero_core.data.folders import file_digest
 from nero_core.errors import BundleError
-from nero_core.models.checkpoint import MAX_WEIGHT_BYTES
+from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS
 
 SUFFIX = ".nero.zip"
-MAX_DIRECTORY_BYTES = 64 * 2**20  # of the zip's table of contents: half a million thumbnails
+MAX_DIRECTORY_BYTES = 64 * 2**20  # of the zip's table of contents
+MAX_ENTRIES = 200_000  # in it; each becomes an object, and a table of that size could list a million
+_ENTRY = b"PK\x01\x02"  # begins each of them
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 _MODE = 0o100644 << 16  # a plain file that everybody may read
 _PIECE = 2**20  # bytes read at a time
@@ -24,18 +27,24 @@ _PIECE = 2**20  # bytes read at a time
 def pack_bundle(folder: Path, file: Path) -> None:
     """Write a bundle as one zip. Nothing in it is compressed, sorted or dated by chance: equal bundles, equal bytes.
 
-    An older file of this name is replaced in one move.
+    An older bundle of this name is replaced in one move; any other file stays.
 
     Args:
         folder: the bundle, whose digests are checked on the way.
         file: where to; its name ends in ``.nero.zip``.
 
     Raises:
-        BundleError: the folder is no bundle, one of its files is missing or altered, or the zip cannot be written.
+        BundleError: the folder is no bundle, one of its files is missing or altered, ``file`` is there and no packed
+            bundle, or the zip cannot be written.
     """
     if not file.name.endswith(SUFFIX) or file.name == SUFFIX:
         raise BundleError(f"Expected a file name that ends in {SUFFIX}. Found {file.name!r}. Rename it.")
     card, digest = read_card(folder)
+    if len(card.files) >= MAX_ENTRIES:
+        raise BundleError(
+            f"Expected fewer than {MAX_ENTRIES} files in {folder}. Found {len(card.files)}. Calibrate on fewer images."
+        )
+    _check_replaceable(file)
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -55,10 +64,10 @@ def unpack_bundle(file: Path, folder: Path) -> BundleCard:
     """Make a bundle folder of a file that ``pack_bundle`` wrote, once everything in it has been checked.
 
     Only the files that a valid card lists are taken, each within its size and with its digest; they are written to a
-    hidden folder beside the place, and get there in one move. The very bundle being there already is fine.
+    hidden folder beside the place, and get there in one move. The very bundle being there already, whole, is fine.
 
     Raises:
-        BundleError: the file is no such zip or was altered, or the folder holds anything else.
+        BundleError: the file is no such zip or was altered, or the folder holds anything else, or this bundle damaged.
     """
     place = folder.resolve()
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
@@ -70,6 +79,7 @@ def unpack_bundle(file: Path, folder: Path) -> BundleCard:
             _unpack(archive, entries[CARD], part / CARD, MAX_CARD_BYTES)
             card, digest = _read_card(file, part)
             if folder.is_dir() and (folder / CARD).is_file() and read_card(folder)[1] == digest:
+                _check_whole(folder, card)
                 return card
             _check_free(folder)
             _check_listed(file, entries, card)
@@ -99,6 +109,8 @@ class _Bounded(io.FileIO):
         data = super().read(MAX_DIRECTORY_BYTES + 1 if size is None or size < 0 else min(size, MAX_DIRECTORY_BYTES + 1))
         if len(data) > MAX_DIRECTORY_BYTES:
             raise zipfile.BadZipFile(f"a table of contents above {MAX_DIRECTORY_BYTES} bytes")
+        if data.count(_ENTRY) > MAX_ENTRIES:  # before zipfile makes an object of each
+            raise zipfile.BadZipFile(f"a table of contents with more than {MAX_ENTRIES} files")
         return data
 
 
@@ -140,6 +152,33 @@ def _check_listed(file: Path, entries: dict[str, zipfile.ZipInfo], card: BundleC
     if different:
         found = "missing" if different[0] in names else "foreign"
         raise _no_bundle(file, f"a {found} file (first: {different[0][:80]!r})")
+
+
+def _check_replaceable(file: Path) -> None:
+    """See that a bundle may be written here, where an older one may go but nothing else."""
+    if not file.exists():
+        return
+    try:
+        with _Bounded(file) as raw, zipfile.ZipFile(raw) as archive:
+            names = _entries(file, archive).keys() - {CARD, WEIGHTS, BANKS}
+        is_bundle = all(name.startswith(f"{THUMBNAILS}/") for name in names)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError, BundleError):
+        is_bundle = False
+    if not is_bundle:
+        raise BundleError(
+            f"Expected nothing at {file}, or an older bundle in one file. Found something else. Name another file."
+        )
+
+
+def _check_whole(folder: Path, card: BundleCard) -> None:
+    """See that a folder with the card holds also the files that the card lists."""
+    for name, expected in card.files.items():
+        path = folder / name
+        if not path.is_file() or file_digest(path) != expected:
+            raise BundleError(
+                f"Expected the files of {folder} to be those that its card lists. Found {name} altered or missing: "
+                "this bundle is damaged; remove it first."
+            )
 
 
 def _check_free(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The commands by name, in one explicit dict."""
 
+import signal
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated
@@ -17,6 +18,8 @@ from nero_core.cli.phantom import phantom
 from nero_core.cli.prepare import prepare
 from nero_core.cli.score import score
 from nero_core.cli.train import train
+
+TERMINATED = 128 + signal.SIGTERM  # exit status, as shells give it
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # name → function, example
     "phantom": (phantom, "nero phantom data/id --per-class 300 --seed 1 --classes id"),
@@ -65,5 +68,14 @@ def options(
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 done; 1 in part, or a fault of ours; 2 input that the user can mend."""
+    """Run the command line. Exit status: 0 done; 1 in part, or a fault of ours; 2 input that the user can mend.
+
+    SIGTERM ends it with 143, once temporary folders are removed and the progress file has its last line.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
     app()
+
+
+def _terminate(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what tidies up now is not to be interrupted
+    raise SystemExit(TERMINATED)

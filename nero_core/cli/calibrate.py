@@ -20,7 +20,11 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
     ood: Annotated[Path | None, typer.Option(help="OOD images for the histogram, likewise.")] = None,
     test: Annotated[
-        Path | None, typer.Option(help="Held-out ID and OOD images for the figures on the card, likewise.")
+        Path | None,
+        typer.Option(
+            help="Held-out images for the figures on the card: ID and OOD class folders together (not prepare's test "
+            "folder)."
+        ),
     ] = None,
     tpr: Annotated[
         float, typer.Option(callback=check_tpr, help="Share of ID images to accept, from 0.5 to below 1.")

@@ -10,6 +10,11 @@ from nero_core.cli.terminal import printable
 from nero_core.errors import NeroError
 
 MAX_NAMES_BYTES = 16 * 2**20  # of a file of class names
+UNSURE = (
+    "Warning: no {missing}, so timm's for {arch}: mean {mean}, deviation {std}. If the weights were trained on "
+    "ImageNet's, as those of torchvision are, give --mean {imagenet_mean} --std {imagenet_std}: the wrong ones spoil "
+    "every score."
+)
 WARNING = (
     "Warning: --unsafe-pickle runs whatever code {file} names, with your rights. Go on only with a file whose maker "
     "you trust."
@@ -46,6 +51,7 @@ def import_checkpoint(
     names = _class_names(classes, classes_file)
     if unsafe_pickle:
         typer.echo(WARNING.format(file=printable(file.name)), err=True)
+    from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD
     from nero_core.models.import_checkpoint import import_checkpoint as run
 
     card = run(
@@ -60,6 +66,12 @@ def import_checkpoint(
         by_order=by_order,
         overwrite=force,
     )
+    given = {"--mean": (mean, card.mean, IMAGENET_MEAN), "--std": (std, card.std, IMAGENET_STD)}
+    missing = [option for option, (own, taken, usual) in given.items() if own is None and taken != usual]
+    if missing:
+        numbers = {"mean": card.mean, "std": card.std, "imagenet_mean": IMAGENET_MEAN, "imagenet_std": IMAGENET_STD}
+        words = {name: _numbers(values) for name, values in numbers.items()}
+        typer.echo(UNSURE.format(missing=" and no ".join(missing), arch=card.arch, **words), err=True)
     typer.echo(
         f"{card.arch} with {len(card.classes)} classes, {card.input_size[0]}×{card.input_size[1]} pixels, "
         f"mean {_numbers(card.mean)}, deviation {_numbers(card.std)}: {printable(str(out))}"

@@ -12,7 +12,7 @@ def pack(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder, made by nero calibrate.")],
     file: Annotated[Path, typer.Argument(help="File to write; its name ends in .nero.zip.")],
 ) -> None:
-    """Write a bundle as one file; equal bundles give equal bytes."""
+    """Write a bundle as one file; equal bundles give equal bytes, and only an older such file is replaced."""
     from nero_core.calibration.bundle_archive import pack_bundle
 
     pack_bundle(bundle, file)

@@ -79,7 +79,7 @@ def _lines(path: Path) -> Iterator[Advance]:
 
         try:
             yield advance
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and SIGTERM as main turns it
             _write(file, {"error": "Stopped."})
             raise
         except BaseException as error:

@@ -74,6 +74,7 @@ def train(
             half=half,
             resume=not restart,
             on_progress=lambda step: _tell(step, advance),
+            on_warning=lambda text: typer.echo(f"Warning: {text}", err=True),
         )
     taken = card.training.settings.get("weights_of_epoch", card.training.epochs)
     if taken != epochs:

@@ -16,6 +16,8 @@ from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier,
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
+_PART = ".{}.part"  # what a file is called while it is written
+FILES = frozenset({WEIGHTS, CARD, _PART.format(WEIGHTS), _PART.format(CARD)})  # also those that a kill may leave
 MAX_WEIGHT_BYTES = 4 * 2**30  # above any classifier of timm with one linear head
 MAX_CARD_BYTES = 64 * 2**20  # a digest for each of half a million training images
 _FLOATS = ("F16", "BF16", "F32", "F64")  # safetensors' names
@@ -66,20 +68,24 @@ class ModelCard(BaseModel):
 
 
 def save_checkpoint(folder: Path, model: nn.Module, card: ModelCard, half: bool = False) -> None:
-    """Write a checkpoint folder; ``half`` stores matrices and kernels as float16, vectors stay float32."""
+    """Write a checkpoint folder; ``half`` stores matrices and kernels as float16, vectors stay float32.
+
+    A checkpoint that is there is replaced once both files are written beside theirs. Its card goes first and the new
+    one comes last: whoever reads, or a kill, in between finds no card rather than weights under another's card.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    save_weights(folder / WEIGHTS, model, half)
-    (folder / CARD).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    weights, described = (folder / _PART.format(name) for name in (WEIGHTS, CARD))
+    weights.write_bytes(_packed(model, half))
+    described.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (folder / CARD).unlink(missing_ok=True)
+    weights.replace(folder / WEIGHTS)
+    described.replace(folder / CARD)
 
 
 def save_weights(path: Path, model: nn.Module, half: bool = False) -> None:
     """Write a model's state as safetensors, whole or not at all."""
-    state = {
-        name: (tensor.half() if half and _is_stored_half(tensor) else tensor).contiguous().cpu()
-        for name, tensor in model.state_dict().items()
-    }
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_bytes(save(state))  # safetensors' own save_file makes files that only their owner may read
+    partial = path.with_name(_PART.format(path.name))
+    partial.write_bytes(_packed(model, half))  # safetensors' own save_file makes files that only their owner may read
     partial.replace(path)
 
 
@@ -105,7 +111,7 @@ def load_checkpoint(folder: str | Path, device: torch.device | str = "cpu") -> t
                 f"Expected a checkpoint folder with {WEIGHTS} and {CARD}. Found no {name} in {folder}. "
                 "Make one with nero train."
             )
-    card = _read_card(folder / CARD)
+    card = read_model_card(folder / CARD)
     return load_weights(folder / WEIGHTS, card, device), card
 
 
@@ -129,6 +135,30 @@ def load_weights(path: Path, card: ModelCard, device: torch.device | str = "cpu"
     classifier = Classifier(model, card.classes, card.input_size, card.mean, card.std, "cpu")
     classifier.check_head()  # on the CPU, whose float32 is float32
     return Classifier(model, card.classes, card.input_size, card.mean, card.std, device)
+
+
+def read_model_card(path: Path) -> ModelCard:
+    """The card of a checkpoint, a ``model.json``.
+
+    Raises:
+        CheckpointError: it cannot be read, or is no such card.
+    """
+    try:
+        if path.stat().st_size > MAX_CARD_BYTES:
+            raise CheckpointError(
+                f"Expected {path.name} of at most {MAX_CARD_BYTES} bytes. Found {path.stat().st_size}. "
+                "Write the card anew with nero train."
+            )
+        return ModelCard.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise CheckpointError(
+            f"Expected {path} to be a model card (arch, classes, input_size, mean, std, training). "
+            f"Found in {where}: {first['msg']}. Mend the file or make it with nero train."
+        ) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def check_header(path: Path, header: Header, wanted: Mapping[str, Tensor], arch: str, classes: int) -> None:
@@ -172,28 +202,18 @@ def check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
         )
 
 
+def _packed(model: nn.Module, half: bool) -> bytes:
+    return save(
+        {
+            name: (tensor.half() if half and _is_stored_half(tensor) else tensor).contiguous().cpu()
+            for name, tensor in model.state_dict().items()
+        }
+    )
+
+
 def _is_stored_half(tensor: Tensor) -> bool:
     """Matrices and kernels are; vectors (biases, batch-norm statistics) are small, and need their range."""
     return tensor.is_floating_point() and tensor.ndim > 1
-
-
-def _read_card(path: Path) -> ModelCard:
-    try:
-        if path.stat().st_size > MAX_CARD_BYTES:
-            raise CheckpointError(
-                f"Expected {path.name} of at most {MAX_CARD_BYTES} bytes. Found {path.stat().st_size}. "
-                "Write the card anew with nero train."
-            )
-        return ModelCard.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise CheckpointError(
-            f"Expected {path} to be a model card (arch, classes, input_size, mean, std, training). "
-            f"Found in {where}: {first['msg']}. Mend the file or make it with nero train."
-        ) from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
 
 
 def _read_header(path: Path) -> Header:

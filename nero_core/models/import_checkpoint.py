@@ -13,9 +13,8 @@ from torch import Tensor
 
 from nero_core.errors import CheckpointError
 from nero_core.models.checkpoint import (
-    CARD,
+    FILES,
     MAX_WEIGHT_BYTES,
-    WEIGHTS,
     ModelCard,
     TrainingFacts,
     check_finite,
@@ -24,7 +23,7 @@ from nero_core.models.checkpoint import (
 )
 from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, build_model
 from nero_core.models.weight_file import header_of, read_weights
-from nero_core.models.weight_names import head_names, timm_names
+from nero_core.models.weight_names import are_torchvisions, head_names, timm_names
 
 DEFAULT_SIZE = 224  # pixels; what nero train takes
 IMPORTED = "imported"  # where the training settings of the card say what was imported
@@ -45,6 +44,9 @@ def import_checkpoint(
 ) -> ModelCard:
     """Make a checkpoint folder of a state dict. Nothing is written before every check has passed.
 
+    A new folder gets there in one move. An older checkpoint's two files are replaced as ``save_checkpoint`` does it: a
+    kill in between leaves weights without a card, which nothing loads, and the same call makes them whole.
+
     Weights only are taken over; what else makes the network (ε of batch norm, padding) is timm's for ``arch``. Which
     images the weights were trained on stays unknown: calibration cannot leave them out by itself.
 
@@ -55,7 +57,8 @@ def import_checkpoint(
         classes: one name for each output of the head, in its order.
         out: checkpoint folder to make; it must not be there, or be empty.
         size: height and width of the input, in pixels; None is timm's for an architecture of one fixed size, else 224.
-        mean: RGB mean of the training's normalisation, for pixels in [0, 1]; None is timm's for ``arch``.
+        mean: RGB mean of the training's normalisation, for pixels in [0, 1]; None is ImageNet's where the names are
+            torchvision's and not timm's, else timm's for ``arch``.
         std: RGB deviation, likewise.
         unsafe_pickle: open pickles of any kind, such as whole modules. **This runs whatever code the file names.**
         by_order: match tensors by their place in the file, not by name.
@@ -77,7 +80,11 @@ def import_checkpoint(
             f"Expected an architecture of at most {MAX_WEIGHT_BYTES} bytes of weights. Found more in {arch}. "
             "Choose a smaller one."
         )
-    state = timm_names(read_weights(file, unsafe_pickle), empty, arch, file.name, by_order)
+    given = read_weights(file, unsafe_pickle)
+    state = timm_names(given, empty, arch, file.name, by_order)
+    if are_torchvisions(given, empty):
+        mean, std = IMAGENET_MEAN if mean is None else mean, IMAGENET_STD if std is None else std
+        card = _describe(arch, classes, size, mean, std)
     _check_outputs(state, head_names(empty), len(card.classes))
     check_header(file, header_of(state), wanted, arch, len(card.classes))
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
@@ -87,7 +94,7 @@ def import_checkpoint(
     Classifier(model, card.classes, card.input_size, card.mean, card.std).check_head()
     imported = {"file": file.name, "sha256": _digest(file), "by_order": by_order}
     card = card.model_copy(update={"training": TrainingFacts(settings={IMPORTED: imported})})
-    _write(out, model, card)
+    _write(out, model, card, overwrite)
     return card
 
 
@@ -105,13 +112,14 @@ def _describe(
             "Look the name up with timm.list_models()."
         )
     config = timm.get_pretrained_cfg(arch)
-    side = size or (config.input_size[-1] if config and config.fixed_input_size else DEFAULT_SIZE)
+    side = config.input_size[-1] if config and config.fixed_input_size else DEFAULT_SIZE
+    side = side if size is None else size
     given = {
         "arch": arch,
         "classes": tuple(classes),
         "input_size": (side, side),
-        "mean": tuple(mean or (config.mean if config else IMAGENET_MEAN)),
-        "std": tuple(std or (config.std if config else IMAGENET_STD)),
+        "mean": tuple((config.mean if config else IMAGENET_MEAN) if mean is None else mean),
+        "std": tuple((config.std if config else IMAGENET_STD) if std is None else std),
     }
     try:
         return ModelCard.model_validate(given)
@@ -133,37 +141,39 @@ def _check_outputs(state: Mapping[str, Tensor], head: tuple[str, ...], classes: 
         )
 
 
-def _check_place(out: Path, overwrite: bool) -> None:
+def _check_place(out: Path, overwrite: bool) -> bool:
+    """Whether there is an older checkpoint to replace."""
     try:
         names = {path.name for path in out.iterdir()} if out.is_dir() else set()
         is_file = out.exists() and not out.is_dir()
     except OSError as error:
         raise _unwritable(out, error) from error
-    if is_file or not names <= {CARD, WEIGHTS} or (names and not overwrite):
-        found = "a file" if is_file else "a checkpoint" if names <= {CARD, WEIGHTS} else "other files"
+    if is_file or not names <= FILES or (names and not overwrite):
+        found = "a file" if is_file else "a checkpoint" if names <= FILES else "other files"
         remedy = ", or give --force to replace it" if found == "a checkpoint" else ""
         raise CheckpointError(f"Expected {out} to be empty or not there. Found {found}. Name another folder{remedy}.")
+    return bool(names)
 
 
-def _write(out: Path, model: torch.nn.Module, card: ModelCard) -> None:
-    """The folder beside its place, then there in one move: a kill leaves a hidden folder at most."""
+def _write(out: Path, model: torch.nn.Module, card: ModelCard, overwrite: bool) -> None:
+    """Over the older checkpoint, or as a folder beside its place that gets there in one move.
+
+    The move fails where anything but an empty folder has come to the place meanwhile.
+    """
     place = out.resolve()
-    part, older = (place.with_name(f".{place.name}.{os.getpid()}.{kind}") for kind in ("part", "older"))
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        for left in (part, older):
-            shutil.rmtree(left, ignore_errors=True)
+        if _check_place(out, overwrite):  # again, since reading weights takes time
+            save_checkpoint(place, model, card)
+            return
+        shutil.rmtree(part, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
         save_checkpoint(part, model, card)
-        if place.exists():
-            place.rename(older)
         part.rename(place)
     except OSError as error:
         raise _unwritable(out, error) from error
     finally:
-        if older.exists() and not place.exists():
-            older.rename(place)
-        for left in (part, older):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _digest(file: Path) -> str:

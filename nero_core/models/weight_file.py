@@ -4,6 +4,9 @@ Safetensors, and pickles of nothing but tensors, run no code of the file. Other 
 opened on request only.
 """
 
+import io
+import pickletools
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +28,18 @@ _DTYPES = {  # torch's name → safetensors' name
 # Where training programs keep the weights within what they save; the first that is there is taken, so that averaged
 # weights are taken only where there are no others.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "model_ema", "state_dict_ema", "ema")
+
+
+MAX_PICKLE_BYTES = 64 * 2**20  # of names and shapes, some 200 bytes a tensor; the numbers lie beside them
+_LEGACY_PICKLES = 5  # magic number, version, system, content, keys: what torch.save wrote before it wrote zips
+
+# What tensors and the figures of a training are made of, as "module name". torch allows more, of which some, such as
+# bytearray, make as much memory as a few bytes of the file ask for.
+_HARMLESS = re.compile(
+    r"collections (OrderedDict|Counter)|(builtins|__builtin__) (set|complex)|torch (Size|device|[a-z]\w*)"
+    r"|torch(\.cuda)? [A-Z]\w*Storage|torch\.nn\.parameter Parameter|torch\.serialization _get_layout"
+    r"|torch\._utils _rebuild_(tensor|tensor_v2|parameter|parameter_with_state|sparse_tensor|meta_tensor_no_storage)"
+)
 
 
 def read_weights(path: Path, unsafe_pickle: bool = False) -> dict[str, Tensor]:
@@ -101,6 +116,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_tensors(path: Path) -> object:
     try:
+        _check_globals(path)
         return torch.load(path, "cpu", weights_only=True)
     except UnpicklingError as error:  # torch refused to run what the file names, or there is no pickle in it
         raise CheckpointError(
@@ -110,6 +126,35 @@ def _read_tensors(path: Path) -> object:
         ) from error
     except Exception as error:  # a file that is broken makes torch raise nearly anything
         raise _no_weights(path, error) from error
+
+
+def _check_globals(path: Path) -> None:
+    """See that the pickle names nothing but the parts of tensors, before a step of it is taken.
+
+    Raises:
+        UnpicklingError: it names something else, or is no pickle.
+    """
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"  # torch's own test
+        file.seek(0)
+        if is_zip:  # opened by torch's reader, so that both see the same entry
+            content = torch._C.PyTorchFileReader(str(path)).get_record("data.pkl")
+            if len(content) > MAX_PICKLE_BYTES:
+                raise UnpicklingError(f"a pickle of {len(content)} bytes")
+            _check_pickle(io.BytesIO(content))
+        else:
+            for _ in range(_LEGACY_PICKLES):
+                _check_pickle(file)
+
+
+def _check_pickle(content: io.BufferedIOBase) -> None:
+    try:
+        for operation, argument, _ in pickletools.genops(content):  # type: ignore[arg-type]
+            is_named = operation.name == "GLOBAL" and _HARMLESS.fullmatch(str(argument))
+            if not is_named and operation.name in ("GLOBAL", "STACK_GLOBAL", "INST"):
+                raise UnpicklingError(f"{operation.name} {argument}")
+    except ValueError as error:
+        raise UnpicklingError(str(error)) from error
 
 
 def _unpickle(path: Path) -> object:
@@ -132,10 +177,14 @@ def _no_weights(path: Path, error: Exception) -> CheckpointError:
 
 
 def _unwrap(content: Any) -> object:  # noqa: ANN401  # whatever a file holds
-    found = True
-    while found and isinstance(content, dict):
+    for _ in WRAPPERS:  # no more than once each: a dict may hold itself
+        if not isinstance(content, dict):
+            break
         wrapped = (content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping | nn.Module))
-        content, found = (inner, True) if (inner := next(wrapped, None)) is not None else (content, False)
+        inner = next(wrapped, None)
+        if inner is None:
+            break
+        content = inner
     return content
 
 

@@ -66,6 +66,18 @@ def timm_names(
     return _with_counters(plain, wanted)
 
 
+def are_torchvisions(state: Mapping[str, Tensor], model: nn.Module) -> bool:
+    """Whether the names are those of torchvision where timm has others; torchvision's weights know ImageNet's pixels.
+
+    Args:
+        state: the tensors of the file.
+        model: timm's model; a model without memory will do.
+    """
+    names = model.state_dict().keys()
+    plain = _without_prefixes(state, names)
+    return plain.keys() != names and _from_torchvision_vit(plain).keys() == names
+
+
 def head_names(model: nn.Module) -> tuple[str, ...]:
     """Names of the head's weight and bias."""
     linear = list(model.get_classifier().parameters())  # type: ignore[operator]

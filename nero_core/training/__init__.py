@@ -1,7 +1,7 @@
 """Train a classifier on a class-per-folder dataset: seeded, and resumable after a kill at any moment.
 
-Everything random derives from (seed, epoch), so a run that is continued gives the weights of one that was never stopped
-(same machine, same number of threads).
+Everything random derives from (seed, epoch), so on the CPU a run that is continued gives the weights of one that was
+never stopped, bit by bit (same machine, same number of threads, same versions). On a GPU it gives nearly those.
 """
 
 from nero_core.training.progress import EpochMetrics, TrainingStep

@@ -1,5 +1,8 @@
 """A classifier that learns."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
@@ -36,7 +39,7 @@ class Learner:
         self.model.train(not self.frozen)
         for group in self.adam.param_groups:
             group["lr"] = rate
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=True):
+        with _one_algorithm():
             logits = self._logits(inputs)
             labels = labels.to(self.device)
             loss = nn.functional.cross_entropy(logits, labels)
@@ -51,7 +54,8 @@ class Learner:
         self.model.eval()
         hits, loss, count = 0, 0.0, len(images)
         for inputs, labels in images.batches(range(count)):
-            logits = self._logits(inputs).cpu()
+            with _one_algorithm():
+                logits = self._logits(inputs).cpu()
             hits += int((logits.argmax(dim=1) == labels).sum())
             loss += float(nn.functional.cross_entropy(logits.double(), labels, reduction="sum"))
         return (hits / count, loss / count) if count else (None, None)
@@ -60,10 +64,7 @@ class Learner:
     def features(self, pixels: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch neurons"]:
         """What the head sees, on the CPU; the backbone must not learn meanwhile."""
         self.model.eval()
-        with (
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=True),
-            self._autocast(),
-        ):
+        with _one_algorithm(), self._autocast():
             maps = self.model.forward_features(self._normalised(pixels))  # type: ignore[operator]
             features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
         return features.float().cpu()
@@ -120,3 +121,10 @@ class Learner:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
+
+
+@contextmanager
+def _one_algorithm() -> Iterator[None]:
+    """cuDNN's flags for learning and measuring alike: no search for the fastest algorithm, which differs by run."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=True):
+        yield

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,13 @@ class EpochMetrics:
     validation_accuracy: float | None
     seconds: float
     validation_loss: float | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The figures by name; None in the place of one that is not finite, which JSON does not know."""
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,15 @@
 """The files of a run, which survive a kill at any moment."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -12,45 +17,69 @@ from torch import nn
 
 from nero_core.errors import CheckpointError, NeroError
 from nero_core.models.checkpoint import CARD, WEIGHTS, ModelCard, save_checkpoint
-from nero_core.models.import_checkpoint import IMPORTED
 from nero_core.training.features import Features
 from nero_core.training.learner import Learner
 from nero_core.training.progress import EpochMetrics
 
 RUN, STATE, FEATURES, METRICS = "state.json", "state.safetensors", "features.safetensors", "metrics.jsonl"
+DATA = "data"  # the setting that every run has: the fingerprint of its images
 OWN = frozenset(name + part for name in (RUN, STATE, FEATURES, METRICS, CARD, WEIGHTS) for part in ("", ".part"))
 
 
+START = "start"  # where state.json keeps the digest of weights that were downloaded
+
+
 class RunFiles:
-    """The files of a run. ``state.safetensors`` is replaced in one move and holds everything that resuming needs."""
+    """The files of a run. ``state.safetensors`` is replaced in one move and holds everything that resuming needs.
+
+    Used in a ``with`` block, at whose end the folder is free for other processes.
+    """
 
     def __init__(self, out: Path) -> None:
         self.out = out
+        self._lock: int | None = None
 
-    def open(self, settings: dict[str, Any], resume: bool) -> ModelCard | None:
+    def __enter__(self) -> "RunFiles":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def open(
+        self,
+        settings: dict[str, Any],
+        resume: bool,
+        machine: Mapping[str, Any],
+        on_warning: Callable[[str], object],
+    ) -> ModelCard | None:
         """Claim the folder for these settings; the card when the run is finished already.
 
         Args:
             settings: everything that the weights depend on.
-            resume: False drops the run that the folder holds; the files of another program are never touched.
+            resume: False drops the run that the folder holds, but keeps its checkpoint until there is a new one; the
+                files of another program are never touched.
+            machine: what changes the last bits of the weights: threads, device, versions.
+            on_warning: told where the run was begun with another ``machine``.
 
         Raises:
-            CheckpointError: the folder holds another run, or files of another program.
+            CheckpointError: the folder holds another run, or files of another program, or another process writes there.
             NeroError: the folder cannot be made or listed.
         """
         try:
             self.out.mkdir(parents=True, exist_ok=True)
+            self._claim()
             names = {path.name for path in self.out.iterdir()}
         except OSError as error:
             raise NeroError(
                 f"Expected a folder to write to. Found {self.out}: {error.strerror}. Name another --out."
             ) from error
         self._check_own(names)
+        begun = json.dumps({**settings, **machine}, indent=1) + "\n"
         if not resume:
             self._drop_state()
-            self._write(RUN, json.dumps(settings, indent=1) + "\n")  # first, so that a kill here leaves a run to go on
-            for name in (CARD, WEIGHTS, METRICS):
-                (self.out / name).unlink(missing_ok=True)
+            self._write(RUN, begun)
             return None
         card: ModelCard | None = None
         if (self.out / RUN).is_file():
@@ -63,7 +92,7 @@ class RunFiles:
             found = card.training.settings
         else:
             self._drop_state()
-            self._write(RUN, json.dumps(settings, indent=1) + "\n")
+            self._write(RUN, begun)
             return None
         different = [
             f"{key} {found.get(key)!r}, not {value!r}" for key, value in settings.items() if found.get(key) != value
@@ -75,7 +104,30 @@ class RunFiles:
             )
         if card is not None:  # killed while tidying up
             self._drop_state()
-        return card
+            return card
+        changed = [
+            f"{key} {found[key]!r}, now {value!r}" for key, value in machine.items() if found.get(key, value) != value
+        ]
+        if changed and (self.out / STATE).is_file():
+            on_warning(
+                f"The run in {self.out} was begun with {'; '.join(changed)}. It goes on, but not to the very weights "
+                "of a run that was never stopped."
+            )
+        return None
+
+    def check_start(self, digest: str) -> None:
+        """See that a run goes on from the weights that it began with, which are not in a file that is named.
+
+        Raises:
+            CheckpointError: it does not.
+        """
+        found = self._read(RUN)
+        if found.setdefault(START, digest) != digest:
+            raise CheckpointError(
+                f"Expected the starting weights that the run in {self.out} began with ({str(found[START])[:12]}…). "
+                f"Found others ({digest[:12]}…): timm has new ones. Start over with --restart, or name another --out."
+            )
+        self._write(RUN, json.dumps(found, indent=1) + "\n")
 
     def load(self, learner: Learner) -> list[EpochMetrics]:
         """Put the learner where the last complete epoch left it; the epochs so far.
@@ -98,12 +150,12 @@ class RunFiles:
     def save(self, learner: Learner, history: list[EpochMetrics]) -> None:
         """Keep a complete epoch."""
         partial = self.out / f"{STATE}.part"
-        save_file(learner.state(), partial, {"history": json.dumps([asdict(line) for line in history])})
+        save_file(learner.state(), partial, {"history": json.dumps([line.record() for line in history])})
         partial.replace(self.out / STATE)
         self._write_metrics(history)
 
     def finish(self, model: nn.Module, card: ModelCard, half: bool) -> None:
-        """Write the checkpoint, then drop the state: a kill in between writes it again."""
+        """Write the checkpoint over an older one, then drop the state: a kill in between writes it again."""
         save_checkpoint(self.out, model, card, half)
         (self.out / RUN).unlink(missing_ok=True)
         self._drop_state()
@@ -138,7 +190,7 @@ class RunFiles:
         foreign = sorted(name for name in names - OWN if not name.startswith("."))
         if not foreign and WEIGHTS in names and not {CARD, RUN} & names:
             foreign = [WEIGHTS]
-        if not foreign and CARD in names and RUN not in names and self._is_imported():
+        if not foreign and CARD in names and not self._is_of_a_run(torn=RUN in names):
             foreign = [CARD]
         if foreign:
             more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -147,16 +199,34 @@ class RunFiles:
                 f"Found {foreign[0]}{more}, which is not of such a run. Name another --out."
             )
 
-    def _is_imported(self) -> bool:
-        """Whether the checkpoint here is one of nero import-checkpoint, which no run can make again."""
+    def _is_of_a_run(self, torn: bool) -> bool:
+        """Whether a run wrote the checkpoint here, so that it can make it again; ``torn``: what if that cannot be read.
+
+        One of nero import-checkpoint, or made by hand, has no settings of a run.
+        """
         try:
             card = ModelCard.model_validate_json((self.out / CARD).read_bytes())
         except (ValueError, OSError):
-            return False
-        return IMPORTED in card.training.settings
+            return torn
+        return DATA in card.training.settings
+
+    def _claim(self) -> None:
+        """Lock the folder, where the system can, until this object or its process ends."""
+        if fcntl is None:
+            return
+        self._lock = os.open(self.out, os.O_RDONLY)  # the folder itself: no file of a lock is left behind
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CheckpointError(
+                f"Expected to write to {self.out} alone. Found that another nero train is writing to {self.out}. "
+                "Wait for its end, or name another --out."
+            ) from error
+        except OSError:
+            return  # some network file systems have no locks
 
     def _write_metrics(self, history: list[EpochMetrics]) -> None:
-        self._write(METRICS, "".join(json.dumps(asdict(line)) + "\n" for line in history))
+        self._write(METRICS, "".join(json.dumps(line.record()) + "\n" for line in history))
 
     def _write(self, name: str, text: str) -> None:
         partial = self.out / f"{name}.part"

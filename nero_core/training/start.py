@@ -1,6 +1,8 @@
 """The weights that training starts from: drawn, timm's, or those of a file."""
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +11,29 @@ from torch import Tensor, nn
 
 from nero_core.data.folders import file_digest
 from nero_core.errors import CheckpointError, NeroError
-from nero_core.models.checkpoint import check_finite, check_header
-from nero_core.models.classifier import Classifier, create_classifier
+from nero_core.models.checkpoint import CARD, WEIGHTS, check_finite, check_header, read_model_card
+from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, create_classifier
 from nero_core.models.weight_file import header_of, read_weights
-from nero_core.models.weight_names import head_names, timm_names
+from nero_core.models.weight_names import are_torchvisions, head_names, timm_names
+
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # RGB mean and deviation, of pixels in [0, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class StartingWeights:
+    """Tensors by timm's names, and the normalisation of their training where it is known not to be timm's."""
+
+    tensors: dict[str, Tensor]
+    normalisation: Normalisation | None
 
 
 def start(
     arch: str, classes: Sequence[str], size: int, pretrained: bool, weights: Path | None, by_order: bool = False
 ) -> Classifier:
     """The classifier before the first step.
+
+    It normalises as the starting weights were trained: by the card of the checkpoint that they are of, by ImageNet's
+    figures where their names are torchvision's and not timm's, else by timm's for ``arch``.
 
     Args:
         arch: name of a timm architecture.
@@ -34,10 +49,12 @@ def start(
     """
     plain = create_classifier(arch, classes, (size, size))
     config = timm.get_pretrained_cfg(arch)
+    normalisation = timms_normalisation(arch)
     if not (pretrained or weights):
         return plain
     if weights is not None:
-        state = starting_weights(weights, plain.model, arch, len(classes), by_order)
+        given = starting_weights(weights, plain.model, arch, len(classes), by_order)
+        state, normalisation = given.tensors, given.normalisation or normalisation
     else:
         extra: dict[str, Any] = {"img_size": (size, size)} if config and config.fixed_input_size else {}
         try:
@@ -48,8 +65,23 @@ def start(
                 "Check the connection, or give a local file with --weights."
             ) from error
     plain.model.load_state_dict(state)
-    normalisation = config or plain  # an architecture without a config of its own keeps ImageNet's
-    return Classifier(plain.model, classes, (size, size), normalisation.mean, normalisation.std)
+    return Classifier(plain.model, classes, (size, size), *normalisation)
+
+
+def timms_normalisation(arch: str) -> Normalisation:
+    """What timm's weights of ``arch`` were trained with; an architecture without a config of its own has ImageNet's."""
+    config = timm.get_pretrained_cfg(arch)
+    return (tuple(config.mean), tuple(config.std)) if config else (IMAGENET_MEAN, IMAGENET_STD)
+
+
+def backbone_digest(model: nn.Module) -> str:
+    """The sha256 of all tensors but the head's, by name."""
+    digest, head = hashlib.sha256(), head_names(model)
+    for name, tensor in sorted(model.state_dict().items()):
+        if name not in head:
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def weights_digest(path: Path) -> str:
@@ -63,13 +95,15 @@ def weights_digest(path: Path) -> str:
     return file_digest(path)
 
 
-def starting_weights(path: Path, model: nn.Module, arch: str, classes: int, by_order: bool) -> dict[str, Tensor]:
+def starting_weights(path: Path, model: nn.Module, arch: str, classes: int, by_order: bool) -> StartingWeights:
     """The file's tensors, with the model's own head where the file has another one or none.
 
     Raises:
-        CheckpointError: the file is no state dict, or one of another architecture, or a weight is not finite.
+        CheckpointError: the file is no state dict, or one of another architecture, or a weight is not finite; or the
+            card beside it is none.
     """
-    state = timm_names(read_weights(path), model, arch, path.name, by_order)
+    given = read_weights(path)
+    state = timm_names(given, model, arch, path.name, by_order)
     own: dict[str, Tensor] = model.state_dict()
     head = head_names(model)
     fits = all(name in state and state[name].shape == own[name].shape for name in head)
@@ -80,4 +114,13 @@ def starting_weights(path: Path, model: nn.Module, arch: str, classes: int, by_o
     except CheckpointError as error:
         raise CheckpointError(f"{error} It is --arch that names it.") from error
     check_finite(path, {name: tensor for name, tensor in state.items() if name not in fresh})
-    return state
+    normalisation = _normalisation(path, are_torchvisions(given, model))
+    return StartingWeights(state, None if normalisation == timms_normalisation(arch) else normalisation)
+
+
+def _normalisation(path: Path, is_torchvisions: bool) -> Normalisation | None:
+    beside = path.with_name(CARD)
+    if path.name == WEIGHTS and beside.is_file():
+        card = read_model_card(beside)
+        return card.mean, card.std
+    return (IMAGENET_MEAN, IMAGENET_STD) if is_torchvisions else None

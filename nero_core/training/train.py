@@ -1,7 +1,8 @@
 """``train``: a dataset in, a checkpoint out."""
 
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +21,8 @@ from nero_core.training.options import check_options, check_start
 from nero_core.training.progress import EpochMetrics, Progress, TrainingStep, best_epoch, is_over
 from nero_core.training.read import read_parts
 from nero_core.training.recipe import RECIPES
-from nero_core.training.run_files import RunFiles
-from nero_core.training.start import start, starting_weights, weights_digest
+from nero_core.training.run_files import DATA, START, RunFiles
+from nero_core.training.start import Normalisation, backbone_digest, start, starting_weights, weights_digest
 
 
 def train(
@@ -47,10 +48,13 @@ def train(
     half: bool = False,
     resume: bool = True,
     on_progress: Progress | None = None,
+    on_warning: Callable[[str], object] = warnings.warn,
 ) -> ModelCard:
     """Train with Adam and cross-entropy, and write a checkpoint folder with the weights of the last, or best, epoch.
 
     Killed at any moment, the same call goes on from the last complete epoch; on a finished folder it returns at once.
+    On the CPU it goes on to the weights of a run that was never stopped, bit by bit, with the same number of threads
+    and the same versions; on a GPU to nearly those.
 
     Args:
         data: folder of class folders.
@@ -77,11 +81,12 @@ def train(
         half: store the result's matrices and kernels as float16.
         resume: False drops the run that ``out`` holds.
         on_progress: called after each batch.
+        on_warning: told when the run goes on with other threads, device or versions than it began with.
 
     Raises:
         CalibrationError: the data has no images, one class only, or a class without images.
-        CheckpointError: ``out`` holds another run or files of another program, the starting weights do not fit, or the
-            loss is no longer finite.
+        CheckpointError: ``out`` holds another run or files of another program, another process trains there, the
+            starting weights do not fit, or the loss is no longer finite.
         ImageError: an image cannot be decoded.
         NeroError: an option is out of its range, or timm's weights cannot be fetched.
     """
@@ -94,8 +99,9 @@ def train(
     folder = read_classes(data, classes)
     with torch.device("meta"):  # costs no memory
         empty = build_model(arch, len(folder.classes), (size, size))
+    normalisation: Normalisation | None = None
     if weights is not None:  # refused before the folder is claimed, as an architecture is
-        starting_weights(weights, empty, arch, len(folder.classes), by_order)
+        normalisation = starting_weights(weights, empty, arch, len(folder.classes), by_order).normalisation
     digests = [file_digest(path) for path in folder.paths]
     settings: dict[str, Any] = {
         "arch": arch,
@@ -110,78 +116,86 @@ def train(
         "validation_share": validation_share,
         "pretrained": pretrained,
         "weights": None if weights is None else weights_digest(weights),
-        "by_order": by_order or None,  # None, as in the cards of version 0.1.0, which lack these three
+        "normalisation": None if normalisation is None else [list(part) for part in normalisation],  # None: timm's
+        "by_order": by_order or None,  # None, as in the cards of version 0.1.0, which lack these
         "freeze_backbone": freeze_backbone or None,
         "early_stop": early_stop,
         "half": half,
-        "data": fingerprint(folder, digests),
+        DATA: fingerprint(folder, digests),
     }
-    files = RunFiles(out)
-    finished = files.open(settings, resume)
-    if finished is not None:
-        return finished
+    machine: dict[str, Any] = {
+        "device": target.type,
+        "threads": torch.get_num_threads(),
+        "versions": _versions(),
+    }
+    with RunFiles(out) as files:
+        finished = files.open(settings, resume, machine, on_warning)
+        if finished is not None:
+            return finished
 
-    with seeded(seed, 0, target):
-        classifier = start(arch, folder.classes, size, pretrained, weights, by_order)
-        if freeze_backbone:
-            classifier.check_head()  # the head must be the last step, or it would learn on what it never sees
-    learner = Learner(classifier, rate, target, freeze_backbone)
-    history = files.load(learner)
-    parts = [
-        Images(folder.select(part), size, batch_size) for part in split_images(folder, digests, validation_share, seed)
-    ]
-    if not is_over(history, epochs, early_stop):
-        training, validation = read_parts(
-            parts[0],
-            parts[1],
-            learner if freeze_backbone and augment == "none" else None,
-            files,
-            lambda done, total: _tell(on_progress, TrainingStep(0, epochs, done, total)),
+        with seeded(seed, 0, target):
+            classifier = start(arch, folder.classes, size, pretrained, weights, by_order)
+            if freeze_backbone:
+                classifier.check_head()  # the head must be the last step, or it would learn on what it never sees
+        if pretrained and weights is None:
+            machine[START] = backbone_digest(classifier.model)
+            files.check_start(machine[START])
+        learner = Learner(classifier, rate, target, freeze_backbone)
+        history = files.load(learner)
+        parts = [
+            Images(folder.select(part), size, batch_size)
+            for part in split_images(folder, digests, validation_share, seed)
+        ]
+        if not is_over(history, epochs, early_stop):
+            training, validation = read_parts(
+                parts[0],
+                parts[1],
+                learner if freeze_backbone and augment == "none" else None,
+                files,
+                lambda done, total: _tell(on_progress, TrainingStep(0, epochs, done, total)),
+            )
+        while not is_over(history, epochs, early_stop):
+            epoch = len(history) + 1
+            begin = time.monotonic()
+            with seeded(seed, epoch, target):
+                for step in learn_epoch(learner, training, epoch, epochs, rate, schedule, augment):
+                    _tell(on_progress, step)
+            accuracy, loss = learner.validate(validation)
+            seconds = round(time.monotonic() - begin, 3)
+            metrics = EpochMetrics(epoch, step.loss, step.accuracy, accuracy, seconds, loss)
+            history = [*history, metrics]
+            if early_stop is not None and best_epoch(history) == epoch:
+                learner.keep()
+            files.save(learner, history)
+            _tell(on_progress, replace(step, metrics=metrics))
+        if early_stop is not None:
+            learner.restore()
+        taken = history[-1] if early_stop is None else history[best_epoch(history) - 1]
+
+        facts = TrainingFacts(
+            seed=seed,
+            epochs=len(history),
+            images=len(folder),
+            validation_accuracy=taken.validation_accuracy,
+            settings={
+                **settings,
+                "weights_of_epoch": taken.epoch,
+                "validation_images": len(parts[1]),  # of ``images``
+                **machine,
+            },
+            digests=tuple(sorted(set(digests))),
         )
-    while not is_over(history, epochs, early_stop):
-        epoch = len(history) + 1
-        begin = time.monotonic()
-        with seeded(seed, epoch, target):
-            for step in learn_epoch(learner, training, epoch, epochs, rate, schedule, augment):
-                _tell(on_progress, step)
-        accuracy, loss = learner.validate(validation)
-        seconds = round(time.monotonic() - begin, 3)
-        metrics = EpochMetrics(epoch, step.loss, step.accuracy, accuracy, seconds, loss)
-        history = [*history, metrics]
-        if early_stop is not None and best_epoch(history) == epoch:
-            learner.keep()
-        files.save(learner, history)
-        _tell(on_progress, replace(step, metrics=metrics))
-    if early_stop is not None:
-        learner.restore()
-    taken = history[-1] if early_stop is None else history[best_epoch(history) - 1]
-
-    facts = TrainingFacts(
-        seed=seed,
-        epochs=len(history),
-        images=len(folder),
-        validation_accuracy=taken.validation_accuracy,
-        settings={
-            **settings,
-            "weights_of_epoch": taken.epoch,
-            "validation_images": len(parts[1]),  # of ``images``
-            "device": target.type,
-            "threads": torch.get_num_threads(),
-            "versions": _versions(),
-        },
-        digests=tuple(sorted(set(digests))),
-    )
-    mean, std = classifier.mean, classifier.std
-    card = ModelCard(
-        arch=arch,
-        classes=folder.classes,
-        input_size=(size, size),
-        mean=(mean[0], mean[1], mean[2]),
-        std=(std[0], std[1], std[2]),
-        training=facts,
-    )
-    files.finish(classifier.model, card, half)
-    return card
+        mean, std = classifier.mean, classifier.std
+        card = ModelCard(
+            arch=arch,
+            classes=folder.classes,
+            input_size=(size, size),
+            mean=(mean[0], mean[1], mean[2]),
+            std=(std[0], std[1], std[2]),
+            training=facts,
+        )
+        files.finish(classifier.model, card, half)
+        return card
 
 
 def _versions() -> dict[str, str]:

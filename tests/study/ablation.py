@@ -95,6 +95,13 @@ class Variant:
             values, vectors = torch.linalg.eigh(covariance)
             whiten = vectors / values.sqrt()
             return lambda x: x @ whiten, 2.0
+        if self.metric == "shrunk correlation":  # towards the diagonal, whatever the scale of each neuron
+            centred = fit - means[labels]
+            deviation = centred.std(dim=0)
+            scale = deviation.where(deviation > 1e-12 * deviation.max(), torch.inf)
+            values, vectors = torch.linalg.eigh(shrunk_covariance(centred / scale)[0])
+            whiten = (vectors / values.sqrt()) / scale[:, None]
+            return lambda x: x @ whiten, 2.0
         if self.metric == "pseudo-inverse":
             centred = fit - means[labels]
             values, vectors = torch.linalg.eigh(centred.T @ centred / len(fit))
@@ -122,6 +129,8 @@ STEPS = {  # the ablation of the page: each line says what differs from NERO+
     "NERO+ on features instead of relevance (Mahalanobis++, shrunk)": Variant("features"),
     "the same without unit length (Mahalanobis, shrunk)": Variant("features", "none"),
     "NERO+ with the pseudo-inverse, not shrunk": Variant(metric="pseudo-inverse"),
+    "NERO+ shrunk towards the diagonal": Variant(metric="shrunk correlation"),
+    "the same on features": Variant("features", metric="shrunk correlation"),
     "PCA and L1, a third of the components": Variant(metric="L1", share=1 / 3),
     "PCA and L1, all components": Variant(metric="L1", share=1.0),
     "PCA and L2": Variant(metric="L2"),

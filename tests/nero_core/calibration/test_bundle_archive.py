@@ -87,6 +87,42 @@ def test_the_same_bundle_being_there_already_is_fine(packed: Path, tiny_bundle: 
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
+def test_the_same_bundle_damaged_is_told(packed: Path, tmp_path: Path):
+    unpack_bundle(packed, tmp_path / "bundle")
+    weights = tmp_path / "bundle" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    for _ in ("altered", "missing"):
+        with pytest.raises(BundleError, match=r"Found model\.safetensors altered.*damaged; remove it first"):
+            unpack_bundle(packed, tmp_path / "bundle")
+        weights.unlink(missing_ok=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize("content", [b"mine", b"", None])
+def test_a_file_that_is_no_packed_bundle_is_not_replaced(tiny_bundle: Path, tmp_path: Path, content: bytes | None):
+    file = tmp_path / "a.nero.zip"
+    if content is None:
+        write_zip(file, {"bundle.json": b"{}", "work.txt": b"mine"})
+    else:
+        file.write_bytes(content)
+    before = file.read_bytes()
+    with pytest.raises(BundleError, match=r"Found something else\. Name another file"):
+        pack_bundle(tiny_bundle, file)
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nero.zip"]
+
+
+def test_a_table_of_contents_of_too_many_files_is_not_parsed(
+    packed: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bundle_archive, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("The table was parsed."))
+    with pytest.raises(BundleError, match="more than 3 files"):
+        unpack_bundle(packed, tmp_path / "bundle")
+    with pytest.raises(BundleError, match="Expected fewer than 3 files"):
+        pack_bundle(tiny_bundle, tmp_path / "a.nero.zip")
+
+
 def test_an_empty_folder_is_filled(packed: Path, tiny_bundle: Path, tmp_path: Path):
     unpack_bundle(packed, tmp_path)
     assert members_of(tmp_path) == members_of(tiny_bundle)

@@ -3,8 +3,12 @@
 import errno
 import inspect
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -108,6 +112,29 @@ def test_a_real_process_shows_no_traceback_and_ends_with_status_2(nero_process: 
     assert done.stdout == ""
     assert done.stderr.startswith("Error: Expected a bundle folder")
     assert "Traceback" not in done.stderr
+
+
+def test_sigterm_tidies_up_and_is_status_143(phantoms: Path, tiny_checkpoint: Path, tmp_path: Path):
+    images = shutil.make_archive(str(tmp_path / "id"), "zip", phantoms / "id")
+    temporary, progress = tmp_path / "temporary", tmp_path / "progress"
+    temporary.mkdir()
+    command = ("calibrate", tiny_checkpoint, images, "--out", tmp_path / "bundle", "--progress", progress)
+    with subprocess.Popen(
+        [sys.executable, "-m", "nero_core.cli", *map(str, command), "--device", "cpu", "--allow-reduced-rank"],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while process.poll() is None and not (progress.exists() and any(temporary.iterdir())):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+    assert "Traceback" not in err
+    assert list(temporary.iterdir()) == []
+    assert json.loads(progress.read_text().splitlines()[-1]) == {"error": "Stopped."}
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_the_console_script_is_installed():

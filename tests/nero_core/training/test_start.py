@@ -1,6 +1,8 @@
 """Starting weights: what is taken over, and which files are refused."""
 
 import hashlib
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from nero_core.errors import CheckpointError, NeroError
 from nero_core.models.import_checkpoint import import_checkpoint
-from nero_core.training import RECIPES, train
+from nero_core.training import RECIPES, TrainingStep, train
 from nero_core.training.start import start
 from tests.nero_core.training.material import SMALL, weights_of
 
@@ -31,6 +33,46 @@ def test_given_weights_are_where_training_starts_and_take_neros_recipe(data: Pat
     torch.testing.assert_close(after["fc.weight"], given["fc.weight"], rtol=0, atol=1e-6)
     assert card.training.settings["schedule"] == RECIPES["pretrained"].schedule
     assert card.training.settings["weights"] == hashlib.sha256(weights_of(finished)).hexdigest()
+
+
+def test_weights_of_a_checkpoint_are_normalised_as_its_card_says(data: Path, finished: Path, tmp_path: Path):
+    mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+    file = finished / "model.safetensors"
+    import_checkpoint(file, "resnet10t", ("green", "red"), tmp_path / "own", size=32, mean=mean, std=std)
+    shutil.copyfile(tmp_path / "own" / "model.safetensors", tmp_path / "bare.safetensors")
+    first = start("resnet10t", ("green", "red"), 32, False, tmp_path / "own" / "model.safetensors")
+    assert (first.mean, first.std) == (mean, std)
+    second = start("resnet10t", ("green", "red"), 32, False, tmp_path / "bare.safetensors")
+    assert second.mean == timm.get_pretrained_cfg("resnet10t").mean
+    small = {**SMALL, "epochs": 1, "weights": tmp_path / "own" / "model.safetensors"}
+    card = train(data, tmp_path / "run", **small)
+    assert (card.mean, card.std) == (mean, std)
+    assert card.training.settings["normalisation"] == [list(mean), list(std)]
+
+
+def test_pretrained_weights_that_changed_since_the_run_began_are_refused(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    plain, names = timm.create_model, []
+
+    def online(arch: str, pretrained: bool = False, **options: object) -> torch.nn.Module:
+        with torch.random.fork_rng():
+            torch.manual_seed(len(names))
+            return plain(arch, **options)
+
+    def stop(step: TrainingStep) -> None:
+        if step.metrics is not None:
+            raise InterruptedError
+
+    monkeypatch.setattr(timm, "create_model", online)
+    with pytest.raises(InterruptedError):
+        train(data, tmp_path, **SMALL, pretrained=True, on_progress=stop)
+    begun = json.loads((tmp_path / "state.json").read_text())["start"]
+    names.append("new weights")
+    with pytest.raises(CheckpointError, match=r"timm has new ones.*--restart"):
+        train(data, tmp_path, **SMALL, pretrained=True)
+    names.clear()
+    assert train(data, tmp_path, **SMALL, pretrained=True).training.settings["start"] == begun
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
