@@ -10,6 +10,7 @@ from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, class_means, unit_length
+from nero_core.detectors.components import scatter_spectrum
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -19,7 +20,7 @@ class NeroPlusTerms:
     """The NERO+ score taken apart: ``share`` sums to ``distance``, which is the score.
 
     Attributes:
-        distance: ``min_c (u − μ_c)ᵀ Σ⁻¹ (u − μ_c)``, ≥ 0.
+        distance: ``min_c (u − μ_c)ᵀ Σ⁺ (u − μ_c)``, ≥ 0.
         nearest: index into the detector's ``classes`` of the nearest centroid.
         share: signed part of each channel in ``distance``.
         direction: ``u``, of unit length.
@@ -45,17 +46,15 @@ class NeroPlus(HeadDetector):
     The strength varies much among ID images (contrast, confidence) and drowns the pattern; what NERO adds for
     magnitude, the bias term and the feature ratio, falls away with it.
 
-    **Measure in units of ID variation.** Within a class, ``u`` varies much along few directions. With class means
-    ``μ_c`` and one covariance ``S`` within the classes, shrunk towards a multiple of the identity by the share
-    ``s ∈ [0, 1]`` that Ledoit and Wolf derive from the fit images (so that it can be inverted with fewer images than
-    neurons, as long as they differ)::
+    **Measure in units of ID variation.** Within a class, ``u`` varies much along few directions and little along many;
+    what is unusual shows in the quiet ones. With class means ``μ_c``, one covariance ``Σ`` of ``u`` within the classes,
+    and its pseudo-inverse ``Σ⁺`` (directions in which the fit images do not vary do not count)::
 
-        Σ    = (1 − s) S + s (tr S / D) I
-        S(x) = min_c (u − μ_c)ᵀ Σ⁻¹ (u − μ_c)
+        S(x) = min_c (u − μ_c)ᵀ Σ⁺ (u − μ_c)
 
     The score splits exactly over the channels, as NERO's distance does::
 
-        S(x) = Σ_j share_j        share_j = (u − μ)_j · [Σ⁻¹ (u − μ)]_j
+        S(x) = Σ_j share_j        share_j = (u − μ)_j · [Σ⁺ (u − μ)]_j
 
     In units of ID variance, ≥ 0; higher = more OOD. Closed form: two matrix products for a batch.
 
@@ -64,13 +63,11 @@ class NeroPlus(HeadDetector):
 
     Reference:
         Chhetri et al., NERO, MICCAI 2025 (relevance centroids); Müller & Hein, Mahalanobis++, ICML 2025 (the same
-        distance on features of unit length, not shrunk: the nearest relative); Ledoit & Wolf, J. Multivariate Analysis
-        88, 2004 (shrinkage, Lemma 3.1 and section 3.3).
+        distance on features of unit length instead of relevance: the nearest relative).
 
     Differs:
         From NERO in all of start, norm, metric and the two factors; ``docs/benchmark.md`` shows what each step does.
-        It is a second detector and never stands in NERO's place. The shrinkage takes the rows as if their class means
-        were known, n for n − C degrees of freedom.
+        It is a second detector and never stands in NERO's place.
     """
 
     info: ClassVar[DetectorInfo] = DetectorInfo(
@@ -80,16 +77,15 @@ class NeroPlus(HeadDetector):
 
     def __init__(self, head: Head) -> None:
         super().__init__(head)
-        self.precision: Tensor | None = None
-        self.shrinkage = 0.0
+        self.whitening: Tensor | None = None
 
     @property
     def found(self) -> Mapping[str, Any]:
-        """The share of shrinkage."""
-        return {"shrinkage": self.shrinkage}
+        """In how many dimensions the fit images vary within their classes."""
+        return {"dimensions": 0 if self.whitening is None else self.whitening.shape[1]}
 
     def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NeroPlus":
-        """Fit centroids and the shrunk covariance on ID features; a second call forgets the first.
+        """Fit centroids and covariance on ID features; a second call forgets the first.
 
         Raises:
             CalibrationError: shapes do not fit the head, features are not finite, or no class has two images that
@@ -105,14 +101,8 @@ class NeroPlus(HeadDetector):
             raise CalibrationError(
                 "Expected a class with ID images that differ. Found the same relevance within each. Add ID images."
             )
-        covariance, self.shrinkage = shrunk_covariance(within)
-        values, vectors = torch.linalg.eigh(covariance)
-        if not bool(values[0] > values[-1] * len(values) * torch.finfo(values.dtype).eps):
-            raise CalibrationError(
-                f"Expected enough ID images to shrink their covariance. Found {len(within)} of {len(self.classes)} "
-                "classes, which leave it singular. Add ID images."
-            )
-        self.precision = (vectors / values) @ vectors.T
+        values, vectors = scatter_spectrum(within)
+        self.whitening = vectors * (len(within) / values).sqrt()
         return self
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
@@ -129,39 +119,12 @@ class NeroPlus(HeadDetector):
 
         Raises as ``predict_features``.
         """
-        precision = self._check_fitted(self.precision)
+        whitening = self._check_fitted(self.whitening)
         direction = self._direction(self._features(x))
-        nearest = self._nearest(direction, precision)
+        nearest = torch.cdist(direction @ whitening, self.means @ whitening).argmin(dim=1)
         offset = direction - self.means[nearest]
-        share = offset * (offset @ precision)
-        return NeroPlusTerms(share.sum(dim=1).clamp_min(0), nearest, share, direction)
-
-    def _nearest(
-        self, direction: Float[Tensor, "batch neurons"], precision: Float[Tensor, "neurons neurons"]
-    ) -> Int[Tensor, " batch"]:
-        """Class of the nearest centroid: ``uᵀΣ⁻¹u`` is the same for all classes and need not be computed."""
-        towards = self.means @ precision
-        linear: Tensor = (towards * self.means).sum(dim=1) - 2 * direction @ towards.T
-        return linear.argmin(dim=1)
+        white = offset @ whitening
+        return NeroPlusTerms(white.square().sum(dim=1), nearest, offset * (white @ whitening.T), direction)
 
     def _direction(self, features: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch neurons"]:
         return unit_length(features * self.weight[self.head.logits(features).argmax(dim=1)])
-
-
-def shrunk_covariance(
-    centred: Float[Tensor, "batch neurons"],
-) -> tuple[Float[Tensor, "neurons neurons"], float]:
-    """Ledoit and Wolf's covariance ``(1 − s) S + s m I`` and its share ``s``, for rows of mean 0.
-
-    With ``S = XᵀX / n``, ``m = tr S / D`` and Frobenius norms::
-
-        s = min(1, b² / d²)      d² = ‖S − m I‖²      b² = Σ_x ‖x xᵀ − S‖² / n² = (Σ_x ‖x‖⁴ / n − ‖S‖²) / n
-    """
-    images, neurons = centred.shape
-    covariance = centred.T @ centred / images
-    mean = covariance.diagonal().mean()
-    identity = torch.eye(neurons, dtype=covariance.dtype, device=covariance.device)
-    spread = (covariance - mean * identity).square().sum()
-    noise = (centred.square().sum(dim=1).square().mean() - covariance.square().sum()) / images
-    share = float((noise / spread).clamp(0, 1)) if spread > 0 else 1.0
-    return (1 - share) * covariance + share * mean * identity, share

@@ -1,7 +1,7 @@
 """From NERO to NERO+, one step at a time: ``python -m tests.study.ablation [--polyps FOLDER]``.
 
 Every variant is fitted on the fit bank alone and measured on the cases of ``tests.study.cases``. The figures of the
-ResNet-18 and of the frozen backbone were looked at while NERO+ was made; those of DeiT were not, until it was done.
+ResNet-18 and of the frozen backbone chose between variants while NERO+ was made; those of DeiT chose nothing.
 """
 
 import argparse
@@ -23,7 +23,6 @@ from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.held_out import read_digests
 from nero_core.detectors import build_detector
 from nero_core.detectors.components import principal_components
-from nero_core.detectors.nero_plus import shrunk_covariance
 from nero_core.errors import CalibrationError
 from nero_core.metrics import auroc, fpr_at_tpr
 from nero_core.relevance.head import output_gain
@@ -69,7 +68,7 @@ class Variant:
 
     start: str = "predicted class's logit"
     norm: str = "L2"
-    metric: str = "shrunk covariance"
+    metric: str = "pseudo-inverse"
     share: float = 2 / 3  # of PCA components, where the metric has a PCA
     nearest: str = "class"
 
@@ -118,7 +117,7 @@ STEPS = {  # the ablation of the page: each line says what differs from NERO+
     "NERO's relevance, PCA and L1, without bias and ratio": Variant("softmax", "none", "L1"),
     "+ unit length": Variant("softmax", "L2", "L1"),
     "+ start at the predicted class's logit": Variant(metric="L1"),
-    "+ shrunk covariance for PCA and L1 = **NERO+**": Variant(),
+    "+ tied covariance for PCA and L1 = **NERO+**": Variant(),
     "NERO+ without unit length": Variant(norm="none"),
     "NERO+ with L1 length": Variant(norm="L1"),
     "NERO+ with signed root": Variant(norm="signed root, then L2"),
@@ -126,11 +125,11 @@ STEPS = {  # the ablation of the page: each line says what differs from NERO+
     "NERO+ from the softmax, ε = 0.1": Variant("softmax, ε = 0.1"),
     "NERO+ from the predicted class's softmax": Variant("predicted class's softmax"),
     "NERO+ from all logits, weighted by softmax": Variant("logits weighted by softmax"),
-    "NERO+ on features instead of relevance (Mahalanobis++, shrunk)": Variant("features"),
-    "the same without unit length (Mahalanobis, shrunk)": Variant("features", "none"),
-    "NERO+ with the pseudo-inverse, not shrunk": Variant(metric="pseudo-inverse"),
-    "NERO+ shrunk towards the diagonal": Variant(metric="shrunk correlation"),
-    "the same on features": Variant("features", metric="shrunk correlation"),
+    "NERO+ on features instead of relevance = Mahalanobis++": Variant("features"),
+    "the same without unit length = Mahalanobis": Variant("features", "none"),
+    "NERO+ with the covariance shrunk to the identity (Ledoit-Wolf)": Variant(metric="shrunk covariance"),
+    "the same on features": Variant("features", metric="shrunk covariance"),
+    "NERO+ with the covariance shrunk to its diagonal": Variant(metric="shrunk correlation"),
     "PCA and L1, a third of the components": Variant(metric="L1", share=1 / 3),
     "PCA and L1, all components": Variant(metric="L1", share=1.0),
     "PCA and L2": Variant(metric="L2"),
@@ -187,18 +186,18 @@ def figures(id_scores: Tensor, ood_scores: Tensor) -> tuple[float, float]:
 def table(found: dict[str, dict[str, tuple[float, float]]]) -> str:
     """Mean AUROC / FPR95 over the families that were looked at, over those that were not, and over all."""
     cases_ = list(next(iter(found.values())))
-    explored, unseen = [key for key in cases_ if not is_unseen(key)], [key for key in cases_ if is_unseen(key)]
+    explored, held_out = [key for key in cases_ if not is_held_out(key)], [key for key in cases_ if is_held_out(key)]
     lines = [
-        f"| Variant | explored ({_families(explored)} families) | unseen ({_families(unseen)} families) | all |",
+        f"| Variant | explored ({_families(explored)} families) | held out ({_families(held_out)} families) | all |",
         "|---|---|---|---|",
     ]
     for name, by_case in found.items():
-        cells = " | ".join(_mean(by_case, part) for part in (explored, unseen, cases_))
+        cells = " | ".join(_mean(by_case, part) for part in (explored, held_out, cases_))
         lines.append(f"| {name} | {cells} |")
     return "\n".join([*lines, "", f"AUROC / FPR95 (ID positive) over {len(cases_)} cases; – where a case is missing."])
 
 
-def is_unseen(key: str) -> bool:
+def is_held_out(key: str) -> bool:
     """Whether no decision was taken on the case's family: the classifier is a DeiT."""
     return "deit" in key
 
@@ -216,6 +215,25 @@ def _mean(by_case: dict[str, tuple[float, float]], keys: Sequence[str]) -> str:
         families[key.rpartition("-")[0]].append(by_case[key])
     means = [[statistics.fmean(column) for column in zip(*values, strict=True)] for values in families.values()]
     return " / ".join(f"{statistics.fmean(column):.1f}" for column in zip(*means, strict=True))
+
+
+def shrunk_covariance(
+    centred: Float[Tensor, "batch neurons"],
+) -> tuple[Float[Tensor, "neurons neurons"], float]:
+    """Ledoit and Wolf's covariance ``(1 − s) S + s m I`` and its share ``s``, for rows of mean 0.
+
+    With ``S = XᵀX / n``, ``m = tr S / D`` and Frobenius norms::
+
+        s = min(1, b² / d²)      d² = ‖S − m I‖²      b² = Σ_x ‖x xᵀ − S‖² / n² = (Σ_x ‖x‖⁴ / n − ‖S‖²) / n
+    """
+    images, neurons = centred.shape
+    covariance = centred.T @ centred / images
+    mean = covariance.diagonal().mean()
+    identity = torch.eye(neurons, dtype=covariance.dtype, device=covariance.device)
+    spread = (covariance - mean * identity).square().sum()
+    noise = (centred.square().sum(dim=1).square().mean() - covariance.square().sum()) / images
+    share = float((noise / spread).clamp(0, 1)) if spread > 0 else 1.0
+    return (1 - share) * covariance + share * mean * identity, share
 
 
 def _one_hot(logits: Tensor) -> Tensor:

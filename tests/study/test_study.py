@@ -46,7 +46,7 @@ def test_every_variant_gives_finite_scores(banks: Banks, name: str) -> None:
 def test_a_variant_that_lacks_a_case_has_no_mean() -> None:
     found = {"one": {"a-0": (90.0, 40.0), "a-1": (80.0, 60.0), "b deit-0": (60.0, 90.0)}, "two": {"a-0": (70.0, 50.0)}}
     lines = ablation.table(found).splitlines()
-    assert lines[0] == "| Variant | explored (1 families) | unseen (1 families) | all |"
+    assert lines[0] == "| Variant | explored (1 families) | held out (1 families) | all |"
     assert lines[2] == "| one | 85.0 / 50.0 | 60.0 / 90.0 | 72.5 / 70.0 |"
     assert lines[3] == "| two | – | – | – |"
 
@@ -76,3 +76,15 @@ def test_every_table_of_the_programs_has_its_place_on_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
     for name in ("summary", "ablation", "phantom resnet18", "phantom deit", "mednist-a resnet18", "mednist-a frozen"):
         assert f"<!-- table: {name} -->" in page
+
+
+def test_shrinkage_goes_to_nothing_as_images_grow_and_to_all_for_white_noise() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.linspace(0.1, 2, 12, dtype=torch.float64)
+    few, many = (
+        ablation.shrunk_covariance(scale * torch.randn(n, 12, generator=generator, dtype=torch.float64))[1]
+        for n in (20, 20_000)
+    )
+    white = ablation.shrunk_covariance(torch.randn(400, 12, generator=generator, dtype=torch.float64))[1]
+    assert many < 0.01 < few < 1
+    assert white > 0.5
