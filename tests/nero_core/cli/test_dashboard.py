@@ -110,7 +110,14 @@ def test_a_missing_dashboard_is_told(monkeypatch: pytest.MonkeyPatch):
 def test_a_real_server_answers_and_ends_quietly(tmp_path: Path, free_port: int, number: signal.Signals):
     command = [sys.executable, "-m", "nero_core.cli", "dashboard", "--port", str(free_port)]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # What runs in the background ignores Ctrl-C, and so do its children unless told otherwise.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             _wait_until_healthy(f"http://localhost:{free_port}/_stcore/health", process)
