@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from dashboard import words
-from dashboard.charts.frame import Table, framed, legend, plain_names
+from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names
 from dashboard.theme import CLASSES, ID, LIGHT, OOD, Theme
 from nero_core import BenchmarkResult, MethodResult
 
@@ -79,12 +79,7 @@ def method_histograms(
                 name=f"{group} ({len(values)})",
                 legendgroup=group,
                 showlegend=row == 1,
-                marker={
-                    "color": colour,
-                    "opacity": 0.75,
-                    "line": {"width": 1 if pattern else 0, "color": colour},
-                    "pattern": {"shape": pattern, "size": 6, "solidity": 0.45, "fgopacity": 1},
-                },
+                marker=bar_style(colour, pattern),
                 hovertext=[
                     f"{count} of {len(values)} {group}<br>{words.method(name)} score about {words.number(centre)}"
                     for count, centre in zip(counts, (edges[:-1] + edges[1:]) / 2, strict=True)

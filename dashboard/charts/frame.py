@@ -38,3 +38,13 @@ def framed(figure: go.Figure, theme: Theme, height: int, top: int) -> go.Figure:
 def legend() -> dict[str, Any]:
     """Below the axis, where it covers no annotation and may take two lines."""
     return {"orientation": "h", "x": 0, "y": -0.24, "xanchor": "left", "yanchor": "top", "title": None}
+
+
+def bar_style(colour: str, pattern: str) -> dict[str, Any]:
+    """The bars of one group in a histogram; a pattern tells groups apart without their colour."""
+    return {
+        "color": colour,
+        "opacity": 0.75,
+        "line": {"width": 1 if pattern else 0, "color": colour},
+        "pattern": {"shape": pattern, "size": 6, "solidity": 0.45, "fgopacity": 1},
+    }

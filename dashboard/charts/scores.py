@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard import words
-from dashboard.charts.frame import Table, framed, legend, plain_names
+from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names
 from dashboard.theme import ID, OOD, Theme
 from nero_core.types import ReferenceScores
 
@@ -42,12 +42,7 @@ def score_histogram(reference: ReferenceScores, score: float, theme: Theme, bins
             y=share,
             width=edges[1] - edges[0],
             name=f"{name} ({len(values)})",
-            marker={
-                "color": colour,
-                "opacity": 0.75,
-                "line": {"width": 1 if pattern else 0, "color": colour},
-                "pattern": {"shape": pattern, "size": 6, "solidity": 0.45, "fgopacity": 1},
-            },
+            marker=bar_style(colour, pattern),
             hovertext=[
                 f"{count} of {len(values)} {name} ({words.percent(count / len(values))})"
                 f"<br>score {words.number(edge)} {end}"

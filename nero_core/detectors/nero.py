@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.base import HeadDetector
+from nero_core.detectors.base import HeadDetector, class_means
 from nero_core.detectors.components import principal_components
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
@@ -130,13 +130,11 @@ class NERO(HeadDetector):
         if not bool(relevance.isfinite().all() and bias.isfinite().all()):
             raise CalibrationError("Expected finite relevance. Found NaN or infinity: a logit is 0. Raise ε.")
         self.classes = labels.unique()
-        member = (labels[None, :] == self.classes[:, None]).to(relevance)
-        member = member / member.sum(dim=1, keepdim=True)
-        self.means = member @ relevance
+        self.means = class_means(relevance, labels, self.classes)
         self.components = principal_components(relevance, self.components_wanted)
         self.centroids = self.means @ self.components.T
         with_bias = torch.cat([relevance, bias[:, None]], dim=1)
-        spread = torch.cdist(with_bias, member @ with_bias, p=1).amin(dim=1).mean()
+        spread = torch.cdist(with_bias, class_means(with_bias, labels, self.classes), p=1).amin(dim=1).mean()
         size = bias.abs().mean()
         self.bias_scale = torch.where(size > 0, spread / size.clamp_min(torch.finfo(size.dtype).tiny), 0.0)
         return self
