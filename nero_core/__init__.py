@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nero_core.detectors import DETECTORS, build_detector
     from nero_core.device import pick_device
     from nero_core.errors import NeroError
+    from nero_core.explorer import Explorer
     from nero_core.inspector import Inspector
     from nero_core.models.import_checkpoint import import_checkpoint
     from nero_core.types import Head
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DETECTORS",
     "BenchmarkResult",
+    "Explorer",
     "Head",
     "Inspector",
     "MethodResult",
@@ -42,6 +44,7 @@ __all__ = [
 _HOMES = {
     "BenchmarkResult": "nero_core.benchmark",
     "DETECTORS": "nero_core.detectors",
+    "Explorer": "nero_core.explorer",
     "Head": "nero_core.types",
     "Inspector": "nero_core.inspector",
     "MethodResult": "nero_core.benchmark",

@@ -123,7 +123,7 @@ class Inspector:
             RelevanceError: the relevance is not finite.
         """
         observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
-        nero = self._nero()
+        nero = self.nero()
         terms = nero.terms(observation.features[index : index + 1])
         return compare_channels(terms.relevance[0], nero.means, int(terms.nearest[0]), terms.share[0])
 
@@ -164,7 +164,7 @@ class Inspector:
         class_start = self._class_relevance(observation, target)
         evidence = evidence_start(compared, observation.features[0])
         starts = torch.stack([class_start, evidence, *conditions(compared.relevance, chosen)])
-        heatmaps = self._heatmaps().heatmaps(pixels, starts)
+        heatmaps = self.attributor().heatmaps(pixels, starts)
         concept_maps = heatmaps.maps[2:]
         reached = concept_maps.double().sum(dim=(1, 2)).abs().sum()
         sent = starts[2:].sum(dim=1).abs().sum()
@@ -175,7 +175,7 @@ class Inspector:
             conservation=float(heatmaps.conservation[0]),
             channels=compared,
             concepts=describe_concepts(
-                compared, chosen, concept_maps, self._references(), self.bundle.fit.ids, REFERENCES
+                compared, chosen, concept_maps, self.fit_relevance(), self.bundle.fit.ids, REFERENCES
             ),
             evidence=heatmaps.maps[1],
             evidence_conservation=float(heatmaps.conservation[1]),
@@ -261,20 +261,27 @@ class Inspector:
                     self._fitted[name] = _Fitted(detector, bank_scores(name, detector, bundle.calibration), ood)
         return self._fitted[name]
 
-    def _nero(self) -> NERO:
+    def nero(self) -> NERO:
+        """NERO as it is fitted on the bundle."""
         detector = self._fit("nero").detector
         assert isinstance(detector, NERO)
         return detector
 
-    def _heatmaps(self) -> Attributor:
+    def attributor(self) -> Attributor:
+        """The attribution copy; made when it is first asked for.
+
+        Raises:
+            RelevanceError: the architecture has no honest heatmap.
+        """
         with self._lock:
             if self._attributor is None:
                 classifier = self.bundle.classifier
                 self._attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=self.device)
             return self._attributor
 
-    def _references(self) -> Float[Tensor, "images neurons"]:
-        nero = self._nero()
+    def fit_relevance(self) -> Float[Tensor, "images neurons"]:
+        """Relevance of every channel in every fit image, in the order of ``bundle.fit.ids``; float64 on the CPU."""
+        nero = self.nero()
         with self._lock:
             if self._bank_relevance is None:
                 features = self.bundle.fit.features.to(nero.weight.device, torch.float64)
@@ -290,6 +297,6 @@ class Inspector:
             )
         start = torch.zeros_like(probabilities)
         start[:, target] = probabilities[:, target]
-        nero = self._nero()
+        nero = self.nero()
         relevance, _ = neuron_relevance(observation.features.cpu().double(), nero.head.to("cpu"), nero.epsilon, start)
         return relevance[0]
