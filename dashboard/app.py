@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import theme
 from dashboard.components import sidebar
+from dashboard.components.restart_notice import restart_notice
 from dashboard.plain_errors import plain_errors
 
 PAGES = Path(__file__).parent / "app_pages"
@@ -19,10 +20,13 @@ if LOGO.is_file():
 pages = [
     st.Page(PAGES / "screen_an_image.py", title="Screen an image", icon=":material/image_search:", default=True),
     st.Page(PAGES / "compare_methods.py", title="Compare methods", icon=":material/compare_arrows:"),
+    st.Page(PAGES / "neuron_explorer.py", title="Neuron explorer", icon=":material/hub:"),
+    st.Page(PAGES / "learn.py", title="Learn", icon=":material/school:"),
     st.Page(PAGES / "your_own_model.py", title="Your own model", icon=":material/model_training:"),
     st.Page(PAGES / "about_this_model.py", title="About this model", icon=":material/info:"),
 ]
 page = st.navigation(pages, position="hidden")
 sidebar.frame(pages)
+restart_notice()
 with plain_errors():
     page.run()

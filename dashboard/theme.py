@@ -49,6 +49,9 @@ button:focus-visible, a:focus-visible, input:focus-visible, summary:focus-visibl
 [role="radio"]:focus-visible {{ outline: 3px solid currentColor; outline-offset: 2px; }}
 button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]:focus-visible {{
   outline-color: CanvasText; }} /* its words lie on a ground of their own, the ring does not */
+/* Streamlit writes the words of a quiet button under the pointer in the accent, which the dark ground swallows */
+.stPopover button:is(:hover, :active, :focus), .stDownloadButton button[kind="tertiary"]:is(:hover, :active, :focus) {{
+  color: inherit !important; }}
 .stPlotlyChart, [data-testid="stHtml"] {{ max-width: 100%; }}
 /* what charts draw in the text colour follows the theme at once, before the page has run again */
 .stPlotlyChart .main-svg text:not(.heatmap-label *) {{ fill: currentColor !important; fill-opacity: 0.85; }}
@@ -132,8 +135,25 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
 .nero-references img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 0.3rem; }}
 .nero-missing {{ display: grid; place-items: center; aspect-ratio: 1; font-size: 0.72rem; text-align: center;
   border: 1px dashed var(--nero-rule); border-radius: 0.3rem; opacity: 0.78; }}
+.nero-lacking section {{ display: grid; grid-template-columns: 8.5rem 1fr; gap: 0 0.8rem; align-items: center;
+  padding: 0.4rem 0; border-top: 1px solid var(--nero-rule); font-size: 0.85rem; }}
+.nero-lacking section > p {{ margin: 0; font-size: inherit; overflow-wrap: anywhere; }}
 .nero-references figcaption {{ font-size: 0.72rem; line-height: 1.2; overflow-wrap: anywhere; opacity: 0.8; }}
 .nero-concept .caption {{ font-size: 0.8rem; opacity: 0.8; margin: 0 0 0.3rem; }}
+
+/* page "Neuron explorer" */
+.nero-references.nero-strip {{ grid-template-columns: repeat(auto-fill, minmax(5.2rem, 6.5rem)); gap: 0.6rem; }}
+.nero-references.nero-strip.wide {{ grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); max-width: 60rem; }}
+.nero-references.nero-strip img {{ height: auto; }}
+.nero-references.nero-strip img + img {{ margin-top: 0.25rem; }}
+.nero-depth {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0.8rem;
+  max-width: 46rem; }}
+.nero-depth figure {{ margin: 0; min-width: 0; }}
+.nero-depth img {{ display: block; width: 100%; height: auto; max-height: 24rem; object-fit: contain;
+  border-radius: 0.4rem; }}
+.nero-depth figcaption {{ font-size: 0.82rem; opacity: 0.8; margin-top: 0.2rem; }}
+.nero-mini {{ width: 4rem; }}
+.nero-mini img {{ display: block; width: 100%; height: auto; border-radius: 0.4rem; }}
 
 .nero-methods {{ width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.95rem; }}
 .nero-methods th, .nero-methods td {{ text-align: left; padding: 0.3rem 0.7rem 0.3rem 0; font-weight: 400;
@@ -148,6 +168,22 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
   background: var(--nero-rule); }}
 .nero-p i {{ display: block; height: 100%; min-width: 2px; border-radius: 0.25rem; background: currentColor; }}
 
+.st-key-alive {{ display: none; }}
+.nero-restarted {{ position: fixed; inset: auto 1rem 1rem; z-index: 1000000; padding: 0.9rem 1.1rem;
+  border: 1px solid {LIGHT.background}; border-radius: 0.6rem; background: {LIGHT.text}; color: {LIGHT.background}; }}
+.nero-restarted button {{ font: inherit; font-weight: 600; margin-left: 0.4rem; padding: 0.2rem 0.8rem; cursor: pointer;
+  color: {LIGHT.text}; background: {LIGHT.background}; border: 0; border-radius: 0.4rem; }}
+
+/* Learn */
+.nero-lesson-picture img {{ width: 100%; max-height: 16rem; object-fit: contain; }}
+.nero-perturbed img {{ width: 100%; height: 270px; object-fit: contain; border-radius: 0; }}
+.nero-quiz-picture img {{ max-height: 26rem; }}
+.nero-quiz-answer {{ font-size: 1.2rem; margin: 0 0 0.4rem; }}
+.st-key-lesson p, .st-key-lesson .katex {{ font-size: 1.12rem; }}
+.st-key-lesson [data-testid="stCaptionContainer"] p {{ font-size: 0.9rem; }}
+.st-key-lesson .katex-display {{ overflow-x: auto; overflow-y: hidden; padding: 0.2rem 0; }}
+.st-key-quiz_buttons button {{ min-width: 8rem; min-height: 3rem; }}
+
 @media (max-width: 40rem) {{
   .nero-methods .wide {{ display: none; }} .nero-p {{ width: 2.5rem; }}
   .stMainBlockContainer {{ padding-left: 1rem; padding-right: 1rem; }}
@@ -156,6 +192,7 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
   .nero-concept h4, .nero-concept .caption, .nero-references {{ grid-column: 1 / -1; }}
   .nero-concept .caption {{ margin-top: 0.4rem; }}
   .nero-concepts.single .nero-concept > img {{ grid-row: auto; }}
+  .nero-lacking section {{ grid-template-columns: 1fr; gap: 0.3rem; }}
   .nero-facts {{ grid-template-columns: 1fr; gap: 0.1rem; }} .nero-facts dd {{ margin-bottom: 0.4rem; }}
 }}
 @media (prefers-reduced-motion: reduce) {{

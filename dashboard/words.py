@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from nero_core.types import Channels, Concept, Detection, Verdict
+from nero_core.types import BlockConservation, Channels, Concept, Detection, Faithfulness, Verdict
 
 SYMBOL: dict[Verdict, str] = {"like": "●", "borderline": "▲", "unlike": "◆"}
 HEADLINE: dict[Verdict, str] = {
@@ -35,6 +35,8 @@ MEANING = {
     "interval": "95 % bootstrap interval: where the figure lies when the images are drawn anew.",
     "seconds_per_image": "Time to score one image that has been through the network; the forward pass is not in it.",
 }
+
+LITTLE_CONTRAST = 0.1  # of the probability: the image against its blurred self
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MEASURES = {
@@ -146,6 +148,8 @@ def conservation(value: float, is_evidence: bool = False) -> str:
     if not math.isfinite(value):
         none = "no channel is over-used in this image" if is_evidence else "no relevance started here"
         return f"Nothing to show: {none}."
+    if not -0.005 <= value <= 1.05:  # negative contributions and biases add to it under some composites
+        return f"Comes to {number(value)} of the relevance it started from (1.00 = nothing lost or added)."
     return f"Keeps {value:.2f} of the relevance it started from (1.00 = nothing lost)."
 
 
@@ -266,3 +270,117 @@ def waiting(ahead: int, at_once: int) -> str:
         return "It is about to start."
     behind = "one that was asked for earlier" if first == 1 else f"{first} that were asked for earlier"
     return f"The server runs {at_once} jobs at once; this one starts after {behind}."
+
+
+# Learn and the what-if panel
+
+ALL_ZERO = (
+    "The relevance of this image is 0 in every channel: the network saw nothing in it that it knows, as in an "
+    "all-black picture. There is no channel to compare. Choose another image, or a sample."
+)
+
+
+def tex(value: float, digits: int = 3) -> str:
+    """A number inside a formula: ``1.2 \\cdot 10^{-7}``."""
+    shown = number(value, digits).replace("\u2212", "-")
+    if not math.isfinite(value):
+        return r"\text{not defined}"
+    mantissa, times, exponent = shown.partition(" × 10")
+    if not times:
+        return shown
+    return rf"{mantissa} \cdot 10^{{{exponent.translate(_FROM_SUPERSCRIPT)}}}"
+
+
+_FROM_SUPERSCRIPT = {digit: chr(plain_digit) for plain_digit, digit in _SUPERSCRIPT.items()}
+
+
+def change(before: float, after: float) -> str:
+    """What a score did: ``0.41 → 1.80, 4.4 times as high``."""
+    said = f"{number(before)} → {number(after)}"
+    if before <= 0 or after <= 0:
+        return said
+    ratio = after / before
+    if 0.995 < ratio < 1.005:
+        return f"{said}, {'unchanged' if after == before else 'hardly changed'}"
+    return f"{said}, {number(ratio, 2)} times as high" if ratio > 1 else f"{said}, {number(ratio, 2)} of what it was"
+
+
+def tally(right: int, total: int) -> str:
+    """``7 of 10 right``."""
+    return f"{right} of {total} right"
+
+
+# page "Neuron explorer"
+
+
+def no_such_channel(asked: str, size: int) -> str:
+    """The link names a channel that is none."""
+    return (
+        f"The link names the channel {plain(asked[:40])}. Expected a number from 0 to {size - 1}: this classifier has "
+        f"{size} channels. Choose one below."
+    )
+
+
+def channel_in_set(class_name: str, mean_relevance: float, selectivity: float, separation: float, has_ood: bool) -> str:
+    """What one channel is in the reference set, in three sentences."""
+    told = (
+        f"Used most for {class_name}, with mean relevance {number(mean_relevance)}. "
+        f"The class explains {percent(float(f'{selectivity:.2g}'))} of its variance over images (class selectivity)."
+    )
+    if not has_ood:
+        return f"{told} OOD separation is unknown: this reference set came without OOD images."
+    how = "hardly" if separation < 0.6 else "partly" if separation < 0.8 else "well"
+    return f"{told} Alone it {how} separates ID from OOD images (AUROC {number(separation, 2)}; 0.5 = not at all)."
+
+
+def chosen_images(counts: Mapping[str, int]) -> str:
+    """What a lasso caught: ``37 images chosen: 20 normal-cecum and 17 normal-z-line.``"""
+    total = sum(counts.values())
+    listing = listed([f"{count} {name}" for name, count in counts.items()])
+    return f"{total} {'image' if total == 1 else 'images'} chosen: {listing}."
+
+
+def weight(value: float) -> str:
+    """What a head weight does: speaks for or against the class."""
+    return f"{number(value, 2)}, {'for' if value > 0 else 'against' if value < 0 else 'neither'}"
+
+
+def faithfulness(figures: Faithfulness, class_name: str) -> str:
+    """Whether a heatmap is faithful in this image, how it compares with chance and with the plain gradient."""
+    gain, stray = figures.gain, number(figures.spread, 2)
+    whole, blurred = float(figures.heatmap.deletion[0]), float(figures.heatmap.deletion[-1])
+    if not figures.is_weak:
+        said = f"Faithful here: the probability of {class_name} hangs on what the map calls relevant."
+    elif gain < -figures.margin:
+        said = f"Weak: blurring what the map calls relevant helps {class_name} more than chance would."
+    else:
+        said = "Weak: the map ranks the parts of this image not clearly better than chance."
+    said += f" Gain {number(gain, 2)} (random orders: 0 ± {stray}; plain gradient: {number(figures.gradient_gain, 2)})."
+    if figures.gradient_gain > max(gain, figures.margin):
+        said += " The plain gradient does better."
+    if abs(figures.contrast) < LITTLE_CONTRAST:
+        said += (
+            f" The test tells little here: even with all of the image blurred the probability is {blurred:.2f}, "
+            f"against {whole:.2f}."
+        )
+    return said
+
+
+def composite_missing(asked: str, title: str) -> str:
+    """The URL names a composite that is not to be had."""
+    return f"The link names the composite {plain(asked)}, which does not suit this classifier. This is {title}."
+
+
+def lost(blocks: Sequence[BlockConservation]) -> str:
+    """Where relevance goes between the output and the pixels, in a sentence."""
+    taken = blocks[-1].absorbed if blocks else 0.0
+    if not blocks or not math.isfinite(blocks[-1].ratio):
+        return "No relevance started here."
+    if abs(blocks[-1].ratio - 1) > 0.05:
+        return "This composite does not conserve relevance: the figures say how far it drifts from block to block."
+    start = (blocks[-1].relevance + taken) / blocks[-1].ratio
+    if abs(taken) <= 0.005 * abs(start):
+        return "All of it reaches the pixels; biases take none."
+    if taken / start < 0:
+        return f"Biases add {percent(-taken / start)} to it on the way; all of that reaches the pixels."
+    return f"Biases take {percent(taken / start)} of it on the way; the rest reaches the pixels."

@@ -12,53 +12,117 @@ if TYPE_CHECKING:
     from nero_core.calibration.bundle_archive import pack_bundle, unpack_bundle
     from nero_core.data.archive import check_archive
     from nero_core.data.decode import Picture, decode_image
+    from nero_core.data.perturb import FILLS, LESIONS, PERTURBATIONS, Lesion, Perturbation, Rectangle, perturb
+    from nero_core.data.quiz import QuizCase, can_be_quizzed, quiz_case
     from nero_core.detectors import DETECTORS, build_detector
     from nero_core.device import pick_device
     from nero_core.errors import NeroError
+    from nero_core.explain.figure_depth import channel_classes_figure, faithfulness_figure, relevance_map_figure
+    from nero_core.explain.figure_mean_relevance import mean_relevance_figure
+    from nero_core.explain.figure_methods import class_heat_figure, method_scores_figure, roc_figure
+    from nero_core.explain.figure_panels import concepts_figure, evidence_figure, heatmap_figure, image_figure
+    from nero_core.explain.figure_plots import channel_figure, class_scores_figure, histogram_figure
+    from nero_core.explain.figure_sheet import figure_sheet
+    from nero_core.explain.figures import figure_bytes
     from nero_core.explorer import Explorer
     from nero_core.inspector import Inspector
     from nero_core.models.import_checkpoint import import_checkpoint
+    from nero_core.relevance.composites import COMPOSITES
     from nero_core.types import Head
 
 __all__ = [
+    "COMPOSITES",
     "DETECTORS",
+    "FILLS",
+    "LESIONS",
+    "PERTURBATIONS",
     "BenchmarkResult",
     "Explorer",
     "Head",
     "Inspector",
+    "Lesion",
     "MethodResult",
     "NeroError",
+    "Perturbation",
     "Picture",
+    "QuizCase",
+    "Rectangle",
     "build_detector",
+    "can_be_quizzed",
+    "channel_classes_figure",
+    "channel_figure",
     "check_archive",
+    "class_heat_figure",
+    "class_scores_figure",
     "compare_banks",
+    "concepts_figure",
     "decode_image",
+    "evidence_figure",
+    "faithfulness_figure",
+    "figure_bytes",
+    "figure_sheet",
     "find_bundles",
+    "heatmap_figure",
+    "histogram_figure",
+    "image_figure",
     "import_checkpoint",
+    "mean_relevance_figure",
+    "method_scores_figure",
     "pack_bundle",
+    "perturb",
     "pick_device",
+    "quiz_case",
     "read_result",
+    "relevance_map_figure",
+    "roc_figure",
     "unpack_bundle",
 ]
 
 _HOMES = {
+    "COMPOSITES": "nero_core.relevance.composites",
     "BenchmarkResult": "nero_core.benchmark",
     "DETECTORS": "nero_core.detectors",
     "Explorer": "nero_core.explorer",
+    "FILLS": "nero_core.data.perturb",
     "Head": "nero_core.types",
     "Inspector": "nero_core.inspector",
+    "LESIONS": "nero_core.data.perturb",
+    "Lesion": "nero_core.data.perturb",
     "MethodResult": "nero_core.benchmark",
     "NeroError": "nero_core.errors",
+    "PERTURBATIONS": "nero_core.data.perturb",
+    "Perturbation": "nero_core.data.perturb",
     "Picture": "nero_core.data.decode",
+    "QuizCase": "nero_core.data.quiz",
+    "Rectangle": "nero_core.data.perturb",
     "build_detector": "nero_core.detectors",
+    "can_be_quizzed": "nero_core.data.quiz",
+    "channel_classes_figure": "nero_core.explain.figure_depth",
+    "channel_figure": "nero_core.explain.figure_plots",
     "check_archive": "nero_core.data.archive",
+    "class_heat_figure": "nero_core.explain.figure_methods",
+    "class_scores_figure": "nero_core.explain.figure_plots",
     "compare_banks": "nero_core.benchmark",
+    "concepts_figure": "nero_core.explain.figure_panels",
     "decode_image": "nero_core.data.decode",
+    "evidence_figure": "nero_core.explain.figure_panels",
+    "faithfulness_figure": "nero_core.explain.figure_depth",
+    "figure_bytes": "nero_core.explain.figures",
+    "figure_sheet": "nero_core.explain.figure_sheet",
     "find_bundles": "nero_core.calibration",
+    "heatmap_figure": "nero_core.explain.figure_panels",
+    "histogram_figure": "nero_core.explain.figure_plots",
+    "image_figure": "nero_core.explain.figure_panels",
     "import_checkpoint": "nero_core.models.import_checkpoint",
+    "mean_relevance_figure": "nero_core.explain.figure_mean_relevance",
+    "method_scores_figure": "nero_core.explain.figure_methods",
     "pack_bundle": "nero_core.calibration.bundle_archive",
+    "perturb": "nero_core.data.perturb",
     "pick_device": "nero_core.device",
+    "quiz_case": "nero_core.data.quiz",
     "read_result": "nero_core.benchmark",
+    "relevance_map_figure": "nero_core.explain.figure_depth",
+    "roc_figure": "nero_core.explain.figure_methods",
     "unpack_bundle": "nero_core.calibration.bundle_archive",
 }
 

@@ -1,8 +1,45 @@
 """What a researcher asks beyond one verdict: channels in depth, maps of the reference set, other settings."""
 
 import threading
+from collections.abc import Callable
+from typing import get_args
 
-from nero_core.inspector import Inspector
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nero_core.calibration.references import By
+from nero_core.calibration.thumbnail_references import ThumbnailReferences
+from nero_core.calibration.what_if import WhatIfs, settings_of
+from nero_core.errors import NeroError
+from nero_core.explain.atlas import chart_channels
+from nero_core.explain.class_output import class_probability, logit_gradient
+from nero_core.explain.concept_depth import class_distribution, co_used, fed, receptive_crop
+from nero_core.explain.concepts import describe_concepts
+from nero_core.explain.evidence import describe_missing
+from nero_core.explain.faithfulness import measure_faithfulness
+from nero_core.explain.mean_relevance import mean_relevance
+from nero_core.explain.relevance_map import Kind, Layout, lay_out, nearest_images
+from nero_core.inspector import REFERENCES, Inspector
+from nero_core.relevance.concept import conditions
+from nero_core.relevance.head import neuron_relevance
+from nero_core.types import (
+    ChannelAtlas,
+    ChannelPortrait,
+    ChannelReferences,
+    ConceptDepth,
+    Faithfulness,
+    ImageBatch,
+    MapPlace,
+    MeanRelevance,
+    MissingConcept,
+    Observation,
+    RelevanceMap,
+    WhatIf,
+    WhatIfSettings,
+)
+
+FEEDING = 5  # channels of the stage before
 
 
 class Explorer:
@@ -17,3 +54,249 @@ class Explorer:
     def __init__(self, inspector: Inspector) -> None:
         self.inspector = inspector
         self._lock = threading.Lock()
+        self._what_ifs = WhatIfs(inspector.bundle)
+        self._atlas: ChannelAtlas | None = None
+        self._layouts: dict[Kind, Layout] = {}
+        self._charting, self._laying = threading.Lock(), threading.Lock()  # each is made once; others wait for it
+        self._references: ThumbnailReferences | None = None
+        self._mean_relevance: MeanRelevance | None = None
+
+    @property
+    def settings(self) -> WhatIfSettings:
+        """The settings of NERO that the bundle itself is fitted and calibrated with."""
+        return settings_of(self.inspector.bundle.card, self.inspector.bundle.classifier.head)
+
+    def what_if(self, observation: Observation, settings: WhatIfSettings, index: int = 0) -> WhatIf:
+        """NERO under other settings, from the banks, without a forward pass; ``settings`` are the bundle's own.
+
+        Args:
+            observation: with the image.
+            settings: k, share of components, ε, norm and acceptance.
+            index: which image of the observation.
+
+        Raises:
+            CalibrationError: a setting is outside its range, or the bundle cannot be fitted or calibrated with it.
+            RelevanceError: the relevance of the image is not finite.
+        """
+        return self._what_ifs.score(observation, settings, index)
+
+    def mean_relevance(self) -> MeanRelevance:
+        """Mean relevance of every channel over the calibration bank (ID) and the OOD bank, neither fitted on."""
+        if self._mean_relevance is None:  # two threads may both make it: it is the same, and takes milliseconds
+            bundle, nero = self.inspector.bundle, self.inspector.nero()
+            inside, outside, card = bundle.calibration, bundle.ood, bundle.card
+            by_id = mean_relevance(
+                inside.features, inside.labels, len(card.class_names), bundle.classifier.head, nero.epsilon
+            )
+            by_ood = (
+                None
+                if outside is None or not len(outside)
+                else mean_relevance(
+                    outside.features, outside.labels, len(card.ood_class_names), bundle.classifier.head, nero.epsilon
+                )
+            )
+            self._mean_relevance = MeanRelevance(
+                id=by_id[0],
+                id_size=len(inside),
+                id_classes=by_id[1],
+                ood=by_ood[0] if by_ood else None,
+                ood_size=len(outside) if outside is not None else 0,
+                ood_classes=by_ood[1] if by_ood else None,
+            )
+        return self._mean_relevance
+
+    @property
+    def has_stored_references(self) -> bool:
+        """True when the bundle keeps the references of all channels with their heatmaps."""
+        return self.inspector.bundle.references is not None
+
+    def concept(self, batch: ImageBatch, channel: int, index: int = 0, composite: str | None = None) -> ConceptDepth:
+        """One channel in one image, in depth. A channel that the image does not use has relevance 0 and a heatmap of 0.
+
+        Args:
+            batch: images.
+            channel: channel number.
+            index: which of the images.
+            composite: name among ``inspector.composites``; the architecture's default where None. References keep the
+                composite that made them.
+
+        Raises:
+            RelevanceError: the architecture has no honest heatmap, or the image's relevance is not finite.
+            NeroError: the channel or the index does not exist.
+        """
+        self._check_channel(channel)
+        if not 0 <= index < len(batch):
+            raise NeroError(f"Expected an image index below {len(batch)}. Found {index}. Count from 0.")
+        inspector = self.inspector
+        attributor = inspector.attributor(composite)
+        pixels = batch.pixels[index : index + 1]
+        compared = inspector.channels(ImageBatch(pixels, (batch.ids[index],), (batch.names[index],)))
+        start = conditions(compared.relevance, (channel,))
+        heatmaps = attributor.heatmaps(pixels, start)
+        fit = inspector.bundle.fit
+        (concept,) = describe_concepts(
+            compared, (channel,), heatmaps.maps, inspector.fit_relevance(), fit.ids, REFERENCES
+        )
+        return ConceptDepth(
+            concept=concept,
+            conservation=float(heatmaps.conservation[0]),
+            crop=receptive_crop(heatmaps.maps[0]),
+            portrait=self.portrait(channel),
+            feeding=fed(attributor.feeding(pixels, start[0], FEEDING)),
+            composite=attributor.composite,
+        )
+
+    def faithfulness(
+        self,
+        batch: ImageBatch,
+        index: int = 0,
+        composite: str | None = None,
+        seed: int = 0,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Faithfulness:
+        """Whether the predicted class's probability hangs on the patches that its heatmap calls relevant.
+
+        Some 180 forward passes of the plain model, which no hook touches: seconds on a CPU.
+
+        Args:
+            batch: images.
+            index: which of them.
+            composite: name among ``inspector.composites``; the architecture's default where None.
+            seed: of the random orders.
+            on_progress: called with the number of images passed and the number in all.
+
+        Raises:
+            RelevanceError: the architecture or the image has no honest heatmap, or the heatmap is zero everywhere.
+            NeroError: the index is outside the batch.
+        """
+        why = self.inspector.explain(batch, index, concepts=0, composite=composite)
+        classifier, target = self.inspector.bundle.classifier, why.explained_class
+        pixels = batch.pixels[index : index + 1]
+        found = measure_faithfulness(
+            class_probability(classifier, target),
+            pixels,
+            {why.composite: why.heatmap},
+            logit_gradient(classifier, pixels, target),
+            target,
+            seed=seed,
+            on_progress=on_progress,
+        )
+        return found[why.composite]
+
+    def missing_evidence(self, observation: Observation, index: int = 0, count: int = 4) -> tuple[MissingConcept, ...]:
+        """The under-used channels that add most to the distance, with reference images; no backward pass.
+
+        Raises:
+            RelevanceError: the relevance of the image is not finite.
+        """
+        inspector = self.inspector
+        compared = inspector.channels(observation, index)
+        return describe_missing(compared, inspector.fit_relevance(), inspector.bundle.fit.ids, count)
+
+    def portrait(self, channel: int) -> ChannelPortrait:
+        """One channel in the fit bank: its references, its relevance in each ID class, what it is used with.
+
+        Raises:
+            NeroError: the channel does not exist.
+        """
+        self._check_channel(channel)
+        bundle = self.inspector.bundle
+        relevance = self.inspector.fit_relevance()
+        return ChannelPortrait(
+            channel=channel,
+            by_relevance=self.references(channel, "relevance"),
+            by_activation=self.references(channel, "activation"),
+            class_relevance=class_distribution(
+                relevance[:, channel], bundle.fit.labels.cpu(), len(bundle.card.class_names)
+            ),
+            weights=bundle.classifier.head.weight[:, channel].cpu(),
+            co_used=co_used(relevance, channel),
+        )
+
+    def references(self, channel: int, by: By = "relevance") -> ChannelReferences:
+        """The fit images that use one channel most, each with its own conditional heatmap.
+
+        They come from the bundle where it keeps them. Else the heatmaps are made now, from the bundle's small pictures
+        since it has no others, which takes about a second, and kept for the last channels that were asked for.
+
+        Args:
+            channel: channel number.
+            by: "relevance" (RelMax) or "activation" (ActMax).
+
+        Raises:
+            NeroError: the channel or the order does not exist, or a small picture is missing in the bundle.
+        """
+        self._check_channel(channel)
+        if by not in get_args(By):
+            raise NeroError(f"Expected references by {' or '.join(get_args(By))}. Found {by!r}. Choose one of these.")
+        inspector, kept = self.inspector, self.inspector.bundle.references
+        if kept is not None:
+            fit = inspector.bundle.fit
+            return kept.of(channel, by, fit.ids, inspector.fit_relevance(), fit.features.cpu())
+        with self._lock:
+            if self._references is None:
+                attributor = inspector.attributor() if inspector.composites else None
+                self._references = ThumbnailReferences(inspector.bundle, inspector.fit_relevance(), attributor)
+        return self._references.of(channel, by)
+
+    def atlas(self) -> ChannelAtlas:
+        """Every channel in figures: mean relevance in each class, class selectivity, OOD separation; made once.
+
+        Raises:
+            RelevanceError: relevance of a bank is not finite.
+        """
+        with self._charting:
+            if self._atlas is None:
+                nero, bundle = self.inspector.nero(), self.inspector.bundle
+                calibration, *ood = (
+                    neuron_relevance(bank.features.to(nero.weight.device, torch.float64), nero.head, nero.epsilon)[0]
+                    for bank in (bundle.calibration, bundle.ood)
+                    if bank is not None
+                )
+                labels, classes = bundle.fit.labels.cpu(), len(bundle.card.class_names)
+                self._atlas = chart_channels(
+                    self.inspector.fit_relevance(), labels, classes, calibration.cpu(), ood[0].cpu() if ood else None
+                )
+            return self._atlas
+
+    def relevance_map(self, kind: Kind = "pca") -> RelevanceMap:
+        """The relevance vectors of all fit images in the plane; made once. UMAP takes some seconds, PCA none.
+
+        Raises:
+            RelevanceError: the vectors are all alike, not finite, or too few for UMAP.
+        """
+        layout, fit = self._layout(kind), self.inspector.bundle.fit
+        return RelevanceMap(kind, layout.coordinates, fit.labels.cpu(), fit.ids, layout.explained)
+
+    def place(self, observation: Observation, kind: Kind = "pca", index: int = 0, neighbours: int = 8) -> MapPlace:
+        """Where one image lies on the map, and the fit images nearest to it by the distance of NERO's score.
+
+        Raises:
+            RelevanceError: the relevance of the image is not finite, or there is no map.
+        """
+        layout = self._layout(kind)
+        point = self._project(self.inspector.channels(observation, index).relevance)
+        rows, distances = nearest_images(point, self._project(self.inspector.fit_relevance()), neighbours)
+        ids = self.inspector.bundle.fit.ids
+        return MapPlace(layout.place(point[None])[0], tuple(ids[row] for row in rows), distances)
+
+    def _layout(self, kind: Kind) -> Layout:
+        if kind not in self._layouts:
+            with self._laying:
+                if kind not in self._layouts:
+                    self._layouts[kind] = lay_out(self._project(self.inspector.fit_relevance()), kind)
+        return self._layouts[kind]
+
+    def _project(self, relevance: Float[Tensor, "*images neurons"]) -> Float[Tensor, "*images components"]:
+        """P(r): relevance in the space in which NERO measures."""
+        components = self.inspector.nero().components
+        assert components is not None
+        return relevance @ components.T.cpu()
+
+    def _check_channel(self, channel: int) -> None:
+        neurons = self.inspector.bundle.classifier.head.neurons
+        if not 0 <= channel < neurons:
+            raise NeroError(
+                f"Expected a channel number from 0 to {neurons - 1}. Found {channel}. Choose one of the model's "
+                f"{neurons} channels."
+            )

@@ -19,13 +19,22 @@ from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.nero import NERO
 from nero_core.detectors.nero_plus import NeroPlus
 from nero_core.device import describe_device, pick_device
-from nero_core.errors import NeroError
+from nero_core.errors import NeroError, RelevanceError
 from nero_core.explain.channels import Order, compare_channels, top_channels
 from nero_core.explain.concepts import describe_concepts
 from nero_core.explain.evidence import evidence_start
+from nero_core.relevance.composites import choose_composite, composites_for
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
-from nero_core.types import Channels, Detection, Explanation, ImageBatch, Observation, ReferenceScores
+from nero_core.types import (
+    BlockConservation,
+    Channels,
+    Detection,
+    Explanation,
+    ImageBatch,
+    Observation,
+    ReferenceScores,
+)
 
 REFERENCES = 8  # reference images a concept, as the figures of the CRP paper show
 
@@ -56,7 +65,7 @@ class Inspector:
         self._lock = threading.Lock()
         self._fitted: dict[str, _Fitted] = {}
         self._fitting: dict[str, threading.Lock] = {}
-        self._attributor: Attributor | None = None
+        self._attributors: dict[str, Attributor] = {}
         self._bank_relevance: Float[Tensor, "images neurons"] | None = None
 
     @classmethod
@@ -135,6 +144,7 @@ class Inspector:
         by: Order = "share",
         explained_class: int | None = None,
         channels: Sequence[int] = (),
+        composite: str | None = None,
     ) -> Explanation:
         """Why one image got its NERO score.
 
@@ -149,22 +159,22 @@ class Inspector:
             by: the order that picks them: ``share`` of the distance or ``relevance``.
             explained_class: class index; the predicted class where None.
             channels: these channels instead, by number; ``concepts`` and ``by`` then play no part.
+            composite: one of ``composites``; the first of them where None.
 
         Raises:
-            RelevanceError: the architecture or the image has no honest heatmap, or a channel is outside the model.
+            RelevanceError: the architecture or the image has no honest heatmap, the composite does not suit it, or a
+                channel is outside the model.
             NeroError: the index or the class is outside the batch or the bundle.
         """
-        if not 0 <= index < len(batch):
-            raise NeroError(f"Expected an image index below {len(batch)}. Found {index}. Count from 0.")
-        pixels = batch.pixels[index : index + 1]
-        observation = self.observe(ImageBatch(pixels, (batch.ids[index],), batch.names[index : index + 1]))
+        pixels, observation = self._one(batch, index)
         compared = self.channels(observation)
         chosen = tuple(channels) or top_channels(compared, concepts, by)
         target = int(observation.predicted[0]) if explained_class is None else explained_class
         class_start = self._class_relevance(observation, target)
         evidence = evidence_start(compared, observation.features[0])
         starts = torch.stack([class_start, evidence, *conditions(compared.relevance, chosen)])
-        heatmaps = self.attributor().heatmaps(pixels, starts)
+        attributor = self.attributor(composite)
+        heatmaps = attributor.heatmaps(pixels, starts)
         concept_maps = heatmaps.maps[2:]
         reached = concept_maps.double().sum(dim=(1, 2)).abs().sum()
         sent = starts[2:].sum(dim=1).abs().sum()
@@ -180,7 +190,19 @@ class Inspector:
             evidence=heatmaps.maps[1],
             evidence_conservation=float(heatmaps.conservation[1]),
             concept_conservation=float(reached / sent) if sent > 0 else float("nan"),
+            composite=attributor.composite,
         )
+
+    def blocks(
+        self, batch: ImageBatch, index: int = 0, explained_class: int | None = None, composite: str | None = None
+    ) -> tuple[BlockConservation, ...]:
+        """How much of the class heatmap's relevance reaches the output of every block, down to the pixels.
+
+        One more forward and backward pass, and the arguments and errors of ``explain``.
+        """
+        pixels, observation = self._one(batch, index)
+        target = int(observation.predicted[0]) if explained_class is None else explained_class
+        return self.attributor(composite).blocks(pixels, self._class_relevance(observation, target))
 
     def reference_scores(self, method: str = "nero", tpr: float | None = None) -> ReferenceScores:
         """A method's scores over the calibration bank and the OOD bank; raises as ``detect``."""
@@ -211,6 +233,13 @@ class Inspector:
             raise NeroError(f"Expected the id of a fit image. Found {reference_id[:12]!r}. Reload the page.")
         label = int(self.bundle.fit.labels[self.bundle.fit.ids.index(reference_id)])
         return self.bundle.card.class_names[label]
+
+    def _one(self, batch: ImageBatch, index: int) -> tuple[Float[Tensor, "1 3 height width"], Observation]:
+        """One image of a batch, observed."""
+        if not 0 <= index < len(batch):
+            raise NeroError(f"Expected an image index below {len(batch)}. Found {index}. Count from 0.")
+        pixels = batch.pixels[index : index + 1]
+        return pixels, self.observe(ImageBatch(pixels, (batch.ids[index],), batch.names[index : index + 1]))
 
     def _detection(
         self,
@@ -267,17 +296,40 @@ class Inspector:
         assert isinstance(detector, NERO)
         return detector
 
-    def attributor(self) -> Attributor:
-        """The attribution copy; made when it is first asked for.
+    @property
+    def composites(self) -> tuple[str, ...]:
+        """Names of the composites that suit the architecture, its default first; none where no heatmap is honest."""
+        try:
+            return composites_for(self.bundle.classifier.model)
+        except RelevanceError:
+            return ()
+
+    @property
+    def no_heatmap_because(self) -> str:
+        """The sentence that says why the architecture has no heatmap; empty where it has."""
+        try:
+            composites_for(self.bundle.classifier.model)
+        except RelevanceError as reason:
+            return str(reason)
+        return ""
+
+    def attributor(self, composite: str | None = None) -> Attributor:
+        """The attribution copy for a composite; each is made when it is first asked for.
+
+        Args:
+            composite: one of ``composites``; the first of them where None.
 
         Raises:
-            RelevanceError: the architecture has no honest heatmap.
+            RelevanceError: the architecture has no honest heatmap, or the composite does not suit it.
         """
+        classifier = self.bundle.classifier
+        name = choose_composite(classifier.model, composite)
         with self._lock:
-            if self._attributor is None:
-                classifier = self.bundle.classifier
-                self._attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=self.device)
-            return self._attributor
+            if name not in self._attributors:
+                self._attributors[name] = Attributor(
+                    classifier.model, classifier.mean, classifier.std, name, self.device
+                )
+            return self._attributors[name]
 
     def fit_relevance(self) -> Float[Tensor, "images neurons"]:
         """Relevance of every channel in every fit image, in the order of ``bundle.fit.ids``; float64 on the CPU."""

@@ -214,6 +214,23 @@ class Concept:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockConservation:
+    """Relevance at the output of one block, against what the explanation started from.
+
+    Attributes:
+        name: of the block in the model, or "pixels" for the image itself.
+        relevance: sum of the relevance there, in units of the start.
+        absorbed: what biases between the start and there took, the class token and position embedding among them.
+        ratio: ``(relevance + absorbed)`` over the start; 1 = all is accounted for, nan where the start sums to 0.
+    """
+
+    name: str
+    relevance: float
+    absorbed: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why one image got its score. Heatmaps are at the classifier's input size, on the CPU.
 
@@ -228,6 +245,7 @@ class Explanation:
             relevance is conserved.
         evidence_conservation: sum of ``evidence`` over what it started from; nan when no channel is over-used.
         concept_conservation: the same over all concepts together: Σ|Σ heatmap_j| / Σ|r_j|.
+        composite: name of the composite that made the heatmaps.
     """
 
     id: str
@@ -239,3 +257,329 @@ class Explanation:
     evidence: Float[Tensor, "height width"]
     evidence_conservation: float
     concept_conservation: float
+    composite: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feeding:
+    """Which channels of the stage before feed what was propagated (CRP attribution graph), strongest first.
+
+    Attributes:
+        stage: name of that stage in the model.
+        channels: channel numbers there, by |relevance|, largest first.
+        relevance: relevance that reaches each of them, signed, summed over space or tokens.
+        heatmaps: conditional heatmap of each of them, signed; on the CPU.
+    """
+
+    stage: str
+    channels: tuple[int, ...]
+    relevance: tuple[float, ...]
+    heatmaps: Float[Tensor, "channels height width"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReferences:
+    """The fit images that use one channel most, each with its own conditional heatmap. All tensors are on the CPU.
+
+    Attributes:
+        channel: channel number.
+        by: what they were chosen by: "relevance" is RelMax, "activation" is ActMax.
+        ids: ids of the fit images, most first; fewer than asked for, or none, where fewer images have a value > 0.
+        values: what they were chosen by: r_j, or the activation a_j; > 0, largest first.
+        relevance: r_j of each of them, signed; the same as ``values`` for RelMax.
+        heatmaps: conditional heatmap of the channel in each of them, signed, smoothed as on the screen; a cell holds
+            the sum over its patch of the image, so that a map sums to its ``relevance`` as far as that is conserved.
+            None where the architecture has no honest heatmap.
+        composite: name of the composite that made the heatmaps, "" where there are none.
+        from_thumbnails: True when the heatmaps were made from the small pictures of the bundle instead of the images
+            themselves, and so show the place only roughly; values and relevance are those of the images all the same.
+    """
+
+    channel: int
+    by: Literal["relevance", "activation"]
+    ids: tuple[str, ...]
+    values: tuple[float, ...]
+    relevance: tuple[float, ...]
+    heatmaps: Float[Tensor, "references 16 16"] | None
+    composite: str = ""
+    from_thumbnails: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPortrait:
+    """What one channel is in the whole fit bank, without any image of the user's. All tensors are on the CPU.
+
+    Attributes:
+        channel: channel number.
+        by_relevance: RelMax references.
+        by_activation: ActMax references.
+        class_relevance: r_j of every fit image, one tensor for each ID class, in the order of the class names.
+        weights: head weight of the channel for each ID class; it speaks for a class where the weight is > 0.
+        co_used: other channels and the Pearson correlation of their relevance with this one's over the fit bank, in
+            [-1, 1], strongest by absolute value first.
+    """
+
+    channel: int
+    by_relevance: ChannelReferences
+    by_activation: ChannelReferences
+    class_relevance: tuple[Float[Tensor, " _"], ...]
+    weights: Float[Tensor, " classes"]
+    co_used: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptDepth:
+    """One channel in one image, in depth.
+
+    Attributes:
+        concept: the channel in this image: conditional heatmap, relevance, centroid, share, references.
+        conservation: sum of the conditional heatmap over ``concept.relevance``; nan where that is 0.
+        crop: box (top, left, bottom, right) around where the channel's relevance lies, in pixels of the heatmap, bottom
+            and right exclusive; the whole map where the heatmap is 0 everywhere.
+        portrait: the channel in the fit bank.
+        feeding: the channels of the stage before that feed it in this image.
+        composite: name of the composite of the heatmaps.
+    """
+
+    concept: Concept
+    conservation: float
+    crop: tuple[int, int, int, int]
+    portrait: ChannelPortrait
+    feeding: Feeding
+    composite: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlippingCurves:
+    """A class's output while patches of the image are exchanged in one order; ``steps`` values, from none to all.
+
+    Attributes:
+        deletion: patches of the image replaced by the baseline, the first in the order first.
+        insertion: patches of the image put into the baseline, the first in the order first.
+    """
+
+    deletion: Float[Tensor, " steps"]
+    insertion: Float[Tensor, " steps"]
+
+    @property
+    def deletion_area(self) -> float:
+        """Mean of the deletion curve over the share of patches; small for a faithful order."""
+        return float(torch.trapezoid(self.deletion) / (len(self.deletion) - 1))
+
+    @property
+    def insertion_area(self) -> float:
+        """Mean of the insertion curve over the share of patches; large for a faithful order."""
+        return float(torch.trapezoid(self.insertion) / (len(self.insertion) - 1))
+
+    @property
+    def gain(self) -> float:
+        """``insertion_area − deletion_area``; for a probability in (−1, 1), 0 for a random order on average."""
+        return self.insertion_area - self.deletion_area
+
+
+@dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """Whether the patches that a heatmap calls relevant are those that the classifier's output hangs on.
+
+    Attributes:
+        explained_class: index of the class whose probability was followed.
+        composite: of the heatmap.
+        share: share of the patches exchanged at each step, from 0 to 1.
+        heatmap: curves of the heatmap's order.
+        gradient: curves of the plain gradient's order.
+        random: mean curves of random orders; their gain is 0.
+        spread: standard deviation of the gain of random orders.
+        margin: gain up to which the heatmap is called weak.
+        permutations: random orders, each forwards and backwards.
+        seed: of the random orders.
+    """
+
+    explained_class: int
+    composite: str
+    share: Float[Tensor, " steps"]
+    heatmap: FlippingCurves
+    gradient: FlippingCurves
+    random: FlippingCurves
+    spread: float
+    margin: float
+    permutations: int
+    seed: int
+
+    @property
+    def gain(self) -> float:
+        """The heatmap's gain over random orders, in (−1, 1); above 0 = better than chance, higher = more faithful."""
+        return self.heatmap.gain - self.random.gain
+
+    @property
+    def gradient_gain(self) -> float:
+        """The same of the plain gradient."""
+        return self.gradient.gain - self.random.gain
+
+    @property
+    def is_weak(self) -> bool:
+        """True when the heatmap's order is no better than chance, by the margin."""
+        return self.gain <= self.margin
+
+    @property
+    def contrast(self) -> float:
+        """The class's probability in the image less that in the baseline, in [−1, 1]; near 0 the test tells little."""
+        return float(self.heatmap.deletion[0] - self.heatmap.deletion[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class MeanRelevance:
+    """Mean relevance of every channel over images that no detector was fitted on, ID against OOD; on the CPU.
+
+    Attributes:
+        id: mean r_j over the calibration bank, signed, a probability.
+        id_size: number of its images.
+        id_classes: the same for each ID class; nan where the bank has no image of it.
+        ood: mean r_j over the OOD bank, or None where the bundle has none.
+        ood_size: number of its images, 0 where there is none.
+        ood_classes: the same for each OOD class, or None.
+    """
+
+    id: Float[Tensor, " neurons"]
+    id_size: int
+    id_classes: Float[Tensor, "classes neurons"]
+    ood: Float[Tensor, " neurons"] | None = None
+    ood_size: int = 0
+    ood_classes: Float[Tensor, "ood_classes neurons"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIfSettings:
+    """The hyper-parameters of NERO that a researcher may move; none of them asks for another forward pass.
+
+    Attributes:
+        epsilon: ε of the LRP rule, ≥ 0, in units of a logit.
+        component_share: PCA components over channels, in (0, 1].
+        least: k, the number of channels of least relevance.
+        norm: of the distance: 1 as published, or 2.
+        tpr: share of ID images that the threshold accepts, in (0, 1).
+    """
+
+    epsilon: float
+    component_share: float
+    least: int
+    norm: int
+    tpr: float
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """NERO under other settings, fitted and calibrated anew on the bundle's banks. All tensors are on the CPU.
+
+    Attributes:
+        settings: what it was fitted with.
+        detection: of one image; its ``terms`` hold besides NERO's own ``relevance`` (batch × neurons),
+            ``bias_relevance`` (batch, signed) and ``distances`` to every class (batch × classes).
+        reference: scores of the calibration images and of the OOD bank, with the threshold.
+        channels: every channel of the image against the class means, under these settings.
+        components: PCA components that the fit images gave.
+        bias_scale: λ.
+        auroc: of the calibration images against the OOD bank, in [0, 1]; nan where the bundle has no OOD bank.
+        fpr95: share of the OOD bank accepted where 95 % of the calibration images are; nan as above.
+    """
+
+    settings: WhatIfSettings
+    detection: Detection
+    reference: ReferenceScores
+    channels: Channels
+    components: int
+    bias_scale: float
+    auroc: float
+    fpr95: float
+
+    @property
+    def score(self) -> float:
+        """Of the image; higher = more OOD."""
+        return float(self.detection.score[0])
+
+    @property
+    def threshold(self) -> float:
+        """Score above which an image is called OOD."""
+        return self.detection.threshold
+
+    @property
+    def p_value(self) -> float:
+        """Conformal p-value of the image."""
+        return float(self.detection.p_value[0])
+
+    @property
+    def is_ood(self) -> bool:
+        """``score > threshold``."""
+        return bool(self.detection.is_ood[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAtlas:
+    """Every channel of a bundle in figures. All tensors are float64 or int64 on the CPU.
+
+    Attributes:
+        mean_relevance: mean r_j of each ID class over the fit bank, signed; nan for a class without fit images.
+        selectivity: η², the share of the variance of r_j over the fit bank that the classes explain, in [0, 1];
+            0 where r_j never varies.
+        best_class: index of the class with the largest mean relevance.
+        separation: max(AUROC, 1 − AUROC) of r_j, calibration bank against OOD bank, in [0.5, 1]; nan without OOD bank.
+    """
+
+    mean_relevance: Float[Tensor, "classes neurons"]
+    selectivity: Float[Tensor, " neurons"]
+    best_class: Int[Tensor, " neurons"]
+    separation: Float[Tensor, " neurons"]
+
+
+@dataclass(frozen=True, slots=True)
+class RelevanceMap:
+    """The relevance vectors of all fit images in the plane. All tensors are on the CPU.
+
+    Attributes:
+        kind: "pca" or "umap".
+        coordinates: one point a fit image, no unit.
+        labels: class index of each image.
+        ids: sha256 of each image's file.
+        explained: share of the variance that the two axes keep, in [0, 1]; nan for UMAP, whose axes have none.
+    """
+
+    kind: Literal["pca", "umap"]
+    coordinates: Float[Tensor, "images 2"]
+    labels: Int[Tensor, " images"]
+    ids: tuple[str, ...]
+    explained: float
+
+
+@dataclass(frozen=True, slots=True)
+class MapPlace:
+    """Where one image lies among the fit images.
+
+    Attributes:
+        here: its point on the map.
+        nearest: ids of the fit images nearest to it by the distance of NERO's score (not on the map), nearest first.
+        distances: ‖P(r) − P(r')‖₁ to each of them, ≥ 0, smallest first.
+    """
+
+    here: Float[Tensor, " 2"]
+    nearest: tuple[str, ...]
+    distances: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingConcept:
+    """An under-used channel: evidence that the nearest class has and the image has not.
+
+    Attributes:
+        channel: channel number.
+        relevance: r_j of this image, below ``centroid``.
+        centroid: mean r_j of the nearest class.
+        share: what the channel adds to the distance, > 0.
+        references: ids of the fit images that use the channel most, most first.
+        reference_relevance: r_j of those images.
+    """
+
+    channel: int
+    relevance: float
+    centroid: float
+    share: float
+    references: tuple[str, ...]
+    reference_relevance: tuple[float, ...]

@@ -4,6 +4,7 @@ Each ratio pairs two workloads turn by turn, so that both meet the same load of 
 """
 
 import argparse
+import io
 import os
 import statistics
 import tempfile
@@ -12,16 +13,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from PIL import Image
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from torch import Tensor
 
-from nero_core import DETECTORS, Head, Inspector, build_detector
+from nero_core import DETECTORS, Head, Inspector, Lesion, Perturbation, Rectangle, build_detector, decode_image, perturb
 from nero_core.data.phantom import CLASSES, draw_phantom, encode_phantom, write_phantoms
 from nero_core.detectors.components import principal_components
 from nero_core.device import describe_device
+from nero_core.models import Classifier, create_classifier
 from nero_core.relevance.head import neuron_relevance
+from nero_core.relevance.heatmap import Attributor, conditions
 from tests.browser.server import Browser, Server
+from tests.large_bundle import write_large_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,6 +81,55 @@ def explain_against_gradient(inspector: Inspector, files: list[Path], rounds: in
     return paired(lambda: inspector.explain(batch, concepts=8), gradient, rounds)
 
 
+def heatmaps_against_gradient(classifier: Classifier, rounds: int) -> tuple[float, float, float]:
+    """Eight conditional heatmaps of one image, forward pass included, against the input gradient of eight images."""
+    attributor = Attributor(classifier.model, classifier.mean, classifier.std)
+    batch = torch.rand(8, 3, *classifier.input_size, device=classifier.device)
+    starts = conditions(torch.rand(classifier.head.neurons), range(8))
+
+    def gradient() -> None:
+        image = batch.clone().requires_grad_()
+        torch.autograd.grad(classifier.model(image).amax(dim=1).sum(), image)
+
+    return paired(lambda: attributor.heatmaps(batch[:1], starts), gradient, rounds)
+
+
+def all_channels_seconds(classifier: Classifier) -> float:
+    """Seconds for the conditional heatmaps of every channel of one image, with a bar."""
+    attributor = Attributor(classifier.model, classifier.mean, classifier.std)
+    pixels = torch.rand(1, 3, *classifier.input_size)
+    neurons = classifier.head.neurons
+    starts = conditions(torch.rand(neurons), range(neurons))
+    attributor.heatmaps(pixels, starts[:16])
+    with Progress(transient=True) as progress:
+        task = progress.add_task("all channels", total=neurons)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return seconds(lambda: attributor.heatmaps(pixels, starts, on_progress=show))
+
+
+def perturbation_seconds(inspector: Inspector, file: Path, rounds: int) -> float:
+    """Median seconds from moved sliders to score and channels, as the page "Learn" goes: all but the drawing of it."""
+    pixels = decode_image(file).pixels
+    strengths = {"rotation": 10.0, "blur": 1.0, "brightness": 1.2, "hue": 20.0, "noise": 5.0, "jpeg": 60.0}
+    recipes = [
+        Perturbation(strengths=strengths, lesion=Lesion("polyps"), occluded=Rectangle(0.2, 0.2, 0.3, 0.3), seed=seed)
+        for seed in range(rounds + 1)
+    ]
+
+    def score(recipe: Perturbation) -> None:
+        stored = io.BytesIO()
+        Image.fromarray(perturb(pixels, recipe)).save(stored, "BMP")
+        observation = inspector.observe(inspector.decode([stored.getvalue()]))
+        inspector.detect(observation)
+        inspector.channels(observation)
+
+    score(recipes[0])  # NERO is fitted and the lesion drawn once
+    return statistics.median(seconds(lambda one=one: score(one)) for one in recipes[1:])
+
+
 def drawing_seconds(rounds: int) -> float:
     """Median seconds to draw and encode one phantom at 224 × 224 on one thread, over all classes."""
     images = [(name, seed) for seed in range(rounds) for name in CLASSES]
@@ -106,8 +161,9 @@ def catalog_seconds(rounds: int) -> dict[str, tuple[float, float]]:
 
 
 def nero_against_loop(rounds: int) -> tuple[float, float, float]:
-    """Fit and score of NERO on 1,000 images against the same formula, image by image in Python."""
-    head, features, labels = made_bank(1_000, seed=3)
+    """NERO fitted on 5,000 images and scoring 10,000, against the same formula, image by image in Python."""
+    head, fit, labels = made_bank(5_000, seed=1)
+    _, features, _ = made_bank(10_000, seed=2)
     exact = Head(head.weight.double(), head.bias.double())
 
     def relevance_of(image: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,9 +171,8 @@ def nero_against_loop(rounds: int) -> tuple[float, float, float]:
         return relevance[0], bias[0]
 
     def loop() -> Tensor:
-        pairs = [relevance_of(image) for image in features]
-        relevance = torch.stack([one for one, _ in pairs])
-        components = principal_components(relevance, 341)
+        pairs = [relevance_of(image) for image in fit]
+        components = principal_components(torch.stack([one for one, _ in pairs]), 341)
         projected = [components @ one for one, _ in pairs]
         centroids = [_mean(projected, labels, label) for label in range(10)]
         joined = [torch.cat([one, bias[None]]) for one, bias in pairs]
@@ -125,15 +180,17 @@ def nero_against_loop(rounds: int) -> tuple[float, float, float]:
         spread = sum(min(float((one - mean).abs().sum()) for mean in means) for one in joined)
         scale = spread / sum(float(bias.abs()) for _, bias in pairs)
         scores = []
-        for image, (one, bias) in zip(features, pairs, strict=True):
-            distance = min(float((components @ one - centroid).abs().sum()) for centroid in centroids)
+        for image in features:
+            one, bias = relevance_of(image)
+            place = components @ one
+            distance = min(float((place - centroid).abs().sum()) for centroid in centroids)
             least = one.argsort(stable=True)[:175]
             ratio = float(image[least].abs().sum() / image.abs().sum())
             scores.append((distance + scale * float(bias.abs())) * ratio)
         return torch.tensor(scores, dtype=torch.float64)
 
     def batched() -> Tensor:
-        return build_detector("nero", head).fit_features(features, labels).predict_features(features)
+        return build_detector("nero", head).fit_features(fit, labels).predict_features(features)
 
     torch.testing.assert_close(batched(), loop(), rtol=1e-5, atol=1e-6)  # a race between answers to one question
     return paired(batched, loop, rounds)
@@ -158,6 +215,23 @@ def page_times(bundle: Path, file: Path) -> tuple[float, float, float]:
         return first_page, verdict, time.perf_counter() - start
 
 
+def explorer_seconds(bundle: Path, folder: Path, rounds: int = 3) -> float:
+    """Median seconds to the first tiles of the neuron explorer, 512 channels × 2,000 images, in a session of its own.
+
+    The server is warm: it has loaded the bundle and somebody has seen the page.
+    """
+    large = write_large_bundle(bundle, folder / "large")
+    times = []
+    with Server(large) as server, Browser() as browser:
+        for _ in range(rounds + 1):
+            start = time.perf_counter()
+            page = browser.open(f"{server.address}/neuron_explorer")
+            page.locator(".grid a").nth(47).wait_for(timeout=180_000)
+            times.append(time.perf_counter() - start)
+            page.context.close()
+    return statistics.median(times[1:])
+
+
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -174,6 +248,16 @@ def main() -> None:
         table.add_row("detect 32 images ÷ bare forward", f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 1.10")
         one, other, ratio = explain_against_gradient(inspector, files, options.rounds)
         table.add_row("explain, 8 concepts ÷ gradient of 8", f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 3")
+        deit = create_classifier("deit_tiny_patch16_224", ("a", "b", "c"), device=inspector.device)
+        given = inspector.bundle.classifier
+        for arch, classifier in ((inspector.bundle.card.arch, given), ("deit_tiny, random", deit)):
+            one, other, ratio = heatmaps_against_gradient(classifier, options.rounds)
+            row = f"8 conditional heatmaps ÷ gradient of 8, {arch}"
+            table.add_row(row, f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 2")
+        every = all_channels_seconds(given)
+        table.add_row(f"all {given.head.neurons} channels of one image", f"{every:.1f} s", "", "", "≤ 25 s")
+        moved = perturbation_seconds(inspector, files[0], options.rounds)
+        table.add_row("Learn: perturbation to score", f"{moved:.3f} s", "", "", "≤ 0.7 s")
         drawing = drawing_seconds(options.rounds)
         table.add_row("draw and encode a phantom", f"{drawing:.3f} s", "", "", "≤ 0.067 s")
         catalog = catalog_seconds(rounds=3)
@@ -191,6 +275,8 @@ def main() -> None:
             table.add_row("cold start to first page", f"{first:.1f} s", "", "", "")
             table.add_row("upload to verdict", f"{verdict:.1f} s", "", "", "")
             table.add_row("upload to eight concepts, the first explanation", f"{concepts:.1f} s", "", "", "")
+            paint = explorer_seconds(options.bundle, Path(folder))
+            table.add_row("neuron explorer, 512 channels × 2,000 images", f"{paint:.1f} s", "", "", "≤ 2 s")
     Console().print(table)
 
 

@@ -65,6 +65,24 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path,
         allow_reduced_rank=True,
         title="Tiny",
         synthetic=True,
+        references=0,  # as older bundles have none
+        device="cpu",
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def referenced_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, phantoms: Path) -> Path:
+    """The same with reference images of every channel and their heatmaps, two of each kind."""
+    out = tmp_path_factory.mktemp("bundles") / "referenced"
+    calibrate(
+        tiny_checkpoint,
+        phantoms / "id",
+        out,
+        allow_reduced_rank=True,
+        title="Referenced",
+        synthetic=True,
+        references=2,
         device="cpu",
     )
     return out

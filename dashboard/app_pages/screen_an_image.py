@@ -7,12 +7,14 @@ from dashboard.components.channel_card import channel_card
 from dashboard.components.chooser import choose, title
 from dashboard.components.concept_gallery import concept_gallery
 from dashboard.components.empty_state import empty_state
+from dashboard.components.figure_download import sheet_download
 from dashboard.components.image_card import image_card
 from dashboard.components.samples import sample, sample_strip
 from dashboard.components.score_histogram import score_histogram_card
 from dashboard.components.sidebar import reference_set, research_options
 from dashboard.components.uploader import upload
 from dashboard.components.verdict import verdict_card
+from dashboard.components.what_if import what_if_panel
 from dashboard.plain_errors import plain_errors
 
 st.title("Screen an image", anchor=False)
@@ -29,7 +31,9 @@ if shown is None:
     empty_state(inspector)
     st.stop()
 
-title(shown, resources.note(shown))
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", key="title_row"):
+    title(shown, resources.note(shown))
+    sheet_download(inspector, shown, options)
 image_side, verdict_side = st.columns([5, 6], gap="medium")
 scores_side, channels_side = st.columns(2, gap="medium")
 open_channel = st.container()
@@ -48,3 +52,4 @@ with channels_side:
 with image_side:
     image_card(inspector, shown, options)
 concept_gallery(inspector, shown, options)
+what_if_panel(inspector, shown, options.tpr, options.download)

@@ -1,5 +1,6 @@
 """Records to plotly figures, and to the tables behind them. Knows no Streamlit."""
 
+from dashboard.charts.atlas import GridSort, atlas_order, atlas_table
 from dashboard.charts.benchmark import (
     MOST_METHODS,
     class_heat,
@@ -9,20 +10,40 @@ from dashboard.charts.benchmark import (
     roc_table,
 )
 from dashboard.charts.channels import TOP, Sort, channel_order, channel_plot, channel_table
+from dashboard.charts.distribution import class_relevance_table, relevance_by_class, relevance_domain
+from dashboard.charts.faithfulness import faithfulness_plot, faithfulness_table
 from dashboard.charts.frame import Table, toolbar
+from dashboard.charts.image_pair import PAIR_TOP, image_pair, pair_order, pair_table
+from dashboard.charts.lesson import channel_bars, class_bars, drag_picture, least_relevant
 from dashboard.charts.scores import score_domain, score_histogram, score_table, scores_by_class
 
 __all__ = [
     "MOST_METHODS",
+    "PAIR_TOP",
     "TOP",
+    "GridSort",
     "Sort",
     "Table",
+    "atlas_order",
+    "atlas_table",
+    "channel_bars",
     "channel_order",
     "channel_plot",
     "channel_table",
+    "class_bars",
     "class_heat",
+    "class_relevance_table",
     "class_table",
+    "drag_picture",
+    "faithfulness_plot",
+    "faithfulness_table",
+    "image_pair",
+    "least_relevant",
     "method_histograms",
+    "pair_order",
+    "pair_table",
+    "relevance_by_class",
+    "relevance_domain",
     "roc_curves",
     "roc_table",
     "score_domain",

@@ -7,11 +7,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, resources, state, words
 from dashboard.components.concept_gallery import concept_tiles
+from dashboard.components.figure_download import figure_download
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector
+from nero_core import Inspector, channel_figure
 from nero_core.types import Channels
 
 
@@ -36,8 +37,15 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
         others, chosen = _choices(names, channels.nearest, size)
         with place:
             _plot(channels, names, options, sort or "share", is_all, others, chosen)
-        with st.popover("Data table", icon=":material/table:", type="tertiary"):
-            st.dataframe(charts.channel_table(channels, names, sort or "share"), hide_index=True, alt="All channels")
+        with st.container(horizontal=True):
+            with st.popover("Data table", icon=":material/table:", type="tertiary"):
+                st.dataframe(
+                    charts.channel_table(channels, names, sort or "share"), hide_index=True, alt="All channels"
+                )
+            top = None if is_all else charts.TOP
+            figure_download(
+                "channels", lambda: channel_figure(channels, names, top, sort or "share", others), "channels"
+            )
         with below:
             opened = st.empty()  # written in every run, so that Streamlit lets the fragment fill it
         if chosen is not None:
@@ -100,6 +108,15 @@ def _plot(
 
 def _open(inspector: Inspector, item: Source, channels: Channels, channel: int) -> None:
     st.markdown(words.plain(words.channel(channels, channel, inspector.bundle.card.class_names)))
-    with st.spinner(f"Tracing channel {channel} back to the pixels …"):
-        why = resources.explanation(inspector, item, 1, "share", (channel,))
-    concept_tiles(inspector, item, why, is_single=True)
+    if inspector.composites:
+        with st.spinner(f"Tracing channel {channel} back to the pixels …"):
+            why = resources.explanation(inspector, item, 1, "share", (channel,))
+        concept_tiles(inspector, item, why, is_single=True)
+    else:
+        st.caption(words.plain(inspector.no_heatmap_because))
+    st.page_link(
+        "app_pages/neuron_explorer.py",
+        label="Open in the neuron explorer",
+        icon=":material/hub:",
+        query_params=state.to_channel(channel),
+    )

@@ -6,10 +6,11 @@ import streamlit as st
 
 from dashboard import resources, words
 from dashboard.components import marks
+from dashboard.components.figure_download import figure_download, references
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import Inspector
+from nero_core import Inspector, concepts_figure
 from nero_core.errors import BundleError
 from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
 from nero_core.types import Concept, Explanation
@@ -24,6 +25,9 @@ def concept_gallery(inspector: Inspector, item: Source, options: Options) -> Non
     with plain_errors(), st.container(key="concept_gallery"):
         moved = "moved the score" if options.order == "share" else "carried the prediction"
         st.subheader(f"Concepts that {moved}", anchor=False)
+        if not inspector.composites:
+            st.caption(words.plain(inspector.no_heatmap_because))
+            return
         place = st.container()
         with st.spinner(f"Tracing {options.concepts} channels back to the pixels …"):
             why = resources.explanation(inspector, item, options.concepts, options.order)
@@ -36,12 +40,19 @@ def concept_gallery(inspector: Inspector, item: Source, options: Options) -> Non
                 f"All maps share one colour scale. {kept}"
             )
             concept_tiles(inspector, item, why)
+            _save(inspector, item, why, "concepts")
 
 
 def concept_tiles(inspector: Inspector, item: Source, why: Explanation, is_single: bool = False) -> None:
     """One card a concept, all maps with one colour limit."""
     shown = tuple(concept.channel for concept in why.concepts)
     st.html(_tiles(resources.key(inspector), item.id, shown, is_single, inspector, item, why))
+
+
+def _save(inspector: Inspector, item: Source, why: Explanation, key: str) -> None:
+    figure_download(
+        key, lambda: concepts_figure(resources.picture(item), why, *references(inspector, why), OPACITY), key
+    )
 
 
 @st.cache_data(max_entries=64, ttl=resources.HOUR, show_spinner=False)

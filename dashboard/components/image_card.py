@@ -9,10 +9,13 @@ from PIL import Image
 
 from dashboard import resources, state, words
 from dashboard.components import marks
+from dashboard.components.faithfulness import composite_choice, how_faithful, where_relevance_goes
+from dashboard.components.figure_download import figure_download
+from dashboard.components.missing_evidence import missing_evidence
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import Inspector
+from nero_core import Inspector, evidence_figure, heatmap_figure, image_figure
 from nero_core.explain.render import heat_limit, overlay, smooth
 from nero_core.types import Explanation
 
@@ -38,18 +41,45 @@ def _views(inspector: Inspector, item: Source, options: Options) -> None:
             label_visibility="collapsed",
         )
         pixels = resources.picture(item)
-        if view == "image":
-            shown = marks.picture(pixels, f"The image {item.name}", "png", pixelated=_is_enlarged(item, pixels))
-            st.html(f'<div class="nero-picture">{shown}</div>')
-            return
-        place = st.container()
+        if view == "image" or not inspector.composites:
+            _original(item, pixels)
+            if view != "image":
+                st.caption(words.plain(inspector.no_heatmap_because))
+        else:
+            _explained(inspector, item, options, pixels, str(view))
+        if view == "evidence":
+            missing_evidence(inspector, item)
+
+
+def _original(item: Source, pixels: NDArray[np.uint8]) -> None:
+    shown = marks.picture(pixels, f"The image {item.name}", "png", pixelated=_is_enlarged(item, pixels))
+    st.html(f'<div class="nero-picture">{shown}</div>')
+    figure_download("image", lambda: image_figure(pixels), "image")
+
+
+def _explained(inspector: Inspector, item: Source, options: Options, pixels: NDArray[np.uint8], view: str) -> None:
+    """A map on the image, its controls, and how far it can be believed."""
+    names = inspector.bundle.card.class_names
+    place = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        composite = composite_choice(inspector)
         opacity = st.slider(
-            "Opacity of the map", 0, 100, 70, step=5, format="%d %%", key=state.OPACITY, bind="query-params"
+            "Opacity of the map", 0, 100, 70, step=5, format="%d %%", key=state.OPACITY, bind="query-params", width=190
         )
-        with st.spinner("Tracing relevance back to the pixels …"):
+    with st.spinner("Tracing relevance back to the pixels …"):
+        if composite == inspector.composites[0]:  # the concepts below the card need the same explanation
             why = resources.explanation(inspector, item, options.concepts, options.order)
-        with place:
-            _map(pixels, why, str(view), opacity / 100, inspector.bundle.card.class_names, item.name)
+        else:
+            why = resources.explanation(inspector, item, 0, "share", composite=composite)
+    with place:
+        _map(pixels, why, view, opacity / 100, names, item.name)
+    draw = heatmap_figure if view == "heatmap" else evidence_figure
+    with st.container(horizontal=True, vertical_alignment="center"):
+        figure_download(view, lambda: draw(pixels, why, names, opacity / 100), view)
+        if view == "heatmap":
+            where_relevance_goes(inspector, item, why)
+    if view == "heatmap":
+        how_faithful(inspector, item, why, options)
 
 
 def _map(
@@ -61,11 +91,10 @@ def _map(
         limit = heat_limit(heatmap)
         shown = overlay(pixels, heatmap, opacity, limit)
         alt = f"Heatmap of {explained} on {name}"
-        legend = marks.legend(
-            "signed",
-            limit,
-            f"relevance per pixel for {explained}; all pixels add up to its probability, less the bias's part",
-        )
+        unit = f"relevance per pixel for {explained}"
+        if abs(why.conservation - 1) < 0.05:  # else the caption below says what is missing
+            unit += "; all pixels add up to its probability, less the bias's part"
+        legend = marks.legend("signed", limit, unit)
         says = words.conservation(why.conservation)
         limits = (
             f"Green speaks for {words.plain(explained)}, purple against it. "
@@ -84,7 +113,7 @@ def _map(
         legend = marks.legend("positive", limit, "distance per pixel, from over-used channels")
         limits = "Bright parts drive the image away from its nearest class. Missing evidence cannot be shown here."
     st.html(f'<div class="nero-picture">{marks.picture(shown, alt)}</div>{legend}')
-    st.caption(f"{says} {limits} Smoothed over the network's grid of 32 pixels.")
+    st.caption(f"{says} {limits} Smoothed, since the network reads the image on a coarse grid.")
 
 
 def _is_enlarged(item: Source, pixels: NDArray[np.uint8]) -> bool:

@@ -1,12 +1,19 @@
 """Chosen methods in plots: their curves, their scores, and how they do on each OOD class."""
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import streamlit as st
 
 from dashboard import charts, state, words
+from dashboard.components.figure_download import figure_download
 from dashboard.plain_errors import plain_errors
 from dashboard.theme import theme_of
-from nero_core import BenchmarkResult, Inspector
+from nero_core import BenchmarkResult, Inspector, class_heat_figure, method_scores_figure, roc_figure
 from nero_core.errors import NeroError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ALSO = 2  # methods that stand beside NERO at first: the best ones
 
@@ -31,8 +38,10 @@ def class_heat(result: BenchmarkResult, download: str) -> None:
             "AUROC in percent on each class of OOD images, the method with the best pooled figure on top. "
             "50 is guessing; at 50 and below the colour no longer changes."
         )
-        with st.popover("Data table", icon=":material/table:", type="tertiary"):
-            st.dataframe(charts.class_table(result), hide_index=True, alt="AUROC by OOD class, with intervals")
+        with st.container(horizontal=True):
+            with st.popover("Data table", icon=":material/table:", type="tertiary"):
+                st.dataframe(charts.class_table(result), hide_index=True, alt="AUROC by OOD class, with intervals")
+            figure_download("auroc by class", lambda: _heat_figure(result), "class_heat")
 
 
 def first_choice(result: BenchmarkResult) -> list[str]:
@@ -85,8 +94,22 @@ def _curves(inspector: Inspector, result: BenchmarkResult, tpr: float, download:
                 "How many images of each group have which score. Scores of two methods cannot be compared: each has an "
                 f"axis of its own, whose first and last bar hold the tails.{cut if thresholds else ''}"
             )
+        scores = {one.method: (one.id_scores, one.ood_scores) for one in result.methods if one.method in chosen}
+        with roc_side:
+            figure_download("roc", lambda: roc_figure(scores), "roc")
+        with score_side:
+            figure_download("method scores", lambda: method_scores_figure(scores, thresholds), "method_scores")
         with st.popover("Data table", icon=":material/table:", type="tertiary"):
             st.dataframe(charts.roc_table(result, chosen), hide_index=True, alt="Points of the curves")
+
+
+def _heat_figure(result: BenchmarkResult) -> "Figure":
+    names = list(result.ood_classes)
+    values = [
+        [one.per_class[name].auroc.value if name in one.per_class else np.nan for name in names]
+        for one in result.methods
+    ]
+    return class_heat_figure(np.array(values), [one.method for one in result.methods], names)
 
 
 def _thresholds(inspector: Inspector, result: BenchmarkResult, chosen: list[str], tpr: float) -> dict[str, float]:

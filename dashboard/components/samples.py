@@ -57,6 +57,12 @@ def sample(inspector: Inspector) -> Source | None:
     return None
 
 
+def first_sample(inspector: Inspector) -> Source | None:
+    """The first OOD sample, or the first at all, for a page that always shows one."""
+    inside, outside = sample_paths(inspector)
+    return next((_source(path) for path in outside + inside), None)
+
+
 def _source(path: Path) -> Source:
     return resources.source(f"sample {path.stem} {_changed(path)}", path.name, path.read_bytes())
 

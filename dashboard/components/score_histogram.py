@@ -3,9 +3,10 @@
 import streamlit as st
 
 from dashboard import charts, state, words
+from dashboard.components.figure_download import figure_download
 from dashboard.plain_errors import plain_errors
 from dashboard.theme import theme_of
-from nero_core import Inspector
+from nero_core import Inspector, class_scores_figure, histogram_figure
 from nero_core.types import ReferenceScores
 
 
@@ -40,5 +41,15 @@ def _histogram(inspector: Inspector, reference: ReferenceScores, score: float, d
             if by_class
             else "How many images of each group have which score; further right is more unlike the reference images."
         )
-        with st.popover("Data table", icon=":material/table:", type="tertiary"):
-            st.dataframe(charts.score_table(reference, *names), hide_index=True, alt="Scores of the reference images")
+        with st.container(horizontal=True):
+            with st.popover("Data table", icon=":material/table:", type="tertiary"):
+                st.dataframe(
+                    charts.score_table(reference, *names), hide_index=True, alt="Scores of the reference images"
+                )
+            figure_download(
+                f"{reference.detector} scores{' by class' if by_class else ''}",
+                (lambda: class_scores_figure(reference, score, *names))
+                if by_class
+                else (lambda: histogram_figure(reference, score)),
+                "histogram",
+            )

@@ -48,11 +48,11 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
         BundleError: tensors that are no banks of such a model, or a fit bank that shares images with calibration.
     """
     try:
-        header = _read_header(data)
+        header = read_header(data)
         _check_header(header, neurons)
         tensors = load(data)
     except (SafetensorError, ValueError) as error:
-        raise _no_safetensors(str(error)) from error
+        raise no_safetensors(str(error)) from error
     banks = {}
     for name in BANK_NAMES:
         if f"{name}.features" in tensors:
@@ -75,8 +75,12 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
     return banks
 
 
-def _read_header(data: bytes) -> Header:
-    """Name, dtype and shape of each tensor, before the library sees the bytes."""
+def read_header(data: bytes, what: str = "the banks") -> Header:
+    """Name, dtype and shape of each tensor, before the library sees the bytes.
+
+    Raises:
+        BundleError: the bytes are no safetensors file.
+    """
     try:
         entries = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         return {
@@ -85,7 +89,7 @@ def _read_header(data: bytes) -> Header:
             if name != "__metadata__"
         }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise _no_safetensors(f"{type(error).__name__} in its header") from error
+        raise no_safetensors(f"{type(error).__name__} in its header", what) from error
 
 
 def _check_header(header: Header, neurons: int) -> None:
@@ -151,5 +155,6 @@ def _check_values(name: str, features: Tensor, labels: Tensor, classes: int) -> 
         raise BundleError(f"Expected finite features in the {name} bank. Found NaN or infinity. Make the bundle anew.")
 
 
-def _no_safetensors(found: str) -> BundleError:
-    return BundleError(f"Expected the banks to be a safetensors file. Found {found}. Make the bundle anew.")
+def no_safetensors(found: str, what: str = "the banks") -> BundleError:
+    """The error for bytes that are no safetensors file."""
+    return BundleError(f"Expected {what} to be a safetensors file. Found {found}. Make the bundle anew.")

@@ -5,6 +5,7 @@ Layout of the folder::
     bundle.json         the card: what the bundle is, and the digest of every other file
     model.safetensors   weights of the classifier
     banks.safetensors   features, labels and ids of the fit, calibration and (optional) OOD images
+    references.safetensors  optional: for each channel the fit images that use it most, and where in them
     thumbnails/…webp    one small picture of each fit image, named by the sha256 of the image's file
 """
 
@@ -18,13 +19,13 @@ import torch
 
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.bank_file import unpack_banks
-from nero_core.calibration.card import BANKS, THUMBNAILS, BundleCard, read_card, unreadable
+from nero_core.calibration.card import BANKS, REFERENCES, THUMBNAILS, BundleCard, most_bytes, read_card, unreadable
+from nero_core.calibration.references import References
+from nero_core.calibration.references_file import unpack_references
 from nero_core.detectors.catalog import DETECTORS
 from nero_core.errors import BundleError, CheckpointError
-from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS, load_weights
+from nero_core.models.checkpoint import WEIGHTS, load_weights
 from nero_core.models.classifier import Classifier
-
-MAX_THUMBNAIL_BYTES = 256 * 2**10  # a hundred times what one of 96 pixels takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Bundle:
         calibration: bank that thresholds and p-values come from.
         ood: bank of OOD images for the histogram, or None.
         digest: sha256 of the card, which holds the digests of all other files: it names the bundle.
+        references: reference images of every channel, or None where the bundle keeps none.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Bundle:
     calibration: Bank
     ood: Bank | None
     digest: str
+    references: References | None = None
 
     @property
     def fit_size(self) -> int:
@@ -96,7 +99,11 @@ class Bundle:
         data = _read_checked(path, BANKS, card)  # what is checked is what is used: the file may be replaced meanwhile
         banks = unpack_banks(data, classifier.head.neurons, len(card.class_names), len(card.ood_class_names))
         banks = {name: _with_current_scores(bank, card).to(classifier.device) for name, bank in banks.items()}
-        return Bundle(path, card, classifier, banks["fit"], banks["calibration"], banks.get("ood"), digest)
+        references = None
+        if REFERENCES in card.files:
+            kept = _read_checked(path, REFERENCES, card)
+            references = unpack_references(kept, classifier.head.neurons, len(banks["fit"]))
+        return Bundle(path, card, classifier, banks["fit"], banks["calibration"], banks.get("ood"), digest, references)
 
 
 def _with_current_scores(bank: Bank, card: BundleCard) -> Bank:
@@ -132,7 +139,7 @@ def _open(folder: Path, name: str) -> BufferedReader:
     source = folder / name
     if not source.is_file():
         raise BundleError(f"Expected {name} in {folder}. Found no such file. Copy the whole bundle again.")
-    most = MAX_THUMBNAIL_BYTES if name.startswith(THUMBNAILS) else MAX_WEIGHT_BYTES
+    most = most_bytes(name)
     size = source.stat().st_size
     if size > most:
         raise BundleError(f"Expected {name} of at most {most} bytes. Found {size}. Copy the whole bundle again.")

@@ -8,9 +8,18 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from nero_core.calibration.bundle import MAX_THUMBNAIL_BYTES
 from nero_core.calibration.bundle_files import check_place
-from nero_core.calibration.card import BANKS, CARD, MAX_CARD_BYTES, THUMBNAILS, BundleCard, read_card, unreadable
+from nero_core.calibration.card import (
+    BANKS,
+    CARD,
+    MAX_CARD_BYTES,
+    REFERENCES,
+    THUMBNAILS,
+    BundleCard,
+    most_bytes,
+    read_card,
+    unreadable,
+)
 from nero_core.data.folders import file_digest
 from nero_core.errors import BundleError
 from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS
@@ -85,8 +94,7 @@ def unpack_bundle(file: Path, folder: Path) -> BundleCard:
             _check_listed(file, entries, card)
             (part / THUMBNAILS).mkdir()
             for name, expected in card.files.items():
-                most = MAX_THUMBNAIL_BYTES if name.startswith(THUMBNAILS) else MAX_WEIGHT_BYTES
-                found = _unpack(archive, entries[name], part / name, most)
+                found = _unpack(archive, entries[name], part / name, most_bytes(name))
                 _compare(name, file, expected, found)
         part.rename(place)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:  # of zipfile
@@ -160,7 +168,7 @@ def _check_replaceable(file: Path) -> None:
         return
     try:
         with _Bounded(file) as raw, zipfile.ZipFile(raw) as archive:
-            names = _entries(file, archive).keys() - {CARD, WEIGHTS, BANKS}
+            names = _entries(file, archive).keys() - {CARD, WEIGHTS, BANKS, REFERENCES}
         is_bundle = all(name.startswith(f"{THUMBNAILS}/") for name in names)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError, BundleError):
         is_bundle = False

@@ -10,7 +10,9 @@ from pathlib import Path
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.bank_file import pack_banks
 from nero_core.calibration.bundle import Bundle
-from nero_core.calibration.card import BANKS, CARD, THUMBNAILS, BundleCard
+from nero_core.calibration.card import BANKS, CARD, REFERENCES, THUMBNAILS, BundleCard
+from nero_core.calibration.references import References
+from nero_core.calibration.references_file import pack_references
 from nero_core.errors import BundleError
 from nero_core.models.checkpoint import WEIGHTS, save_weights
 from nero_core.models.classifier import Classifier
@@ -23,6 +25,7 @@ def save_bundle(
     banks: Mapping[str, Bank],
     thumbnails: Iterable[tuple[str, bytes]],
     half: bool = False,
+    references: References | None = None,
 ) -> Bundle:
     """Write a bundle folder beside its place, load it as others will, and only then put it there.
 
@@ -36,6 +39,7 @@ def save_bundle(
         banks: ``fit``, ``calibration`` and, optionally, ``ood``.
         thumbnails: id and WebP bytes of each fit image.
         half: store kernels and matrices as float16.
+        references: reference images of every channel, or None to keep none.
 
     Raises:
         BundleError: the folder holds something that is not a bundle, or cannot be written.
@@ -48,7 +52,7 @@ def save_bundle(
             older.rename(place)
         for left in (part, older):
             shutil.rmtree(left, ignore_errors=True)
-        _write(part, card, classifier, banks, thumbnails, half)
+        _write(part, card, classifier, banks, thumbnails, half, references)
         bundle = Bundle.load(part, classifier.device)
         if place.exists():
             place.rename(older)
@@ -102,7 +106,7 @@ def _foreign(folder: Path) -> list[str]:
     if CARD not in names:
         return names
     inside = (folder / THUMBNAILS).iterdir() if (folder / THUMBNAILS).is_dir() else ()
-    return [name for name in names if name not in (CARD, WEIGHTS, BANKS, THUMBNAILS)] + sorted(
+    return [name for name in names if name not in (CARD, WEIGHTS, BANKS, REFERENCES, THUMBNAILS)] + sorted(
         f"{THUMBNAILS}/{path.name}" for path in inside if path.suffix != ".webp"
     )
 
@@ -114,11 +118,15 @@ def _write(
     banks: Mapping[str, Bank],
     thumbnails: Iterable[tuple[str, bytes]],
     half: bool,
+    references: References | None,
 ) -> None:
     (folder / THUMBNAILS).mkdir(parents=True)
     save_weights(folder / WEIGHTS, classifier.model, half)
     (folder / BANKS).write_bytes(pack_banks(banks))
     names = [WEIGHTS, BANKS]
+    if references is not None:
+        names.append(REFERENCES)
+        (folder / REFERENCES).write_bytes(pack_references(references))
     for reference_id, data in sorted(thumbnails):
         names.append(f"{THUMBNAILS}/{reference_id}.webp")
         (folder / names[-1]).write_bytes(data)

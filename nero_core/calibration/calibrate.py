@@ -21,14 +21,18 @@ from nero_core.calibration.held_out import (
     observe_images,
     read_digests,
 )
+from nero_core.calibration.references import REFERENCES, References, make_references
 from nero_core.calibration.threshold import threshold_at
 from nero_core.data.decode import decode_image, thumbnail
-from nero_core.data.folders import ImageFolder, read_folder, split
+from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.nero import NERO
 from nero_core.device import pick_device
-from nero_core.errors import CalibrationError
+from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models.checkpoint import ModelCard, load_checkpoint, round_to_half
+from nero_core.models.classifier import Classifier
+from nero_core.relevance.head import neuron_relevance
+from nero_core.relevance.heatmap import Attributor
 from nero_core.types import Head
 
 CALIBRATION_SHARE = 0.45  # of the ID images; the rest is fitted on
@@ -51,6 +55,7 @@ def calibrate(
     title: str | None = None,
     synthetic: bool = False,
     notes: tuple[str, ...] = (),
+    references: int = REFERENCES,
     device: str = "auto",
     on_progress: Progress | None = None,
 ) -> Bundle:
@@ -72,6 +77,8 @@ def calibrate(
         title: name for the screen; the architecture and the data folder's name unless given.
         synthetic: say on the card that the images are drawn.
         notes: sentences on how the model and the data came to be.
+        references: reference images a channel to keep with their heatmaps, by relevance and by activation each; 0 to
+            keep none. Where the architecture has no honest heatmap none are kept, and the card's last note says why.
         device: where to compute.
         on_progress: told (stage, done, total).
 
@@ -120,6 +127,12 @@ def calibrate(
     numbers = {} if test_images is None else held_out_figures(classifier, detectors, test_images, report)
     nero = detectors["nero"]
     assert isinstance(nero, NERO)
+    kept: References | None = None
+    if references > 0:
+        try:
+            kept = _references(classifier, nero, fit_images, banks["fit"], references, report)
+        except RelevanceError as error:
+            notes = (*notes, f"No reference images with heatmaps are kept. {error}")
     training = model_card.training.model_copy(update={"digests": ()})
     card = BundleCard(
         title=title or f"{Path(data).resolve().name} · {model_card.arch}"[:MAX_TITLE],
@@ -155,7 +168,7 @@ def calibrate(
         for path, digest in zip(fit_images.paths, banks["fit"].ids, strict=True)
     ]
     report("thumbnails", len(fit_images), len(fit_images))
-    return save_bundle(Path(out), card, classifier, banks, thumbnails, half)
+    return save_bundle(Path(out), card, classifier, banks, thumbnails, half, kept)
 
 
 def _check_title(title: str | None) -> None:
@@ -196,6 +209,24 @@ def _check_fit_size(nero: NERO, images: int, allow_reduced_rank: bool) -> None:
 
 def _fitted(name: str, head: Head, fit: Bank) -> FeaturesDetector:
     return build_detector(name, head).fit_features(fit.features, fit.labels)
+
+
+def _references(
+    classifier: Classifier, nero: NERO, images: ImageFolder, bank: Bank, count: int, report: Progress
+) -> References:
+    """The fit images once more, from their files, with the model as it will be stored."""
+    attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=classifier.device)
+    features = bank.features.cpu()
+    relevance, _ = neuron_relevance(features.double(), nero.head.to("cpu"), nero.epsilon)
+    return make_references(
+        attributor,
+        iterate_batches(images, classifier.input_size, batch_size=8),
+        bank.ids,
+        relevance,
+        features,
+        count,
+        lambda done, total: report("references", done, total),
+    )
 
 
 def _per_class(images: ImageFolder) -> Counter[str]:

@@ -8,15 +8,20 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from nero_core.errors import BundleError
-from nero_core.models.checkpoint import WEIGHTS, ModelCard
+from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS, ModelCard
 
 SCHEMA_VERSION = 1
 CARD = "bundle.json"
 BANKS = "banks.safetensors"
+REFERENCES = "references.safetensors"
 THUMBNAILS = "thumbnails"
 MAX_CARD_BYTES = 64 * 2**20
 MAX_TITLE = 200  # characters
-_FILE = re.compile(rf"{re.escape(WEIGHTS)}|{re.escape(BANKS)}|{THUMBNAILS}/[0-9a-f]{{64}}\.webp")
+MAX_THUMBNAIL_BYTES = 256 * 2**10  # a hundred times what one of 96 pixels takes
+MAX_REFERENCES_BYTES = 64 * 2**20  # fifteen times what four of each of 2048 channels take
+_FILE = re.compile(
+    rf"{'|'.join(re.escape(name) for name in (WEIGHTS, BANKS, REFERENCES))}|{THUMBNAILS}/[0-9a-f]{{64}}\.webp"
+)
 
 
 class NeroSettings(BaseModel):
@@ -146,7 +151,7 @@ def read_card(folder: Path) -> tuple[BundleCard, str]:
     lacking = [name for name in (WEIGHTS, BANKS) if name not in card.files]
     if strange or lacking:
         raise BundleError(
-            f"Expected {source} to list {WEIGHTS}, {BANKS} and thumbnails. "
+            f"Expected {source} to list {WEIGHTS}, {BANKS}, thumbnails and at most {REFERENCES} besides. "
             f"Found {f'the name {strange[0]!r}' if strange else f'no {lacking[0]}'}. Make the bundle anew."
         )
     return card, hashlib.sha256(data).hexdigest()
@@ -166,6 +171,13 @@ def find_bundles(folder: str | Path) -> tuple[Path, ...]:
     except OSError as error:
         raise unreadable(folder, error) from error
     return tuple(path for path in found if not path.name.startswith("."))  # hidden: half written
+
+
+def most_bytes(name: str) -> int:
+    """The largest size that a file of a bundle may have."""
+    if name.startswith(THUMBNAILS):
+        return MAX_THUMBNAIL_BYTES
+    return MAX_REFERENCES_BYTES if name == REFERENCES else MAX_WEIGHT_BYTES
 
 
 def unreadable(path: Path, error: OSError) -> BundleError:

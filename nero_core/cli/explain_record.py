@@ -1,11 +1,13 @@
 """What ``explanation.json`` holds."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 from nero_core.data.decode import Picture
 from nero_core.inspector import Inspector
-from nero_core.types import Channels, Concept, Detection, Explanation
+from nero_core.types import BlockConservation, Channels, Concept, Detection, Explanation
 
 
 def explanation_record(
@@ -15,10 +17,12 @@ def explanation_record(
     detection: Detection,
     channels: Channels,
     explanation: Explanation | None,
+    blocks: Sequence[BlockConservation] = (),
     reason: str = "",
+    form: str = "png",
 ) -> dict[str, Any]:
-    """Every number of an explanation. A ``heatmap`` is the name of its picture, or None where there is none, and then
-    ``reason`` says why."""
+    """Every number of an explanation. A ``heatmap`` is the name of its picture in the first format that was asked for,
+    or None where there is none, and then ``reason`` says why."""
     names = inspector.bundle.card.class_names
     terms = detection.terms
     return {
@@ -37,38 +41,50 @@ def explanation_record(
         "calibration_size": detection.calibration_size,
         "terms": {name: float(terms[name][0]) for name in ("distance", "bias", "scale")},
         "nearest_class": names[channels.nearest],
-        **(_without_heatmap(reason) if explanation is None else _with_heatmap(inspector, explanation)),
+        **(_without_heatmap(reason) if explanation is None else _with_heatmap(inspector, explanation, blocks, form)),
+        "figure": f"figure3.{form}",
         "bundle": {"title": inspector.bundle.card.title, "digest": inspector.bundle.digest},
         "versions": _versions(),
     }
 
 
-def _with_heatmap(inspector: Inspector, explanation: Explanation) -> dict[str, Any]:
+def _with_heatmap(
+    inspector: Inspector, explanation: Explanation, blocks: Sequence[BlockConservation], form: str
+) -> dict[str, Any]:
     return {
         "explained_class": inspector.bundle.card.class_names[explanation.explained_class],
-        "heatmap": "heatmap.png",
+        "heatmap": f"heatmap.{form}",
+        "composite": explanation.composite,
         "reason": None,
         "conservation": {
             "heatmap": explanation.conservation,
             "evidence": explanation.evidence_conservation,
             "concepts": explanation.concept_conservation,
+            "blocks": [asdict(block) for block in blocks],
         },
-        "concepts": [_concept(inspector, rank, concept) for rank, concept in enumerate(explanation.concepts, 1)],
+        "concepts": [_concept(inspector, rank, concept, form) for rank, concept in enumerate(explanation.concepts, 1)],
     }
 
 
 def _without_heatmap(reason: str) -> dict[str, Any]:
-    return {"explained_class": None, "heatmap": None, "reason": reason, "conservation": None, "concepts": []}
+    return {
+        "explained_class": None,
+        "heatmap": None,
+        "composite": None,
+        "reason": reason,
+        "conservation": None,
+        "concepts": [],
+    }
 
 
-def _concept(inspector: Inspector, rank: int, concept: Concept) -> dict[str, Any]:
+def _concept(inspector: Inspector, rank: int, concept: Concept, form: str) -> dict[str, Any]:
     return {
         "channel": concept.channel,
         "relevance": concept.relevance,
         "centroid": concept.centroid,
         "share": concept.share,
         "over_used": concept.over_used,
-        "heatmap": concept_name(rank, concept.channel),
+        "heatmap": concept_name(rank, concept.channel, form),
         "references": [
             {"id": reference, "class": inspector.reference_class(reference), "relevance": relevance}
             for reference, relevance in zip(concept.references, concept.reference_relevance, strict=True)
@@ -80,6 +96,6 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("nero-dashboard", "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")}
 
 
-def concept_name(rank: int, channel: int) -> str:
+def concept_name(rank: int, channel: int, form: str = "png") -> str:
     """The file of a concept's overlay; ranks count from 1."""
-    return f"concept-{rank}-channel-{channel}.png"
+    return f"concept-{rank}-channel-{channel}.{form}"

@@ -1,5 +1,6 @@
 """NERO: neuron-level relevance, and its distance to the relevance centroids of the ID classes."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,13 +10,14 @@ from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.base import HeadDetector, class_means
+from nero_core.detectors.base import HeadDetector, class_means, unit_length
 from nero_core.detectors.components import principal_components
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import Head
 
 _PUBLISHED_LEAST = {384: 175, 512: 175}  # channels → the authors' k
+_AT_ONCE = 1024  # images scored together: what is computed of them stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class NeroTerms:
     """The NERO score taken apart: ``score = (distance + bias) · scale``, and ``share`` sums to ``distance``.
 
     Attributes:
-        distance: ``min_c ‖P(r) − μ_c‖₁``, ≥ 0.
+        distance: ``min_c ‖P(r) − μ_c‖``, ≥ 0, in the detector's norm.
         bias: ``λ·|r_β|``, ≥ 0.
         scale: ``ρ``, in [0, 1].
         nearest: index into the detector's ``classes`` of the nearest centroid.
@@ -65,6 +67,7 @@ class NERO(HeadDetector):
         epsilon: ε of the LRP rule, in units of a logit.
         component_share: PCA components over channels; the authors keep ⌊2D/3⌋.
         least: k; None = the authors' 175 for D = 512 and D = 384, and ``round(175/512·D)`` for any other D.
+        norm: of the distance and of λ: 1 as published, or 2.
 
     Reference:
         Chhetri et al., NERO: explainable out-of-distribution detection with neuron-level relevance, MICCAI 2025.
@@ -72,7 +75,9 @@ class NERO(HeadDetector):
     Differs:
         The PCA of the published code is randomised at these sizes; this one is exact. With fewer fit images than
         components the rank of the covariance bounds them, and ``components_found`` tells how many were kept. When all
-        features are 0, ρ = 1, so that an empty observation does not score 0.
+        features are 0, ρ = 1, so that an empty observation does not score 0. ``norm=2`` is not the paper's: distance
+        and λ are then Euclidean, and with ``o = r − m`` the distance splits as exactly, since
+        ``‖P o‖₂ = oᵀ(PᵀP o) / ‖P o‖₂``: ``share_j = o_j · (PᵀP o)_j / ‖P o‖₂``, 0 at the centroid itself.
     """
 
     info: ClassVar[DetectorInfo] = DetectorInfo(
@@ -91,6 +96,7 @@ class NERO(HeadDetector):
         epsilon: float = 1e-6,
         component_share: float = 2 / 3,
         least: int | None = None,
+        norm: int = 1,
     ) -> None:
         if epsilon < 0:
             raise CalibrationError(f"Expected ε ≥ 0. Found {epsilon}. Give 0 for the published rule.")
@@ -98,15 +104,14 @@ class NERO(HeadDetector):
             raise CalibrationError(
                 f"Expected a share of components in (0, 1]. Found {component_share}. The paper has 2/3."
             )
+        if norm not in (1, 2):
+            raise CalibrationError(f"Expected a norm of 1 or 2. Found {norm}. The paper has 1.")
         super().__init__(head)
-        self.epsilon = epsilon
+        self.epsilon, self.norm = epsilon, norm
         # The tiny addend keeps floor(2D/3) exact where 2/3 is rounded down.
         self.components_wanted = int(component_share * head.neurons + 1e-9)
         self.least = _PUBLISHED_LEAST.get(head.neurons, round(175 / 512 * head.neurons)) if least is None else least
-        if not 1 <= self.least <= head.neurons:
-            raise CalibrationError(
-                f"Expected k between 1 and {head.neurons} channels. Found {self.least}. The paper has 175 for 512."
-            )
+        self._check_least()
         self.components: Tensor | None = None
 
     @property
@@ -134,7 +139,8 @@ class NERO(HeadDetector):
         self.components = principal_components(relevance, self.components_wanted)
         self.centroids = self.means @ self.components.T
         with_bias = torch.cat([relevance, bias[:, None]], dim=1)
-        spread = torch.cdist(with_bias, class_means(with_bias, labels, self.classes), p=1).amin(dim=1).mean()
+        means = class_means(with_bias, labels, self.classes)
+        spread = _pairwise(with_bias, means, self.norm).amin(dim=1).mean()
         size = bias.abs().mean()
         self.bias_scale = torch.where(size > 0, spread / size.clamp_min(torch.finfo(size.dtype).tiny), 0.0)
         return self
@@ -146,8 +152,8 @@ class NERO(HeadDetector):
             RequiresFittingException: ``fit_features`` was not called.
             CalibrationError: shapes do not fit the head, or features are not finite.
         """
-        relevance, bias, distance, _ = self._distance(x)
-        return (distance.amin(dim=1) + self.bias_scale * bias.abs()) * self._scale(x, relevance)
+        self._check_fitted(self.components)
+        return torch.cat([self._score(part) for part in x.split(_AT_ONCE)]) if len(x) > _AT_ONCE else self._score(x)
 
     def terms(self, x: Float[Tensor, "batch neurons"]) -> NeroTerms:
         """The score taken apart, with the exact share of every channel in the distance.
@@ -157,8 +163,51 @@ class NERO(HeadDetector):
         relevance, bias, distance, components = self._distance(x)
         smallest, nearest = distance.min(dim=1)
         offset = relevance - self.means[nearest]
-        share = offset * ((offset @ components.T).sign() @ components)
+        pull = offset @ components.T  # P o; what follows is the gradient of its norm, and share = offset · gradient
+        slope = pull.sign() if self.norm == 1 else unit_length(pull)
+        share = offset * (slope @ components)
         return NeroTerms(smallest, self.bias_scale * bias.abs(), self._scale(x, relevance), nearest, share, relevance)
+
+    def distances(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch classes"]:
+        """``‖P(r) − μ_c‖`` to the centroid of every class, ≥ 0, in the order of ``classes``.
+
+        Raises as ``predict_features``.
+        """
+        return self._distance(x)[2]
+
+    def bias_relevance(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
+        """``r_β``, signed: with ``Σ_j r_j`` it makes up the softmax output, but for ε."""
+        return self._relevance(x)[1]
+
+    def narrowed(self, component_share: float, least: int) -> "NERO":
+        """This fit with fewer components or another k: what a fresh fit would be, without another decomposition.
+
+        Components are sorted by their variance, so that fewer are the first of many; relevance, class means and λ
+        depend on neither.
+
+        Raises:
+            RequiresFittingException: ``fit_features`` was not called.
+            CalibrationError: k or the share is outside its range, or asks for more components than this fit kept.
+        """
+        components = self._check_fitted(self.components)
+        one = copy.copy(self)
+        one.components_wanted, one.least = int(component_share * self.weight.shape[1] + 1e-9), least
+        one._check_least()
+        if not 0 < component_share <= 1 or one.components_wanted > self.components_wanted:
+            most = self.components_wanted / self.weight.shape[1]
+            raise CalibrationError(
+                f"Expected a share of components in (0, {most:.4g}]. Found {component_share}. Fit anew for more."
+            )
+        one.components = components[: one.components_wanted].contiguous()
+        one.centroids = self.means @ one.components.T
+        return one
+
+    def _check_least(self) -> None:
+        neurons = self.weight.shape[1]
+        if not 1 <= self.least <= neurons:
+            raise CalibrationError(
+                f"Expected k between 1 and {neurons} channels. Found {self.least}. The paper has 175 for 512."
+            )
 
     def _relevance(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return neuron_relevance(self._features(x), self.head, self.epsilon)
@@ -166,11 +215,22 @@ class NERO(HeadDetector):
     def _distance(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         components = self._check_fitted(self.components)
         relevance, bias = self._relevance(x)
-        distance = torch.cdist(relevance @ components.T, self.centroids, p=1)
+        distance = _pairwise(relevance @ components.T, self.centroids, self.norm)
         return relevance, bias, distance, components
+
+    def _score(self, x: Tensor) -> Tensor:
+        relevance, bias, distance, _ = self._distance(x)
+        return (distance.amin(dim=1) + self.bias_scale * bias.abs()) * self._scale(x, relevance)
 
     def _scale(self, x: Tensor, relevance: Tensor) -> Tensor:
         activation = x.detach().to(relevance).abs()
-        least = relevance.argsort(dim=1, stable=True)[:, : self.least]
+        # Ties are of channels with a = 0, which add nothing: relevance is a times a number, zero almost never.
+        least = relevance.topk(self.least, dim=1, largest=False, sorted=False).indices
         part, total = activation.gather(1, least).sum(dim=1), activation.sum(dim=1)
         return torch.where(total > 0, part / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0)
+
+
+def _pairwise(x: Tensor, y: Tensor, norm: int) -> Tensor:
+    """Distances of all rows; the Euclidean one by differences, since by products near ones lose their digits."""
+    distance: Tensor = torch.cdist(x, y, p=norm, compute_mode="donot_use_mm_for_euclid_dist")
+    return distance

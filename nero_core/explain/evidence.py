@@ -1,10 +1,13 @@
-"""Where the distance comes from: the relevance to send back for the evidence heatmap."""
+"""Where the distance comes from: relevance to send back for the evidence heatmap, and what is missing in the image."""
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nero_core.types import Channels
+from nero_core.explain.references import most_relevant
+from nero_core.types import Channels, MissingConcept
 
 
 def evidence_start(channels: Channels, features: Float[Tensor, " neurons"]) -> Float[Tensor, " neurons"]:
@@ -19,3 +22,39 @@ def evidence_start(channels: Channels, features: Float[Tensor, " neurons"]) -> F
     """
     shown = (channels.relevance > channels.centroid) & (features.cpu() != 0)
     return torch.where(shown, channels.share.clamp_min(0), 0)
+
+
+def describe_missing(
+    channels: Channels,
+    bank_relevance: Float[Tensor, "images neurons"],
+    bank_ids: Sequence[str],
+    count: int = 4,
+    references: int = 4,
+) -> tuple[MissingConcept, ...]:
+    """The under-used channels that add most to the distance, most first, with the reference images that use them most.
+
+    A channel is under-used when ``r_j < m_j``. It has no place in the image: what is missing is shown where it is.
+
+    Args:
+        channels: of the image.
+        bank_relevance: of the fit images.
+        bank_ids: their ids.
+        count: at most so many channels; fewer where fewer are under-used and add to the distance.
+        references: images a channel.
+    """
+    share = channels.share.where(channels.relevance < channels.centroid, 0)
+    top = [channel for channel in share.argsort(descending=True, stable=True)[:count].tolist() if share[channel] > 0]
+    found = []
+    for channel in top:
+        ids, values = most_relevant(bank_relevance[:, channel], bank_ids, references)
+        found.append(
+            MissingConcept(
+                channel=channel,
+                relevance=float(channels.relevance[channel]),
+                centroid=float(channels.centroid[channel]),
+                share=float(channels.share[channel]),
+                references=ids,
+                reference_relevance=values,
+            )
+        )
+    return tuple(found)

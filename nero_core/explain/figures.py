@@ -1,151 +1,133 @@
-"""The plots of ``nero explain`` as matplotlib figures, drawn without a display; the screen has its own in plotly."""
+"""Figures for papers: their style, and saving them as SVG, PDF or PNG. Drawn by matplotlib without a display.
+
+The figures themselves stand in ``figure_plots.py``, ``figure_methods.py``, ``figure_panels.py`` and
+``figure_sheet.py``; the screen draws its own with plotly.
+"""
 
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import threading
+import unicodedata
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import floor, isfinite, log10
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-from jaxtyping import UInt8
+from nero_core.errors import NeroError
 
-from nero_core.data.decode import Limits, decode_image
-from nero_core.explain.channels import top_channels
-from nero_core.explain.render import heat_limit, overlay, smooth
-from nero_core.types import Channels, Explanation, ReferenceScores
-
-if TYPE_CHECKING:  # matplotlib takes half a second to import and the screen never needs it
+if TYPE_CHECKING:  # matplotlib takes half a second to import, and the screen needs it only when a figure is saved
     from matplotlib.figure import Figure
 
+Form = Literal["png", "svg", "pdf"]
+
+#: inches: a column and the text width of the usual two-column page
+SINGLE, DOUBLE = 3.5, 7.2
 # Okabe-Ito, safe for colour-blind eyes; the same as on the screen (dashboard/theme.py).
-ID, OOD, HERE, CENTROID = "#0072B2", "#D55E00", "#111111", "#8C8C8C"
-THUMBNAIL_LIMITS = Limits(max_bytes=256_000, max_pixels=1_000_000, min_side=1)  # a bundle may be a stranger's
+ID, OOD, HERE, CENTROID = "#0072B2", "#D55E00", "#111111", "#767B84"
+#: further classes, in the order in which they are chosen, each with its marker
+CLASSES = (("#009E73", "^"), ("#CC79A7", "s"), ("#56B4E9", "X"), ("#B79F00", "v"))
+SMALL, PLAIN, LARGE = 5.5, 6.5, 8.0  # points; journals ask for at least 5
+LONGEST_NAME = 40  # characters of a class name
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+    "font.size": PLAIN,
+    "axes.labelsize": PLAIN,
+    "axes.titlesize": PLAIN,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": PLAIN,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.columnspacing": 1.2,
+    "legend.borderpad": 0.0,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "hatch.linewidth": 0.5,
+    "text.parse_math": False,  # a class name may hold a dollar sign
+    "image.composite_image": False,  # each picture stays one picture in SVG and PDF
+    "svg.fonttype": "none",  # text stays text, to be searched and edited
+    "pdf.fonttype": 42,  # TrueType: the same for PDF
+    "svg.hashsalt": "nero",  # ids that do not change from one saving to the next
+}
+_METADATA: dict[Form, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
+_LOCK = threading.RLock()  # matplotlib's settings and fonts belong to the process
 
 
-def figure_png(figure: "Figure", dpi: int = 150) -> bytes:
-    """The figure as a PNG file."""
+def figure_bytes(figure: "Figure", form: Form = "png", dpi: int = 300) -> bytes:
+    """The figure as a file; the same figure gives the same bytes.
+
+    In SVG and PDF text stays text (SVG names the font DejaVu Sans, PDF embeds it), lines stay lines, and each picture
+    keeps up to 400 pixels an inch, whatever ``dpi`` is. Nothing says when the file was made.
+
+    Args:
+        figure: made by one of this package's figure functions.
+        form: ``png``, ``svg`` or ``pdf``.
+        dpi: pixels an inch of a PNG.
+
+    Raises:
+        NeroError: the form is none of the three, or ``dpi`` is not above 0.
+    """
+    from matplotlib.image import AxesImage
+
+    if form not in get_args(Form):
+        raise NeroError(f"Expected one of {', '.join(get_args(Form))}. Found {form!r}. Choose one of these.")
+    if dpi < 1:
+        raise NeroError(f"Expected at least 1 pixel an inch. Found {dpi}. Papers ask for 300.")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    with styled():
+        for image in figure.findobj(AxesImage):
+            if isinstance(image, AxesImage):  # "none" keeps the pixels; a PNG has fewer of them and needs a mean
+                image.set_interpolation("antialiased" if form == "png" else "none")
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=_METADATA[form])
     return buffer.getvalue()
 
 
-def channel_figure(channels: Channels, class_names: Sequence[str], top: int = 40) -> "Figure":
-    """Relevance of the ``top`` channels by share of the distance, this image against its nearest class centroid.
+@contextmanager
+def styled() -> Iterator[None]:
+    """The style, for the block or, as a decorator, for the function; one thread at a time.
 
-    The order is that of the concepts: signed share, largest first.
+    The user's own matplotlib settings play no part, so that a figure does not depend on who draws it.
     """
-    neurons = len(channels.share)
-    order = list(top_channels(channels, min(top, neurons), "share"))
-    figure, axes = _axes(9.0, 3.6)
-    places = np.arange(len(order))
-    nearest = class_names[channels.nearest]
-    axes.bar(places, np.asarray(channels.relevance)[order], color=HERE, width=0.7, label="this image")
-    axes.scatter(
-        places,
-        np.asarray(channels.centroid)[order],
-        marker="_",
-        s=90,
-        linewidths=2.2,
-        color=CENTROID,
-        zorder=3,
-        label=f"mean of {_plain(nearest)} (nearest class)",
-    )
-    axes.axhline(0, color=CENTROID, linewidth=0.6)
-    axes.set_xticks(places, [str(channel) for channel in order], rotation=90, fontsize=7)
-    axes.set_xlabel(f"feature channel, the {len(order)} of {neurons} that share most in the distance, largest first")
-    axes.set_ylabel("relevance (share of\nclass probability)")
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+    import matplotlib.style
+
+    with _LOCK, warnings.catch_warnings():
+        # A name in a script that the font lacks: SVG still holds it as text, the others show boxes.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        with matplotlib.style.context(["default", _STYLE]):
+            yield
 
 
-def histogram_figure(reference: ReferenceScores, score: float, bins: int = 40) -> "Figure":
-    """Calibration (ID) and OOD bank scores, the threshold, and this image."""
-    groups = [("calibration images (ID)", np.asarray(reference.calibration), ID, "")]
-    if reference.ood is not None and len(reference.ood):
-        groups.append(("OOD bank", np.asarray(reference.ood), OOD, "////"))
-    known = np.concatenate([values for _, values, _, _ in groups])
-    low = min(float(known.min()), score)
-    high = max(float(np.quantile(known, 0.99)), reference.threshold * 1.1, min(score, float(known.max())))
-    edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
-    figure, axes = _axes(7.0, 3.4)
-    for label, values, colour, hatch in groups:
-        heights, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-        axes.stairs(
-            100 * heights / len(values),
-            edges,
-            fill=True,
-            alpha=0.55,
-            facecolor=colour,
-            edgecolor=colour,
-            hatch=hatch,
-            label=f"{label}, {len(values)}",
-        )
-    axes.axvline(
-        reference.threshold, color=HERE, linestyle="--", linewidth=1, label=f"threshold {reference.threshold:.3g}"
-    )
-    beyond = score > edges[-1]
-    axes.axvline(
-        min(score, edges[-1]),
-        color=HERE,
-        linewidth=2,
-        label=f"this image {score:.3g}{' (off the scale)' if beyond else ''}",
-    )
-    axes.set_xlabel(f"{reference.detector} score (higher = more unlike the reference images)")
-    axes.set_ylabel("share of images (%)")
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+def label(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name of others as it may stand in a figure: one line, no control characters (XML forbids them), not long."""
+    kept = "".join(letter for letter in " ".join(name.split()) if unicodedata.category(letter)[0] != "C")
+    return kept if len(kept) <= longest else f"{kept[: longest - 1].rstrip()}…"
 
 
-def concepts_figure(
-    pixels: UInt8[np.ndarray, "height width 3"],
-    explanation: Explanation,
-    references: Sequence[Sequence[bytes]] = (),
-    reference_names: Sequence[Sequence[str]] = (),
-    opacity: float = 0.75,
-) -> "Figure":
-    """One row a concept: its conditional heatmap on the image, all at one colour limit, then its reference images.
-
-    Args:
-        pixels: the picture.
-        explanation: what ``Inspector.explain`` answered.
-        references: encoded thumbnails, for each concept.
-        reference_names: their classes, for each concept.
-        opacity: of the maps.
-    """
-    concepts = explanation.concepts
-    columns = 1 + max((len(row) for row in references), default=0)
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.9 * columns + 0.6, 2.1 * max(len(concepts), 1)), layout="constrained")
-    if not concepts:
-        return figure
-    panels = figure.subplots(len(concepts), columns, squeeze=False)
-    heatmaps = [smooth(concept.heatmap) for concept in concepts]
-    limit = heat_limit(*heatmaps)
-    for row, (concept, heatmap) in enumerate(zip(concepts, heatmaps, strict=True)):
-        for panel in panels[row]:
-            panel.set_axis_off()
-        panels[row, 0].imshow(overlay(pixels, heatmap, opacity, limit))
-        use = "over-used" if concept.over_used else "under-used"
-        panels[row, 0].set_title(
-            f"{concept.channel} {use}: {concept.relevance:.3g} vs {concept.centroid:.3g}", fontsize=7
-        )
-        for column, data in enumerate(references[row] if row < len(references) else ()):
-            thumbnail = decode_image(data, "reference image", THUMBNAIL_LIMITS)
-            panels[row, column + 1].imshow(thumbnail.pixels)
-            if row < len(reference_names):
-                panels[row, column + 1].set_title(_plain(reference_names[row][column]), fontsize=7)
-    return figure
+def method_name(name: str) -> str:
+    """A method as a paper writes it: ours in capitals, the others as the catalog names them."""
+    return {"nero": "NERO", "nero_plus": "NERO+"}.get(name, label(name))
 
 
-def _plain(name: str) -> str:
-    """A name for matplotlib, which would read ``$…$`` as a formula."""
-    return name.replace("$", r"\$")
-
-
-def _axes(width: float, height: float) -> tuple["Figure", Any]:
-    """One pair of axes without the box."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+def number(value: float) -> str:
+    """Three significant digits, a true minus sign, powers of ten written out."""
+    if not isfinite(value):
+        return "not defined"
+    rounded = float(f"{abs(value):.2e}")  # 0.00999999 has the digits of 0.0100
+    if rounded == 0:
+        return "0"
+    if 0.0005 <= rounded < 1e5:
+        shown = f"{abs(value):.{max(0, 2 - floor(log10(rounded)))}f}"
+    else:
+        mantissa, exponent = f"{rounded:.2e}".split("e")
+        shown = f"{mantissa} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return f"−{shown}" if value < 0 else shown

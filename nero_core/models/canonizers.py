@@ -7,18 +7,35 @@ Reference: Anders et al., "Software for Dataset-wide XAI: from local explanation
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Literal
 
-from jaxtyping import Float
-from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
-from timm.layers.drop import DropBlock2d, DropPath
-from timm.models.resnet import BasicBlock, Bottleneck, ResNet
-from torch import Tensor, nn, stack
+from timm.models.efficientnet import EfficientNet
+from timm.models.resnet import ResNet
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from zennit.canonizers import AttributeCanonizer, Canonizer, SequentialMergeBatchNorm
+from zennit.canonizers import Canonizer
+from zennit.canonizers import MergeBatchNorm as AnyMergeBatchNorm
 from zennit.layer import Sum
 
 from nero_core.errors import RelevanceError
+from nero_core.models.canonizers_efficientnet import (
+    InvertedResidualSum,
+    MergeBatchNormAct,
+    efficientnet_blocks,
+    efficientnet_obstacle,
+    residual_adds,
+)
+from nero_core.models.canonizers_resnet import MergeBatchNorm, ResidualSum, resnet_blocks, resnet_obstacle
+from nero_core.models.canonizers_vit import (
+    LAYER_NORMS,
+    AttentionMix,
+    DetachedLayerNorm,
+    LinearAttention,
+    TransformerSum,
+    vit_blocks,
+    vit_obstacle,
+)
 
 
 @dataclass(frozen=True)
@@ -28,11 +45,15 @@ class Canonized:
     Attributes:
         residual_sums: number of residual adds that became a `zennit.layer.Sum`.
         merged_batch_norms: number of BatchNorms merged into the convolution before them.
+        layer_norms: number of LayerNorms whose deviation is taken as a constant.
+        attentions: number of attentions that are linear in their values.
         applied: the zennit canonizers in effect.
     """
 
     residual_sums: int
     merged_batch_norms: int
+    layer_norms: int
+    attentions: int
     applied: tuple[Canonizer, ...]
 
     def remove(self) -> None:
@@ -46,18 +67,27 @@ class Family:
     """How one architecture family is canonized.
 
     Attributes:
+        layout: "maps" where a block's output is ``batch channels height width``, "tokens" where it is
+            ``batch tokens channels``.
         canonizers: makes fresh zennit canonizers, in the order in which they apply.
-        residual_blocks: number of residual adds that a model of the family has.
+        residual_adds: number of residual adds that a model of the family has.
+        blocks: names of the blocks in the order of the forward pass; each block's input is all of the output of the one
+            before it.
+        previous_stage: name of the module one stage below the features.
         obstacle: what in this model has no LRP rule here, or None.
     """
 
+    layout: Literal["maps", "tokens"]
     canonizers: Callable[[], list[Canonizer]]
-    residual_blocks: Callable[[nn.Module], int]
+    residual_adds: Callable[[nn.Module], int]
+    blocks: Callable[[nn.Module], list[str]]
+    previous_stage: Callable[[nn.Module], str]
     obstacle: Callable[[nn.Module], str | None]
 
 
 def canonize(model: nn.Module) -> Canonized:
-    """Canonize the model in place: residual adds become modules, BatchNorm is merged into the convolution before it.
+    """Canonize the model in place: residual adds become modules, BatchNorm is merged into the convolution before it,
+    LayerNorm and attention become linear.
 
     The outputs stay what they were, up to rounding. Only this instance is changed, never a class.
 
@@ -70,18 +100,32 @@ def canonize(model: nn.Module) -> Canonized:
             model is left as it was.
     """
     family = family_of(model)
-    expected_sums = family.residual_blocks(model)
-    expected_norms = sum(isinstance(module, _BatchNorm) for module in model.modules())
+    modules = list(model.modules())
+    expected = {
+        "residual sums": family.residual_adds(model),
+        "merged BatchNorms": sum(isinstance(module, _BatchNorm) for module in modules),
+        "linear LayerNorms": sum(isinstance(module, LAYER_NORMS) for module in modules),
+        "linear attentions": sum("Attention" in type(module).__name__ for module in modules),
+    }
     applied = tuple(instance for canonizer in family.canonizers() for instance in canonizer.apply(model))
-    sums = sum(isinstance(module, Sum) for module in model.modules())
-    norms = sum(isinstance(instance, MergeBatchNorm) for instance in applied)
-    canonized = Canonized(sums, norms, applied)
-    if (sums, norms) != (expected_sums, expected_norms):
+    found = {
+        "residual sums": sum(isinstance(module, Sum) for module in model.modules()),
+        "merged BatchNorms": sum(isinstance(instance, AnyMergeBatchNorm) for instance in applied),
+        "linear LayerNorms": sum(
+            isinstance(module, LAYER_NORMS) and "forward" in vars(module) for module in model.modules()
+        ),
+        "linear attentions": sum(isinstance(module, AttentionMix) for module in model.modules()),
+    }
+    sums, norms, layer_norms, attentions = found.values()
+    canonized = Canonized(sums, norms, layer_norms, attentions, applied)
+    if found != expected:
         canonized.remove()
+        parts = [part for part in expected if expected[part] or found[part]]
         raise RelevanceError(
-            f"No heatmap for this {type(model).__name__}: expected {expected_sums} residual sums and {expected_norms} "
-            f"merged BatchNorms, found {sums} and {norms}. Relevance would not be conserved; use a plain timm ResNet "
-            "(BasicBlock or Bottleneck), or add canonizers for this block to nero_core/models/canonizers.py."
+            f"No heatmap for this {type(model).__name__}: expected "
+            f"{' and '.join(f'{expected[part]} {part}' for part in parts)}, found "
+            f"{' and '.join(str(found[part]) for part in parts)}. Relevance would not be conserved; use a plain timm "
+            f"{type(model).__name__}, or add canonizers for this block to nero_core/models."
         )
     return canonized
 
@@ -93,107 +137,48 @@ def family_of(model: nn.Module) -> Family:
         RelevanceError: no entry, or the model has a layer without an LRP rule.
     """
     family = FAMILIES.get(type(model))
-    if family is None:
-        known = ", ".join(sorted(kind.__name__ for kind in FAMILIES))
+    name = type(model).__name__
+    missing = _MISSING.get(name, f"there are no canonizers for {name}")
+    reason = missing if family is None else family.obstacle(model)
+    if family is None or reason is not None:
         raise RelevanceError(
-            f"No heatmap for this architecture, because there are no canonizers for it: expected one of {known}, found "
-            f"{type(model).__name__}. Detection works without heatmaps; for heatmaps use a timm ResNet, e.g. resnet18."
-        )
-    obstacle = family.obstacle(model)
-    if obstacle is not None:
-        raise RelevanceError(
-            f"No heatmap for this architecture, because {obstacle}. Detection works without heatmaps; for heatmaps use "
-            "a plain timm ResNet, e.g. resnet18 or resnet50."
+            f"No heatmap for this architecture, because {reason}. Detection and channel plots work without heatmaps; "
+            "for heatmaps use a plain ResNet, ViT, DeiT or EfficientNet-Lite of timm, e.g. resnet18."
         )
     return family
 
 
-class MergeBatchNorm(SequentialMergeBatchNorm):
-    """Merge each BatchNorm into the convolution right before it: ``W ← W·γ/√(σ²+ε)``, ``b ← (b − μ)·γ/√(σ²+ε) + β``.
-
-    Differs: zennit 0.4.6 leaves the BatchNorm in place with σ² = 1, so that every one still shrinks its input by
-        ``1/√(1+ε)``; here its forward is the identity, exactly.
-    """
-
-    def register(self, linears: tuple[nn.Module, ...], batch_norm: nn.Module) -> None:
-        """Merge, and let this BatchNorm instance hand on its input."""
-        super().register(linears, batch_norm)
-        batch_norm.forward = _identity
-
-    def remove(self) -> None:
-        """Undo the merge."""
-        del self.batch_norm.forward
-        super().remove()
-
-
-class ResidualSum(AttributeCanonizer):
-    """Let the residual add of each timm BasicBlock and Bottleneck run through a `zennit.layer.Sum` of that instance."""
-
-    def __init__(self) -> None:
-        super().__init__(_residual_attributes)
-
-
-def _residual_attributes(name: str, module: nn.Module) -> dict[str, Any] | None:
-    forwards = {BasicBlock: _basic_block_forward, Bottleneck: _bottleneck_forward}
-    forward = forwards.get(type(module))
-    return None if forward is None else {"forward": forward.__get__(module), "canonizer_sum": Sum()}
-
-
-def _basic_block_forward(
-    self: Any,  # noqa: ANN401  # nn.Module's attributes have no types
-    x: Float[Tensor, "batch channels_in height_in width_in"],
-) -> Float[Tensor, "batch channels height width"]:
-    shortcut = x if self.downsample is None else self.downsample(x)
-    x = self.aa(self.act1(self.drop_block(self.bn1(self.conv1(x)))))
-    x = self.bn2(self.conv2(x))
-    x = self.act2(self.canonizer_sum(stack([shortcut, x], dim=-1)))
-    return x
-
-
-def _bottleneck_forward(
-    self: Any,  # noqa: ANN401  # nn.Module's attributes have no types
-    x: Float[Tensor, "batch channels_in height_in width_in"],
-) -> Float[Tensor, "batch channels height width"]:
-    shortcut = x if self.downsample is None else self.downsample(x)
-    x = self.act1(self.bn1(self.conv1(x)))
-    x = self.aa(self.act2(self.drop_block(self.bn2(self.conv2(x)))))
-    x = self.bn3(self.conv3(x))
-    x = self.act3(self.canonizer_sum(stack([shortcut, x], dim=-1)))
-    return x
-
-
-def _identity(x: Tensor) -> Tensor:
-    return x
-
-
-# Layers that have a rule in the composites, hand relevance on as their gradient does (max pooling: the winner takes
-# all), or are the identity in eval mode. Exact types: a subclass may compute something else.
-_RESNET_LAYERS = (
-    nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Identity, nn.Linear,
-    nn.Flatten, nn.Dropout, DropPath, DropBlock2d,
-)  # fmt: skip
-
-
-def _resnet_obstacle(model: nn.Module) -> str | None:
-    pool = model.global_pool
-    if not isinstance(pool, SelectAdaptivePool2d) or pool.pool_type != "avg":
-        found = getattr(pool, "pool_type", type(pool).__name__)
-        return f"its features are pooled by {found!r}, and only global average pooling ('avg') has a rule here"
-    for name, module in model.named_modules():
-        if getattr(module, "se", None) is not None:
-            return f"block {name} has attention ({type(module.se).__name__}), which has no LRP rule here"
-        if type(module) is nn.BatchNorm2d and not (module.affine and module.track_running_stats):
-            return f"{name} is a BatchNorm without fixed statistics or without weights, which cannot be merged"
-        if not any(module.children()) and type(module) not in _RESNET_LAYERS:
-            return f"layer {name} is a {type(module).__name__}, which has no LRP rule here"
-    return None
-
-
-def _resnet_blocks(model: nn.Module) -> int:
-    stages = (model.get_submodule(f"layer{stage}") for stage in (1, 2, 3, 4))
-    return sum(len(list(stage.children())) for stage in stages)
-
+_MISSING = {
+    "VisionTransformerDistilled": "a distilled DeiT has two heads, and relevance here starts from one",
+    "SwinTransformer": "SwinTransformer attends within shifted windows, for which there are no canonizers",
+    "SwinTransformerV2": "SwinTransformerV2 attends within shifted windows, for which there are no canonizers",
+}
 
 FAMILIES: Mapping[type[nn.Module], Family] = MappingProxyType(
-    {ResNet: Family(lambda: [ResidualSum(), MergeBatchNorm()], _resnet_blocks, _resnet_obstacle)}
+    {
+        ResNet: Family(
+            "maps",
+            lambda: [ResidualSum(), MergeBatchNorm()],
+            lambda model: len(resnet_blocks(model)),
+            resnet_blocks,
+            lambda model: "layer3",
+            resnet_obstacle,
+        ),
+        EfficientNet: Family(
+            "maps",
+            lambda: [InvertedResidualSum(), MergeBatchNormAct()],
+            residual_adds,
+            efficientnet_blocks,
+            lambda model: f"blocks.{len(model.get_submodule('blocks')) - 2}",  # type: ignore[arg-type]
+            efficientnet_obstacle,
+        ),
+        VisionTransformer: Family(
+            "tokens",
+            lambda: [DetachedLayerNorm(), LinearAttention(), TransformerSum()],
+            lambda model: 2 * len(vit_blocks(model)),
+            vit_blocks,
+            lambda model: vit_blocks(model)[-2],
+            vit_obstacle,
+        ),
+    }
 )

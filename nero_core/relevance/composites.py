@@ -1,21 +1,83 @@
-"""Composites: which LRP rule each layer of a canonized classifier gets, and the rules as they run here."""
+"""Composites: which LRP rule each layer of a canonized classifier gets, by name."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-import torch
 from jaxtyping import Float
+from timm.layers.layer_scale import LayerScale
 from torch import Tensor, nn
 from zennit.composites import SpecialFirstLayerMapComposite
-from zennit.core import BasicHook, Composite, Hook, mod_params, stabilize
+from zennit.core import BasicHook, Composite
 from zennit.layer import Sum
-from zennit.rules import Epsilon, Flat, Norm
+from zennit.rules import Epsilon, Flat, Norm, ZBox
 from zennit.types import Activation, AvgPool, Convolution, Linear
 
+from nero_core.errors import RelevanceError
+from nero_core.models.canonizers import family_of
+from nero_core.models.canonizers_vit import GELUS, LAYER_NORMS, AttentionMix, TokenEmbedding, TokenPool
+from nero_core.relevance.rules import (
+    alpha_beta_rule,
+    branches_of,
+    gamma_rule,
+    is_grouped,
+    proportional_rule,
+    z_plus_rule,
+)
+from nero_core.relevance.shared_forward import Pass, SharedForward
 
-def epsilon_plus_flat(biases: bool = False) -> Composite:
-    """ε+ with a flat first layer: z+ for convolutions, ε for Linear, Norm for residual sums and average pooling.
+EPSILON = 1e-6  # zennit's default; 1e-2 leaks a quarter of the relevance over the twelve blocks of a ViT
+
+
+@dataclass(frozen=True)
+class CompositeChoice:
+    """A composite that people may choose.
+
+    Attributes:
+        title: for people.
+        about: what it does with relevance, in one sentence.
+        layouts: of the families that it suits, the first of them being those whose default it is.
+        rules: makes the zennit composite from the normalised values of a black and a white pixel; None = no rules, the
+            plain gradient times the input.
+    """
+
+    title: str
+    about: str
+    layouts: tuple[str, ...]
+    rules: Callable[[Float[Tensor, "1 3 1 1"], Float[Tensor, "1 3 1 1"]], Composite] | None
+
+
+def composites_for(model: nn.Module) -> tuple[str, ...]:
+    """Names of the composites that suit the model's family, its default first.
+
+    Raises:
+        RelevanceError: the architecture has no honest heatmap.
+    """
+    layout = family_of(model).layout
+    return tuple(name for name, choice in COMPOSITES.items() if layout in choice.layouts)
+
+
+def choose_composite(model: nn.Module, name: str | None) -> str:
+    """The name itself where it suits the model's family, the family's default for None.
+
+    Raises:
+        RelevanceError: the composite is unknown or does not suit, or the architecture has no honest heatmap.
+    """
+    suitable = composites_for(model)
+    if name is None:
+        return suitable[0]
+    if name not in COMPOSITES:
+        raise RelevanceError(f"Expected a composite among {', '.join(suitable)}. Found {name!r}. Choose one of these.")
+    if name not in suitable:
+        reason = _REFUSED[family_of(model).layout].format(title=COMPOSITES[name].title)
+        raise RelevanceError(
+            f"Expected a composite among {', '.join(suitable)}. Found {name!r}: {reason}. Choose one of these."
+        )
+    return name
+
+
+def epsilon_plus(biases: bool = False) -> Composite:
+    """ε+ with a flat first layer: z+ for convolutions, ε for Linear, Norm for sums, shares for average pooling.
 
     The first convolution spreads its relevance evenly over its field of view (Flat); activations pass it on.
 
@@ -28,132 +90,106 @@ def epsilon_plus_flat(biases: bool = False) -> Composite:
     Differs: by default biases take no relevance (`zero_params="bias"` in later zennit), so that the heatmap sums to
         the relevance it started from. The rules run in `SharedForward`, which changes nothing but speed.
     """
-    z_plus = SharedForward(z_plus_rule(biases), nonnegative=z_plus_rule(biases, branches=1))
-    layers = [
-        (Activation, Pass()),
-        (Sum, SharedForward(Norm())),
-        (AvgPool, SharedForward(Norm())),
-        (Convolution, z_plus),
-        (nn.Linear, SharedForward(Epsilon(1e-6))),  # 1e-6: zennit's default
-    ]
-    return SpecialFirstLayerMapComposite(layers, [(Linear, SharedForward(Flat()))])
-
-
-COMPOSITES: Mapping[str, Callable[[], Composite]] = MappingProxyType(
-    {
-        "epsilon_plus_flat": epsilon_plus_flat,
-        "epsilon_plus_flat_with_biases": lambda: epsilon_plus_flat(biases=True),
-    }
-)
-
-
-def z_plus_rule(biases: bool = False, branches: int = 2) -> BasicHook:
-    """The z+ rule: ``R_i = Σ_o z⁺_io / Σ_i' z⁺_i'o · R_o`` with ``z⁺_io = x_i⁺ w_io⁺ + x_i⁻ w_io⁻``.
-
-    Args:
-        biases: whether ``b_o⁺`` joins the denominator, as in zennit's `ZPlus`.
-        branches: 2 for any input; 1 is the same rule for inputs that are all ≥ 0, whose second product is zero.
-
-    Reference: Bach et al., PLOS ONE 2015; Montavon et al., Pattern Recognition 2017 (z+).
-    Differs: `biases=False`, see `epsilon_plus_flat`.
-    """
-
-    def positive(param: Tensor, name: str) -> Tensor:
-        return torch.zeros_like(param) if name == "bias" and not biases else param.clamp(min=0)
-
-    def negative(param: Tensor, name: str) -> Tensor:
-        return torch.zeros_like(param) if name == "bias" else param.clamp(max=0)
-
-    return BasicHook(
-        input_modifiers=[lambda x: x.clamp(min=0), lambda x: x.clamp(max=0)][:branches],
-        param_modifiers=[positive, negative][:branches],
-        output_modifiers=[lambda z: z] * branches,
-        gradient_mapper=lambda relevance, outputs: [relevance / stabilize(sum(outputs))] * branches,
-        reducer=lambda inputs, gradients: sum(x * gradient for x, gradient in zip(inputs, gradients, strict=True)),
+    return _convolutional(
+        lambda module, source: z_plus_rule(biases, branches_of(source), spread=is_grouped(module)), (Linear, Flat())
     )
 
 
-class SharedForward(Hook):
-    """Any zennit rule, arranged for many backward passes after one forward pass.
+def epsilon_gamma_box(low: Float[Tensor, "1 3 1 1"], high: Float[Tensor, "1 3 1 1"]) -> Composite:
+    """ε-γ-box: γ = 0.25 for convolutions, the box rule for the first, ε for Linear, Norm for residual sums.
 
-    The modified forward passes of the rule run once, in the forward pass, and not again in each backward pass; and the
-    layer's plain gradient, which zennit has autograd compute and then replaces, is not computed. The rule's slots are
-    zennit's own, so relevance is the same up to rounding.
+    ``R_i = Σ_o (x_i w_io − l_i w_io⁺ − h_i w_io⁻) / Σ_i' (…) · R_o`` at the pixels, whose values lie in [l, h].
 
-    Attributes:
-        rule: the zennit rule.
-        nonnegative: a cheaper rule that gives the same relevance when no input is negative, or None.
+    Args:
+        low: l, what a black pixel is after normalisation.
+        high: h, what a white pixel is.
+
+    Reference: Montavon et al., Pattern Recognition 2017 (box); Montavon et al., 2019 (γ).
+    Differs: see `gamma_rule`. Biases take their share in the γ layers, and the conservation shows how much.
     """
-
-    def __init__(self, rule: BasicHook, nonnegative: BasicHook | None = None) -> None:
-        super().__init__()
-        self.rule = rule
-        self.nonnegative = nonnegative
-
-    def copy(self) -> "SharedForward":
-        """A hook of the same rule for another module."""
-        return SharedForward(self.rule, self.nonnegative)
-
-    def pre_forward(self, module: nn.Module, input: tuple[Tensor, ...]) -> Tensor:
-        """Cut the module out of the graph; a clone, so that in-place modules leave the input as it is."""
-        self.stored_tensors["input"] = input[0]
-        return input[0].detach().clone()
-
-    def post_forward(self, module: nn.Module, input: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        """Keep what the rule needs, and put the rule into the graph in the module's place."""
-        source = self.stored_tensors.pop("input")
-        self.prepare(module, source.detach())
-        return _Propagate.apply(source, output, self)  # type: ignore[no-any-return]
-
-    def prepare(self, module: nn.Module, source: Tensor) -> None:
-        """Run the module once for each branch of the rule, with modified input and parameters."""
-        rule = self.rule
-        if self.nonnegative is not None and not bool((source < 0).any()):
-            rule = self.nonnegative
-        inputs, outputs = [], []
-        for modify_input, modify_params, modify_output in zip(
-            rule.input_modifiers, rule.param_modifiers, rule.output_modifiers, strict=True
-        ):
-            x = modify_input(source).requires_grad_()
-            with mod_params(module, modify_params, rule.param_keys, rule.require_params), torch.enable_grad():
-                outputs.append(modify_output(module.forward(x)))
-            inputs.append(x)
-        self.stored_tensors.update(rule=rule, inputs=inputs, outputs=outputs)
-
-    def relevance(self, relevance: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Relevance of the module's input from that of its output."""
-        rule, inputs, outputs = (self.stored_tensors[key] for key in ("rule", "inputs", "outputs"))
-        shares = rule.gradient_mapper(relevance, outputs)
-        gradients = torch.autograd.grad(outputs, inputs, grad_outputs=shares, retain_graph=True)
-        return rule.reducer([x.detach() for x in inputs], gradients)  # type: ignore[no-any-return]
+    return _convolutional(
+        lambda module, source: gamma_rule(branches=branches_of(source)), (Convolution, ZBox(low, high))
+    )
 
 
-class Pass(SharedForward):
-    """Hand relevance on unchanged: elementwise activations. The same as zennit's `Pass`, in `SharedForward`'s way."""
+def epsilon_alpha2_beta1_flat() -> Composite:
+    """ε-α2β1 with a flat first layer: in all other convolutions positive contributions weigh 2, negative ones −1.
 
-    def __init__(self) -> None:
-        super().__init__(BasicHook())
-
-    def copy(self) -> "Pass":
-        """A hook of the same rule for another module."""
-        return Pass()
-
-    def prepare(self, module: nn.Module, source: Tensor) -> None:
-        """Nothing to keep."""
-
-    def relevance(self, relevance: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """``R_i = R_o``."""
-        return relevance
+    Reference: Bach et al., PLOS ONE 2015 (αβ); Lapuschkin et al., Nature Communications 2019 (Flat).
+    Differs: biases take no relevance, as in `epsilon_plus`.
+    """
+    return _convolutional(
+        lambda module, source: alpha_beta_rule(branches=branches_of(source), spread=is_grouped(module)),
+        (Linear, Flat()),
+    )
 
 
-class _Propagate(torch.autograd.Function):
-    """A module's output whose "gradient" with respect to the module's input is the relevance that a rule gives."""
+def epsilon() -> Composite:
+    """ε = 1e-6 for every Linear, LayerNorm, mix of values, sum and pooling of a transformer; patches are flat.
 
-    @staticmethod
-    def forward(ctx: Any, source: Tensor, output: Tensor, rule: SharedForward) -> Tensor:  # noqa: ANN401
-        ctx.rule = rule
-        return output.clone()
+    GELU and layer scale hand relevance on. Attention weights and the deviations of LayerNorm are constants of the
+    image, so that nothing of the relevance reaches queries and keys.
 
-    @staticmethod
-    def backward(ctx: Any, relevance: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
-        return ctx.rule.relevance(relevance), None, None
+    Reference: Ali et al., "XAI for transformers: better explanations through conservative propagation", ICML 2022;
+        Achtibat et al., "AttnLRP", ICML 2024.
+    Differs: biases, the class token and the position embedding take their share, as ε-LRP has it: with mixed signs,
+        denominators without them come near 0. `Attributor.blocks` says how much they took.
+    """
+    layers = [
+        ((Activation, *GELUS, LayerScale), Pass()),
+        ((Sum, AttentionMix, TokenEmbedding, TokenPool), SharedForward(Norm())),
+        ((nn.Linear, *LAYER_NORMS), SharedForward(Epsilon(EPSILON))),
+    ]
+    return SpecialFirstLayerMapComposite(layers, [(Convolution, SharedForward(Flat()))])
+
+
+COMPOSITES: Mapping[str, CompositeChoice] = MappingProxyType(
+    {
+        "epsilon_plus": CompositeChoice(
+            "ε+",
+            "Follows what speaks for each neuron; nothing is lost to biases.",
+            ("maps",),
+            lambda low, high: epsilon_plus(),
+        ),
+        "epsilon": CompositeChoice(
+            "ε",
+            "Follows all contributions through a transformer; biases keep their share.",
+            ("tokens",),
+            lambda low, high: epsilon(),
+        ),
+        "epsilon_gamma_box": CompositeChoice(
+            "ε-γ-box",
+            "Favours what speaks for each neuron, and weighs pixels by their distance from black and white.",
+            ("maps",),
+            epsilon_gamma_box,
+        ),
+        "epsilon_alpha2_beta1_flat": CompositeChoice(
+            "ε-α2β1",
+            "Sets what speaks for each neuron against what speaks against it.",
+            ("maps",),
+            lambda low, high: epsilon_alpha2_beta1_flat(),
+        ),
+        "gradient_times_input": CompositeChoice(
+            "gradient × input",
+            "The plain gradient times the normalised pixels, to compare with; no relevance is conserved.",
+            ("maps", "tokens"),
+            None,
+        ),
+    }
+)
+_REFUSED = {
+    "maps": "{title} is a composite for transformers",
+    "tokens": "{title} is a composite for convolutions, and its rules fail on the mixed signs inside a transformer",
+}
+
+
+def _convolutional(inner: Callable[[nn.Module, Tensor], BasicHook], first: tuple[type, BasicHook]) -> Composite:
+    layers = [
+        (Activation, Pass()),
+        (Sum, SharedForward(Norm())),
+        (AvgPool, SharedForward(proportional_rule())),
+        (Convolution, SharedForward(inner)),
+        (nn.Linear, SharedForward(Epsilon(EPSILON))),
+    ]
+    kind, rule = first
+    return SpecialFirstLayerMapComposite(layers, [(kind, SharedForward(rule))])

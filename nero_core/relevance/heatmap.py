@@ -1,19 +1,19 @@
 """Heatmaps: relevance of the feature channels, propagated to the pixels (LRP, CRP)."""
 
-import copy
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from crp.concepts import ChannelConcept
 from jaxtyping import Float
 from torch import Tensor, nn
-from zennit.core import Hook, RemovableHandleList
 
 from nero_core.errors import RelevanceError
-from nero_core.models.canonizers import canonize, family_of
-from nero_core.relevance.composites import COMPOSITES
+from nero_core.relevance.attribution_copy import AttributionCopy
+from nero_core.relevance.concept import TokenChannelConcept, conditions
+from nero_core.types import BlockConservation, Feeding
+
+__all__ = ["Attributor", "Heatmaps", "conditions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,9 @@ class Attributor:
     One forward pass serves all heatmaps of an image: relevance propagation is linear in what it starts from, so the
     starts go backward together.
 
+    Attributes:
+        composite: name of the composite, in `COMPOSITES`.
+
     Reference: Achtibat et al., "From attribution maps to human-understandable explanations through concept relevance
         propagation", Nature Machine Intelligence 2023; the conditions are zennit-crp's `ChannelConcept` masks.
     Differs: `crp.attribution.CondAttribution` repeats the image for each condition, and registers and removes hooks and
@@ -49,7 +52,7 @@ class Attributor:
         model: nn.Module,
         mean: Sequence[float],
         std: Sequence[float],
-        composite: str = "epsilon_plus_flat",
+        composite: str | None = None,
         device: torch.device | str | None = None,
     ) -> None:
         """Copy and canonize the model, and register the rules on the copy.
@@ -58,31 +61,22 @@ class Attributor:
             model: a plain timm classifier; copied, in whatever mode it is.
             mean: of each colour, as the classifier's training normalised with.
             std: of each colour.
-            composite: a name in `COMPOSITES`.
+            composite: a name in `COMPOSITES`; None = the default of the model's family.
             device: of the copy; by default the model's.
 
         Raises:
-            RelevanceError: the composite is unknown, or relevance cannot be propagated through this architecture.
+            RelevanceError: the composite is unknown or does not suit the family, or relevance cannot be propagated
+                through this architecture.
         """
-        if composite not in COMPOSITES:
-            raise RelevanceError(f"Expected a composite among {sorted(COMPOSITES)}, found {composite!r}; choose one.")
-        family_of(model)  # refuses before anything is copied
-        self._model = copy.deepcopy(model).eval()
-        canonize(self._model)
-        self._model.set_grad_checkpointing(False)  # type: ignore[operator]  # it would run the hooks twice
-        self._model.to(device).requires_grad_(False)
-        parameter = next(self._model.parameters())
-        self._mean = torch.tensor(mean).reshape(1, -1, 1, 1).to(parameter)
-        self._std = torch.tensor(std).reshape(1, -1, 1, 1).to(parameter)
-        self._composite = COMPOSITES[composite]()
-        self._composite.register(self._model)
-        self._lock = threading.Lock()
+        self._copy = AttributionCopy(model, mean, std, composite, device)
+        self.composite = self._copy.composite
 
     def heatmaps(
         self,
         pixels: Float[Tensor, "1 3 height width"],
         starts: Float[Tensor, "starts neurons"],
         chunk: int = 16,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Heatmaps:
         """Propagate each row of relevance at the pooled features to the pixels of the normalised image.
 
@@ -93,79 +87,94 @@ class Attributor:
             pixels: one image, RGB in [0, 1].
             starts: one row for each heatmap wanted: a class's relevance r, rows of `conditions`, shares of a distance.
             chunk: starts that go backward together; bounds memory, to tens of MB for each at 224.
+            on_progress: called with the number of starts that are done and of all.
 
         Raises:
             RelevanceError: a shape does not fit the classifier, a value is not finite, or relevance became so.
         """
-        if pixels.ndim != 4 or pixels.shape[:2] != (1, self._mean.numel()):
-            raise RelevanceError(
-                f"Expected pixels of shape (1, {self._mean.numel()}, height, width), found {tuple(pixels.shape)}; "
-                "ask for the heatmaps of one image at a time."
-            )
-        neurons = int(self._model.num_features)  # type: ignore[arg-type]
-        if starts.ndim != 2 or starts.shape[1] != neurons or len(starts) == 0:
-            raise RelevanceError(
-                f"Expected starts of shape (starts ≥ 1, {neurons}), found {tuple(starts.shape)}; give one row of "
-                "relevance at the pooled features for each heatmap."
-            )
-        if not bool(torch.isfinite(starts).all()) or not bool(torch.isfinite(pixels).all()):
-            raise RelevanceError(
-                "Expected finite pixels and starts, found nan or infinity; look at the image's features."
-            )
-        with self._lock, torch.inference_mode(False), torch.enable_grad():
-            try:
-                relevance = self._propagate(pixels.detach().clone(), starts.detach().clone(), chunk)
-            finally:
-                self._forget()
-        if not bool(torch.isfinite(relevance).all()):
-            raise RelevanceError(
-                "Expected finite relevance at the pixels, found nan or infinity: this image cannot be explained by the "
-                "composite; the detection is not affected."
-            )
-        maps = relevance.sum(dim=1)
+        self._copy.check(pixels, starts)
+        with self._copy.graph(pixels) as graph:
+            maps = graph.heatmaps(graph.features, graph.start_signal(starts.detach().clone()), chunk, on_progress)
+        _check_finite(maps)
         total = starts.detach().double().sum(dim=1).cpu()
         conserved = maps.double().sum(dim=(1, 2)) / torch.where(total == 0, torch.nan, total)
         return Heatmaps(maps.float(), conserved.float())
 
-    def _propagate(self, pixels: Tensor, starts: Tensor, chunk: int) -> Float[Tensor, "starts 3 height width"]:
-        image = ((pixels.to(self._mean) - self._mean) / self._std).requires_grad_()
-        features = self._model.forward_features(image)  # type: ignore[operator]
-        activation = features.detach()
-        if not bool(torch.isfinite(activation).all()):
-            raise RelevanceError(
-                "Expected a finite feature map, found nan or infinity; check the classifier's weights."
-            )
-        total = activation.sum(dim=(2, 3), keepdim=True)
-        spread = torch.where(total > 0, activation / total, 0)  # the last layer is a ReLU: total 0 means all 0
+    def blocks(
+        self, pixels: Float[Tensor, "1 3 height width"], start: Float[Tensor, " neurons"]
+    ) -> tuple[BlockConservation, ...]:
+        """Relevance at the output of every block on the way from the features down to the pixels, which come last.
 
-        def backward(start: Tensor) -> Tensor:
-            return torch.autograd.grad(features, image, start, retain_graph=True)[0]
+        Biases of the layers above take their share under some rules; it is measured by the rule itself, as the share of
+        an input that is always 1, and what is left unexplained is what the stabiliser and rounding took.
 
-        parts = []
-        for rows in starts.to(spread).split(chunk):
-            parts.append(torch.func.vmap(backward)(rows[:, None, :, None, None] * spread)[:, 0].cpu())
-        return torch.cat(parts)
+        Args:
+            pixels: one image, RGB in [0, 1].
+            start: relevance at the pooled features.
 
-    def _forget(self) -> None:
-        """Let go of the image's tensors; the hooks stay."""
-        for handles in self._composite.handles:
-            if isinstance(handles, RemovableHandleList):
-                hook: Hook | None = handles[0].instance_ref()
-                if hook is not None:
-                    hook.stored_tensors.clear()
+        Raises:
+            RelevanceError: as `heatmaps`.
+        """
+        self._copy.check(pixels, start[None])
+        names = tuple(reversed(self._copy.family.blocks(self._copy.model)))
+        total = float(start.double().sum())
+        found = []
+        with self._copy.graph(pixels, names, measures=True) as graph:
+            place, signal = graph.features, graph.start_signal(start.detach().clone()[None])[0]
+            for name, lower in [*((name, graph.outputs[name]) for name in names), ("pixels", graph.image)]:
+                place, signal = lower, graph.signal(place, lower, signal)
+                reached = float(graph.relevance(place, signal).double().sum())
+                absorbed = self._copy.absorbed()
+                found.append(
+                    BlockConservation(
+                        name=name,
+                        relevance=reached,
+                        absorbed=absorbed,
+                        ratio=(reached + absorbed) / total if total != 0 else float("nan"),
+                    )
+                )
+        return tuple(found)
+
+    def feeding(
+        self, pixels: Float[Tensor, "1 3 height width"], start: Float[Tensor, " neurons"], count: int = 5
+    ) -> Feeding:
+        """Which channels of the previous stage feed a channel: the CRP attribution graph, one stage down.
+
+        Relevance at the output of that stage, summed over space or tokens, for each channel; then each of the largest
+        alone goes on to the pixels, all others masked.
+
+        Args:
+            pixels: one image, RGB in [0, 1].
+            start: relevance at the pooled features, such as one row of `conditions`.
+            count: number of channels, by the magnitude of their relevance.
+
+        Raises:
+            RelevanceError: as `heatmaps`, or more channels are asked for than the stage has.
+        """
+        self._copy.check(pixels, start[None])
+        stage = self._copy.family.previous_stage(self._copy.model)
+        is_tokens = self._copy.family.layout == "tokens"
+        concept = TokenChannelConcept if is_tokens else ChannelConcept
+        with self._copy.graph(pixels, (stage,)) as graph:
+            output = graph.outputs[stage]
+            signal = graph.signal(graph.features, output, graph.start_signal(start.detach().clone()[None])[0])
+            by_channel = concept().attribute(graph.relevance(output, signal), abs_norm=False)[0]
+            if not 1 <= count <= len(by_channel):
+                raise RelevanceError(
+                    f"Expected 1 to {len(by_channel)} channels of {stage}. Found {count}. Ask for fewer."
+                )
+            channels = by_channel.abs().topk(count).indices.tolist()
+            rows = signal.detach().expand(count, *signal.shape[1:]).clone()
+            for row, channel in enumerate(channels):
+                rows = concept.mask(row, [channel])(rows)
+            maps = graph.heatmaps(output, rows[:, None], chunk=16)
+        _check_finite(maps)
+        return Feeding(stage, tuple(channels), tuple(by_channel.detach()[channels].tolist()), maps.float())
 
 
-def conditions(relevance: Float[Tensor, " neurons"], channels: Sequence[int]) -> Float[Tensor, "conditions neurons"]:
-    """Start relevance of conditional heatmaps: one row for each channel, all channels but that one masked.
-
-    Raises:
-        RelevanceError: a channel that does not exist.
-    """
-    neurons = len(relevance)
-    wrong = [channel for channel in channels if not 0 <= channel < neurons]
-    if wrong:
-        raise RelevanceError(f"Expected channels in 0 … {neurons - 1}, found {wrong}; choose existing channels.")
-    rows = relevance.detach().expand(len(channels), -1).clone()
-    for row, channel in enumerate(channels):
-        rows = ChannelConcept.mask(row, [channel])(rows)
-    return rows
+def _check_finite(maps: Tensor) -> None:
+    if not bool(torch.isfinite(maps).all()):
+        raise RelevanceError(
+            "Expected finite relevance at the pixels, found nan or infinity: this image cannot be explained by the "
+            "composite; the detection is not affected."
+        )

@@ -1,48 +1,79 @@
 """Takes the pictures of the guide from the running app: ``make screenshots``; another folder may be named."""
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
+
+from playwright.sync_api import Page
 
 from tests.browser.server import ROOT, Browser, Server, settle
 
 IMAGES = ROOT / "docs" / "images"
-SAMPLE = "polyps"
-SHOTS = (
-    ("screen-light", f"?sample={SAMPLE}&view=evidence", 1440, "light"),
-    ("screen-dark", f"?sample={SAMPLE}&view=evidence", 1440, "dark"),
-    ("screen-narrow", f"?sample={SAMPLE}", 390, "light"),
-    ("about", "", 1440, "light"),
-    ("compare", f"compare_methods?sample={SAMPLE}", 1440, "light"),
-    ("own-model", "your_own_model", 1440, "light"),
+BUNDLE = "bundle=phantom-resnet18"
+SAMPLE = f"{BUNDLE}&sample=polyps"
+PATIENCE = 600_000  # ms: all methods with 1000 resamples on a busy machine
+
+
+def _wait(*selectors: str) -> Callable[[Page], None]:
+    def ready(page: Page) -> None:
+        for selector in selectors:
+            page.locator(selector).first.wait_for(timeout=PATIENCE)
+
+    return ready
+
+
+def _about(page: Page) -> None:
+    page.get_by_role("link", name="About this model").click()
+    page.get_by_role("heading", name="Licences").wait_for()
+
+
+def _perturbed(page: Page) -> None:
+    page.locator(".st-key-perturb_sliders").wait_for()
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    for _ in range(4):
+        slider.press("ArrowRight")
+
+
+SHOTS: Mapping[str, tuple[str, Callable[[Page], None]]] = MappingProxyType(
+    {
+        "screen": (f"?{SAMPLE}&view=evidence", _wait(".nero-concept")),
+        "explorer": (f"neuron_explorer?{SAMPLE}", _wait(".nero-explorer-grid, [data-testid=stBidiComponentRegular]")),
+        "channel": (f"neuron_explorer?{SAMPLE}&channel=417", _wait(".st-key-channel_neighbours")),
+        "map": (f"neuron_explorer?{SAMPLE}&look=image+map", _wait(".st-key-explorer_map")),
+        "learn": (f"learn?{SAMPLE}&step=distance", _wait(".st-key-lesson")),
+        "perturb": (f"learn?{SAMPLE}&part=Perturb+and+watch", _perturbed),
+        "quiz": (f"learn?{SAMPLE}&part=Quiz", _wait(".st-key-quiz_card")),
+        "compare": (f"compare_methods?{SAMPLE}", _wait(".st-key-benchmark", ".nero-methods")),
+        "own-model": ("your_own_model", _wait(".st-key-step_make")),
+        "about": (f"?{BUNDLE}", _about),
+    }
 )
-PATIENCE = 600_000  # ms: 26 methods with 1000 resamples on a busy machine
+VIEWS = (*((name, 1440, theme) for name in SHOTS for theme in ("light", "dark")), ("screen", 390, "light"))
 
 
 def main() -> None:
-    """Write one PNG for each shot, as tall as its page."""
+    """Write one PNG for each page and theme, as tall as the page."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
+    asked = sys.argv[2:]  # names of pages; all of them unless given
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as home, Server(NERO_HOME=home) as server, Browser() as browser:
-        for name, query, width, theme in SHOTS:
+        for name, width, theme in VIEWS:
+            if asked and name not in asked:
+                continue
+            query, ready = SHOTS[name]
             page = browser.open(f"{server.address}/{query}", width=width, theme=theme)
-            if name == "about":
-                page.get_by_role("link", name="About this model").click()
-                page.get_by_role("heading", name="Licences").wait_for()
-            elif name == "compare":
-                page.locator(".st-key-benchmark").wait_for(timeout=PATIENCE)
-                page.locator(".nero-methods").wait_for(timeout=PATIENCE)
-            elif name == "own-model":
-                page.locator(".st-key-step_make").wait_for()
-            else:
-                page.locator(".nero-concept").first.wait_for(timeout=180_000)
+            ready(page)
             settle(page)
             tall = page.evaluate("document.querySelector('.stMain').scrollHeight")
             page.set_viewport_size({"width": width, "height": int(tall)})
             settle(page)
-            page.screenshot(path=folder / f"{name}.png")
+            file = folder / f"{name}-{'narrow' if width < 640 else theme}.png"
+            page.screenshot(path=file)
             page.context.close()
-            print(folder / f"{name}.png")
+            print(file)
 
 
 if __name__ == "__main__":

@@ -163,3 +163,29 @@ def test_no_sentence_diagnoses_or_speaks_of_ai():
 )
 def test_figures_of_the_card_are_named(name: str, shown: str):
     assert words.figure(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.5, "0.500"), (-2.0, "-2.00"), (1.234e-7, r"1.23 \cdot 10^{-7}"), (4e6, r"4.00 \cdot 10^{6}"), (0.0, "0")],
+)
+def test_numbers_stand_in_formulas_as_tex(value: float, shown: str):
+    assert words.tex(value) == shown
+
+
+def test_a_number_that_is_none_is_said_in_a_formula():
+    assert words.tex(float("nan")) == r"\text{not defined}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (0.41, 1.8, "0.410 → 1.80, 4.4 times as high"),
+        (1.8, 0.9, "1.80 → 0.900, 0.50 of what it was"),
+        (1.0, 1.0, "1.00 → 1.00, unchanged"),
+        (1.0, 1.001, "1.00 → 1.00, hardly changed"),
+        (0.0, 1.0, "0 → 1.00"),
+    ],
+)
+def test_a_change_of_score_is_told_by_its_ratio(before: float, after: float, shown: str):
+    assert words.change(before, after) == shown

@@ -1,5 +1,6 @@
 """The one object of the screen and the command line: one way for data, two models, one lock."""
 
+import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -173,24 +174,63 @@ def test_an_unknown_reference_is_refused(inspector: Inspector) -> None:
         inspector.reference_class("f" * 64)
 
 
-def test_an_architecture_without_heatmaps_still_scores_and_says_why(
-    tmp_path_factory: pytest.TempPathFactory, phantoms: Path
-) -> None:
-    folder = tmp_path_factory.mktemp("vit")
+def bundle_of(arch: str, folder: Path, phantoms: Path) -> Inspector:
     torch.manual_seed(0)
-    classifier = create_classifier("test_vit", ID_CLASSES, (TINY, TINY))
-    save_checkpoint(
-        folder / "checkpoint",
-        classifier.model,
-        ModelCard(arch="test_vit", classes=ID_CLASSES, input_size=(TINY, TINY)),
+    classifier = create_classifier(arch, ID_CLASSES, (TINY, TINY))
+    card = ModelCard(arch=arch, classes=ID_CLASSES, input_size=(TINY, TINY))
+    save_checkpoint(folder / "checkpoint", classifier.model, card)
+    calibrate(
+        folder / "checkpoint", phantoms / "id", folder / "bundle", allow_reduced_rank=True, references=0, device="cpu"
     )
-    calibrate(folder / "checkpoint", phantoms / "id", folder / "bundle", allow_reduced_rank=True, device="cpu")
-    vit = Inspector.load(folder / "bundle", device="cpu")
-    images = vit.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:2])
-    assert bool(vit.detect(images)["nero"].score.isfinite().all())
-    assert math.isfinite(float(vit.channels(images, 1).share.sum()))
-    with pytest.raises(RelevanceError, match="heatmap"):
-        vit.explain(images)
+    return Inspector.load(folder / "bundle", device="cpu")
+
+
+def test_an_architecture_without_heatmaps_still_scores_and_says_why(tmp_path: Path, phantoms: Path) -> None:
+    convnext = bundle_of("test_convnext", tmp_path, phantoms)
+    images = convnext.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:2])
+    assert bool(convnext.detect(images)["nero"].score.isfinite().all())
+    assert math.isfinite(float(convnext.channels(images, 1).share.sum()))
+    assert convnext.composites == ()
+    reason = "No heatmap for this architecture, because there are no canonizers for ConvNeXt"
+    assert convnext.no_heatmap_because.startswith(reason)
+    with pytest.raises(RelevanceError, match=reason):
+        convnext.explain(images)
+
+
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory: pytest.TempPathFactory, phantoms: Path) -> Inspector:
+    return bundle_of("test_vit", tmp_path_factory.mktemp("vit"), phantoms)
+
+
+def test_a_transformer_is_explained_and_accounts_for_its_relevance(transformer: Inspector, phantoms: Path) -> None:
+    images = transformer.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:2])
+    why = transformer.explain(images, index=1, concepts=3)
+    assert transformer.composites == ("epsilon", "gradient_times_input") and transformer.no_heatmap_because == ""
+    assert why.composite == "epsilon" and why.heatmap.shape == (TINY, TINY) and len(why.concepts) == 3
+    assert bool(why.heatmap.any()) and bool(why.heatmap.isfinite().all())
+    blocks = transformer.blocks(images, index=1)
+    assert [block.ratio for block in blocks] == pytest.approx([1.0] * len(blocks), abs=0.05)
+    assert blocks[-1].name == "pixels"
+    assert blocks[-1].relevance == pytest.approx(float(why.heatmap.double().sum()), rel=1e-3, abs=1e-7)
+
+
+def test_a_composite_that_does_not_suit_is_refused(transformer: Inspector, phantoms: Path) -> None:
+    images = transformer.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
+    with pytest.raises(RelevanceError, match="Found 'epsilon_plus'"):
+        transformer.explain(images, composite="epsilon_plus")
+
+
+def test_each_composite_explains_and_the_default_comes_first(inspector: Inspector, batch: ImageBatch) -> None:
+    names = inspector.composites
+    assert names == ("epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat", "gradient_times_input")
+    found = {name: inspector.explain(batch, concepts=2, composite=name) for name in names}
+    assert [why.composite for why in found.values()] == list(names)
+    assert torch.equal(found["epsilon_plus"].heatmap, inspector.explain(batch, concepts=2).heatmap)
+    assert inspector.attributor("epsilon_plus") is inspector.attributor()
+    for one, other in itertools.combinations(found.values(), 2):
+        assert not torch.allclose(one.heatmap, other.heatmap, rtol=1e-3)
+    for name in names[:3]:
+        assert [block.ratio for block in inspector.blocks(batch, composite=name)] == pytest.approx([1.0] * 5, abs=0.02)
 
 
 @pytest.mark.gpu

@@ -112,15 +112,16 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.1f}{deviation}"
 
 
-def write(name: str, text: str) -> None:
-    """Show a table and put it between its marks on the page."""
+def write(name: str, text: str, place: Path | None = None) -> None:
+    """Show a table and put it between its marks on a page, by default the benchmark's."""
     print(f"\n## {name}\n\n{text}\n", flush=True)
-    page = PAGE.read_text(encoding="utf-8")
+    place = place or PAGE
+    page = place.read_text(encoding="utf-8")
     marks = f"<!-- table: {name} -->", "<!-- end -->"
     pattern = re.compile(f"{re.escape(marks[0])}.*?{marks[1]}", re.DOTALL)
     if not pattern.search(page):
-        raise SystemExit(f"Expected the mark {marks[0]} in {PAGE}. Found none. Add it where the table belongs.")
-    PAGE.write_text(pattern.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page), encoding="utf-8")
+        raise SystemExit(f"Expected the mark {marks[0]} in {place}. Found none. Add it where the table belongs.")
+    place.write_text(pattern.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from nero_core import Head, Inspector, compare_banks
 from nero_core.detectors import NERO
 from nero_core.detectors.nero_plus import NeroPlus
-from tests.study import ablation, tables
+from tests.study import ablation, evidence, tables
 from tests.study.ablation import Banks, Variant
 
 
@@ -88,3 +89,40 @@ def test_shrinkage_goes_to_nothing_as_images_grow_and_to_all_for_white_noise() -
     white = ablation.shrunk_covariance(torch.randn(400, 12, generator=generator, dtype=torch.float64))[1]
     assert many < 0.01 < few < 1
     assert white > 0.5
+
+
+def test_the_evidence_study_measures_where_the_maps_lie(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table: tiny -->\n<!-- end -->\n<!-- table: tiny faithfulness -->\n<!-- end -->\n")
+    monkeypatch.setattr(evidence, "PAGE", page)
+    monkeypatch.setattr("sys.argv", ["evidence", str(tiny_bundle), "--per-class", "2", "--faithful", "1"])
+    evidence.main()
+    written = page.read_text()
+    assert "| **all** | 10 |" in written
+    assert all(f"| {label} | 2 |" in written for label in evidence.OOD_CLASSES)
+    assert "3 ID and 5 OOD images." in written
+    assert written.count("| ε+ |") == written.count("| plain gradient |") == 2
+
+
+def test_a_map_that_knows_nothing_has_the_lesions_area_and_one_that_knows_all_has_all() -> None:
+    lesion = np.zeros((8, 8), dtype=np.bool_)
+    lesion[:2, :4] = True
+    assert evidence.share(np.ones((8, 8)), lesion) == lesion.mean()
+    assert evidence.share(evidence.positive(np.where(lesion, 2.0, -1.0)), lesion) == 1
+    assert evidence.share(np.zeros((8, 8)), lesion) == 0
+
+
+def test_the_interval_of_the_study_is_that_of_the_normal_approximation() -> None:
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    low, high = evidence.interval(lambda drawn: drawn.mean(axis=1), values)
+    assert low == pytest.approx(values.mean() - 1.96 * values.std() / 20, abs=0.03)
+    assert high == pytest.approx(values.mean() + 1.96 * values.std() / 20, abs=0.03)
+
+
+def test_every_table_of_the_evidence_study_has_its_place_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    for name in ("phantom-resnet18", "phantom-deit"):
+        assert f"<!-- table: {name} -->" in page
+        assert f"<!-- table: {name} faithfulness -->" in page

@@ -264,3 +264,77 @@ def test_hostile_links_do_no_harm(app: Start, query: dict[str, str]):
         assert running.button(key="try_sample")
     else:
         assert "nero-verdict" in html(running)
+
+
+# the maps: composites, faithfulness, missing evidence
+
+
+def test_the_heatmap_offers_the_composites_that_suit_and_says_where_relevance_goes(app: Start):
+    running = app(sample="polyps", view="heatmap")
+    no_traceback(running)
+    select = running.selectbox(key="composite")
+    assert select.value == "epsilon_plus"
+    assert len(select.options) == 4
+    before = html(running)
+    select.select("epsilon_gamma_box").run()
+    no_traceback(running)
+    assert running.query_params["composite"] in ("epsilon_gamma_box", ["epsilon_gamma_box"])
+    assert html(running) != before
+    assert any("Biases take" in caption.value or "Biases add" in caption.value for caption in running.caption)
+    running.selectbox(key="composite").select("epsilon_plus").run()
+    assert "composite" not in running.query_params
+
+
+def test_a_link_names_the_composite(app: Start):
+    running = app(sample="polyps", view="evidence", composite="epsilon_alpha2_beta1_flat")
+    no_traceback(running)
+    assert running.selectbox(key="composite").value == "epsilon_alpha2_beta1_flat"
+    assert not running.warning
+
+
+def test_a_link_to_a_composite_that_does_not_suit_says_so(app: Start):
+    running = app(sample="polyps", view="heatmap", composite="epsilon")
+    no_traceback(running)
+    assert running.selectbox(key="composite").value == "epsilon_plus"
+    assert "names the composite epsilon, which does not suit" in " ".join(one.value for one in running.warning)
+
+
+def test_faithfulness_is_measured_on_demand_and_said_in_words(app: Start):
+    running = app(sample="polyps", view="heatmap")
+    charts = len(running.get("plotly_chart"))
+    assert not any("random orders" in text.value for text in running.markdown)
+    running.toggle(key="faithfulness").set_value(True).run()
+    no_traceback(running)
+    assert len(running.get("plotly_chart")) == charts + 1
+    said = next(text.value for text in running.markdown if "random orders" in text.value)
+    assert said.startswith(("Weak", "Faithful here"))
+    running.segmented_control(key="view").set_value("image").run()
+    assert len(running.get("plotly_chart")) == charts
+
+
+def test_missing_evidence_is_listed_under_the_evidence_with_reference_images(app: Start):
+    running = app(sample="polyps", view="evidence")
+    no_traceback(running)
+    page = html(running)
+    assert page.count('<div class="nero-lacking">') == 1
+    rows = page.split('<div class="nero-lacking">')[1].split("</section></div>")[0]
+    assert rows.count("<section>") == 4
+    assert rows.count("<img") == 16
+    assert "over-used" not in rows
+    assert any("have no place here" in caption.value for caption in running.caption)
+
+
+@pytest.mark.parametrize("view", ["heatmap", "evidence"])
+def test_an_architecture_without_an_honest_heatmap_says_why_and_keeps_the_rest(
+    app: Start, monkeypatch: pytest.MonkeyPatch, view: str
+):
+    because = "Expected an architecture whose layers we know. Found another."
+    monkeypatch.setattr("nero_core.inspector.Inspector.composites", ())
+    monkeypatch.setattr("nero_core.inspector.Inspector.no_heatmap_because", because)
+    running = app(sample="polyps", view=view, channel="3")
+    no_traceback(running)
+    assert not running.error
+    assert sum("layers we know" in caption.value for caption in running.caption) == 3  # image, concepts, open channel
+    assert "nero-verdict" in html(running)
+    assert "The image polyps.jpg" in html(running)
+    assert ('<div class="nero-lacking">' in html(running)) == (view == "evidence")

@@ -7,10 +7,11 @@ import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from nero_core.calibration import Bundle, bundle_archive
+from nero_core.calibration import Bundle, bundle_archive, card
 from nero_core.calibration.bundle_archive import pack_bundle, unpack_bundle
 from nero_core.errors import BundleError
 
@@ -36,10 +37,29 @@ def packed(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_is_packed_comes_back_byte_by_byte_and_loads(packed: Path, tiny_bundle: Path, tmp_path: Path):
-    card = unpack_bundle(packed, tmp_path / "deep" / "bundle")
+    unpacked = unpack_bundle(packed, tmp_path / "deep" / "bundle")
     assert members_of(tmp_path / "deep" / "bundle") == members_of(tiny_bundle)
-    assert Bundle.load(tmp_path / "deep" / "bundle").card == card
+    assert Bundle.load(tmp_path / "deep" / "bundle").card == unpacked
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["bundle"]
+
+
+def test_references_are_packed_replaced_and_unpacked_like_the_rest(referenced_bundle: Path, tmp_path: Path):
+    for _ in range(2):  # the second over the first
+        pack_bundle(referenced_bundle, tmp_path / "a.nero.zip")
+    unpack_bundle(tmp_path / "a.nero.zip", tmp_path / "bundle")
+    assert members_of(tmp_path / "bundle") == members_of(referenced_bundle)
+    assert Bundle.load(tmp_path / "bundle").references is not None
+
+
+def test_references_of_any_size_are_not_unpacked(
+    referenced_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pack_bundle(referenced_bundle, tmp_path / "a.nero.zip")
+    monkeypatch.setattr(card, "MAX_REFERENCES_BYTES", 100)
+    with pytest.raises(BundleError, match=r"references\.safetensors of at most 100 bytes"):
+        unpack_bundle(tmp_path / "a.nero.zip", tmp_path / "bundle")
+    with pytest.raises(BundleError, match=r"references\.safetensors of at most 100 bytes"):
+        Bundle.load(referenced_bundle)
 
 
 def test_equal_bundles_give_equal_bytes_whenever_they_are_packed(packed: Path, tiny_bundle: Path, tmp_path: Path):
@@ -221,9 +241,14 @@ def test_entries_that_share_their_bytes_are_refused(packed: Path, tmp_path: Path
     assert not (tmp_path / "bundle").exists()
 
 
-@pytest.mark.parametrize("limit", ["MAX_CARD_BYTES", "MAX_THUMBNAIL_BYTES", "MAX_WEIGHT_BYTES"])
-def test_sizes_are_bounded(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str):
-    monkeypatch.setattr(bundle_archive, limit, 100)
+@pytest.mark.parametrize(
+    ("module", "limit"),
+    [(bundle_archive, "MAX_CARD_BYTES"), (card, "MAX_THUMBNAIL_BYTES"), (card, "MAX_WEIGHT_BYTES")],
+)
+def test_sizes_are_bounded(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, limit: str
+):
+    monkeypatch.setattr(module, limit, 100)
     with pytest.raises(BundleError, match="at most 100 bytes"):
         unpack_bundle(packed, tmp_path / "bundle")
     assert not any(tmp_path.iterdir())

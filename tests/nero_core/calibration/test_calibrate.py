@@ -2,18 +2,27 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from nero_core.calibration import Bundle, calibrate
+from nero_core.calibration import Bundle
+from nero_core.calibration import calibrate as calibrate_with_references
 from nero_core.data.decode import decode_batch
 from nero_core.data.folders import file_digest, read_folder
 from nero_core.data.phantom import ID_CLASSES, write_phantoms
 from nero_core.errors import BundleError, CalibrationError, ImageError
+from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.models.classifier import Classifier
+from nero_core.relevance.coarse import coarse, from_steps
+from nero_core.relevance.concept import conditions
+from nero_core.relevance.head import neuron_relevance
+from nero_core.relevance.heatmap import Attributor
+
+calibrate = partial(calibrate_with_references, references=0)  # which take longer than all the rest
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another(
@@ -138,6 +147,59 @@ def test_progress_is_told_for_every_stage(tiny_checkpoint: Path, phantoms: Path,
     )
     assert {"digests", "fit images", "calibration images", "OOD images", "thumbnails"} == heard.keys()
     assert all(done == total for done, total in heard.values())
+
+
+def test_references_are_told_made_with_the_stored_weights_and_the_same_each_time(
+    tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
+) -> None:
+    heard: list[tuple[int, int]] = []
+
+    def run(name: str) -> Bundle:
+        return calibrate_with_references(
+            tiny_checkpoint,
+            phantoms / "id",
+            tmp_path / name,
+            half=True,
+            allow_reduced_rank=True,
+            references=1,
+            device="cpu",
+            on_progress=lambda stage, done, total: heard.append((done, total)) if stage == "references" else None,
+        )
+
+    first = run("one")
+    assert [done for done, _ in heard] == sorted({done for done, _ in heard}) and len(
+        {total for _, total in heard}
+    ) == 1
+    assert heard[-1][0] == heard[-1][1] > 0
+    assert first.digest == run("two").digest
+    assert first.references is not None
+    channel = int(first.references.relevance.scales[:, 0].argmax())
+    path = {file_digest(path): path for path in (phantoms / "id").rglob("*.jpg")}
+    row = int(first.references.relevance.images[channel, 0])
+    pixels = decode_batch([path[first.fit.ids[row]]], first.classifier.input_size).pixels
+    classifier = first.classifier
+    assert torch.equal(classifier.head.weight, classifier.head.weight.half().float())
+    attributor = Attributor(classifier.model, classifier.mean, classifier.std)
+    relevance, _ = neuron_relevance(first.fit.features.double(), classifier.head, first.card.nero.epsilon)
+    wanted = coarse(attributor.heatmaps(pixels, conditions(relevance[row], [channel])).maps)[0]
+    kept = first.references.relevance
+    step = float(kept.scales[channel, 0])
+    assert float((from_steps(kept.heatmaps, kept.scales)[channel, 0] - wanted).abs().max()) <= 1.01 * step
+    assert step > 0
+
+
+def test_an_architecture_without_honest_heatmaps_keeps_no_references_and_the_card_says_why(
+    phantoms: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = create_classifier("test_efficientnet", ID_CLASSES, (64, 64)).model
+    card = ModelCard(arch="test_efficientnet", classes=ID_CLASSES, input_size=(64, 64))
+    save_checkpoint(tmp_path / "checkpoint", model, card)
+    bundle = calibrate_with_references(
+        tmp_path / "checkpoint", phantoms / "id", tmp_path / "out", allow_reduced_rank=True, device="cpu"
+    )
+    assert bundle.references is None and not (tmp_path / "out" / "references.safetensors").exists()
+    assert bundle.card.notes[-1].startswith("No reference images with heatmaps are kept. No heatmap")
 
 
 @pytest.mark.usefixtures("no_forward_pass")

@@ -114,7 +114,8 @@ def test_a_real_process_shows_no_traceback_and_ends_with_status_2(nero_process: 
     assert "Traceback" not in done.stderr
 
 
-def test_sigterm_tidies_up_and_is_status_143(phantoms: Path, tiny_checkpoint: Path, tmp_path: Path):
+@pytest.mark.parametrize("stage", ["digests", "references"])
+def test_sigterm_tidies_up_and_is_status_143(phantoms: Path, tiny_checkpoint: Path, tmp_path: Path, stage: str):
     images = shutil.make_archive(str(tmp_path / "id"), "zip", phantoms / "id")
     temporary, progress = tmp_path / "temporary", tmp_path / "progress"
     temporary.mkdir()
@@ -126,7 +127,9 @@ def test_sigterm_tidies_up_and_is_status_143(phantoms: Path, tiny_checkpoint: Pa
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        while process.poll() is None and not (progress.exists() and any(temporary.iterdir())):
+        while process.poll() is None and not (
+            progress.exists() and stage in progress.read_text() and any(temporary.iterdir())
+        ):
             time.sleep(0.002)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
@@ -134,7 +137,7 @@ def test_sigterm_tidies_up_and_is_status_143(phantoms: Path, tiny_checkpoint: Pa
     assert "Traceback" not in err
     assert list(temporary.iterdir()) == []
     assert json.loads(progress.read_text().splitlines()[-1]) == {"error": "Stopped."}
-    assert not (tmp_path / "bundle").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"id.zip", "temporary", "progress"}
 
 
 def test_the_console_script_is_installed():

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from PIL import Image
 from typer.testing import Result
 
 from nero_core.calibration import calibrate
+from nero_core.cli import explain_files
 from nero_core.data.phantom import ID_CLASSES
-from nero_core.explain import render
 from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.types import Channels
@@ -43,7 +44,7 @@ def record(explained: Path) -> dict:
 
 
 def test_explain_writes_the_pictures_and_the_record(explained: Path, record: dict):
-    fixed = {"image.png", "heatmap.png", "evidence.png", "concepts.png", "channels.png", "histogram.png"}
+    fixed = {f"{name}.png" for name in ("image", "heatmap", "evidence", "concepts", "channels", "histogram", "figure3")}
     overlays = {concept["heatmap"] for concept in record["concepts"]}
     assert {path.name for path in explained.iterdir()} == fixed | overlays | {"explanation.json"}
     for path in explained.glob("*.png"):
@@ -70,8 +71,8 @@ def test_the_captions_say_what_is_shown_and_how_much_relevance_it_keeps(
     nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     texts: list[str] = []
-    plain = render.caption
-    monkeypatch.setattr(render, "caption", lambda pixels, text: texts.append(text) or plain(pixels, text))
+    plain = explain_files.caption
+    monkeypatch.setattr(explain_files, "caption", lambda pixels, text: texts.append(text) or plain(pixels, text))
     assert nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, "--device", "cpu").exit_code == 0
     record = json.loads((tmp_path / "explanation.json").read_text())
     kept, [concept] = record["conservation"], record["concepts"]
@@ -91,7 +92,67 @@ def test_the_record_holds_the_score_and_its_terms(record: dict, image: Path):
     assert record["score"] == pytest.approx((terms["distance"] + terms["bias"]) * terms["scale"], rel=1e-5)
     assert record["is_ood"] == (record["score"] > record["threshold"])
     assert 0 < record["p_value"] <= 1
-    assert set(record["conservation"]) == {"heatmap", "evidence", "concepts"}
+    assert set(record["conservation"]) == {"heatmap", "evidence", "concepts", "blocks"}
+
+
+def test_the_record_names_the_composite_and_the_conservation_of_every_block(record: dict):
+    assert record["composite"] == "epsilon_plus"
+    blocks = record["conservation"]["blocks"]
+    assert [block["name"] for block in blocks][-1] == "pixels"
+    assert len(blocks) > 2
+    assert all(set(block) == {"name", "relevance", "absorbed", "ratio"} for block in blocks)
+    assert blocks[-1]["ratio"] == pytest.approx(record["conservation"]["heatmap"], abs=1e-4)
+
+
+def test_every_file_comes_in_every_format_that_is_asked_for(
+    nero: Run, tiny_bundle: Path, image: Path, explained: Path, tmp_path: Path
+):
+    options = ("--out", tmp_path, "--concepts", 3, "--format", "pdf", "--format", "svg", "--device", "cpu")
+    assert nero("explain", tiny_bundle, image, *options).exit_code == 0
+    names = {path.stem for path in explained.glob("*.png")}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(f"{name}.{form}" for name in names for form in ("svg", "pdf")),
+        "explanation.json",
+    }
+    assert all(path.read_bytes().startswith(b"%PDF-") for path in tmp_path.glob("*.pdf"))
+    assert all(ElementTree.parse(path).getroot().tag.endswith("svg") for path in tmp_path.glob("*.svg"))
+    record = json.loads((tmp_path / "explanation.json").read_text())
+    assert (record["heatmap"], record["figure"]) == ("heatmap.pdf", "figure3.pdf")
+    assert all((tmp_path / concept["heatmap"]).is_file() for concept in record["concepts"])
+    assert image.name not in (tmp_path / "figure3.svg").read_text()  # no file name, which may name a patient
+
+
+def test_the_plots_have_the_resolution_that_is_asked_for(
+    nero: Run, tiny_bundle: Path, image: Path, explained: Path, tmp_path: Path
+):
+    options = ("--out", tmp_path, "--concepts", 1, "--dpi", 100, "--device", "cpu")
+    assert nero("explain", tiny_bundle, image, *options).exit_code == 0
+    for name in ("channels.png", "histogram.png", "figure3.png"):
+        with Image.open(explained / name) as fine, Image.open(tmp_path / name) as coarse:
+            assert (fine.info["dpi"][0], coarse.info["dpi"][0]) == pytest.approx((300, 100), abs=0.1)
+            assert fine.width == pytest.approx(3 * coarse.width, abs=3)
+
+
+def test_another_composite_makes_other_heatmaps_and_is_recorded(
+    nero: Run, tiny_bundle: Path, image: Path, explained: Path, record: dict, tmp_path: Path
+):
+    options = ("--out", tmp_path, "--concepts", 3, "--composite", "gradient_times_input", "--device", "cpu")
+    assert nero("explain", tiny_bundle, image, *options).exit_code == 0
+    other = json.loads((tmp_path / "explanation.json").read_text())
+    assert other["composite"] == "gradient_times_input"
+    assert other["conservation"]["heatmap"] != record["conservation"]["heatmap"]
+    assert (tmp_path / "heatmap.png").read_bytes() != (explained / "heatmap.png").read_bytes()
+    assert other["score"] == record["score"]
+
+
+def test_a_composite_that_is_none_is_told_with_status_2_and_writes_nothing(
+    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path
+):
+    options = ("--out", tmp_path / "why", "--composite", "magic", "--device", "cpu")
+    result = nero("explain", tiny_bundle, image, *options)
+    assert result.exit_code == 2
+    assert "magic" in result.stderr
+    assert not (tmp_path / "why").exists()
 
 
 def test_the_record_holds_the_concepts_with_their_references(record: dict):
@@ -133,9 +194,12 @@ def test_concepts_may_be_picked_by_relevance(nero: Run, tiny_bundle: Path, image
     assert shown != other  # else this could not fail
 
 
-@pytest.mark.parametrize(("option", "value"), [("--concepts", 65), ("--seed", 2**63), ("--tpr", 1.0), ("--tpr", 0.49)])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--concepts", 65), ("--dpi", 71), ("--format", "gif"), ("--seed", 2**63), ("--tpr", 1.0), ("--tpr", 0.49)],
+)
 def test_an_option_out_of_its_range_is_told_with_status_2(
-    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path, option: str, value: float
+    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path, option: str, value: float | str
 ):
     result = nero("explain", tiny_bundle, image, "--out", tmp_path / "why", option, value, "--device", "cpu")
     assert result.exit_code == 2
@@ -155,27 +219,40 @@ def test_what_decoding_did_is_recorded_and_told(nero: Run, tiny_bundle: Path, re
 
 
 @pytest.fixture(scope="module")
-def vit_bundle(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mapless_bundle(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of an architecture without heatmaps."""
-    root = tmp_path_factory.mktemp("vit")
+    root = tmp_path_factory.mktemp("mapless")
     torch.manual_seed(0)
-    classifier = create_classifier("test_vit", ID_CLASSES, (32, 32))
-    card = ModelCard(arch="test_vit", classes=ID_CLASSES, input_size=(32, 32))
+    classifier = create_classifier("test_byobnet", ID_CLASSES, (32, 32))
+    card = ModelCard(arch="test_byobnet", classes=ID_CLASSES, input_size=(32, 32))
     save_checkpoint(root / "checkpoint", classifier.model, card)
-    calibrate(root / "checkpoint", phantoms / "id", root / "bundle", allow_reduced_rank=True, title="ViT", device="cpu")
+    calibrate(
+        root / "checkpoint",
+        phantoms / "id",
+        root / "bundle",
+        allow_reduced_rank=True,
+        title="ByobNet",
+        references=0,
+        device="cpu",
+    )
     return root / "bundle"
 
 
 def test_an_architecture_without_heatmaps_gets_the_plots_and_the_reason(
-    nero: Run, vit_bundle: Path, image: Path, tmp_path: Path
+    nero: Run, mapless_bundle: Path, image: Path, tmp_path: Path
 ):
-    result = nero("explain", vit_bundle, image, "--out", tmp_path, "--device", "cpu")
+    result = nero("explain", mapless_bundle, image, "--out", tmp_path, "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert {path.name for path in tmp_path.iterdir()} == {"histogram.png", "channels.png", "explanation.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "histogram.png",
+        "channels.png",
+        "figure3.png",
+        "explanation.json",
+    }
     record = json.loads((tmp_path / "explanation.json").read_text())
     assert record["heatmap"] is None
     assert f"No heatmap: {record['reason']}" in result.stdout
-    assert "VisionTransformer" in record["reason"]
+    assert "ByobNet" in record["reason"]
     assert set(record["terms"]) == {"distance", "bias", "scale"}
 
 
@@ -191,9 +268,9 @@ def test_more_concepts_than_channels_are_told_with_status_2_and_are_no_reason_to
 
 
 def test_an_explanation_with_heatmaps_has_the_same_keys(
-    nero: Run, vit_bundle: Path, image: Path, record: dict, tmp_path: Path
+    nero: Run, mapless_bundle: Path, image: Path, record: dict, tmp_path: Path
 ):
-    assert nero("explain", vit_bundle, image, "--out", tmp_path, "--device", "cpu").exit_code == 0
+    assert nero("explain", mapless_bundle, image, "--out", tmp_path, "--device", "cpu").exit_code == 0
     assert json.loads((tmp_path / "explanation.json").read_text()).keys() == record.keys()
     assert (record["heatmap"], record["reason"]) == ("heatmap.png", None)
 

@@ -79,7 +79,7 @@ def test_prepare_makes_the_folders_that_calibrate_reads(nero: Run, tmp_path: Pat
     assert read_folder(out / "test").classes == tuple(sorted(ID_CLASSES))
     result = nero(
         *("calibrate", tiny_checkpoint, out / "calibration", "--ood", out / "ood", "--out", tmp_path / "bundle"),
-        *("--allow-reduced-rank", "--tpr", 0.8, "--device", "cpu"),
+        *("--allow-reduced-rank", "--tpr", 0.8, "--device", "cpu", "--no-references"),
     )
     assert result.exit_code == 0, result.output
     assert "8 OOD images" in text(result)

@@ -63,11 +63,13 @@ def test_calibrate_writes_a_bundle_and_tells_its_sizes(
     result = nero(
         *("calibrate", tiny_checkpoint, phantoms / "id", "--out", tmp_path / "bundle", "--ood", phantoms / "ood"),
         *("--allow-reduced-rank", "--device", "cpu", "--seed", 5, "--title", "Mine", "--synthetic", "--note", "Drawn."),
+        "--no-references",
     )
     assert result.exit_code == 0, result.output
     assert "Mine: " in result.stdout
     card = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert (card["title"], card["seed"], card["synthetic"], card["notes"]) == ("Mine", 5, True, ["Drawn."])
+    assert "references.safetensors" not in card["files"]
     assert f"{card['counts']['calibration']} calibration and {card['counts']['ood']} OOD images" in result.stdout
 
 
@@ -104,7 +106,7 @@ def test_calibrate_takes_zips_as_it_takes_folders_and_tells_its_progress(
     nero: Run, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path
 ):
     zips = {name: shutil.make_archive(str(tmp_path / name), "zip", phantoms / name) for name in ("id", "ood")}
-    shared = ("--allow-reduced-rank", "--device", "cpu", "--title", "One")
+    shared = ("--allow-reduced-rank", "--device", "cpu", "--title", "One", "--no-references")
     from_zip, from_folder = tmp_path / "from zip", tmp_path / "from folder"
     progress = tmp_path / "progress.jsonl"
     done = nero(

@@ -119,3 +119,50 @@ def test_hyper_parameters_outside_their_range_are_refused(head: Head, wrong: dic
 def test_one_image_is_too_few_to_fit_on(head: Head, features: Tensor, labels: Tensor) -> None:
     with pytest.raises(CalibrationError, match="at least 2"):
         NERO(head).fit_features(features[:1], labels[:1])
+
+
+def test_in_the_euclidean_norm_the_shares_sum_to_the_distance_too(head: Head, features: Tensor, labels: Tensor) -> None:
+    detector = NERO(head, epsilon=0.01, norm=2).fit_features(features, labels)
+    terms = detector.terms(features)
+    offset = terms.relevance - detector.means[terms.nearest]
+    torch.testing.assert_close(
+        terms.distance, torch.linalg.vector_norm(offset @ detector.components.T, dim=1), rtol=1e-9, atol=1e-12
+    )
+    torch.testing.assert_close(terms.share.sum(dim=1), terms.distance, rtol=1e-9, atol=1e-12)
+    assert torch.equal(terms.score, detector.predict_features(features))
+    assert bool(
+        (terms.distance <= NERO(head, epsilon=0.01).fit_features(features, labels).terms(features).distance).all()
+    )
+
+
+def test_at_a_centroid_the_euclidean_share_is_zero_and_not_undefined(head: Head, features: Tensor) -> None:
+    same = features[:1].repeat(4, 1)
+    both = torch.cat([same, features[1:2].repeat(4, 1)])
+    terms = NERO(head, norm=2).fit_features(both, torch.arange(8) // 4).terms(same[:1])
+    assert float(terms.share.abs().max()) < 1e-9
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.2, 3), (2 / 3, 15), (1.0, 1)])
+def test_a_narrowed_fit_is_a_fresh_fit(head: Head, features: Tensor, labels: Tensor, share: float, least: int) -> None:
+    wide = NERO(head, epsilon=0.01, component_share=1.0).fit_features(features, labels)
+    before = wide.predict_features(features)
+    fresh = NERO(head, epsilon=0.01, component_share=share, least=least).fit_features(features, labels)
+    narrow = wide.narrowed(share, least)
+    assert narrow.components_found == fresh.components_found
+    torch.testing.assert_close(
+        narrow.predict_features(features), fresh.predict_features(features), rtol=1e-12, atol=1e-12
+    )
+    assert torch.equal(wide.predict_features(features), before)
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.0, 3), (1.1, 3), (0.9, 3), (0.5, 0), (0.5, NEURONS + 1)])
+def test_a_fit_cannot_be_narrowed_to_what_it_does_not_hold(
+    head: Head, features: Tensor, labels: Tensor, share: float, least: int
+) -> None:
+    with pytest.raises(CalibrationError, match="Found"):
+        NERO(head, component_share=0.6).fit_features(features, labels).narrowed(share, least)
+
+
+def test_a_norm_that_is_neither_is_refused(head: Head) -> None:
+    with pytest.raises(CalibrationError, match="Expected a norm of 1 or 2"):
+        NERO(head, norm=3)

@@ -8,8 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from nero_core.errors import ImageError
-from nero_core.explain.figures import channel_figure, concepts_figure, figure_png, histogram_figure
 from nero_core.explain.render import (
     caption,
     colour_bar,
@@ -22,7 +20,6 @@ from nero_core.explain.render import (
     smooth,
     upsample,
 )
-from nero_core.types import Channels, Concept, Explanation, ReferenceScores
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 PEAK = np.zeros((8, 8), np.float32)
@@ -109,65 +106,6 @@ def test_png_is_exact_and_a_data_uri_holds_the_file():
     assert base64.b64decode(data) == encode(PICTURE)
     assert data_uri(b"x", "webp") == "data:image/webp;base64,eA=="
     assert encode(PICTURE, "webp")[8:12] == b"WEBP"
-
-
-def test_the_figures_of_the_command_line_are_png_files():
-    channels = Channels(torch.randn(64).double(), torch.randn(3, 64).double(), 2, torch.rand(64).double())
-    concept = Concept(3, torch.from_numpy(PEAK), 0.2, 0.1, 0.05, ("a",), (0.3,))
-    why = Explanation("id", torch.from_numpy(PEAK), 0, 1.0, channels, (concept,) * 2, torch.from_numpy(PEAK), 1.0, 1.0)
-    scores = ReferenceScores(
-        "nero",
-        torch.rand(30).double(),
-        torch.zeros(30, dtype=torch.int64),
-        torch.rand(10).double() + 1,
-        None,
-        0.9,
-        0.95,
-    )
-    names = ("cecum", "pylorus", "z-line")
-    for figure in (
-        channel_figure(channels, names),
-        histogram_figure(scores, 99.0),
-        concepts_figure(PICTURE, why, [[encode(PICTURE)]] * 2, [["cecum"]] * 2),
-    ):
-        assert figure_png(figure, dpi=40).startswith(b"\x89PNG")
-
-
-def test_the_channel_figure_takes_the_largest_signed_shares_first_as_the_concepts_do():
-    share = torch.tensor([0.1, -5.0, 0.3, -0.2]).double()
-    channels = Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, share)
-    [axes] = channel_figure(channels, ("a", "b"), top=3).axes
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "0", "3"]
-
-
-def test_a_class_name_is_no_formula():
-    channels = Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, torch.rand(4).double())
-    assert figure_png(channel_figure(channels, (r"$\no$", "b")), dpi=40).startswith(b"\x89PNG")
-
-
-def test_a_thumbnail_beyond_the_limits_or_of_another_format_is_refused():
-    why = Explanation(
-        "id",
-        torch.from_numpy(PEAK),
-        0,
-        1.0,
-        Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, torch.rand(4).double()),
-        (Concept(3, torch.from_numpy(PEAK), 0.2, 0.1, 0.05, ("a",), (0.3,)),),
-        torch.from_numpy(PEAK),
-        1.0,
-        1.0,
-    )
-    bomb, gif = io.BytesIO(), io.BytesIO()
-    Image.new("1", (20_000, 100)).save(bomb, "PNG")
-    Image.new("L", (20, 20)).save(gif, "GIF")
-    for data, message in (
-        (bomb.getvalue(), "million pixels"),
-        (bytes(300_000), "at most 0.2441 MB"),
-        (gif.getvalue(), "a GIF"),
-    ):
-        with pytest.raises(ImageError, match=message):
-            concepts_figure(PICTURE, why, [[data]])
-    assert concepts_figure(PICTURE, why, [[encode(PICTURE[:4])]]).axes  # a thumbnail may be as flat as its image
 
 
 @pytest.mark.parametrize("width", [60, 672, 1200])

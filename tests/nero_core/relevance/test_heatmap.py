@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import timm
@@ -11,15 +12,17 @@ from crp.concepts import ChannelConcept
 from jaxtyping import Float
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor, nn
-from zennit.composites import EpsilonPlusFlat
-from zennit.rules import ZPlus
+from zennit.composites import EpsilonAlpha2Beta1Flat, EpsilonPlusFlat
+from zennit.rules import AlphaBeta, ZPlus
 from zennit.types import Convolution
 
 from nero_core.errors import RelevanceError
-from nero_core.models.canonizers import MergeBatchNorm, ResidualSum
-from nero_core.relevance.composites import SharedForward
+from nero_core.models.canonizers_resnet import MergeBatchNorm, ResidualSum
+from nero_core.relevance import attribution_copy, composites
+from nero_core.relevance.composites import epsilon_plus
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
+from nero_core.relevance.shared_forward import SharedForward
 from nero_core.types import Head
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -37,16 +40,41 @@ class ZPlusWithoutBiases(ZPlus):
         ]
 
 
+class AlphaBetaWithoutBiases(AlphaBeta):
+    def __init__(self) -> None:
+        super().__init__()
+        self.param_modifiers = [
+            lambda param, name, modify=modify: modify(param, "weight") if name == "weight" else 0 * param
+            for modify in self.param_modifiers
+        ]
+
+
 class EpsilonPlusFlatWithoutBiases(EpsilonPlusFlat):
     def __init__(self, canonizers: list[object]) -> None:
         super().__init__(canonizers=canonizers)
         self.layer_map = [(Convolution, ZPlusWithoutBiases()), *self.layer_map]
 
 
+class EpsilonAlpha2Beta1FlatWithoutBiases(EpsilonAlpha2Beta1Flat):
+    def __init__(self, canonizers: list[object]) -> None:
+        super().__init__(canonizers=canonizers)
+        self.layer_map = [(Convolution, AlphaBetaWithoutBiases()), *self.layer_map]
+
+
 ZENNITS = {
-    "epsilon_plus_flat": EpsilonPlusFlatWithoutBiases,
-    "epsilon_plus_flat_with_biases": EpsilonPlusFlat,
+    "epsilon_plus": EpsilonPlusFlatWithoutBiases,
+    "epsilon_plus_with_biases": EpsilonPlusFlat,
+    "epsilon_alpha2_beta1_flat": EpsilonAlpha2Beta1FlatWithoutBiases,
 }
+
+
+@pytest.fixture(autouse=True)
+def composite_with_biases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ε+ as zennit has it is no choice of the screen; here it shows what biases take."""
+    choice = replace(composites.COMPOSITES["epsilon_plus"], rules=lambda low, high: epsilon_plus(biases=True))
+    both = {**composites.COMPOSITES, "epsilon_plus_with_biases": choice}
+    monkeypatch.setattr(composites, "COMPOSITES", both)
+    monkeypatch.setattr(attribution_copy, "COMPOSITES", both)
 
 
 def randomised(block: type[nn.Module] = BasicBlock, dtype: torch.dtype = torch.float64) -> nn.Module:
@@ -157,7 +185,7 @@ def test_relevance_is_conserved_and_the_figure_is_the_ratio_of_the_sums(engine: 
 def test_biases_that_take_relevance_show_in_the_conservation() -> None:
     model = randomised(dtype=torch.float32)
     r, _ = closed_form(model, image())
-    result = Attributor(model, MEAN, STD, "epsilon_plus_flat_with_biases").heatmaps(image(), r.clamp(min=0)[None])
+    result = Attributor(model, MEAN, STD, "epsilon_plus_with_biases").heatmaps(image(), r.clamp(min=0)[None])
     assert 0.05 < float(result.conservation[0]) < 0.9
 
 
@@ -245,7 +273,7 @@ def test_four_threads_get_what_one_gets_while_the_plain_model_predicts() -> None
 
 
 def hooks_of(attributor: Attributor) -> list[SharedForward]:
-    modules = attributor._model.modules()
+    modules = attributor._copy.model.modules()
     return [hook.__self__ for module in modules for hook in module._forward_pre_hooks.values()]
 
 
@@ -262,8 +290,8 @@ def test_one_forward_pass_serves_all_starts_and_chunks(
 ) -> None:
     attributor, r = engine
     batches: list[int] = []
-    features = attributor._model.forward_features
-    monkeypatch.setattr(attributor._model, "forward_features", lambda x: (batches.append(len(x)), features(x))[1])
+    features = attributor._copy.model.forward_features
+    monkeypatch.setattr(attributor._copy.model, "forward_features", lambda x: (batches.append(len(x)), features(x))[1])
     attributor.heatmaps(image(), conditions(r, range(NEURONS)), chunk=9)
     assert batches == [1]
 
@@ -333,7 +361,7 @@ def test_gradient_checkpointing_is_off_in_the_copy_only(engine: tuple[Attributor
 
 
 def test_an_unknown_composite_and_an_unknown_architecture_are_errors() -> None:
-    with pytest.raises(RelevanceError, match=r"Expected a composite among .*found 'gamma'"):
+    with pytest.raises(RelevanceError, match=r"Expected a composite among .*Found 'gamma'"):
         Attributor(randomised(), MEAN, STD, composite="gamma")
     with pytest.raises(RelevanceError, match="No heatmap for this architecture"):
         Attributor(nn.Sequential(nn.Linear(2, 2)), MEAN, STD)

@@ -1,0 +1,244 @@
+"""The page of one channel, or of two beside one another on the same scales."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import charts, resources, state, words
+from dashboard.components import channel_pictures, marks
+from dashboard.components.channel_field import channel_field
+from dashboard.plain_errors import plain_errors
+from dashboard.resources import Source
+from dashboard.theme import theme_of
+from nero_core import Inspector
+from nero_core.errors import NeroError
+from nero_core.types import ChannelPortrait, ConceptDepth
+
+TOGETHER = 6  # links to co-used channels: one line of buttons
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """What is known of one channel.
+
+    Attributes:
+        channel: its number.
+        portrait: the channel in the fit bank.
+        depth: the channel in the image at hand; None without an image or without an honest heatmap.
+        here: relevance in the image at hand, where there is one.
+    """
+
+    channel: int
+    portrait: ChannelPortrait
+    depth: ConceptDepth | None
+    here: float | None
+
+
+def channel_page(inspector: Inspector, item: Source | None, channel: int) -> None:
+    """Everything about one channel; a second one beside it where it is asked for."""
+    other = _header(inspector, channel)
+    shown = [channel] if other is None or other == channel else [channel, other]
+    if other == channel:
+        st.info(f"Channel {channel} cannot be compared with itself. Choose another number.")
+    with plain_errors():
+        _in_words(inspector, shown)
+        with st.spinner(_waiting(shown, item)):
+            views = [_view(inspector, item, one) for one in shown]
+        if item is not None:
+            _in_image(inspector, item, views)
+        _references(inspector, views)
+        _classes(inspector, views)
+        _neighbours(inspector, item, views)
+
+
+def _header(inspector: Inspector, channel: int) -> int | None:
+    size = inspector.bundle.classifier.head.neurons
+    with st.container(horizontal=True, vertical_alignment="bottom", key="channel_header"):
+        st.button("All channels", icon=":material/grid_view:", on_click=state.show_channel, args=(None,))
+        for text, icon, to in (
+            ("Previous", "chevron_left", (channel - 1) % size),
+            ("Next", "chevron_right", (channel + 1) % size),
+        ):
+            name = f"{text.lower()}_channel"
+            st.button(text, icon=f":material/{icon}:", key=name, on_click=state.show_channel, args=(to,))
+        other = channel_field(inspector, "Compare with channel", state.OTHER_CHANNEL)
+        with st.popover("Link", icon=":material/link:"):
+            beside = {} if other is None else {state.OTHER_CHANNEL: str(other)}
+            st.code(state.link({state.CHANNEL: str(channel)} | beside), language=None, wrap_lines=True)
+            st.caption("Opens this view for whoever has the same reference set. It holds no uploaded image.")
+    return other
+
+
+def _in_words(inspector: Inspector, shown: list[int]) -> None:
+    atlas, card = resources.explorer(inspector).atlas(), inspector.bundle.card
+    for place, channel in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+        with place:
+            st.subheader(f"Channel {channel}", anchor=False)
+            best = int(atlas.best_class[channel])
+            st.markdown(
+                words.plain(
+                    words.channel_in_set(
+                        card.class_names[best],
+                        float(atlas.mean_relevance[best, channel]),
+                        float(atlas.selectivity[channel]),
+                        float(atlas.separation[channel]),
+                        inspector.bundle.ood is not None,
+                    )
+                )
+            )
+
+
+def _waiting(shown: list[int], item: Source | None) -> str:
+    which = " and ".join(str(channel) for channel in shown)
+    return f"Tracing channel {which} back to the pixels …" if item is not None else f"Gathering channel {which} …"
+
+
+def _view(inspector: Inspector, item: Source | None, channel: int) -> ChannelView:
+    portrait = resources.portrait(inspector, channel)
+    depth = here = None
+    if item is not None:
+        try:
+            here = float(resources.channels(inspector, item).relevance[channel])
+            depth = resources.concept(inspector, item, channel)
+        except NeroError:
+            pass  # said where the image is shown
+    return ChannelView(channel, portrait, depth, here)
+
+
+def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> None:
+    """Where the channels lie in the image at hand."""
+    with st.container(border=True, key="channel_in_image"), plain_errors():
+        st.subheader(f"In {words.plain(item.name)}", anchor=False)
+        channels = resources.channels(inspector, item)  # raises what is wrong with the image
+        if not bool(channels.relevance.any()):
+            st.info(words.ALL_ZERO)
+            return
+        names = inspector.bundle.card.class_names
+        depths = [view.depth for view in views if view.depth is not None and view.here]
+        limit = channel_pictures.limit_of(depths)
+        for place, view in zip(st.columns(len(views), gap="medium"), views, strict=True):
+            with place:
+                st.markdown(words.plain(words.channel(channels, view.channel, names)))
+                if not view.here:
+                    st.info(f"This image does not use channel {view.channel}: there is no place to show.")
+                elif view.depth is not None:
+                    st.html(channel_pictures.in_image(resources.key(inspector), item, view.depth, limit))
+                    st.caption(words.conservation(view.depth.conservation))
+        if depths:
+            st.html(channel_pictures.legend(limit))
+            st.caption(
+                "Left: where the channel lies in the image; green adds to its relevance, purple takes away. Right: the "
+                "part of the image that holds more than a tenth of its strongest relevance."
+            )
+        elif inspector.no_heatmap_because:
+            st.info(words.plain(inspector.no_heatmap_because))
+        elif any(view.here for view in views):
+            resources.concept(inspector, item, views[0].channel)  # raises what is wrong
+
+
+def _references(inspector: Inspector, views: list[ChannelView]) -> None:
+    with st.container(border=True, key="channel_references"), plain_errors():
+        st.subheader("Reference images", anchor=False)
+        for place, view in zip(st.columns(len(views), gap="medium"), views, strict=True):
+            with place:
+                if len(views) > 1:
+                    st.markdown(f"**Channel {view.channel}**")
+                for held, title in (
+                    (view.portrait.by_relevance, "By relevance (RelMax): images whose prediction uses it most"),
+                    (view.portrait.by_activation, "By activation (ActMax): images that excite it most"),
+                ):
+                    st.markdown(title)
+                    if not held.ids:
+                        st.caption("No reference image has a value above 0 here.")
+                        continue
+                    st.html(channel_pictures.references(inspector, held))
+        first = views[0].portrait.by_relevance
+        if first.heatmaps is None:
+            st.caption("No conditional heatmaps: " + words.plain(inspector.no_heatmap_because))
+            return
+        st.caption(
+            "Above each picture the whole image, below where the channel lies in it; each with its own colour limit."
+            + (
+                " This reference set keeps no heatmaps of its images, so they were traced on its small pictures: the "
+                "place is rough, the numbers are exact."
+                if first.from_thumbnails
+                else ""
+            )
+        )
+
+
+def _classes(inspector: Inspector, views: list[ChannelView]) -> None:
+    """How ID classes use the channels, and for which they speak."""
+    names, theme = inspector.bundle.card.class_names, theme_of(st.context.theme.type)
+    marked = [view.here for view in views if view.here is not None]
+    domain = charts.relevance_domain([view.portrait for view in views], marked)
+    largest = max(float(view.portrait.weights.abs().max()) for view in views)
+    with st.container(border=True, key="channel_classes"):
+        st.subheader("What the classes make of it", anchor=False)
+        for place, view in zip(st.columns(len(views), gap="medium"), views, strict=True):
+            with place:
+                if len(views) > 1:
+                    st.markdown(f"**Channel {view.channel}**")
+                st.plotly_chart(
+                    charts.relevance_by_class(view.portrait, names, theme, domain, view.here),
+                    key=f"distribution_{view.channel}",
+                    config=charts.toolbar(f"channel-{view.channel}-by-class"),
+                    alt=f"Relevance of channel {view.channel} in the reference images of each class",
+                )
+                st.markdown("Head weights: for which classes the channel speaks when it is active")
+                rows = zip(names, view.portrait.weights.tolist(), strict=True)
+                st.html(marks.bars([(name, one, words.weight(one), one < 0) for name, one in rows], largest=largest))
+                with st.popover("Data table", icon=":material/table:", type="tertiary"):
+                    st.dataframe(
+                        charts.class_relevance_table(view.portrait, names), hide_index=True, alt="Relevance by class"
+                    )
+        st.caption(
+            "Dots: reference images; box: the middle half of a class; line: its median. Dark bars of the head weights "
+            "speak for a class, grey ones against it."
+        )
+
+
+def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelView]) -> None:
+    """Channels used together with it, and channels of the stage before that feed it."""
+    with st.container(border=True, key="channel_neighbours"), plain_errors():
+        together_side, feeding_side = (st.container() for _ in range(2))
+        with together_side:
+            st.subheader("Used together with it", anchor=False)
+            for view in views:
+                if not view.portrait.co_used:
+                    st.caption(f"Channel {view.channel} never varies over the reference images: it goes with no other.")
+                    continue
+                with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+                    if len(views) > 1:
+                        st.markdown(f"**{view.channel}**", width="content")
+                    for other, correlation in view.portrait.co_used[:TOGETHER]:
+                        st.button(
+                            f"{other} · r {words.number(correlation, 2)}",
+                            key=f"together_{view.channel}_{other}",
+                            help=f"Open channel {other}",
+                            on_click=state.show_channel,
+                            args=(other,),
+                        )
+            st.caption(
+                "Correlation r of the relevance over the reference images, strongest first: near 1 both are used in "
+                "the same images, near −1 one where the other is not. A button opens that channel."
+            )
+        fed = [view for view in views if view.depth is not None and view.depth.feeding.channels]
+        with feeding_side:
+            st.subheader("One layer down", anchor=False)
+            if not fed:
+                why = "Choose an image that uses the channel" if item is None else "This image does not use the channel"
+                st.caption(f"{why}: which channels of the stage before feed it depends on the image.")
+                return
+            limit = channel_pictures.feeding_limit([view.depth for view in fed if view.depth is not None])
+            for view in fed:
+                assert view.depth is not None and item is not None
+                if len(views) > 1:
+                    st.markdown(f"**Channel {view.channel}**")
+                st.html(channel_pictures.feeding(resources.key(inspector), item, view.depth, limit))
+            st.html(channel_pictures.legend(limit))
+            st.caption(
+                f"The channels of {words.plain(fed[0].depth.feeding.stage if fed[0].depth else '')}, the stage before, "
+                "that pass on most of the channel's relevance in this image, and where each lies. Their numbers count "
+                "that stage's own channels."
+            )

@@ -1,0 +1,99 @@
+"""Pictures of one channel: on the image at hand, on reference images, and of the channels that feed it."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from dashboard import resources, words
+from dashboard.components import marks
+from dashboard.resources import Source
+from nero_core import Inspector, decode_image
+from nero_core.errors import NeroError
+from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
+from nero_core.types import ChannelReferences, ConceptDepth
+
+SIDE = 448  # pixels of the large panel
+SMALL = 224  # of the channels that feed it
+OPACITY = 0.75
+
+
+def limit_of(depths: Sequence[ConceptDepth]) -> float:
+    """One colour limit for the conditional heatmaps that are compared."""
+    return heat_limit(*(smooth(depth.concept.heatmap) for depth in depths))
+
+
+def feeding_limit(depths: Sequence[ConceptDepth]) -> float:
+    """One colour limit for all channels of the stage before."""
+    return heat_limit(*(smooth(heatmap) for depth in depths for heatmap in depth.feeding.heatmaps))
+
+
+def legend(limit: float) -> str:
+    """The colours, narrow enough to stand below the panels."""
+    bar = marks.legend("signed", limit, "relevance per pixel of the channel; green adds, purple takes away")
+    return f'<div class="nero-below">{bar}</div>'
+
+
+def in_image(model_key: str, item: Source, depth: ConceptDepth, limit: float) -> str:
+    """The conditional heatmap on the image, and the receptive-field crop."""
+    return _in_image(model_key, item.id, depth.concept.channel, round(limit, 12), item, depth)
+
+
+def feeding(model_key: str, item: Source, depth: ConceptDepth, limit: float) -> str:
+    """The channels of the stage before, each on the image."""
+    return _feeding(model_key, item.id, depth.concept.channel, round(limit, 12), item, depth)
+
+
+def references(inspector: Inspector, held: ChannelReferences) -> str:
+    """Each reference image, and where the channel lies in it."""
+    return _references(resources.key(inspector), held.channel, held.by, inspector, held)
+
+
+@st.cache_data(max_entries=32, ttl=resources.HOUR, show_spinner=False)
+def _in_image(model_key: str, image_id: str, channel: int, limit: float, _item: Source, _depth: ConceptDepth) -> str:
+    heatmap = smooth(_depth.concept.heatmap)
+    pixels = resources.picture(_item)
+    shown = overlay(pixels, heatmap, OPACITY, limit)
+    panel = marks.picture(fit_within(shown, SIDE), f"Channel {channel} on the image")
+    top, left, bottom, right = _depth.crop
+    high, wide = pixels.shape[0] / heatmap.shape[0], pixels.shape[1] / heatmap.shape[1]
+    rows = slice(int(top * high), max(int(top * high) + 1, round(bottom * high)))
+    columns = slice(int(left * wide), max(int(left * wide) + 1, round(right * wide)))
+    crop = marks.picture(fit_within(pixels[rows, columns], SIDE), f"The part of the image that channel {channel} uses")
+    return (
+        f'<div class="nero-depth"><figure>{panel}<figcaption>conditional heatmap</figcaption></figure>'
+        f"<figure>{crop}<figcaption>receptive-field crop</figcaption></figure></div>"
+    )
+
+
+@st.cache_data(max_entries=32, ttl=resources.HOUR, show_spinner=False)
+def _feeding(model_key: str, image_id: str, channel: int, limit: float, _item: Source, _depth: ConceptDepth) -> str:
+    pixels, fed = fit_within(resources.picture(_item), SMALL), _depth.feeding
+    figures = []
+    for below, relevance, heatmap in zip(fed.channels, fed.relevance, fed.heatmaps, strict=True):
+        panel = marks.picture(overlay(pixels, smooth(heatmap), OPACITY, limit), f"Channel {below} of {fed.stage}")
+        says = f"{escape(fed.stage)} · {below}<br>passes on {words.number(relevance)}"
+        figures.append(f"<figure>{panel}<figcaption>{says}</figcaption></figure>")
+    return f'<div class="nero-references nero-strip wide">{"".join(figures)}</div>'
+
+
+@st.cache_data(max_entries=128, ttl=resources.HOUR, show_spinner=False)
+def _references(model_key: str, channel: int, by: str, _inspector: Inspector, _held: ChannelReferences) -> str:
+    figures = []
+    unit = "relevance" if by == "relevance" else "activation"
+    for place, (reference_id, value) in enumerate(zip(_held.ids, _held.values, strict=True)):
+        name = _inspector.reference_class(reference_id)
+        says = f"{escape(name)}<br>{unit} {words.number(value)}"
+        try:
+            data = _inspector.thumbnail(reference_id)
+            shown = marks.thumbnail(data, f"Reference image of {name}, {unit} {words.number(value)}")
+            if _held.heatmaps is not None:
+                pixels = decode_image(data, name=name).pixels
+                heatmap = np.asarray(_held.heatmaps[place])
+                traced = overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))
+                shown += marks.picture(traced, f"Channel {channel} on this reference image of {name}")
+        except NeroError:  # missing or altered: one picture less, and all others still there
+            shown = '<span class="nero-missing">no picture</span>'
+        figures.append(f"<figure>{shown}<figcaption>{says}</figcaption></figure>")
+    return f'<div class="nero-references nero-strip">{"".join(figures)}</div>'

@@ -1,0 +1,231 @@
+"""The map of all ID relevance vectors: pictures under the pointer, this image marked, a lasso that gathers images."""
+
+import io
+from collections import Counter
+from html import escape
+from math import ceil, sqrt
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+from PIL import Image, UnidentifiedImageError
+
+from dashboard import resources, state, words
+from dashboard.components import marks
+from dashboard.map_making import MapMaking
+from dashboard.plain_errors import plain_errors
+from dashboard.resources import Source
+from dashboard.theme import CLASSES, ID
+from nero_core import Inspector
+from nero_core.errors import BundleError, NeroError
+from nero_core.explain.render import data_uri
+from nero_core.types import MapPlace, RelevanceMap
+
+KINDS: dict[str, Literal["pca", "umap"]] = {"PCA": "pca", "UMAP": "umap"}
+PATIENCE = 0.3  # seconds without words
+POLL = 0.5  # seconds between looks
+TILE = 48  # pixels of a picture on the sheet
+MOST_PICTURES = 4096  # on the sheet: some 3 MB in the browser; further points have none
+TAIL = 0.02  # of the points at each end of an axis: what may be far out
+SHOWN = 60  # chosen images in a row of the grid
+AROUND = 12  # images that the keyboard chooses at once
+_HERE = Path(__file__).parent
+_map = st.components.v2.component(
+    "nero_image_map",
+    html=(
+        '<div class="map"><div class="tools" role="toolbar" aria-label="The map\'s tools"></div>'
+        '<svg class="plane" tabindex="0" role="application"></svg><div class="tip" hidden></div>'
+        '<div class="said" role="status" aria-live="polite"></div><div class="legend"></div>'
+        '<p class="keys">Drag around points to choose their images; with Shift they are added. By keyboard: arrows go '
+        "from point to point, Enter chooses one, Shift and Enter the twelve nearest, Escape none. A class in the "
+        "legend chooses all its images.</p></div>"
+    ),
+    css=(_HERE / "explorer_map.css").read_text("utf-8"),
+    js=(_HERE / "explorer_map.js").read_text("utf-8"),
+)
+
+
+def explorer_map(inspector: Inspector, item: Source | None) -> None:
+    """The kind of map, the map, and the images that were chosen on it."""
+    with st.container(border=True, key="explorer_map"):
+        kind = KINDS[
+            st.segmented_control(
+                "Map by", list(KINDS), default="PCA", required=True, key=state.MAP_KIND, bind="query-params"
+            )
+            or "PCA"
+        ]
+        making = resources.map_making(inspector, kind)
+        if making.wait(PATIENCE):
+            _explore(inspector, item, making)
+        else:
+            _watch(making, inspector.bundle.fit_size)
+
+
+@st.fragment(run_every=POLL)
+def _watch(making: MapMaking, images: int) -> None:
+    if making.wait(0):
+        st.rerun()
+    st.info(
+        f"Laying out {images} images by UMAP, for {words.duration(making.seconds)} … The first time on a server takes "
+        "half a minute, more on a busy one, and is then kept for everybody. The rest of the page goes on meanwhile.",
+        icon=":material/hourglass_top:",
+    )
+
+
+@st.fragment
+def _explore(inspector: Inspector, item: Source | None, making: MapMaking) -> None:
+    with plain_errors():
+        laid = making.result()
+        place = None
+        if item is not None:
+            with plain_errors():  # an image without finite relevance leaves the map standing
+                place = resources.place(inspector, item, laid.kind)
+        found = _map(
+            key=f"{state.IMAGE_MAP}_{laid.kind}",
+            data=_data(inspector, item, laid, place),
+            on_chosen_change=lambda: None,
+        )
+        _caption(laid, place)
+        if place is not None and item is not None:
+            _nearest(inspector, item, place)
+        _chosen(inspector, [int(row) for row in found.chosen or [] if 0 <= int(row) < len(laid.ids)], laid)
+
+
+def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
+    if laid.kind == "pca":
+        says = (
+            "Each point is one reference image: its relevance in all channels along the two directions of largest "
+            f"variance, which keep {words.percent(laid.explained)} of it."
+        )
+    else:
+        says = (
+            "Each point is one reference image, near those whose relevance is alike. Who is near whom means something; "
+            "how far groups lie apart, and how wide they are, does not."
+        )
+    near = (
+        " Rings: the reference images nearest to this image by the distance of NERO's score, which counts all "
+        "components, so they need not be nearest on the map."
+        if place is not None
+        else ""
+    )
+    beyond = (
+        " Points that lie far out stand at the edge, faint; “Show all” brings them in at the price of detail."
+        if has_far_points(laid)
+        else ""
+    )
+    more = f" Points after the first {MOST_PICTURES} have no picture." if len(laid.ids) > MOST_PICTURES else ""
+    st.caption(says + near + beyond + more)
+
+
+def has_far_points(laid: RelevanceMap) -> bool:
+    """Whether the part that is shown first leaves points out."""
+    points = np.asarray(laid.coordinates)
+    low, high = core_of(points)
+    return bool(((points < low) | (points > high)).any())
+
+
+def _nearest(inspector: Inspector, item: Source, place: MapPlace) -> None:
+    st.markdown(f"**The reference images nearest to {words.plain(item.name)}**, with their L1 distance in NERO's space")
+    st.html(reference_strip(inspector, place.nearest, [f"distance {words.number(one)}" for one in place.distances]))
+
+
+def _chosen(inspector: Inspector, rows: list[int], laid: RelevanceMap) -> None:
+    if not rows:
+        st.markdown("Choose points on the map to see their images here.")
+        return
+    names = inspector.bundle.card.class_names
+    counts = Counter(names[int(laid.labels[row])] for row in rows)
+    with st.container(key="chosen_images"):
+        st.markdown(words.plain(words.chosen_images(dict(counts.most_common()))))
+        of = f"{laid.kind} {rows}"
+        shown = rows[: SHOWN * (1 + state.more_chosen(of))]
+        st.html(reference_strip(inspector, [laid.ids[row] for row in shown]))
+        if len(shown) < len(rows):
+            st.button(
+                f"Show more, {len(rows) - len(shown)} are left",
+                key="more_chosen_images",
+                on_click=state.show_more_chosen,
+                args=(of,),
+            )
+
+
+def reference_strip(
+    inspector: Inspector, ids: tuple[str, ...] | list[str], says: list[str] | tuple[str, ...] = ()
+) -> str:
+    """Reference images as a grid of figures, each with its class and what is said of it."""
+    figures = []
+    for place, reference_id in enumerate(ids):
+        name = inspector.reference_class(reference_id)
+        try:
+            shown = marks.thumbnail(inspector.thumbnail(reference_id), f"Reference image of {name}")
+        except BundleError:
+            shown = '<span class="nero-missing">no picture</span>'
+        said = f"<br>{escape(says[place])}" if says else ""
+        figures.append(f"<figure>{shown}<figcaption>{escape(name)}{said}</figcaption></figure>")
+    return f'<div class="nero-references nero-strip">{"".join(figures)}</div>'
+
+
+def core_of(points: np.ndarray, here: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the map that is shown first: without the farthest points, of which there are few, where they would
+    shrink all others to a blot. This image is inside unless it lies as far out as they do."""
+    low, high = np.quantile(points, TAIL, axis=0), np.quantile(points, 1 - TAIL, axis=0)
+    margin = np.where(high > low, 0.5 * (high - low), 0.0)
+    known = points if here is None else np.concatenate([points, here[None]])
+    core = np.where((known >= low - margin) & (known <= high + margin), known, np.nan)
+    return np.nanmin(core, axis=0), np.nanmax(core, axis=0)
+
+
+def _data(inspector: Inspector, item: Source | None, laid: RelevanceMap, place: MapPlace | None) -> dict[str, Any]:
+    """What the browser draws: all coordinates in [0, 1], this image inside."""
+    points = np.asarray(laid.coordinates)
+    here = None if place is None else np.asarray(place.here)
+    low, high = core_of(points, here)
+    span = np.where(high > low, high - low, 1.0)
+    sheet, tiles, pictures = _sheet(resources.key(inspector), inspector)
+    rows = {reference_id: row for row, reference_id in enumerate(laid.ids)}
+    names = list(inspector.bundle.card.class_names)
+    image_id = item.id if item is not None and place is not None else ""
+    return {
+        "key": f"{resources.key(inspector)} {laid.kind} {image_id}",
+        "label": f"Map of {len(points)} reference images by {laid.kind.upper()}. Arrow keys walk from point to point.",
+        "points": np.round((points - low) / span, 4).tolist(),
+        "classes": laid.labels.tolist(),
+        "names": names,
+        "colours": [ID, *CLASSES],
+        "ids": [reference_id[:8] for reference_id in laid.ids],
+        "nearest": [] if place is None else [rows[one] for one in place.nearest],
+        "here": None if here is None else np.round((here - low) / span, 4).tolist(),
+        "sheet": sheet,
+        "tiles": tiles,
+        "pictures": pictures,
+        "columns": max(1, ceil(sqrt(pictures))),
+        "around": AROUND,
+    }
+
+
+@st.cache_resource(max_entries=3, ttl=24 * resources.HOUR, show_spinner="Gathering the small pictures …")
+def _sheet(model_key: str, _inspector: Inspector) -> tuple[str, list[int], int]:
+    """All small pictures on one sheet: its data URI, each image's place on it (-1 = none), and how many there are."""
+    pictures, tiles = [], []
+    for row, reference_id in enumerate(_inspector.bundle.fit.ids):
+        tiles.append(-1)
+        if row >= MOST_PICTURES:
+            continue
+        try:
+            with Image.open(io.BytesIO(_inspector.thumbnail(reference_id))) as picture:
+                picture.thumbnail((TILE, TILE))
+                pictures.append(picture.convert("RGB"))
+        except (NeroError, UnidentifiedImageError, OSError):
+            continue
+        tiles[-1] = len(pictures) - 1
+    if not pictures:
+        return "", tiles, 0
+    columns = ceil(sqrt(len(pictures)))
+    sheet = Image.new("RGB", (columns * TILE, ceil(len(pictures) / columns) * TILE))
+    for place, picture in enumerate(pictures):
+        left = (place % columns) * TILE + (TILE - picture.width) // 2
+        sheet.paste(picture, (left, (place // columns) * TILE + (TILE - picture.height) // 2))
+    file = io.BytesIO()
+    sheet.save(file, "WEBP", quality=70, method=0)
+    return data_uri(file.getvalue(), "webp"), tiles, len(pictures)

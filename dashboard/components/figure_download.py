@@ -1,0 +1,100 @@
+"""Any figure as a file for a paper: SVG, PDF or PNG at 300 dpi, drawn when it is asked for and not before."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import streamlit as st
+
+from dashboard import resources
+from dashboard.components.sidebar import Options
+from dashboard.resources import Source
+from nero_core import Inspector, figure_bytes, figure_sheet
+from nero_core.errors import BundleError, RelevanceError
+from nero_core.types import Explanation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Form = Literal["svg", "pdf", "png"]
+DPI = 300
+_FORMS: dict[Form, tuple[str, str]] = {
+    "svg": ("SVG", "image/svg+xml"),
+    "pdf": ("PDF", "application/pdf"),
+    "png": (f"PNG, {DPI} dpi", "image/png"),
+}
+
+
+def figure_download(name: str, make: "Callable[[], Figure]", key: str, label: str = "Save figure") -> None:
+    """A quiet button with the three formats.
+
+    Args:
+        name: of the file, without its ending; never what a user called an image.
+        make: draws the figure. It runs outside the page, when somebody clicks: no Streamlit calls, no session.
+        key: of the button, one for each place.
+        label: of the button.
+    """
+    with st.popover(label, icon=":material/image:", type="tertiary", key=f"{key}_figure"):
+        st.caption("For papers: drawn anew for print, in one or two columns' width.")
+        with st.container(horizontal=True):
+            for form, (title, mime) in _FORMS.items():
+                st.download_button(
+                    title,
+                    partial(_draw, make, form),
+                    file_name=f"{file_name(name)}.{form}",
+                    mime=mime,
+                    key=f"{key}_{form}",
+                    on_click="ignore",
+                    type="tertiary",
+                    icon=":material/download:",
+                )
+
+
+def sheet_download(inspector: Inspector, item: Source, options: Options) -> None:
+    """Image, heatmaps, concepts and mean relevance on one sheet."""
+
+    def make() -> "Figure":
+        names = inspector.bundle.card.class_names
+        why, reason = None, ""
+        try:
+            why = resources.explanation(inspector, item, options.concepts, options.order)
+        except RelevanceError as error:
+            reason = str(error)
+        thumbnails, classes = references(inspector, why)
+        return figure_sheet(
+            resources.picture(item),
+            resources.channels(inspector, item),
+            resources.explorer(inspector).mean_relevance(),
+            names,
+            why,
+            thumbnails,
+            classes,
+            resources.detection(inspector, item, "nero", options.tpr),
+            reason,
+        )
+
+    figure_download("figure sheet", make, "sheet", "Figure sheet")
+
+
+def references(inspector: Inspector, why: Explanation | None) -> tuple[list[list[bytes | None]], list[list[str]]]:
+    """Thumbnails and classes of the reference images of each concept; None where the bundle has no picture of one."""
+    shown = () if why is None else why.concepts
+    thumbnails = [[_thumbnail(inspector, one) for one in concept.references] for concept in shown]
+    return thumbnails, [[inspector.reference_class(one) for one in concept.references] for concept in shown]
+
+
+def file_name(name: str) -> str:
+    """Letters, digits and hyphens: ``Scores by class`` → ``scores-by-class``."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "figure"
+
+
+def _draw(make: "Callable[[], Figure]", form: Form) -> bytes:
+    return figure_bytes(make(), form, DPI)
+
+
+def _thumbnail(inspector: Inspector, reference: str) -> bytes | None:
+    try:
+        return inspector.thumbnail(reference)
+    except BundleError:
+        return None

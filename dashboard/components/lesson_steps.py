@@ -1,0 +1,264 @@
+"""The seven steps: one sentence, one control, the formula with this image's numbers, one plot each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+import streamlit as st
+
+from dashboard import charts, resources, state, words
+from dashboard.components import marks
+from dashboard.components.sidebar import acceptances
+from dashboard.components.verdict import headline
+from dashboard.resources import Source
+from dashboard.theme import Theme, theme_of
+from nero_core import Inspector
+from nero_core.types import WhatIf
+
+EPSILONS = (0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)  # of the slider; the bundle's own joins them
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step.
+
+    Attributes:
+        title: what comes in and what comes out.
+        says: the step in two short sentences.
+        draw: control, formula, numbers and plot, from the reference set, the image, and NERO as it is set.
+    """
+
+    title: str
+    says: str
+    draw: Callable[[Inspector, Source, WhatIf], None]
+
+
+def _features(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+    features = resources.observation(inspector, item).features[0].cpu().double().numpy()
+    strongest = np.argsort(-features, kind="stable")
+    channel = st.slider(
+        "Channel",
+        0,
+        len(features) - 1,
+        int(strongest[0]),
+        key=state.LESSON_CHANNEL,
+        bind="query-params",
+    )
+    rank = int(np.flatnonzero(strongest == channel)[0]) + 1
+    st.latex(
+        rf"a = \mathrm{{pool}}\,F(x) \in \mathbb{{R}}^{{{len(features)}}} \qquad "
+        rf"a_{{{channel}}} = {words.tex(float(features[channel]))}"
+    )
+    bank = inspector.bundle.fit.features[:, channel].double().mean()
+    st.markdown(
+        f"Channel {channel} is number **{rank}** of {len(features)} in this image. "
+        f"Over the reference images its mean is {words.number(float(bank))}."
+    )
+    figure = charts.channel_bars(features, _theme(), "activation", strongest, channel)
+    _show(figure, "features", f"The strongest features; channel {channel} is marked")
+    st.caption("The strongest channels, the chosen one in blue.")
+
+
+def _logits(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+    observation = resources.observation(inspector, item)
+    names = inspector.bundle.card.class_names
+    logits, probabilities = observation.logits[0].cpu().double(), observation.probabilities[0].cpu().double()
+    chosen = st.selectbox("Class", names, int(logits.argmax()), key=state.LESSON_CLASS, bind="query-params")
+    place = names.index(chosen)
+    weight = observation.head.weight[place].cpu().double()
+    bias = float(observation.head.bias[place])
+    parts = observation.features[0].cpu().double() * weight
+    st.latex(
+        r"\ell_c = \sum_j a_j W_{cj} + b_c"
+        rf" = {words.tex(float(parts.sum()))} + ({words.tex(bias)}) = {words.tex(float(logits[place]))}"
+    )
+    st.latex(rf"p_c = e^{{\ell_c}} / \textstyle\sum_i e^{{\ell_i}} = {words.tex(float(probabilities[place]))}")
+    top = parts.argsort(descending=True)[:3].tolist()
+    told = words.listed([f"channel {one} with {words.number(float(parts[one]))}" for one in top])
+    st.markdown(f"What speaks most for {words.plain(chosen)}: {told}.")
+    said = [
+        f"{words.number(float(one))}  ({words.percent(float(p))})" for one, p in zip(logits, probabilities, strict=True)
+    ]
+    figure = charts.class_bars(logits, names, _theme(), "logit (probability in brackets)", place, said)
+    _show(figure, "logits", "Logit and probability of every class")
+    st.caption("The largest logit is the prediction. The classes share 100 %, even where none of them fits.")
+
+
+def _relevance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+    settings = usual.settings
+    epsilon = st.select_slider(
+        "ε",
+        sorted({*EPSILONS, settings.epsilon}),
+        settings.epsilon,
+        format_func=lambda value: f"{value:g}",
+        key=state.LESSON_EPSILON,
+        bind="query-params",
+    )
+    found = resources.what_if(inspector, item, replace(settings, epsilon=epsilon))
+    total, bias = float(found.channels.relevance.sum()), float(found.detection.terms["bias_relevance"][0])
+    st.latex(
+        r"r_j = a_j \sum_i \frac{p_i\,W_{ij}}{\ell_i + \varepsilon\,\mathrm{sign}\,\ell_i} \qquad"
+        rf"\sum_j r_j + r_\beta = {words.tex(total)} + ({words.tex(bias)}) = {words.tex(total + bias)}"
+    )
+    kept = total + bias
+    lost = f"ε keeps back {words.percent(1 - kept)} of it" if kept < 0.995 else "nothing of it is lost"
+    st.markdown(f"The probabilities, 1 in all, are handed back to the channels and the bias: {lost}.")
+    order = np.argsort(-np.abs(usual.channels.relevance.numpy()), kind="stable")
+    figure = charts.channel_bars(
+        found.channels.relevance,
+        _theme(),
+        "relevance (parts of 1)",
+        order,
+        means=usual.channels.relevance,
+        means_name=f"with ε = {settings.epsilon:g}, as this reference set is set",
+    )
+    _show(figure, "relevance", "The channels of largest relevance")
+    st.caption("Above zero a channel speaks for the prediction, below against it. A large ε makes all of them small.")
+
+
+def _centroid(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+    card, channels = inspector.bundle.card, usual.channels
+    chosen = st.selectbox("Class", card.class_names, channels.nearest, key=state.LESSON_CENTROID, bind="query-params")
+    place = card.class_names.index(chosen)
+    mean = channels.centroids[place]
+    size = int((inspector.bundle.fit.labels == place).sum())
+    gap = (channels.relevance - mean).abs()
+    st.latex(
+        rf"m_c = \frac{{1}}{{n_c}} \sum_{{x \in c}} r(x) \qquad n_c = {size} \qquad"
+        rf"\sum_j |r_j - m_{{cj}}| = {words.tex(float(gap.sum()))}"
+    )
+    widest = int(gap.argmax())
+    here, usually = (words.number(float(values[widest])) for values in (channels.relevance, mean))
+    st.markdown(f"Furthest from {words.plain(chosen)} is channel **{widest}**: {here} here, {usually} in the class.")
+    order = np.argsort(-gap.numpy(), kind="stable")
+    figure = charts.channel_bars(
+        channels.relevance, _theme(), "relevance (parts of 1)", order, means=mean, means_name=f"{chosen}, mean"
+    )
+    _show(figure, "centroid", f"Channels of this image against the mean of {chosen}")
+    st.caption("Bars: this image. Marks: the class. The channels that differ most come first.")
+
+
+def _distance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+    names, neurons = inspector.bundle.card.class_names, len(usual.channels.relevance)
+    most = resources.what_if(inspector, item, replace(usual.settings, component_share=1.0)).components
+    kept = st.slider(
+        "Principal components", 1, most, usual.components, key=state.LESSON_COMPONENTS, bind="query-params"
+    )
+    found = resources.what_if(inspector, item, replace(usual.settings, component_share=kept / neurons))
+    distances, nearest = found.detection.terms["distances"][0], found.channels.nearest
+    st.latex(
+        rf"d = \min_c \lVert P\,(r - m_c) \rVert_{found.settings.norm} = {words.tex(float(distances[nearest]))}"
+        rf"\qquad P: \mathbb{{R}}^{{{neurons}}} \to \mathbb{{R}}^{{{found.components}}}"
+    )
+    st.markdown(
+        f"With {found.components} of {most} directions this image is nearest to **{words.plain(names[nearest])}**. "
+        "Directions come in the order in which the reference images differ most."
+    )
+    said = [words.number(float(one)) for one in distances]
+    _show(
+        charts.class_bars(distances, names, _theme(), "distance to the centroid", nearest, said),
+        "distance",
+        "Distance to the centroid of every class",
+    )
+    st.caption("The shortest bar counts, in blue: the distance to the nearest class.")
+
+
+def _scale(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+    features = resources.observation(inspector, item).features[0].cpu().double().abs()
+    least = st.slider("k", 1, len(features), usual.settings.least, key=state.LESSON_LEAST, bind="query-params")
+    found = resources.what_if(inspector, item, replace(usual.settings, least=least))
+    scale, total = float(found.detection.terms["scale"][0]), float(features.sum())
+    st.latex(
+        rf"\rho = \frac{{\sum_{{j \in K}} |a_j|}}{{\sum_j |a_j|}} = \frac{{{words.tex(scale * total)}}}"
+        rf"{{{words.tex(total)}}} = {words.tex(scale)}"
+    )
+    st.markdown(
+        f"**{words.percent(scale)}** of the activity lies in the {least} channels that matter least to the prediction. "
+        "In OOD images that part is often large."
+    )
+    figure = charts.least_relevant(features, found.channels.relevance, least, _theme())
+    _show(figure, "scale", f"Activation of all channels, the {least} of least relevance marked")
+    st.caption("Each bar is a channel. The blue ones over all of them are ρ.")
+
+
+def _verdict(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+    bundle = inspector.bundle
+    options = acceptances(bundle.card.tpr, bundle.calibration_size)
+    accept = bundle.card.tpr
+    if len(options) > 1:
+        accept = st.select_slider(
+            "Accept of reference images, in %",
+            options,
+            bundle.card.tpr,
+            format_func=lambda share: f"{round(100 * share, 6):g}",
+            key=state.LESSON_ACCEPT,
+            bind="query-params",
+        )
+    found = resources.what_if(inspector, item, replace(usual.settings, tpr=accept))
+    distance, bias, scale = (float(found.detection.terms[name][0]) for name in ("distance", "bias", "scale"))
+    st.latex(
+        rf"S = (d + \lambda |r_\beta|)\,\rho = ({words.tex(distance)} + {words.tex(bias)}) \cdot {words.tex(scale)} "
+        rf"= {words.tex(found.score)}"
+    )
+    st.html(headline(found.detection, 0))
+    domain = charts.score_domain(found.reference, found.score)
+    st.html(marks.score_scale(found.score, found.threshold, domain))
+    st.markdown(words.plain(words.p_value(found.p_value, found.detection.calibration_size)))
+    _show(charts.score_histogram(found.reference, found.score, _theme()), "histogram", "Scores of the reference images")
+    st.caption("Accept more, and the threshold moves right: fewer false alarms, more OOD images let through.")
+
+
+def _theme() -> Theme:
+    return theme_of(st.context.theme.type)
+
+
+def _show(figure: object, name: str, alt: str) -> None:
+    st.plotly_chart(figure, key=f"lesson_plot_{name}", config={"displayModeBar": False}, alt=alt)
+
+
+#: The steps by the name that stands in the URL, in order.
+STEPS: Mapping[str, Step] = MappingProxyType(
+    {
+        "features": Step(
+            "image → features",
+            "The network turns the picture into a list of numbers, the **features**. "
+            "Each tells how strongly one channel found its pattern.",
+            _features,
+        ),
+        "logits": Step(
+            "features → logits",
+            "One linear layer weighs the features for each class. The result is a **logit** a class, "
+            "and softmax makes probabilities of them.",
+            _logits,
+        ),
+        "relevance": Step(
+            "logits → relevance",
+            "Now backwards: which channels carried the prediction? **Relevance** (LRP-ε) hands each probability back "
+            "in the parts in which it came.",
+            _relevance,
+        ),
+        "centroid": Step(
+            "relevance → centroid",
+            "Images of one class use the channels alike. Their mean relevance is the class's **centroid**.",
+            _centroid,
+        ),
+        "distance": Step(
+            "centroid → distance",
+            "How far is this image from the nearest class? The **distance** is taken along the directions in which "
+            "reference images differ.",
+            _distance,
+        ),
+        "scale": Step(
+            "distance → scale",
+            "An unfamiliar image excites channels that the prediction does not need. The **scale** ρ is their part.",
+            _scale,
+        ),
+        "verdict": Step(
+            "scale → verdict",
+            "Distance and bias term, times scale, make the **score**. Above the threshold the image is called unlike "
+            "the reference images.",
+            _verdict,
+        ),
+    }
+)

@@ -1,0 +1,240 @@
+"""Perturb and watch: sliders on the image, and what score, channels and heatmap make of it."""
+
+import time
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import charts, resources, state, words
+from dashboard.components import marks
+from dashboard.components.verdict import headline
+from dashboard.plain_errors import plain_errors
+from dashboard.resources import Perturbed, Source
+from dashboard.theme import theme_of
+from nero_core import FILLS, LESIONS, PERTURBATIONS, Inspector, Lesion, Perturbation, Rectangle
+from nero_core.explain.render import data_uri, heat_limit, overlay, smooth
+from nero_core.types import ReferenceScores
+
+NO_LESION = "none"
+RESTS = 0.4  # seconds without a movement before a heatmap is begun
+_OCCLUDED = ("Left", "Top", "Width", "Height")
+
+
+def perturb_panel(inspector: Inspector, item: Source, tpr: float) -> None:
+    """The image as it is and as it is perturbed, side by side."""
+    _panel(inspector, item, tpr)
+
+
+@st.fragment
+def _panel(inspector: Inspector, item: Source, tpr: float) -> None:
+    with plain_errors():
+        pictures = st.container(border=True, key="perturb_pictures")
+        with st.container(border=True, key="perturb_sliders"):
+            perturbation = _controls(inspector.bundle.classifier.mean)
+            _buttons()
+        channels = st.container(border=True, key="perturb_channels")
+        original = resources.perturbed(inspector, item, Perturbation(), tpr)
+        shown = resources.perturbed(inspector, item, perturbation, tpr)
+        with pictures:
+            place, says, wants_heatmap = _watch(inspector, item, original, shown, perturbation)
+        with channels:
+            is_empty = not bool(shown.channels.relevance.any())
+            if is_empty:
+                st.warning(words.ALL_ZERO)
+            else:
+                _channels(inspector, shown)
+        if wants_heatmap and not is_empty:
+            _heatmap(inspector, item, perturbation, shown, place, says)
+
+
+def _watch(
+    inspector: Inspector, item: Source, original: Perturbed, shown: Perturbed, perturbation: Perturbation
+) -> tuple[DeltaGenerator, DeltaGenerator, bool]:
+    """Pictures and score; the places of the heatmap and of what is said of it, and whether it is wanted."""
+    before_side, after_side, score_side = st.columns([3, 3, 4], gap="medium")
+    with before_side:
+        st.markdown("**As it is**")
+        _drag(original, perturbation)
+        st.caption("Drag a rectangle on it to hide what is under it.")
+    with after_side:
+        st.markdown("**Perturbed**")
+        place = st.empty()
+        with place:
+            _picture(shown, f"The perturbed image {item.name}")
+        wants = bool(inspector.composites) and st.toggle("Heatmap", key=state.PERTURBED_MAP)
+        says = st.empty()
+        if not inspector.composites:
+            says.caption(words.plain(inspector.no_heatmap_because))
+    with score_side:
+        _scores(original, shown, inspector.reference_scores("nero", shown.detection.tpr))
+    return place, says, wants
+
+
+def _channels(inspector: Inspector, shown: Perturbed) -> None:
+    st.plotly_chart(
+        charts.channel_plot(shown.channels, inspector.bundle.card.class_names, theme_of(st.context.theme.type)),
+        key="perturbed_channels",
+        config=charts.toolbar("perturbed-channels"),
+        alt="Relevance of the channels in the perturbed image against the nearest class",
+    )
+    st.caption("Bars: the perturbed image. Marks: the mean of its nearest class. Where they part, the distance grows.")
+
+
+def _picture(shown: Perturbed, alt: str) -> None:
+    st.html(f'<div class="nero-picture nero-perturbed">{marks.picture(shown.pixels, alt)}</div>')
+
+
+def _drag(original: Perturbed, perturbation: Perturbation) -> None:
+    height, width = original.pixels.shape[:2]
+    hidden = perturbation.occluded
+    sides = (hidden.left, hidden.top, hidden.width, hidden.height) if hidden else (0.0, 0.0, 0.0, 0.0)
+    st.plotly_chart(
+        charts.drag_picture(data_uri(original.pixels, "webp"), (width, height), sides, theme_of(st.context.theme.type)),
+        key=state.drag_plot(),
+        on_select=state.occlude_dragged,
+        selection_mode="box",
+        config={"displayModeBar": False},
+        alt="The image as it is; drag a rectangle on it, or use the sliders under Occlusion",
+    )
+
+
+def _scores(original: Perturbed, shown: Perturbed, reference: ReferenceScores) -> None:
+    before, after = original.detection, shown.detection
+    score = float(after.score[0])
+    st.html(headline(after, 0))
+    st.html(marks.score_scale(score, after.threshold, charts.score_domain(reference, score)))
+    p_values = (words.number(float(one.p_value[0]), 2) for one in (before, after))
+    distances = (words.number(float(one.terms["distance"][0])) for one in (before, after))
+    st.html(
+        marks.facts(
+            [
+                ("Score", words.change(float(before.score[0]), score), False),
+                ("p", " → ".join(p_values), False),
+                ("Distance", " → ".join(distances), False),
+                ("Threshold", f"{words.number(after.threshold)}, accepts {words.percent(after.tpr)} of ID", False),
+            ]
+        )
+    )
+
+
+def _heatmap(
+    inspector: Inspector,
+    item: Source,
+    perturbation: Perturbation,
+    shown: Perturbed,
+    place: DeltaGenerator,
+    says: DeltaGenerator,
+) -> None:
+    """The heatmap over the perturbed picture, once the controls rest.
+
+    Each write to the page lets Streamlit begin anew where a control has moved meanwhile, so a slider that is still
+    moving never waits for a heatmap that nobody will see.
+    """
+    for _ in range(8):
+        says.caption("The heatmap follows when the controls rest …")
+        time.sleep(RESTS / 8)
+    with says, st.spinner("Tracing relevance back to the pixels …"):
+        why = resources.perturbed_explanation(inspector, item, perturbation, shown)
+    heatmap = smooth(why.heatmap)
+    explained = inspector.bundle.card.class_names[why.explained_class]
+    pixels = overlay(shown.pixels, heatmap, 0.7, heat_limit(heatmap))
+    with place:
+        st.html(f'<div class="nero-picture nero-perturbed">{marks.picture(pixels, f"Heatmap of {explained}")}</div>')
+    kept = words.conservation(why.conservation)
+    says.caption(f"Heatmap of {words.plain(explained)}: green speaks for it, purple against. {kept}")
+
+
+def _buttons() -> None:
+    with st.container(horizontal=True, key="perturb_buttons"):
+        st.button(
+            "Undo", icon=":material/undo:", key="perturb_undo", disabled=not state.can_undo(), on_click=state.undo
+        )
+        st.button(
+            "Reset", icon=":material/restart_alt:", key="perturb_reset", on_click=state.set_all, args=(_neutral(),)
+        )
+
+
+def _controls(mean: tuple[float, ...]) -> Perturbation:
+    """All sliders, and what they say together."""
+    names = list(PERTURBATIONS)
+    camera_side, file_side, occlusion_side, lesion_side = st.columns(4, gap="medium")
+    with camera_side:
+        st.markdown("**Camera**")
+        strengths = {name: _strength(name) for name in names[:3]}
+    with file_side:
+        st.markdown("**Colour and file**")
+        strengths |= {name: _strength(name) for name in names[3:]}
+    with occlusion_side:
+        st.markdown("**Occlusion**, % of the sides")
+        sides = [st.slider(label, 0, 100, 0, key=key) for label, key in zip(_OCCLUDED, state.OCCLUDED, strict=True)]
+        fill = st.segmented_control(
+            "Filled with",
+            FILLS,
+            default=FILLS[0],
+            required=True,
+            key=state.FILL,
+            help="Mean colour: what the classifier's preprocessing turns to 0. Blurred: the picture's own colours.",
+        )
+    with lesion_side:
+        st.markdown("**Paste a drawn lesion**")
+        label = st.selectbox(
+            "Lesion", (NO_LESION, *LESIONS), key=state.LESION, help="Drawn by the phantom, of no patient."
+        )
+        off = label == NO_LESION
+        x, y, size, seed = state.LESION_PLACE
+        place = (
+            st.slider("Across, %", 0, 100, 50, key=x, disabled=off),
+            st.slider("Down, %", 0, 100, 50, key=y, disabled=off),
+            st.slider("Size, % of the shorter side", 5, 100, 40, key=size, disabled=off),
+            st.slider("Drawing", 0, 20, 0, key=seed, disabled=off),
+        )
+    state.remember(_held(strengths, sides, fill, label, place))
+    left, top, width, height = (side / 100 for side in sides)
+    return Perturbation(
+        strengths=strengths,
+        lesion=None if off else Lesion(label, place[0] / 100, place[1] / 100, place[2] / 100, place[3]),
+        occluded=Rectangle(left, top, width, height) if width and height else None,
+        fill=fill or FILLS[0],
+        colour=(float(mean[0]), float(mean[1]), float(mean[2])),
+    )
+
+
+def _strength(name: str) -> float:
+    spec = PERTURBATIONS[name]
+    whole = all(float(end).is_integer() for end in (spec.lowest, spec.highest, spec.step))
+    number = int if whole else float
+    return float(
+        st.slider(
+            f"{spec.title}, {spec.unit}",
+            number(spec.lowest),
+            number(spec.highest),
+            number(spec.neutral),
+            number(spec.step),
+            key=state.strength(name),
+        )
+    )
+
+
+def _held(
+    strengths: Mapping[str, float], sides: list[int], fill: str | None, label: str, place: tuple[int, ...]
+) -> dict[str, object]:
+    """What every widget holds, by its key."""
+    held: dict[str, object] = {state.strength(name): _as_slider(name, value) for name, value in strengths.items()}
+    held |= dict(zip(state.OCCLUDED, sides, strict=True)) | {state.FILL: fill, state.LESION: label}
+    return held | dict(zip(state.LESION_PLACE, place, strict=True))
+
+
+def _neutral() -> dict[str, object]:
+    """What every widget holds when nothing is perturbed."""
+    return _held(
+        {name: spec.neutral for name, spec in PERTURBATIONS.items()}, [0] * 4, FILLS[0], NO_LESION, (50, 50, 40, 0)
+    )
+
+
+def _as_slider(name: str, value: float) -> float:
+    """Streamlit's sliders keep whole numbers and others apart."""
+    spec = PERTURBATIONS[name]
+    return (
+        int(value) if all(float(end).is_integer() for end in (spec.lowest, spec.highest, spec.step)) else float(value)
+    )

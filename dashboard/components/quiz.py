@@ -1,0 +1,113 @@
+"""ID or OOD? Freshly drawn pictures to judge, against the methods."""
+
+from html import escape
+
+import streamlit as st
+
+from dashboard import resources, state, words
+from dashboard.components import marks
+from dashboard.components.methods_on_image import verdict_table
+from dashboard.plain_errors import plain_errors
+from dashboard.resources import Source
+from nero_core import Inspector, QuizCase, can_be_quizzed
+from nero_core.types import Detection
+
+METHODS = ("nero", "nero_plus", "msp")
+YOU = "you"
+
+
+def quiz(inspector: Inspector, tpr: float) -> None:
+    """A seeded sequence, so that a whole room judges the same pictures."""
+    with plain_errors():
+        names = inspector.bundle.card.class_names
+        if not can_be_quizzed(names):
+            listed = words.listed([words.plain(name) for name in names])
+            st.info(
+                "The quiz draws its own pictures, of three places in the gut and of five findings, so that the answer "
+                f"is known. This reference set has other classes ({listed}), and nothing that can be drawn here is "
+                "surely OOD to them. Choose the phantom's reference set in the side bar."
+            )
+            return
+        _card(inspector, tpr)
+
+
+@st.fragment
+def _card(inspector: Inspector, tpr: float) -> None:
+    with plain_errors():
+        sequence = st.number_input("Sequence of pictures", 0, 9999, 1, key=state.QUIZ, bind="query-params", width=200)
+        seed = int(sequence)
+        answers, is_revealed = state.answers(seed), state.is_revealed(seed)
+        number = len(answers) - is_revealed
+        with st.spinner("Drawing a picture …"):
+            case, item = resources.drawn_case(seed, number)
+            found = _verdicts(inspector, item, tpr)
+        with st.container(border=True, key="quiz_card"):
+            picture_side, question_side = st.columns([2, 3], gap="large")
+            with picture_side:
+                shown = marks.picture(resources.picture(item), f"Picture {number + 1} of the quiz, drawn")
+                st.html(f'<div class="nero-picture nero-quiz-picture">{shown}</div>')
+            with question_side:
+                st.subheader(f"Picture {number + 1}: ID or OOD?", anchor=False)
+                names = words.listed([words.plain(name) for name in inspector.bundle.card.class_names])
+                st.markdown(f"ID shows {names}, and nothing else. OOD shows a finding that the classifier never saw.")
+                if is_revealed:
+                    _reveal(case, found, answers[-1][YOU])
+                else:
+                    _ask(case, found, seed)
+        _tally(answers, seed, tpr)
+
+
+def _verdicts(inspector: Inspector, item: Source, tpr: float) -> dict[str, Detection]:
+    """What the methods say that fit this reference set."""
+    answers = {name: resources.answer(inspector, item, name, tpr) for name in METHODS}
+    return {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
+
+
+def _ask(case: QuizCase, found: dict[str, Detection], seed: int) -> None:
+    right = {name: bool(one.is_ood[0]) == case.is_ood for name, one in found.items()}
+    with st.container(horizontal=True, key="quiz_buttons"):
+        for label, symbol, says_ood in (("ID", "●", False), ("OOD", "◆", True)):
+            st.button(
+                f"{symbol} {label}",
+                key=f"quiz_{label.lower()}",
+                type="primary",
+                on_click=state.answer,
+                args=(seed, {YOU: says_ood == case.is_ood} | right),
+            )
+
+
+def _reveal(case: QuizCase, found: dict[str, Detection], is_right: bool) -> None:
+    truth = "OOD" if case.is_ood else "ID"
+    st.html(
+        f'<p class="nero-quiz-answer" role="status">{"Right" if is_right else "Not this time"}: it is <b>{truth}</b>, '
+        f"drawn as {escape(case.label)}.</p>"
+    )
+    st.html(verdict_table(found))
+    st.caption("Unlike counts as OOD; like and borderline as ID. The smallest p comes first.")
+    st.button("Next picture", key="quiz_next", type="primary", on_click=state.next_picture)
+
+
+def _tally(answers: list[dict[str, bool]], seed: int, tpr: float) -> None:
+    total = len(answers)
+    if not total:
+        st.caption("Nothing answered yet. You play against " + words.listed([words.method(name) for name in METHODS]))
+        return
+    with st.container(border=True, key="quiz_tally"):
+        st.subheader("Tally", anchor=False)
+        names = [name for name in (YOU, *METHODS) if name in answers[0]]
+        rights = {name: sum(one.get(name, False) for one in answers) for name in names}
+        st.html(
+            marks.bars(
+                [
+                    ("You" if name == YOU else words.method(name), right, words.tally(right, total), name != YOU)
+                    for name, right in rights.items()
+                ],
+                largest=float(total),
+            )
+        )
+        st.caption(
+            f"How many pictures each judged rightly. A method rejects {words.percent(1 - tpr)} of ID images on purpose."
+        )
+        st.button(
+            "Start again", icon=":material/restart_alt:", key="quiz_restart", on_click=state.restart_quiz, args=(seed,)
+        )

@@ -1,0 +1,54 @@
+"""Says so when the server was started anew while a page stood open: such a page looks alive and answers nothing."""
+
+import io
+import secrets
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+EVERY = 4  # seconds between two looks
+
+_SAYS = (
+    "The server was started anew or has let go of this page. What you see is from before, and uploaded images are no "
+    "longer there. Reload to go on; samples and settings come back."
+)
+
+#: A tiny picture that only this start of the server has. Where it is gone, so is all that the page hangs on; where the
+#: server cannot be reached at all, Streamlit says so itself.
+_SCRIPT = f"""<script>
+(() => {{
+  clearInterval(window.neroLooks);
+  window.neroLooks = setInterval(async () => {{
+    const mark = document.querySelector(".st-key-alive img");
+    if (!mark || document.querySelector(".nero-restarted")) return;
+    const answer = await fetch(mark.src, {{cache: "no-store"}}).catch(() => null);
+    if (!answer || answer.status !== 404 || !mark.isConnected) return;
+    const notice = document.createElement("div");
+    notice.className = "nero-restarted";
+    notice.setAttribute("role", "alert");
+    notice.append("{_SAYS} ");
+    const reload = document.createElement("button");
+    reload.textContent = "Reload";
+    reload.onclick = () => location.reload();
+    notice.append(reload);
+    document.body.append(notice);
+  }}, {EVERY * 1000});
+}})();
+</script>"""
+
+
+def restart_notice() -> None:
+    """Unseen until it is needed."""
+    with st.container(key="alive"):
+        st.image(_mark(), alt="A mark of the running server")
+        st.html(_SCRIPT, unsafe_allow_javascript=True)
+
+
+@st.cache_resource(show_spinner=False)
+def _mark() -> bytes:
+    """A picture of random pixels, made once for each start of the server."""
+    pixels = np.frombuffer(secrets.token_bytes(48), np.uint8).reshape(4, 4, 3)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()

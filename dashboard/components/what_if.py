@@ -1,0 +1,211 @@
+"""What if: NERO's settings as sliders, scored again from the banks at once, beside the published setting."""
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+
+import streamlit as st
+
+from dashboard import charts, resources, state, words
+from dashboard.components.sidebar import acceptances
+from dashboard.plain_errors import plain_errors
+from dashboard.resources import Source
+from dashboard.theme import theme_of
+from nero_core import Inspector
+from nero_core.types import WhatIf, WhatIfSettings
+
+EPSILONS = (0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)  # of the slider; the bundle's own joins them
+NORMS = (1, 2)
+PACKAGES = ("nero-dashboard", "torch", "timm", "pytorch-ood", "numpy")
+
+
+def what_if_panel(inspector: Inspector, item: Source, tpr: float, download: str) -> None:
+    """Behind a switch, so that nothing is computed for those who never ask."""
+    with st.container(border=True, key="what_if"):
+        _panel(inspector, item, tpr, download)
+
+
+@st.fragment
+def _panel(inspector: Inspector, item: Source, tpr: float, download: str) -> None:
+    with plain_errors():
+        if not st.toggle("What if NERO were set otherwise?", key=state.WHAT_IF, bind="query-params"):
+            return
+        published = resources.explorer(inspector).settings
+        settings_side, figures_side = st.columns([2, 5], gap="large")
+        with settings_side:
+            settings = _settings(inspector, published)
+            st.button(
+                "Reset",
+                icon=":material/restart_alt:",
+                key="what_if_reset",
+                on_click=state.set_all,
+                args=(_widgets(published, inspector),),
+            )
+        with figures_side, st.spinner("Scoring the banks anew …"):
+            usual = resources.what_if(inspector, item, published)
+            found = resources.what_if(inspector, item, settings)
+            _figures(usual, found, download)
+        with settings_side:
+            _take_along(inspector, item, usual, found)
+
+
+def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings:
+    neurons, bundle = inspector.bundle.classifier.head.neurons, inspector.bundle
+    usual = _widgets(published, inspector)
+    least = st.slider(
+        "k, channels of least relevance",
+        1,
+        neurons,
+        published.least,
+        key=state.WHAT_IF_LEAST,
+        bind="query-params",
+        help="The scale ρ is the part of the activity that lies in these channels.",
+    )
+    components = st.slider(
+        f"Principal components, of {neurons}",
+        1,
+        neurons,
+        int(str(usual[state.WHAT_IF_COMPONENTS])),
+        key=state.WHAT_IF_COMPONENTS,
+        bind="query-params",
+        help="The distance is taken along these directions. The fit images may give fewer than are asked for.",
+    )
+    epsilon = st.select_slider(
+        "ε of the LRP rule",
+        sorted({*EPSILONS, published.epsilon}),
+        published.epsilon,
+        format_func=lambda value: f"{value:g}",
+        key=state.WHAT_IF_EPSILON,
+        bind="query-params",
+        help="Keeps relevance finite where a logit is near 0; the published code has 0.",
+    )
+    norm = st.segmented_control(
+        "Norm of the distance",
+        NORMS,
+        default=published.norm,
+        required=True,
+        key=state.WHAT_IF_NORM,
+        bind="query-params",
+        help="1 as published: the sum of differences. 2: the Euclidean length.",
+    )
+    options = acceptances(published.tpr, bundle.calibration_size)
+    accept = published.tpr
+    if len(options) > 1:
+        accept = st.select_slider(
+            "Accept of reference images, in %",
+            options,
+            published.tpr,
+            format_func=lambda share: f"{round(100 * share, 6):g}",
+            key=state.WHAT_IF_ACCEPT,
+            bind="query-params",
+        )
+    return WhatIfSettings(epsilon, components / neurons, least, norm or published.norm, accept)
+
+
+def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object]:
+    """What each widget holds under these settings, by its key."""
+    return {
+        state.WHAT_IF_LEAST: settings.least,
+        state.WHAT_IF_COMPONENTS: round(settings.component_share * inspector.bundle.classifier.head.neurons),
+        state.WHAT_IF_EPSILON: settings.epsilon,
+        state.WHAT_IF_NORM: settings.norm,
+        state.WHAT_IF_ACCEPT: settings.tpr,
+    }
+
+
+def _figures(usual: WhatIf, found: WhatIf, download: str) -> None:
+    """The histogram of each setting, and their figures side by side."""
+    theme = theme_of(st.context.theme.type)
+    titled = (("usual", "As this reference set is set", usual), ("found", "What if", found))
+    for side, (name, title, one) in zip(st.columns(2, gap="medium"), titled, strict=True):
+        with side:
+            st.markdown(f"**{title}**")
+            st.plotly_chart(
+                charts.score_histogram(one.reference, one.score, theme),
+                key=f"what_if_{name}",
+                config=charts.toolbar("what-if-scores", download),
+                alt=f"{title}: scores of the reference images; threshold {words.number(one.threshold)}, this image "
+                f"{words.number(one.score)}",
+            )
+    st.dataframe(figure_table(usual, found), hide_index=True, alt="Figures of both settings")
+    st.caption(
+        "Read each histogram on its own scale: another setting measures in another unit. AUROC and FPR95 are of the "
+        "calibration images against the OOD bank. A setting chosen because it does best here is fitted to this bank."
+    )
+
+
+def figure_table(usual: WhatIf, found: WhatIf) -> charts.Table:
+    """One row a figure: as it is set, what if, and how that differs."""
+    rows = (
+        ("verdict", usual.detection.verdict(0), found.detection.verdict(0)),
+        ("score", words.number(usual.score), words.number(found.score)),
+        ("threshold", words.number(usual.threshold), words.number(found.threshold)),
+        ("p", words.number(usual.p_value, 2), words.number(found.p_value, 2)),
+        ("AUROC", _share(usual.auroc), _share(found.auroc)),
+        ("FPR95 (ID positive)", _share(usual.fpr95), _share(found.fpr95)),
+        ("components kept", str(usual.components), str(found.components)),
+        ("λ of the bias term", words.number(usual.bias_scale), words.number(found.bias_scale)),
+    )
+    names, before, after = zip(*rows, strict=True)
+    return {"": list(names), "as it is set": list(before), "what if": list(after)}
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f}\u00a0%" if value == value else "no OOD bank"
+
+
+def _take_along(inspector: Inspector, item: Source, usual: WhatIf, found: WhatIf) -> None:
+    """The setting as a link and as a file."""
+    st.download_button(
+        "Setting as JSON",
+        json.dumps(setting_record(inspector, item, found), indent=2),
+        file_name="nero-what-if.json",
+        mime="application/json",
+        icon=":material/download:",
+        key="what_if_json",
+        on_click="ignore",
+    )
+    changed = {
+        name: value
+        for name, value in _widgets(found.settings, inspector).items()
+        if value != _widgets(usual.settings, inspector)[name]
+    }
+    if state.WHAT_IF_ACCEPT in changed:
+        changed[state.WHAT_IF_ACCEPT] = f"{round(100 * found.settings.tpr, 6):g}"
+    if state.WHAT_IF_EPSILON in changed:
+        changed[state.WHAT_IF_EPSILON] = f"{found.settings.epsilon:g}"
+    st.code(state.link({state.WHAT_IF: "true"} | {name: str(value) for name, value in changed.items()}), language=None)
+    st.caption(
+        "This link opens the same setting" + (" and sample." if state.sample() else "; the image stays with you.")
+    )
+
+
+def setting_record(inspector: Inspector, item: Source, found: WhatIf) -> dict[str, object]:
+    """Everything that somebody needs to come to the same figures. The image is named by its digest alone."""
+    settings = found.settings
+    return {
+        "bundle": {"title": inspector.bundle.card.title, "sha256": inspector.bundle.digest},
+        "image": {"sha256": item.id},
+        "settings": {
+            "epsilon": settings.epsilon,
+            "component_share": settings.component_share,
+            "components": found.components,
+            "least": settings.least,
+            "norm": settings.norm,
+            "tpr": settings.tpr,
+            "bias_scale": found.bias_scale,
+        },
+        "score": found.score,
+        "threshold": found.threshold,
+        "p_value": found.p_value,
+        "is_ood": found.is_ood,
+        "auroc": found.auroc if found.auroc == found.auroc else None,
+        "fpr95_id_positive": found.fpr95 if found.fpr95 == found.fpr95 else None,
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,85 @@
+"""References of one channel when the bundle keeps none: made from its small pictures, when they are asked for."""
+
+import threading
+from collections import OrderedDict
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nero_core.calibration.bundle import Bundle
+from nero_core.calibration.references import REFERENCES, By, describe_references, strongest_images
+from nero_core.data.decode import Limits, decode_batch
+from nero_core.relevance.coarse import CELLS, coarse
+from nero_core.relevance.concept import conditions
+from nero_core.relevance.heatmap import Attributor
+from nero_core.types import ChannelReferences
+
+KEPT = 256  # references in memory, some 5 kB each
+_ANY_SIDE = Limits(min_side=1)  # of a small picture: a very long image has a very flat one
+
+
+class ThumbnailReferences:
+    """Makes references from a bundle's small pictures and keeps the last of them. Safe to share between threads.
+
+    A bundle has no other pictures. Which images these are, and their values, is the bank's and exact; a heatmap shows
+    the place in a small copy of the image, enlarged to the classifier's input size, and still starts from the relevance
+    of the image itself.
+
+    Args:
+        bundle: where the pictures are.
+        relevance: of its fit bank, on the CPU.
+        attributor: of its model; None where the architecture has no honest heatmap.
+        count: references at most.
+        kept: references of channels to keep in memory.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        relevance: Float[Tensor, "images neurons"],
+        attributor: Attributor | None,
+        count: int = REFERENCES,
+        kept: int = KEPT,
+    ) -> None:
+        self.bundle, self.relevance, self.attributor = bundle, relevance, attributor
+        self.count, self.kept = count, kept
+        self._found: OrderedDict[tuple[int, By], ChannelReferences] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, channel: int, by: By) -> ChannelReferences:
+        """One channel's references.
+
+        Raises:
+            BundleError: a small picture is missing.
+            ImageError: one is no picture.
+            RelevanceError: the composite cannot explain one.
+        """
+        key = (channel, by)
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]
+        found = self._make(channel, by)  # two threads may both make it: it is the same
+        with self._lock:
+            self._found[key] = found
+            while len(self._found) > self.kept:
+                self._found.popitem(last=False)
+        return found
+
+    def _make(self, channel: int, by: By) -> ChannelReferences:
+        fit, features = self.bundle.fit, self.bundle.fit.features.cpu()
+        values = self.relevance if by == "relevance" else features
+        images = strongest_images(values[:, channel : channel + 1], self.count)[0]
+        images = images[images >= 0]
+        maps, composite = None, ""
+        if self.attributor is not None:
+            composite, size = self.attributor.composite, self.bundle.classifier.input_size
+            maps = torch.zeros(0, CELLS, CELLS)
+            for row in images.tolist():
+                pixels = decode_batch([self.bundle.thumbnail(fit.ids[row])], size, limits=_ANY_SIDE).pixels
+                heatmap = self.attributor.heatmaps(pixels, conditions(self.relevance[row], (channel,))).maps
+                maps = torch.cat([maps, coarse(heatmap).float()])
+        return describe_references(
+            channel, by, images, fit.ids, self.relevance, features, maps, composite, from_thumbnails=True
+        )

@@ -1,0 +1,148 @@
+"""NERO under other settings: fitted, calibrated and measured anew from the banks, without a forward pass."""
+
+import math
+import threading
+from collections import OrderedDict
+from types import MappingProxyType
+
+from nero_core.calibration.bank import Bank
+from nero_core.calibration.bundle import Bundle
+from nero_core.calibration.card import BundleCard
+from nero_core.calibration.threshold import conformal_p_values, threshold_at
+from nero_core.detectors.nero import NERO, NeroTerms
+from nero_core.errors import CalibrationError, RelevanceError
+from nero_core.metrics import auroc, fpr_at_tpr
+from nero_core.types import Channels, Detection, Head, Observation, ReferenceScores, WhatIf, WhatIfSettings
+
+NAME = "nero"
+KEPT = 8  # fits, each with all components: 2 MB for 512 channels
+
+
+class WhatIfs:
+    """Scores anew with one bundle and keeps the fits that were asked for last. Safe to share between threads.
+
+    Args:
+        bundle: whose banks are scored.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._lock = threading.Lock()
+        self._fits: OrderedDict[tuple[float, int], NERO] = OrderedDict()
+
+    def score(self, observation: Observation, settings: WhatIfSettings, index: int = 0) -> WhatIf:
+        """One image and both banks under other settings; raises as ``widest_fit`` and ``score_again``."""
+        bundle = self.bundle
+        widest = self._widest(settings.epsilon, settings.norm)
+        return score_again(widest, bundle.calibration, bundle.ood, observation, settings, index)
+
+    def _widest(self, epsilon: float, norm: int) -> NERO:
+        with self._lock:  # threads that ask for one fit wait for it; a fit takes some 40 ms for 512 channels
+            if (epsilon, norm) not in self._fits:
+                bundle = self.bundle
+                self._fits[epsilon, norm] = widest_fit(bundle.fit, bundle.classifier.head, epsilon, norm)
+            self._fits.move_to_end((epsilon, norm))
+            while len(self._fits) > KEPT:
+                self._fits.popitem(last=False)
+            return self._fits[epsilon, norm]
+
+
+def settings_of(card: BundleCard, head: Head, tpr: float | None = None) -> WhatIfSettings:
+    """The settings that the bundle itself is fitted with, at its own acceptance unless another is given."""
+    published = NERO(head, **card.hyper(NAME))
+    share = published.components_wanted / head.neurons
+    return WhatIfSettings(published.epsilon, share, published.least, published.norm, card.tpr if tpr is None else tpr)
+
+
+def widest_fit(fit: Bank, head: Head, epsilon: float, norm: int) -> NERO:
+    """NERO with every component that the fit images give: what ``NERO.narrowed`` makes all others of.
+
+    Raises:
+        CalibrationError: ε or the norm is outside its range, or the relevance is not finite with this ε.
+    """
+    if not math.isfinite(epsilon):
+        raise CalibrationError(f"Expected a finite ε ≥ 0. Found {epsilon}. The bundles here have 1e-6.")
+    return NERO(head, epsilon=epsilon, component_share=1.0, norm=norm).fit_features(fit.features, fit.labels)
+
+
+def score_again(
+    widest: NERO,
+    calibration: Bank,
+    ood: Bank | None,
+    observation: Observation,
+    settings: WhatIfSettings,
+    index: int = 0,
+) -> WhatIf:
+    """One image and both banks under other settings.
+
+    Args:
+        widest: see ``widest_fit``, with the ε and the norm of ``settings``.
+        calibration: bank of the threshold and the p-value.
+        ood: bank of OOD images, or None.
+        observation: with the image.
+        settings: k, share of components and acceptance are read here.
+        index: which image of the observation.
+
+    Raises:
+        CalibrationError: a setting is outside its range, there are too few calibration images for the acceptance, or a
+            score is not finite.
+        RelevanceError: the relevance of the image is not finite.
+    """
+    nero = widest.narrowed(settings.component_share, settings.least)
+    one = observation.features[index : index + 1]
+    terms = nero.terms(one)
+    if not bool(terms.relevance.isfinite().all()):
+        raise RelevanceError(
+            "Expected finite relevance. Found NaN or infinity: a logit of this image is too near 0. Raise ε."
+        )
+    reference = _reference(nero, calibration, ood, settings.tpr)
+    known = reference.calibration, reference.ood
+    return WhatIf(
+        settings=settings,
+        detection=_detection(nero, terms, observation, index, reference),
+        reference=reference,
+        channels=Channels(
+            terms.relevance[0].cpu(), nero.means.cpu(), int(terms.nearest[0]), terms.share[0].cpu().double()
+        ),
+        components=nero.components_found,
+        bias_scale=float(nero.bias_scale),
+        auroc=float("nan") if known[1] is None else auroc(known[0], known[1]),
+        fpr95=float("nan") if known[1] is None else fpr_at_tpr(known[0], known[1]),
+    )
+
+
+def _reference(nero: NERO, calibration: Bank, ood: Bank | None, tpr: float) -> ReferenceScores:
+    scores = nero.predict_features(calibration.features).cpu().double()
+    return ReferenceScores(
+        detector=NAME,
+        calibration=scores,
+        calibration_labels=calibration.labels.cpu(),
+        ood=None if ood is None else nero.predict_features(ood.features).cpu().double(),
+        ood_labels=None if ood is None else ood.labels.cpu(),
+        threshold=threshold_at(scores, tpr),
+        tpr=tpr,
+    )
+
+
+def _detection(
+    nero: NERO, terms: NeroTerms, observation: Observation, index: int, reference: ReferenceScores
+) -> Detection:
+    one = observation.features[index : index + 1]
+    confidence, predicted = observation.probabilities[index : index + 1].max(dim=1)
+    score = terms.score.cpu().double()
+    names = ("distance", "bias", "scale", "nearest", "share", "relevance")
+    parts = {name: getattr(terms, name).cpu() for name in names}
+    parts["bias_relevance"] = nero.bias_relevance(one).cpu()
+    parts["distances"] = nero.distances(one).cpu()
+    return Detection(
+        detector=NAME,
+        score=score,
+        threshold=reference.threshold,
+        is_ood=~(score <= reference.threshold),
+        p_value=conformal_p_values(score, reference.calibration),
+        predicted=predicted.cpu(),
+        confidence=confidence.cpu().double(),
+        calibration_size=len(reference.calibration),
+        tpr=reference.tpr,
+        terms=MappingProxyType(parts),
+    )

@@ -1,0 +1,142 @@
+"""The pictures and plots that ``nero explain`` writes, by file name."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from nero_core.cli.explain_record import concept_name
+from nero_core.cli.terminal import printable
+from nero_core.errors import BundleError
+from nero_core.explain.figure_panels import concepts_figure, evidence_figure, heatmap_figure, image_figure, kept
+from nero_core.explain.figure_plots import channel_figure, histogram_figure
+from nero_core.explain.figure_sheet import figure_sheet
+from nero_core.explain.figures import Form, figure_bytes
+from nero_core.explain.render import caption, encode, enlarge, fit_within, heat_limit, overlay, smooth
+from nero_core.explorer import Explorer
+from nero_core.types import Channels, Concept, Detection, Explanation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nero_core.data.decode import Picture
+    from nero_core.inspector import Inspector
+
+LONGEST_NAME = 60  # characters of a class name in a caption
+
+
+def draw_files(
+    inspector: "Inspector",
+    picture: "Picture",
+    detection: Detection,
+    channels: Channels,
+    explanation: Explanation | None,
+    reason: str,
+    forms: Sequence[Form],
+    dpi: int,
+) -> dict[str, bytes]:
+    """Every file in every form: plots and the sheet always, image and heatmaps where there is an explanation.
+
+    A picture alone is kept pixel for pixel as PNG, with a caption; as SVG and PDF it is a figure.
+    """
+    names, pixels = inspector.bundle.card.class_names, enlarge(fit_within(picture.pixels))
+    scores = inspector.reference_scores("nero", detection.tpr)
+    thumbnails, classes = _references(inspector, explanation)
+    figures: dict[str, Callable[[], Figure]] = {
+        "channels": lambda: channel_figure(channels, names),
+        "histogram": lambda: histogram_figure(scores, float(detection.score[0])),
+        "figure3": lambda: figure_sheet(
+            pixels, channels, Explorer(inspector).mean_relevance(), names, explanation, thumbnails, classes, detection,
+            reason,
+        ),
+    }  # fmt: skip
+    files: dict[str, bytes] = {}
+    if explanation is not None:
+        figures["concepts"] = lambda: concepts_figure(pixels, explanation, thumbnails, classes)
+        if "png" in forms:
+            files |= draw_overlays(inspector, pixels, explanation)
+        if set(forms) - {"png"}:
+            pictures = _picture_figures(pixels, explanation, names, thumbnails, classes)
+            files |= _saved(pictures, [form for form in forms if form != "png"], dpi)
+    return files | _saved(figures, forms, dpi)
+
+
+def draw_overlays(
+    inspector: "Inspector", pixels: UInt8[np.ndarray, "height width 3"], explanation: Explanation
+) -> dict[str, bytes]:
+    """The image and its heatmaps as PNG, by file name; each says what it shows and how much relevance it keeps."""
+    names = [printable(name, LONGEST_NAME) for name in inspector.bundle.card.class_names]
+    heatmaps = [smooth(concept.heatmap) for concept in explanation.concepts]
+    limit = heat_limit(*heatmaps)
+    shown = {
+        "heatmap.png": (
+            overlay(pixels, smooth(explanation.heatmap)),
+            f"class heatmap of {names[explanation.explained_class]}, {kept(explanation.conservation)}",
+        ),
+        "evidence.png": (
+            overlay(pixels, smooth(explanation.evidence), kind="positive"),
+            f"evidence: where the distance to {names[explanation.channels.nearest]} comes from, "
+            + kept(explanation.evidence_conservation),
+        ),
+    }
+    for rank, (concept, heatmap) in enumerate(zip(explanation.concepts, heatmaps, strict=True), 1):
+        use = "over-used" if concept.over_used else "under-used"
+        numbers = f"{concept.relevance:.3g} against {concept.centroid:.3g}"
+        shown[concept_name(rank, concept.channel)] = (
+            overlay(pixels, heatmap, limit=limit),
+            f"channel {concept.channel}, {use}: {numbers}, {kept(_concept_conservation(concept))}",
+        )
+    return {"image.png": encode(pixels)} | {name: encode(caption(drawn, text)) for name, (drawn, text) in shown.items()}
+
+
+def _picture_figures(
+    pixels: UInt8[np.ndarray, "height width 3"],
+    explanation: Explanation,
+    names: Sequence[str],
+    thumbnails: list[list[bytes | None]],
+    classes: list[list[str]],
+) -> dict[str, Callable[[], "Figure"]]:
+    limit = heat_limit(*(smooth(concept.heatmap) for concept in explanation.concepts))
+    figures: dict[str, Callable[[], Figure]] = {
+        "image": lambda: image_figure(pixels),
+        "heatmap": lambda: heatmap_figure(pixels, explanation, names),
+        "evidence": lambda: evidence_figure(pixels, explanation, names),
+    }
+    for row, concept in enumerate(explanation.concepts):
+        alone = replace(explanation, concepts=(concept,), concept_conservation=_concept_conservation(concept))
+        name = concept_name(row + 1, concept.channel).removesuffix(".png")
+
+        def draw(alone: Explanation = alone, row: int = row) -> "Figure":
+            return concepts_figure(pixels, alone, thumbnails[row : row + 1], classes[row : row + 1], limit=limit)
+
+        figures[name] = draw
+    return figures
+
+
+def _saved(figures: "dict[str, Callable[[], Figure]]", forms: Sequence[Form], dpi: int) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for name, make in figures.items():
+        figure = make()
+        files |= {f"{name}.{form}": figure_bytes(figure, form, dpi) for form in forms}
+    return files
+
+
+def _references(inspector: "Inspector", why: Explanation | None) -> tuple[list[list[bytes | None]], list[list[str]]]:
+    """Thumbnails and classes of the reference images of each concept; None where the bundle has no picture of one."""
+    concepts = () if why is None else why.concepts
+    thumbnails = [[_thumbnail(inspector, one) for one in concept.references] for concept in concepts]
+    return thumbnails, [[inspector.reference_class(one) for one in concept.references] for concept in concepts]
+
+
+def _thumbnail(inspector: "Inspector", reference: str) -> bytes | None:
+    try:
+        return inspector.thumbnail(reference)
+    except BundleError:
+        return None
+
+
+def _concept_conservation(concept: Concept) -> float:
+    return float(concept.heatmap.double().sum()) / concept.relevance if concept.relevance else math.nan

@@ -1,0 +1,45 @@
+"""One class's output of the plain classifier, and its gradient at the pixels."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nero_core.models.classifier import Classifier
+
+
+def class_probability(
+    classifier: Classifier, target: int
+) -> Callable[[Float[Tensor, "batch 3 height width"]], Float[Tensor, " batch"]]:
+    """``p_c``, the softmax probability of one class, as a function of RGB pixels in [0, 1]; no gradient."""
+
+    def value(pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, " batch"]:
+        return classifier.head.logits(classifier.features(pixels)).softmax(dim=1)[:, target]
+
+    return value
+
+
+def logit_gradient(
+    classifier: Classifier, pixels: Float[Tensor, "1 3 height width"], target: int
+) -> Float[Tensor, "height width"]:
+    """The plain gradient as a heatmap: ``Σ_colour |∂l_c/∂x|``, ≥ 0, on the CPU.
+
+    Of the logit, since the probability's gradient fades where the classifier is sure. Only the input has a gradient:
+    the model keeps none and gets no hook, so that threads may share it.
+
+    Reference:
+        Simonyan et al., Deep inside convolutional networks, ICLR workshop 2014, who take the largest colour; the sum
+        is as common and has no ties.
+    """
+    mean, deviation = (
+        torch.tensor(values, device=classifier.device).view(1, 3, 1, 1) for values in (classifier.mean, classifier.std)
+    )
+    with torch.inference_mode(False), torch.enable_grad():
+        image = pixels.detach().clone().to(classifier.device).requires_grad_()
+        normalised = ((image - mean) / deviation).contiguous(memory_format=torch.channels_last)
+        maps = classifier.model.forward_features(normalised)  # type: ignore[operator]
+        features = classifier.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+        logit = classifier.head.logits(features)[0, target]
+        gradient = torch.autograd.grad(logit, image)[0]
+    return gradient[0].abs().sum(dim=0).cpu()

@@ -1,0 +1,131 @@
+"""Figures of a closer look: faithfulness curves, the map of relevance vectors, a channel over the classes."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nero_core.explain.figure_canvas import Canvas, text_width
+from nero_core.explain.figures import (
+    CENTROID,
+    CLASSES,
+    DOUBLE,
+    HERE,
+    ID,
+    OOD,
+    PLAIN,
+    SINGLE,
+    SMALL,
+    label,
+    number,
+    styled,
+)
+from nero_core.relevance.composites import COMPOSITES
+from nero_core.types import ChannelPortrait, Faithfulness, MapPlace, RelevanceMap
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_POINTS = ((ID, "o"), *CLASSES, (OOD, "D"), (CENTROID, "P"), ("#F0E442", "h"))  # colour and marker of each class
+
+
+@styled()
+def faithfulness_figure(found: Faithfulness, class_name: str) -> "Figure":
+    """The class's probability while patches go (a) and come back (b), for the heatmap, the plain gradient and random
+    orders; double column."""
+    canvas = Canvas(DOUBLE, 2.55)
+    known = COMPOSITES.get(found.composite)
+    heatmap = f"heatmap{'' if known is None else f' ({known.title})'}, gain {number(found.gain)}"
+    lines = [
+        (found.heatmap, HERE, "-", 1.6, heatmap + (", weak" if found.is_weak else "")),
+        (found.gradient, OOD, "--", 1.1, f"plain gradient, gain {number(found.gradient_gain)}"),
+        (found.random, CENTROID, ":", 1.1, f"random orders, gain 0 ± {number(found.spread)}"),
+    ]
+    share = 100 * np.asarray(found.share)
+    for place, (letter, name, title) in enumerate((("a", "deletion", "taken out"), ("b", "insertion", "put back"))):
+        x = 0.5 + place * (DOUBLE / 2)
+        axes = canvas.plot(x, 0.55, DOUBLE / 2 - 0.65, 1.55)
+        for curves, colour, dash, width, said in lines:
+            axes.plot(
+                share, np.asarray(getattr(curves, name)), color=colour, linestyle=dash, linewidth=width, label=said
+            )
+        axes.set_xlim(0, 100)
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_xlabel(f"patches {title}, most relevant first (%)")
+        axes.set_ylabel("probability of the class")
+        canvas.words(letter, x - 0.45, 0.32, 0.2, 8.0, weight="bold")
+        canvas.words(name.capitalize(), x - 0.3, 0.34, 2.5, PLAIN)
+        if place == 0:
+            canvas.figure.legend(
+                *axes.get_legend_handles_labels(), loc="upper left", ncols=3, bbox_to_anchor=(0.0, 0.98)
+            )
+    canvas.words(f"Explained class: {label(class_name)}", 0.05, canvas.height - 0.14, DOUBLE - 0.1, SMALL)
+    return canvas.figure
+
+
+@styled()
+def relevance_map_figure(found: RelevanceMap, class_names: Sequence[str], place: MapPlace | None = None) -> "Figure":
+    """Relevance vectors of the fit images in the plane, a colour and a marker for each class; single column.
+
+    Args:
+        found: the map.
+        class_names: of the ID classes.
+        place: where this image lies, and the fit images nearest to it, which get a ring.
+    """
+    points, labels = np.asarray(found.coordinates), np.asarray(found.labels)
+    rows = ceil((len(class_names) + (place is not None)) / 2)
+    canvas = Canvas(SINGLE, 3.4 + 0.14 * rows)
+    axes = canvas.plot(0.1, 0.08, SINGLE - 0.2, 3.0)
+    for index, name in enumerate(class_names):
+        colour, marker = _POINTS[index % len(_POINTS)]
+        held = points[labels == index]
+        axes.scatter(
+            held[:, 0], held[:, 1], s=9, color=colour, marker=marker, alpha=0.75, edgecolors="white", linewidths=0.2,
+            label=f"{label(name, 18)} ({len(held)})",
+        )  # fmt: skip
+    if place is not None:
+        near = points[[found.ids.index(one) for one in place.nearest if one in found.ids]]
+        axes.scatter(near[:, 0], near[:, 1], s=28, facecolors="none", edgecolors=HERE, linewidths=0.7)
+        here = np.asarray(place.here)
+        axes.scatter(
+            here[:1], here[1:], s=90, marker="*", color=HERE, edgecolors="white", linewidths=0.5, zorder=4,
+            label=f"this image, {len(near)} nearest ringed",
+        )  # fmt: skip
+    axes.set_xticks([])
+    axes.set_yticks([])
+    kept = f" ({100 * found.explained:.0f} % of the variance)" if np.isfinite(found.explained) else ""
+    axes.set_xlabel(f"{found.kind.upper()} of {len(points)} relevance vectors{kept}, no unit")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.08), ncols=2, borderaxespad=0)
+    return canvas.figure
+
+
+@styled()
+def channel_classes_figure(
+    portrait: ChannelPortrait, class_names: Sequence[str], here: float | None = None
+) -> "Figure":
+    """One channel's relevance in every fit image, a row a class: dots = images, box = middle half, line = median, and
+    this image's; single column."""
+    names = [
+        f"{label(name, 24)} ({len(held)})" for name, held in zip(class_names, portrait.class_relevance, strict=True)
+    ]
+    left = 0.15 + max((text_width(name, SMALL) for name in names), default=0.0)
+    canvas = Canvas(SINGLE, 0.64 + 0.26 * len(names))
+    axes = canvas.plot(left, 0.24, SINGLE - left - 0.12, 0.26 * len(names))
+    draw = np.random.default_rng(0)  # spreads the dots, so that they can be told apart
+    for row, held in enumerate(portrait.class_relevance):
+        values = np.asarray(held, dtype=np.float64)
+        if not len(values):
+            continue
+        axes.scatter(values, row + draw.uniform(-0.28, 0.28, len(values)), s=1.8, color=ID, alpha=0.5, linewidths=0)
+        lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
+        axes.barh(row, upper - lower, left=lower, height=0.56, fill=False, edgecolor=HERE, linewidth=0.6)
+        axes.plot([middle, middle], [row - 0.28, row + 0.28], color=HERE, linewidth=1.2)
+    axes.axvline(0, color=CENTROID, linewidth=0.5)
+    if here is not None:
+        axes.axvline(here, color=OOD, linewidth=1.4, linestyle="--", label=f"this image {number(here)}")
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), borderaxespad=0.2)
+    axes.set_yticks(range(len(names)), names, fontsize=SMALL)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlabel(f"relevance of channel {portrait.channel} (share of probability)")
+    return canvas.figure

@@ -1,0 +1,179 @@
+"""Figures of pictures: the image, its heatmaps, and concepts with their reference images."""
+
+from collections.abc import Sequence
+from math import ceil, isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from nero_core.data.decode import Limits, decode_image
+from nero_core.errors import ImageError
+from nero_core.explain.figure_canvas import Canvas
+from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, number, styled
+from nero_core.explain.render import heat_limit, overlay, smooth
+from nero_core.relevance.composites import COMPOSITES
+from nero_core.types import Concept, Explanation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+THUMBNAIL_LIMITS = Limits(max_bytes=256_000, max_pixels=1_000_000, min_side=1)  # a bundle may be a stranger's
+OPACITY = 0.75
+GAP = 0.08  # inches between pictures
+
+Thumbnails = Sequence[Sequence[bytes | None]]
+
+
+@styled()
+def image_figure(pixels: UInt8[np.ndarray, "height width 3"]) -> "Figure":
+    """The image alone; single column."""
+    side = SINGLE - 0.1
+    canvas = Canvas(SINGLE, 0.1 + side * picture_height(pixels))
+    _fitted(canvas, pixels, 0.05, 0.05, side)
+    return canvas.figure
+
+
+@styled()
+def heatmap_figure(
+    pixels: UInt8[np.ndarray, "height width 3"],
+    explanation: Explanation,
+    class_names: Sequence[str],
+    opacity: float = OPACITY,
+) -> "Figure":
+    """The class heatmap on the image, its colours, its unit and how much relevance it keeps; single column."""
+    name = label(class_names[explanation.explained_class])
+    heatmap = smooth(explanation.heatmap)
+    canvas = Canvas(SINGLE, 0.75 + (SINGLE - 0.1) * picture_height(pixels))
+    y = _titled(canvas, f"Class heatmap of {name}")
+    if not heatmap.any():
+        return _without(canvas, pixels, y, "No relevance reached the pixels: there is no heatmap to show.")
+    limit = heat_limit(heatmap)
+    y += _fitted(canvas, overlay(pixels, heatmap, opacity, limit), 0.05, y, SINGLE - 0.1) + GAP
+    says = kept(explanation.conservation, explanation.composite)
+    unit = f"relevance per pixel; green speaks for {name}, purple against it; {says}"
+    canvas.scale("signed", limit, unit, 0.05, y, SINGLE - 0.1)
+    return canvas.figure
+
+
+@styled()
+def evidence_figure(
+    pixels: UInt8[np.ndarray, "height width 3"],
+    explanation: Explanation,
+    class_names: Sequence[str],
+    opacity: float = OPACITY,
+) -> "Figure":
+    """Where the distance comes from, on the image; as ``heatmap_figure``."""
+    name = label(class_names[explanation.channels.nearest])
+    evidence = np.maximum(smooth(explanation.evidence), 0)
+    canvas = Canvas(SINGLE, 0.75 + (SINGLE - 0.1) * picture_height(pixels))
+    y = _titled(canvas, f"Evidence for the distance to {name}")
+    if not evidence.any():
+        return _without(canvas, pixels, y, "No channel is over-used in this image: there is no evidence to show.")
+    limit = heat_limit(evidence)
+    y += _fitted(canvas, overlay(pixels, evidence, opacity, limit, "positive"), 0.05, y, SINGLE - 0.1) + GAP
+    unit = (
+        f"distance per pixel, from over-used channels; {kept(explanation.evidence_conservation, explanation.composite)}"
+    )
+    canvas.scale("positive", limit, unit, 0.05, y, SINGLE - 0.1)
+    return canvas.figure
+
+
+@styled()
+def concepts_figure(
+    pixels: UInt8[np.ndarray, "height width 3"],
+    explanation: Explanation,
+    references: Thumbnails = (),
+    reference_names: Sequence[Sequence[str]] = (),
+    opacity: float = OPACITY,
+    limit: float | None = None,
+) -> "Figure":
+    """Cards of concepts: the conditional heatmap on the image, all at one colour limit, and the reference images.
+
+    Up to eight concepts have a row each, more of them half a row; one alone has a single column.
+
+    Args:
+        pixels: the picture.
+        explanation: what ``Inspector.explain`` answered.
+        references: encoded thumbnails, for each concept; None where one is missing.
+        reference_names: their classes, for each concept.
+        opacity: of the maps.
+        limit: value (> 0) at which the colours saturate, where the figure is one of several; None = that of its maps.
+    """
+    concepts = explanation.concepts
+    if not concepts:
+        canvas = Canvas(SINGLE, 0.4)
+        canvas.words("No concept was asked for.", 0.1, 0.1, SINGLE - 0.2)
+        return canvas.figure
+    width = SINGLE if len(concepts) == 1 else DOUBLE
+    columns = 2 if len(concepts) > 8 else 1
+    card = (width - 0.1 - GAP * (columns - 1)) / columns
+    shown = max((len(row) for row in references), default=0)
+    shown = min(shown, 8 if columns == 1 and width == DOUBLE else 4)
+    side = min(1.15, (card - GAP) / (1 + 0.78 * shown)) if shown else min(1.15, card)
+    thumbnail = 0.78 * side - 0.05
+    rows, height = ceil(len(concepts) / columns), 0.24 + max(side, thumbnail + 0.22 if shown else 0.0)
+    canvas = Canvas(width, 0.05 + rows * height + 0.5)
+    maps = [smooth(concept.heatmap) for concept in concepts]
+    limit = limit or heat_limit(*maps)
+    for place, (concept, heatmap) in enumerate(zip(concepts, maps, strict=True)):
+        x, y = 0.05 + (place % columns) * (card + 2 * GAP), 0.05 + (place // columns) * height
+        canvas.words(heading(concept), x, y, card, PLAIN)
+        canvas.picture(overlay(pixels, heatmap, opacity, limit), x, y + 0.14, side)
+        held = list(references[place])[:shown] if place < len(references) else []
+        names = list(reference_names[place]) if place < len(reference_names) else []
+        for column, data in enumerate(held):
+            left = x + side + GAP + column * (thumbnail + 0.05)
+            draw_reference(canvas, data, names[column] if column < len(names) else "", left, y + 0.14, thumbnail)
+    unit = (
+        "relevance per pixel of the channel, one scale for all; green adds, purple takes away; "
+        f"all concepts together: {kept(explanation.concept_conservation, explanation.composite)}"
+    )
+    canvas.scale("signed", limit, unit, 0.05, canvas.height - 0.45, SINGLE - 0.1)
+    return canvas.figure
+
+
+def draw_reference(canvas: Canvas, data: bytes | None, name: str, x: float, y: float, side: float) -> None:
+    """A reference image with its class below; a box where the bundle has no picture of it."""
+    try:
+        if data is None:
+            raise ImageError("Expected a picture. Found none.")
+        canvas.picture(decode_image(data, "reference image", THUMBNAIL_LIMITS).pixels, x, y, side)
+    except ImageError:
+        canvas.frame(x, y, side, side)
+        canvas.words("no picture", x, y + side / 2 - 0.05, side, SMALL, align="center")
+    canvas.words(label(name), x, y + side + 0.02, side, SMALL - 0.5, lines=2, align="center")
+
+
+def heading(concept: Concept) -> str:
+    """``channel 417, over-used: 0.031 against 0.012``."""
+    use = "over-used" if concept.over_used else "under-used"
+    return f"channel {concept.channel}, {use}: {number(concept.relevance)} against {number(concept.centroid)}"
+
+
+def kept(conservation: float, composite: str = "") -> str:
+    """How much of the relevance a map keeps, and the composite that made it, where it is named."""
+    made_by = f"; {COMPOSITES[composite].title}" if composite in COMPOSITES else ""
+    return f"keeps {conservation:.2f} of relevance{made_by}" if isfinite(conservation) else "no relevance to keep"
+
+
+def _titled(canvas: Canvas, title: str) -> float:
+    return 0.08 + canvas.words(title, 0.05, 0.05, SINGLE - 0.1, LARGE, lines=2)
+
+
+def _without(canvas: Canvas, pixels: UInt8[np.ndarray, "height width 3"], y: float, why: str) -> "Figure":
+    y += _fitted(canvas, pixels, 0.05, y, SINGLE - 0.1) + GAP
+    canvas.words(why, 0.05, y, SINGLE - 0.1, PLAIN, lines=2)
+    return canvas.figure
+
+
+def _fitted(canvas: Canvas, pixels: UInt8[np.ndarray, "height width 3"], x: float, y: float, width: float) -> float:
+    """The picture as wide as the column, or as high as it is wide; returns its height."""
+    height = width * picture_height(pixels)
+    canvas.picture(pixels, x, y - (width - height) / 2, width)
+    return height
+
+
+def picture_height(pixels: UInt8[np.ndarray, "height width 3"]) -> float:
+    """Of a column: that of a wide picture is its own, a tall one is fitted into a square."""
+    return min(1.0, float(pixels.shape[0] / pixels.shape[1]))

@@ -1,0 +1,186 @@
+"""Figures of numbers: channels and scores."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from nero_core.explain.figure_canvas import Canvas, text_width
+from nero_core.explain.figures import (
+    CENTROID,
+    CLASSES,
+    DOUBLE,
+    HERE,
+    ID,
+    OOD,
+    SINGLE,
+    SMALL,
+    label,
+    method_name,
+    number,
+    styled,
+)
+from nero_core.types import Channels, ReferenceScores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Sort = Literal["share", "relevance", "channel"]
+Groups = list[tuple[str, Float[np.ndarray, " _"], str, str]]
+
+NAMED = 60  # bars that have room for a channel number each
+
+
+@styled()
+def channel_figure(
+    channels: Channels,
+    class_names: Sequence[str],
+    top: int | None = 40,
+    sort: Sort = "share",
+    others: Sequence[int] = (),
+) -> "Figure":
+    """Relevance of the channels of one image (bars) against class centroids (marks); double column.
+
+    Args:
+        channels: the record.
+        class_names: of the ID classes.
+        top: how many channels; None = all. Sorted by channel number all are shown.
+        sort: the order; ``share`` and ``relevance`` have the largest first, signed, as the concepts have.
+        others: further classes to compare with.
+    """
+    size = len(channels.relevance)
+    values = np.asarray(channels.share if sort == "share" else channels.relevance)
+    order = np.arange(size) if sort == "channel" else np.argsort(-values, kind="stable")
+    order = order[: size if top is None or sort == "channel" else min(top, size)]
+    head = 0.12 + 0.14 * ceil((2 + len(others)) / 2)
+    canvas, places = Canvas(DOUBLE, head + 2.08), np.arange(len(order))
+    axes = canvas.plot(0.55, head, DOUBLE - 0.65, 1.65)
+    is_dense = len(order) > NAMED
+    width = 1.0 if is_dense else 0.7
+    drawn: list[Any] = [axes.bar(places, np.asarray(channels.relevance)[order], color=HERE, width=width)]
+    names = ["this image", f"mean of {label(class_names[channels.nearest])} (nearest class)"]
+    nearest = np.asarray(channels.centroid)[order]
+    drawn.append(_marks(axes, places, nearest, CENTROID, "o" if is_dense else "_", is_dense))
+    for place, index in enumerate([one for one in others if one != channels.nearest]):
+        colour, marker = CLASSES[place % len(CLASSES)]
+        drawn.append(_marks(axes, places, np.asarray(channels.centroids[index])[order], colour, marker, is_dense))
+        names.append(f"mean of {label(class_names[index])}")
+    axes.axhline(0, color=CENTROID, linewidth=0.5)
+    axes.set_xlim(-0.8, len(order) - 0.2)
+    if not is_dense:
+        axes.set_xticks(places, [str(channel) for channel in order], rotation=90, fontsize=SMALL)
+    which = f"the {len(order)} of {size} with the largest {sort}" if len(order) < size else f"all {size}"
+    order_said = "" if sort == "channel" else f", largest {sort} first"
+    axes.set_xlabel(f"feature channel: {which}{', by number' if sort == 'channel' else order_said}")
+    axes.set_ylabel("relevance (share of probability)")
+    axes.legend(drawn, names, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=2, borderaxespad=0)
+    return canvas.figure
+
+
+@styled()
+def histogram_figure(reference: ReferenceScores, score: float, bins: int = 40) -> "Figure":
+    """Calibration (ID) and OOD bank scores, the threshold, and this image; single column.
+
+    The last bar holds all scores beyond the axis.
+    """
+    groups = _groups(reference)
+    low, high = _domain(reference, score)
+    canvas = Canvas(SINGLE, 2.34)
+    axes = canvas.plot(0.45, 0.34, SINGLE - 0.55, 1.6)
+    draw_histogram(axes, groups, np.linspace(low, high, bins + 1))
+    axes.axvline(
+        reference.threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(reference.threshold)}"
+    )
+    beyond = " (off the scale)" if score > high else ""
+    axes.axvline(min(score, high), color=HERE, linewidth=1.6, label=f"this image {number(score)}{beyond}")
+    axes.set_xlim(low, high + 0.01 * (high - low))
+    axes.set_xlabel(f"{method_name(reference.detector)} score (higher = more unlike the reference images)")
+    axes.set_ylabel("images of the group (%)")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.03), ncols=2, borderaxespad=0)
+    return canvas.figure
+
+
+@styled()
+def class_scores_figure(
+    reference: ReferenceScores, score: float, class_names: Sequence[str], ood_class_names: Sequence[str] = ()
+) -> "Figure":
+    """One row of scores a class, ID above OOD: dots = images, box = middle half, line = median; single column.
+
+    Scores beyond the axis stand at its end.
+    """
+    rows = _by_class(reference.calibration, reference.calibration_labels, class_names, ID)
+    if reference.ood is not None and reference.ood_labels is not None:
+        rows += _by_class(reference.ood, reference.ood_labels, ood_class_names, OOD)
+    left = 0.15 + max(text_width(name, SMALL) for name, _, _ in rows)
+    low, high = _domain(reference, score)
+    canvas = Canvas(SINGLE, 0.62 + 0.24 * len(rows))
+    axes = canvas.plot(left, 0.25, SINGLE - left - 0.12, 0.24 * len(rows))
+    draw = np.random.default_rng(0)  # spreads the dots, so that they can be told apart
+    for place, (_, values, colour) in enumerate(rows):
+        spread = place + draw.uniform(-0.28, 0.28, len(values))
+        axes.scatter(np.clip(values, low, high), spread, s=1.5, color=colour, alpha=0.5, linewidths=0)
+        lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75)).clip(low, high)
+        axes.barh(place, upper - lower, left=lower, height=0.56, fill=False, edgecolor=HERE, linewidth=0.6)
+        axes.plot([middle, middle], [place - 0.28, place + 0.28], color=HERE, linewidth=1.2)
+    axes.axvline(
+        reference.threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(reference.threshold)}"
+    )
+    beyond = " (off the scale)" if score > high else ""
+    axes.axvline(min(score, high), color=HERE, linewidth=1.6, label=f"this image {number(score)}{beyond}")
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=SMALL)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(low, high + 0.01 * (high - low))
+    axes.set_xlabel(f"{method_name(reference.detector)} score (higher = more unlike)")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=2, borderaxespad=0.2)
+    return canvas.figure
+
+
+def draw_histogram(axes: Any, groups: Groups, edges: Float[np.ndarray, " edges"]) -> None:  # noqa: ANN401
+    """Bars of each group in percent of it; ID is plain and OOD is hatched."""
+    for name, values, colour, hatch in groups:
+        heights, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+        axes.stairs(
+            100 * heights / max(1, len(values)), edges, fill=True, alpha=0.6, facecolor=colour, edgecolor=colour,
+            hatch=hatch, label=name,
+        )  # fmt: skip
+
+
+def _marks(axes: Any, places: object, values: object, colour: str, marker: str, is_dense: bool) -> Any:  # noqa: ANN401
+    if marker == "_":
+        return axes.scatter(places, values, marker="_", s=26, linewidths=1.6, color=colour, zorder=3)
+    size = 5 if is_dense else 12
+    return axes.scatter(
+        places, values, marker=marker, s=size, linewidths=0.2, color=colour, edgecolors="white", zorder=3
+    )  # fmt: skip
+
+
+def _groups(reference: ReferenceScores) -> Groups:
+    groups: Groups = [
+        (f"calibration, ID ({len(reference.calibration)})", np.asarray(reference.calibration, dtype=np.float64), ID, "")
+    ]
+    if reference.ood is not None and len(reference.ood):
+        groups.append((f"OOD bank ({len(reference.ood)})", np.asarray(reference.ood, dtype=np.float64), OOD, "//////"))
+    return groups
+
+
+def _domain(reference: ReferenceScores, score: float) -> tuple[float, float]:
+    """That of the screen: the banks without their longest tail, the threshold, and this image unless it lies so far out
+    that the rest would shrink to a line."""
+    known = np.concatenate([values for _, values, _, _ in _groups(reference)])
+    low = min(float(known.min()), reference.threshold, score)
+    high = max(float(np.quantile(known, 0.98)), reference.threshold + 0.15 * abs(reference.threshold - low))
+    if float(known.max()) <= low + 1.5 * (high - low):
+        high = float(known.max())
+    if high < score <= low + 2.0 * (high - low):
+        high = score
+    return low, high if high > low else low + 1.0
+
+
+def _by_class(
+    scores: object, labels: object, names: Sequence[str], colour: str
+) -> list[tuple[str, Float[np.ndarray, " _"], str]]:
+    values, of_class = np.asarray(scores, dtype=np.float64), np.asarray(labels)
+    found = [(label(name, 24), values[of_class == index]) for index, name in enumerate(names)]
+    return [(f"{name} ({len(held)})", held, colour) for name, held in found if len(held)]

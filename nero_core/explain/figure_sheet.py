@@ -1,0 +1,178 @@
+"""One sheet that says why an image got its score: image, heatmaps, concepts, mean relevance ID against OOD."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from nero_core.explain.figure_canvas import Canvas
+from nero_core.explain.figure_mean_relevance import STRIP, draw_mean_relevance
+from nero_core.explain.figure_panels import OPACITY, Thumbnails, draw_reference, kept, picture_height
+from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SMALL, label, method_name, number, styled
+from nero_core.explain.render import Kind, heat_limit, overlay, smooth
+from nero_core.types import Channels, Concept, Detection, Explanation, MeanRelevance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_CONCEPTS = 8  # two rows of four; more would not fit on a page
+
+_SIDE = 2.2  # inches of a panel of the first row
+_CARD, _MAP, _THUMBNAIL = 1.66, 0.96, 0.32  # inches of a concept, its heatmap and its reference images
+
+
+@styled()
+def figure_sheet(
+    pixels: UInt8[np.ndarray, "height width 3"],
+    channels: Channels,
+    mean: MeanRelevance,
+    class_names: Sequence[str],
+    explanation: Explanation | None = None,
+    references: Thumbnails = (),
+    reference_names: Sequence[Sequence[str]] = (),
+    detection: Detection | None = None,
+    reason: str = "",
+    opacity: float = OPACITY,
+) -> "Figure":
+    """Image, class heatmap and evidence; concepts with their conditional heatmaps and reference images; mean relevance
+    of every channel over ID and OOD images beside this image's; double column.
+
+    Args:
+        pixels: the picture.
+        channels: of the image.
+        mean: over the banks.
+        class_names: of the ID classes.
+        explanation: heatmaps and concepts; None where the architecture has none, and ``reason`` then says why.
+        references: encoded thumbnails, for each concept; None where one is missing.
+        reference_names: their classes, for each concept.
+        detection: of the image, for the line of numbers at the top.
+        reason: why there is no heatmap.
+        opacity: of the maps.
+
+    Reference:
+        Chhetri et al., NERO, MICCAI 2025, figure 3.
+    """
+    concepts = () if explanation is None else explanation.concepts[:MOST_CONCEPTS]
+    rows, panel, card = -(-len(concepts) // 4), _SIDE * picture_height(pixels), _MAP + 0.5
+    strips = STRIP * (2 if mean.ood is None else 3) + 0.3
+    head = 0.3 if detection is not None else 0.05
+    top = 0.22 + panel + 0.5
+    middle = (0.22 + rows * card + 0.48) if concepts else 0.0
+    canvas = Canvas(DOUBLE, head + top + middle + 0.34 + strips)
+    if detection is not None:
+        canvas.words(_numbers(detection, class_names), 0.05, 0.06, DOUBLE - 0.1, PLAIN)
+    _first_row(canvas, head, panel, pixels, explanation, class_names, reason, opacity)
+    if explanation is not None and concepts:
+        _letter(canvas, 0.05, head + top, "d", _concepts_title(explanation, len(concepts)))
+        maps = [smooth(concept.heatmap) for concept in concepts]
+        limit = heat_limit(*maps)
+        for place, (concept, heatmap) in enumerate(zip(concepts, maps, strict=True)):
+            x = 0.05 + (place % 4) * (_CARD + 0.15)
+            y = head + top + 0.22 + (place // 4) * card
+            held = (references[place] if place < len(references) else ())[:4]
+            names = (reference_names[place] if place < len(reference_names) else ())[:4]
+            _concept(canvas, x, y, concept, overlay(pixels, heatmap, opacity, limit), held, names)
+        unit = f"relevance per pixel of the channel, one scale for all; {kept(explanation.concept_conservation)}"
+        canvas.scale("signed", limit, unit, 0.05, head + top + middle - 0.46, 2 * _CARD + 0.15)
+    y = head + top + middle
+    _letter(canvas, 0.05, y, "e" if concepts else "b", "Mean relevance of every channel")
+    named = [concept.channel for concept in concepts]
+    draw_mean_relevance(canvas, 0.55, y + 0.34, DOUBLE - 0.65, channels, mean, named)
+    return canvas.figure
+
+
+def _first_row(
+    canvas: Canvas,
+    y: float,
+    panel: float,
+    pixels: UInt8[np.ndarray, "height width 3"],
+    explanation: Explanation | None,
+    class_names: Sequence[str],
+    reason: str,
+    opacity: float,
+) -> None:
+    _panel(canvas, 0, y, panel, "a", "Image", pixels)
+    if explanation is None:
+        text = f"No heatmap. {reason}" if reason else "No heatmap."
+        canvas.words(text, 0.3 + _SIDE, y + 0.3, DOUBLE - _SIDE - 0.5, PLAIN, lines=10)
+        return
+    explained, nearest = (
+        label(class_names[one]) for one in (explanation.explained_class, explanation.channels.nearest)
+    )
+    made_by = explanation.composite
+    heatmap, evidence = smooth(explanation.heatmap), np.maximum(smooth(explanation.evidence), 0)
+    _panel(
+        canvas, 1, y, panel, "b", f"Class heatmap: {explained}",
+        overlay(pixels, heatmap, opacity, heat_limit(heatmap)) if heatmap.any() else pixels,
+        ("signed", heat_limit(heatmap), f"relevance per pixel; {kept(explanation.conservation, made_by)}")
+        if heatmap.any() else "No relevance reached the pixels.",
+    )  # fmt: skip
+    _panel(
+        canvas, 2, y, panel, "c", f"Evidence: distance to {nearest}",
+        overlay(pixels, evidence, opacity, heat_limit(evidence), "positive") if evidence.any() else pixels,
+        ("positive", heat_limit(evidence), f"distance per pixel; {kept(explanation.evidence_conservation, made_by)}")
+        if evidence.any() else "No channel is over-used in this image.",
+    )  # fmt: skip
+
+
+def _panel(
+    canvas: Canvas,
+    column: int,
+    y: float,
+    height: float,
+    letter: str,
+    title: str,
+    shown: UInt8[np.ndarray, "height width 3"],
+    below: tuple[Kind, float, str] | str = "",
+) -> None:
+    x = 0.05 + column * (_SIDE + 0.25)
+    _letter(canvas, x, y, letter, title, _SIDE)
+    canvas.picture(shown, x, y + 0.22 - (_SIDE - height) / 2, _SIDE)
+    if isinstance(below, str):
+        canvas.words(below, x, y + 0.22 + height + 0.06, _SIDE, SMALL, lines=2)
+    else:
+        canvas.scale(*below, x, y + 0.22 + height + 0.06, _SIDE)
+
+
+def _concept(
+    canvas: Canvas,
+    x: float,
+    y: float,
+    concept: Concept,
+    shown: UInt8[np.ndarray, "height width 3"],
+    references: Sequence[bytes | None],
+    names: Sequence[str],
+) -> None:
+    use = "over-used" if concept.over_used else "under-used"
+    canvas.words(f"{concept.channel} {use}", x, y, _CARD, PLAIN, weight="bold")
+    against = f"{number(concept.relevance)} against {number(concept.centroid)}"
+    canvas.words(against, x, y + 0.12, _CARD, SMALL)
+    canvas.picture(shown, x, y + 0.24, _MAP)
+    for place, data in enumerate(references):
+        left = x + _MAP + 0.03 + (place % 2) * (_THUMBNAIL + 0.02)
+        draw_reference(canvas, data, "", left, y + 0.24 + (place // 2) * (_THUMBNAIL + 0.02), _THUMBNAIL)
+    if names:
+        counted = ", ".join(f"{label(name)} {count}" for name, count in Counter(names).most_common())
+        canvas.words(f"references: {counted}", x, y + 0.26 + _MAP, _CARD, SMALL, lines=2)
+
+
+def _letter(canvas: Canvas, x: float, y: float, letter: str, title: str, width: float = DOUBLE - 0.1) -> None:
+    canvas.words(letter, x, y, 0.2, LARGE, weight="bold")
+    canvas.words(title, x + 0.15, y + 0.02, width - 0.15, PLAIN)
+
+
+def _concepts_title(explanation: Explanation, shown: int) -> str:
+    of = f", {shown} of the {len(explanation.concepts)} asked for" if shown < len(explanation.concepts) else ""
+    nearest = "the mean of the nearest class"
+    return f"Concepts{of}: channel on the image, its relevance against {nearest}, reference images that use it most"
+
+
+def _numbers(detection: Detection, class_names: Sequence[str]) -> str:
+    side = "above" if bool(detection.is_ood[0]) else "at or below"
+    return (
+        f"{method_name(detection.detector)} score {number(float(detection.score[0]))}, {side} the threshold "
+        f"{number(detection.threshold)}; p = {number(float(detection.p_value[0]))}; predicted "
+        f"{label(class_names[int(detection.predicted[0])])} ({100 * float(detection.confidence[0]):.1f} %)"
+    )

@@ -1,0 +1,41 @@
+"""Mean relevance of every channel over a set of images: what NERO's figure 3 compares between ID and OOD."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nero_core.relevance.head import neuron_relevance
+from nero_core.types import Head
+
+
+def mean_relevance(
+    features: Float[Tensor, "images neurons"],
+    labels: Int[Tensor, " images"],
+    classes: int,
+    head: Head,
+    epsilon: float = 1e-6,
+) -> tuple[Float[Tensor, " neurons"], Float[Tensor, "classes neurons"]]:
+    """``m_j = mean_x r_j(x)`` over all images, and over those of each class.
+
+    Images whose relevance is not finite (a logit too near 0) are left out.
+
+    Args:
+        features: of the images.
+        labels: class of each image.
+        classes: how many there are.
+        head: the classifier's last linear layer.
+        epsilon: ε of the LRP-ε rule, in units of a logit.
+
+    Returns:
+        Both in float64 on the CPU, signed, in units of a probability; nan where there is no image.
+
+    Reference:
+        Chhetri et al., NERO, MICCAI 2025, figure 3.
+    """
+    relevance = neuron_relevance(features.cpu().double(), head.to("cpu", torch.float64), epsilon)[0]
+    is_finite = relevance.isfinite().all(dim=1)
+    relevance, of_class = relevance[is_finite], labels.cpu()[is_finite]
+    groups = [relevance, *(relevance[of_class == index] for index in range(classes))]
+    nothing = torch.full((relevance.shape[1],), torch.nan, dtype=torch.float64)
+    means = torch.stack([group.mean(dim=0) if len(group) else nothing for group in groups])
+    return means[0], means[1:]

@@ -1,0 +1,138 @@
+"""Relevance vectors in the plane: PCA or UMAP, and the nearest of them to one image."""
+
+import importlib
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nero_core.detectors.components import scatter_spectrum
+from nero_core.errors import RelevanceError
+
+Kind = Literal["pca", "umap"]
+
+LEAST_FOR_UMAP = 5  # images: below, neighbourhoods are the whole set and the map says nothing
+_NEIGHBOURS = 15  # of a point in UMAP's graph; the default of McInnes et al.
+# Numba's kernels may not run in two threads at once, whichever map they work for: the process would be ended.
+_UMAP_RUNS = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Points in the plane, and the way there for a further one.
+
+    Attributes:
+        coordinates: one point a row of what was laid out, no unit.
+        explained: share of the variance that the two axes keep; nan for UMAP.
+        place: where further rows lie on this map.
+    """
+
+    coordinates: Float[Tensor, "images 2"]
+    explained: float
+    place: Callable[[Float[Tensor, "batch dimensions"]], Float[Tensor, "batch 2"]]
+
+
+def lay_out(points: Float[Tensor, "images dimensions"], kind: Kind, seed: int = 0) -> Layout:
+    """Relevance vectors in the plane.
+
+    Args:
+        points: relevance vectors in NERO's projected space, P(r). Its PCA is that of r itself, and L1 distances in it
+            are those of the NERO score.
+        kind: ``pca``: the two directions of largest variance, exact. ``umap``: neighbourhoods by L1 distance; only who
+            is near whom means something, not how far groups lie apart.
+        seed: of UMAP's optimisation; the same seed gives the same map.
+
+    Raises:
+        RelevanceError: the points are not finite or all alike, or too few for UMAP, or ``kind`` is none of the two.
+
+    Reference:
+        McInnes et al., UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction, 2018.
+    """
+    if kind not in get_args(Kind):
+        raise RelevanceError(f"Expected a map by {' or '.join(get_args(Kind))}. Found {kind!r}. Choose one of these.")
+    check_points(points)
+    if bool((points == points[:1]).all()):
+        raise RelevanceError(
+            f"Expected relevance that differs between images. Found {len(points)} equal vectors: there is nothing to "
+            "lay out. Choose a reference set whose classifier has learned something."
+        )
+    return _pca(points.double()) if kind == "pca" else _umap(points.double(), seed)
+
+
+def nearest_images(
+    point: Float[Tensor, " dimensions"], points: Float[Tensor, "images dimensions"], count: int
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Rows of ``points`` with the smallest L1 distance to ``point``, nearest first, and the distances.
+
+    In NERO's projected space this is ``‖P(r) − P(r')‖₁``, the distance of its score. ``count`` above the number of rows
+    gives all of them.
+
+    Raises:
+        RelevanceError: a vector is not finite.
+    """
+    check_points(point[None])
+    distances = (points - point).abs().sum(dim=1)
+    order = distances.argsort(stable=True)[:count].tolist()
+    return tuple(order), tuple(float(distances[row]) for row in order)
+
+
+def check_points(points: Float[Tensor, "images dimensions"]) -> None:
+    """Raise RelevanceError unless every vector is finite."""
+    if not bool(points.isfinite().all()):
+        raise RelevanceError(
+            "Expected finite relevance. Found NaN or infinity: a logit of an image is too near 0. Choose another image."
+        )
+
+
+def _pca(points: Tensor) -> Layout:
+    mean = points.mean(dim=0)
+    values, vectors = scatter_spectrum(points - mean)
+    axes = vectors[:, :2]
+    largest = axes.abs().argmax(dim=0)
+    axes = axes * axes[largest, torch.arange(axes.shape[1])].sign()  # an eigenvector's sign is free: make it one
+    axes = torch.nn.functional.pad(axes, (0, 2 - axes.shape[1]))  # points on a line have one axis
+
+    def place(further: Tensor) -> Tensor:
+        check_points(further)
+        return (further.double() - mean) @ axes
+
+    return Layout(place(points), float(values[:2].sum() / values.sum()), place)
+
+
+def _umap(points: Tensor, seed: int) -> Layout:
+    if len(points) < LEAST_FOR_UMAP:
+        raise RelevanceError(
+            f"Expected at least {LEAST_FOR_UMAP} ID images for UMAP. Found {len(points)}. Choose PCA for so few."
+        )
+    padded = torch.nn.functional.pad(points, (0, max(0, 2 - points.shape[1])))
+    with _UMAP_RUNS:
+        # Numba takes seconds to import and to compile: only who asks for UMAP waits.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)  # it says that its TensorFlow variant is missing
+            reducer_class = importlib.import_module("umap").UMAP
+        reducer = reducer_class(
+            n_components=2,
+            n_neighbors=min(_NEIGHBOURS, len(points) - 1),
+            metric="manhattan",
+            init="pca",  # the spectral start is not defined for a graph in several parts
+            random_state=seed,
+            n_jobs=1,  # what a seed asks for
+        )
+        laid = torch.from_numpy(reducer.fit_transform(padded.numpy())).double()
+    if not bool(laid.isfinite().all()):
+        raise RelevanceError(
+            "Expected a point for every image. Found some without neighbours, which UMAP cannot place. Choose PCA."
+        )
+
+    def place(further: Tensor) -> Tensor:
+        check_points(further)
+        with _UMAP_RUNS:
+            rows = torch.nn.functional.pad(further.double(), (0, padded.shape[1] - further.shape[1]))
+            return torch.from_numpy(reducer.transform(rows.numpy())).double()
+
+    return Layout(laid, float("nan"), place)

@@ -1,0 +1,146 @@
+"""What a teacher does, in a real browser: by keyboard alone, with a mouse, and in the quiz."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.server import Browser, Server, settle
+from tests.browser.test_screen_an_image import expect_no_problems, expect_no_sideways_scroll
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+STEPS = ("features", "logits", "relevance", "centroid", "distance", "scale", "verdict")
+
+
+def score(page: Page) -> str:
+    return page.locator(".st-key-perturb_pictures dd").first.inner_text()
+
+
+def wait_for_another_score(page: Page, before: str) -> None:
+    expect(page.locator(".st-key-perturb_pictures dd").first).not_to_have_text(before)
+
+
+def open_perturb(browser: Browser, server: Server, **settings: object) -> Page:
+    page = browser.open(f"{server.address}/learn?part=Perturb%20and%20watch&sample=normal-cecum", **settings)
+    page.locator(".st-key-perturb_pictures .nero-verdict").wait_for()
+    page.locator(".st-key-perturb_channels .js-plotly-plot").wait_for()
+    settle(page)
+    return page
+
+
+def test_the_seven_steps_by_keyboard_alone(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/learn?sample=polyps", theme="dark")
+    for place, name in enumerate(STEPS, 1):
+        expect(page.get_by_role("heading", name=f"Step {place} of 7")).to_be_visible()
+        expect(page.locator(".st-key-lesson .katex").first).to_be_visible()
+        expect(page.locator(".st-key-lesson .js-plotly-plot")).to_have_count(1)
+        settle(page)
+        assert (f"step={name}" in page.url) == (place > 1)
+        expect(page.locator(".st-key-lesson .katex-error")).to_have_count(0)
+        page.locator(".st-key-lesson_next button").focus()
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("slider", name="Blur, % of the side")).to_be_visible()
+    expect_no_problems(page)
+    page.context.close()
+
+
+def test_a_slider_moves_the_lesson_by_keyboard(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/learn?sample=polyps&step=scale")
+    page.locator(".st-key-lesson .js-plotly-plot").wait_for()
+    settle(page)
+    before = page.locator(".st-key-lesson .katex-display").inner_text()
+    page.get_by_role("slider", name="k").focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".st-key-lesson .katex-display")).not_to_have_text(before)
+    settle(page)
+    assert "lesson_k=1" in page.url
+    expect_no_problems(page)
+    page.context.close()
+
+
+def test_a_perturbation_moves_the_score_and_undo_takes_it_back_by_keyboard(browser: Browser, server: Server):
+    page = open_perturb(browser, server)
+    before = score(page)
+    assert before.endswith("unchanged")
+    page.get_by_role("slider", name="Blur, % of the side").focus()
+    page.keyboard.press("End")
+    wait_for_another_score(page, before)
+    settle(page)
+    page.get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-perturb_pictures dd").first).to_have_text(before)
+    expect_no_problems(page)
+    page.context.close()
+
+
+def test_a_rectangle_dragged_on_the_picture_hides_what_is_under_it(browser: Browser, server: Server):
+    page = open_perturb(browser, server)
+    before = score(page)
+    picture = page.locator(".st-key-perturb_pictures .js-plotly-plot")
+    picture.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    box = picture.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y - 60)
+    page.mouse.down()
+    page.mouse.move(x, y, steps=4)
+    page.mouse.move(x + 60, y + 60, steps=4)
+    page.mouse.up()
+    wait_for_another_score(page, before)
+    settle(page)
+    width, height = (
+        int(page.locator(f".st-key-occluded_{side} [data-testid=stSliderThumbValue]").inner_text())
+        for side in ("width", "height")
+    )
+    assert 30 < width < 60  # 120 pixels of a square of some 270
+    assert abs(width - height) <= 2
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(page.locator(".st-key-perturb_pictures dd").first).to_have_text(before)
+    expect_no_problems(page)
+    page.context.close()
+
+
+def test_the_heatmap_follows_and_the_page_fits_a_narrow_screen(browser: Browser, server: Server):
+    page = open_perturb(browser, server, width=390, height=844)
+    page.locator(".st-key-perturbed_map label").click()
+    expect(page.get_by_text("of the relevance it started from")).to_be_visible()
+    settle(page)
+    assert page.evaluate("[...document.images].every(image => image.alt && image.complete && image.naturalWidth > 0)")
+    expect_no_sideways_scroll(page)
+    expect_no_problems(page)
+    page.context.close()
+
+
+def test_the_quiz_keeps_a_tally_by_keyboard(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/learn?part=Quiz&quiz=3", theme="dark")
+    for number in (1, 2):
+        expect(page.get_by_role("heading", name=f"Picture {number}:")).to_be_visible()
+        page.locator(".st-key-quiz_ood button").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("drawn as")).to_be_visible()
+        expect(page.get_by_text(f"of {number} right")).to_have_count(4)
+        settle(page)
+        page.locator(".st-key-quiz_next button").focus()
+        page.keyboard.press("Enter")
+    expect_no_problems(page)
+    page.context.close()
+
+
+def test_what_if_moves_the_figures_and_its_link_opens_them_again(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/?sample=polyps&whatif=true")
+    panel = page.locator(".st-key-what_if")
+    panel.locator(".js-plotly-plot").nth(1).wait_for()
+    settle(page)
+    shown = panel.locator(".st-key-what_if_found .infolayer .annotation-text").last
+    before = str(shown.text_content())
+    page.get_by_role("slider", name="k, channels").focus()
+    page.keyboard.press("Home")
+    expect(shown).not_to_have_text(before)
+    settle(page)
+    assert "whatif_k=1" in page.url
+    moved = str(shown.text_content())
+    page.goto(panel.locator("code").inner_text())
+    expect(page.locator(".st-key-what_if_found .infolayer .annotation-text").last).to_have_text(moved)
+    settle(page)
+    expect_no_problems(page)
+    page.context.close()

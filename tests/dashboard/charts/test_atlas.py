@@ -1,0 +1,89 @@
+"""The order of the grid and the tables, from made figures."""
+
+import pytest
+import torch
+
+from dashboard.charts import atlas_order, atlas_table, image_pair, pair_order, relevance_by_class, relevance_domain
+from dashboard.charts.distribution import class_relevance_table
+from dashboard.theme import DARK, LIGHT
+from nero_core.types import ChannelAtlas, ChannelPortrait, ChannelReferences, Channels
+
+NAN = float("nan")
+
+
+@pytest.fixture
+def atlas() -> ChannelAtlas:
+    return ChannelAtlas(
+        mean_relevance=torch.tensor([[0.1, 0.5, 0.0, 0.2], [0.3, 0.1, -0.1, 0.2]]).double(),
+        selectivity=torch.tensor([0.2, 0.9, 0.4, 0.9]).double(),
+        best_class=torch.tensor([1, 0, 0, 0]),
+        separation=torch.tensor([0.6, NAN, 0.8, 0.5]).double(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("sort", "of_class", "expected"),
+    [
+        ("mean relevance", None, [1, 0, 3, 2]),
+        ("class selectivity", None, [1, 3, 2, 0]),
+        ("OOD separation", None, [2, 0, 3, 1]),
+        ("channel", None, [0, 1, 2, 3]),
+        ("mean relevance", 0, [1, 3, 2]),
+        ("channel", 1, [0]),
+    ],
+)
+def test_channels_are_sorted_and_filtered(atlas: ChannelAtlas, sort: str, of_class: int | None, expected: list[int]):
+    assert atlas_order(atlas, sort, of_class).tolist() == expected  # type: ignore[arg-type]
+
+
+def test_this_image_sorts_by_the_share_of_its_distance(atlas: ChannelAtlas):
+    here = Channels(torch.zeros(4), torch.zeros(2, 4), 0, torch.tensor([0.0, -1.0, 3.0, 2.0]))
+    assert atlas_order(atlas, "this image", None, here).tolist() == [2, 3, 0, 1]
+    assert atlas_order(atlas, "this image").tolist() == [0, 1, 2, 3]
+
+
+def test_the_table_has_a_row_for_each_channel(atlas: ChannelAtlas):
+    table = atlas_table(atlas, ("a", "b"), atlas_order(atlas, "mean relevance"))
+    assert table["channel"] == [1, 0, 3, 2]
+    assert table["class"] == ["a", "b", "a", "a"]
+    assert table["mean relevance, b"] == pytest.approx([0.1, 0.3, 0.2, -0.1])
+
+
+@pytest.fixture
+def portrait() -> ChannelPortrait:
+    none = ChannelReferences(4, "relevance", (), (), (), None)
+    values = (torch.tensor([0.1, 0.2, 0.3]).double(), torch.tensor([-0.4]).double())
+    return ChannelPortrait(4, none, none, values, torch.tensor([1.0, -1.0]), ())
+
+
+def test_the_distribution_has_a_row_a_class_and_marks_this_image(portrait: ChannelPortrait):
+    domain = relevance_domain([portrait], [0.7])
+    assert domain[0] < -0.4 and domain[1] > 0.7
+    for theme in (LIGHT, DARK):
+        figure = relevance_by_class(portrait, ("<b>a", "b"), theme, domain, here=0.7)
+        assert [trace.name for trace in figure.data[:2]] == ["b", "&lt;b&gt;a"]
+        assert figure.data[2].x == (0.7, 0.7)
+        assert figure.layout.annotations[0].text == "<b>this image 0.700</b>"
+    assert len(relevance_by_class(portrait, ("a", "b"), LIGHT, domain).data) == 2
+
+
+def test_the_range_of_a_channel_that_nobody_uses_is_not_empty(portrait: ChannelPortrait):
+    none = ChannelReferences(4, "relevance", (), (), (), None)
+    low, high = relevance_domain([ChannelPortrait(4, none, none, (torch.zeros(3),), torch.zeros(1), ())])
+    assert low < 0 < high
+
+
+def test_the_table_of_a_channel_has_a_row_for_each_image(portrait: ChannelPortrait):
+    assert class_relevance_table(portrait, ("a", "b"))["class"] == ["a", "a", "a", "b"]
+
+
+def test_two_images_are_compared_where_they_differ_most():
+    first, second = (
+        Channels(torch.tensor(values), torch.zeros(1, 3), 0, torch.zeros(3))
+        for values in ([0.0, 0.5, 0.1], [0.2, -0.5, 0.1])
+    )
+    assert pair_order(first, second).tolist() == [1, 0, 2]
+    assert pair_order(first, second, chosen=2).tolist() == [2, 1, 0]
+    figure = image_pair(first, second, ("one", "two"), LIGHT, chosen=0)
+    assert list(figure.data[0].x) == ["<b>0</b>", "1", "2"]
+    assert list(figure.data[1].y) == pytest.approx([0.2, -0.5, 0.1])

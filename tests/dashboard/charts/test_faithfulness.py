@@ -1,0 +1,95 @@
+import pytest
+import torch
+
+from dashboard import words
+from dashboard.charts import faithfulness_plot, faithfulness_table
+from dashboard.theme import DARK, LIGHT
+from nero_core.types import BlockConservation as Block
+from nero_core.types import Faithfulness, FlippingCurves
+
+STEPS = 15
+
+
+def curves(area: float) -> FlippingCurves:
+    """Insertion above deletion by ``area`` at every step but the shared ends."""
+    low = torch.full((STEPS,), 0.4, dtype=torch.float64)
+    deletion, insertion = low - area / 2, low + area / 2
+    deletion[0] = insertion[-1] = 0.9
+    deletion[-1] = insertion[0] = 0.2
+    return FlippingCurves(deletion, insertion)
+
+
+def figures(gain: float = 0.3, gradient: float = 0.1, spread: float = 0.05) -> Faithfulness:
+    return Faithfulness(
+        explained_class=1,
+        composite="epsilon_plus",
+        share=torch.linspace(0, 1, STEPS, dtype=torch.float64),
+        heatmap=curves(gain),
+        gradient=curves(gradient),
+        random=curves(0),
+        spread=spread,
+        margin=max(2 * spread, 0.02),
+        permutations=5,
+        seed=0,
+    )
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_three_orders_twice_told_apart_by_dash_and_named_once(theme):
+    figure = faithfulness_plot(figures(), theme)
+    assert len(figure.data) == 6
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["chance", "plain gradient", "heatmap"]
+    assert len({trace.line.dash for trace in figure.data}) == 3
+    assert figure.data[-1].line.color == theme.text
+    assert all(trace.x[0] == 0 and trace.x[-1] == 100 for trace in figure.data)
+    assert list(figure.data[4].y) == figures().heatmap.deletion.tolist()
+    assert list(figure.data[5].y) == figures().heatmap.insertion.tolist()
+    assert figure.layout.yaxis.title.text == "probability"
+
+
+def test_the_table_has_all_points():
+    table = faithfulness_table(figures())
+    assert len(table) == 7
+    assert {len(column) for column in table.values()} == {STEPS}
+    assert table["heatmap, restoring"] == figures().heatmap.insertion.tolist()
+
+
+@pytest.mark.parametrize(
+    ("given", "starts", "holds"),
+    [
+        (figures(), "Faithful here", "plain gradient: 0.0"),
+        (figures(gain=0.05), "Weak: the map ranks the parts of this image not clearly better", "0 ± 0.050"),
+        (figures(gain=-0.4), "Weak: blurring what the map calls relevant helps polyps", "Gain −0.3"),
+        (figures(gain=0.2, gradient=0.4), "Faithful here", "The plain gradient does better."),
+    ],
+)
+def test_faithfulness_in_words(given: Faithfulness, starts: str, holds: str):
+    said = words.faithfulness(given, "polyps")
+    assert said.startswith(starts)
+    assert holds in said
+    assert "tells little" not in said
+
+
+def test_a_probability_that_outlives_the_image_is_said():
+    flat = FlippingCurves(torch.full((STEPS,), 0.97), torch.full((STEPS,), 0.97))
+    given = Faithfulness(0, "it", torch.linspace(0, 1, STEPS), flat, flat, flat, 0.001, 0.02, 5, 0)
+    assert "tells little here: even with all of the image blurred the probability is 0.97" in words.faithfulness(
+        given, "polyps"
+    )
+
+
+def test_where_relevance_goes_in_words():
+    assert words.lost((Block("layer4", 0.9, 0.0, 1.0), Block("pixels", 0.9, 0.0, 1.0))).startswith("All of it")
+    assert words.lost((Block("layer4", 0.9, 0.0, 1.0), Block("pixels", 0.3, 0.6, 1.0))) == (
+        "Biases take 66.7\u00a0% of it on the way; the rest reaches the pixels."
+    )
+    assert words.lost((Block("pixels", 1.2, -0.3, 1.0),)).startswith("Biases add 33.3\u00a0%")
+    assert "does not conserve" in words.lost((Block("pixels", -1.4, 0.0, -1.5),))
+    assert words.lost((Block("pixels", 0.0, 0.0, float("nan")),)) == "No relevance started here."
+
+
+@pytest.mark.parametrize(
+    ("value", "starts"), [(0.97, "Keeps 0.97 of"), (1.42, "Comes to 1.42 of"), (-1.48, "Comes to −1.48")]
+)
+def test_relevance_that_grew_is_not_called_kept(value: float, starts: str):
+    assert words.conservation(value).startswith(starts)

@@ -1,0 +1,60 @@
+"""The plots of the seven steps."""
+
+import numpy as np
+import pytest
+
+from dashboard import charts
+from dashboard.charts.lesson import SHOWN
+from dashboard.theme import ID, LIGHT
+
+
+def test_a_marked_channel_is_shown_wherever_the_order_has_it():
+    values = np.linspace(1, 0, 60)
+    figure = charts.channel_bars(values, LIGHT, "activation", np.arange(60), marked=50)
+    (bar,) = figure.data
+    assert len(bar.x) == SHOWN
+    assert bar.x[-1] == "50"
+    assert bar.y[-1] == values[50]
+    assert [place for place, colour in enumerate(bar.marker.color) if colour == ID] == [SHOWN - 1]
+    assert list(bar.x[:3]) == ["0", "1", "2"]
+
+
+def test_marks_stand_at_the_bars_they_belong_to_and_names_are_escaped():
+    order = np.array([3, 1, 0, 2])
+    figure = charts.channel_bars([1.0, 2, 3, 4], LIGHT, "u", order, means=[10, 20, 30, 40], means_name="<b>x</b>")
+    bars, marks = figure.data
+    assert list(bars.y) == [4, 2, 1, 3]
+    assert list(marks.y) == [40, 20, 10, 30]
+    assert marks.name == "&lt;b&gt;x&lt;/b&gt;"
+
+
+@pytest.mark.parametrize("values", [[3.0, -1.0, 2.0], [0.0, 0.0, 0.0], [-2.0, -1.0, -3.0]])
+def test_class_bars_keep_zero_and_room_for_their_numbers(values: list[float]):
+    figure = charts.class_bars(values, ["a", "b", "c"], LIGHT, "logit", 2, ["1", "2", "3"])
+    low, high = figure.layout.xaxis.range
+    assert low <= min(0, *values)
+    assert high >= max(0, *values)
+    assert high > low
+    assert list(figure.data[0].text) == ["1", "2", "3"]
+    assert figure.data[0].marker.color[2] == ID
+
+
+def test_the_least_relevant_channels_are_the_first_and_no_channel_is_lost():
+    features, relevance = np.array([5.0, -1, 2, 4]), np.array([0.3, -0.2, 0.1, -0.5])
+    least, others = charts.least_relevant(features, relevance, 2, LIGHT).data
+    assert list(least.y) == [4, 1]
+    assert list(others.y) == [2, 5]
+    assert "2 of least relevance" in least.name
+
+
+def test_a_picture_to_drag_on_has_its_origin_at_the_top_left_and_its_aspect():
+    figure = charts.drag_picture("data:image/png;base64,", (200, 100), (0.1, 0.2, 0.5, 0.95), LIGHT)
+    assert figure.layout.dragmode == "select"
+    assert tuple(figure.layout.yaxis.range) == (1, 0)
+    assert figure.layout.yaxis.scaleratio == 0.5
+    (shape,) = figure.layout.shapes
+    assert (shape.x0, shape.x1, shape.y0, shape.y1) == (0.1, 0.6, 0.2, 1.0)
+
+
+def test_no_rectangle_is_drawn_without_a_size():
+    assert not charts.drag_picture("data:,", (10, 10), (0.1, 0.2, 0.0, 0.5), LIGHT).layout.shapes

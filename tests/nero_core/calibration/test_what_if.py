@@ -1,0 +1,147 @@
+"""NERO under other settings: what a fresh fit would say, from the banks alone."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from nero_core import Explorer, Inspector, build_detector
+from nero_core.calibration.threshold import threshold_at
+from nero_core.errors import CalibrationError
+from nero_core.metrics import auroc, fpr_at_tpr
+from nero_core.types import Observation, WhatIfSettings
+
+
+@pytest.fixture(scope="module")
+def inspector(tiny_bundle: Path) -> Inspector:
+    return Inspector.load(tiny_bundle, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def explorer(inspector: Inspector) -> Explorer:
+    return Explorer(inspector)
+
+
+@pytest.fixture(scope="module")
+def observation(inspector: Inspector, phantoms: Path) -> Observation:
+    return inspector.observe(inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:3]))
+
+
+def test_the_bundles_own_settings_give_the_inspectors_own_verdict(
+    explorer: Explorer, inspector: Inspector, observation: Observation
+) -> None:
+    usual, scores = inspector.detect(observation)["nero"], inspector.reference_scores()
+    for index in range(len(observation)):
+        found = explorer.what_if(observation, explorer.settings, index)
+        assert found.score == pytest.approx(float(usual.score[index]), rel=1e-12)  # one row or three: the last bit
+        assert found.p_value == float(usual.p_value[index])
+        assert found.is_ood == bool(usual.is_ood[index])
+        assert found.threshold == usual.threshold
+        torch.testing.assert_close(found.detection.terms["share"][0], usual.terms["share"][index])
+        assert torch.equal(found.reference.calibration, scores.calibration)
+        assert torch.equal(found.reference.ood, scores.ood)
+        channels = inspector.channels(observation, index)
+        torch.testing.assert_close(found.channels.relevance, channels.relevance)
+        assert found.channels.nearest == channels.nearest
+
+
+CHANGES = (
+    {"least": 40},
+    {"component_share": 0.05},
+    {"epsilon": 0.01},
+    {"epsilon": 0.0},
+    {"norm": 2},
+    {"tpr": 0.8},
+    {"least": 300, "component_share": 0.02, "epsilon": 0.1, "norm": 2, "tpr": 0.9},
+)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_it_is_what_a_fresh_fit_with_these_settings_says(
+    explorer: Explorer, inspector: Inspector, observation: Observation, change: dict[str, float]
+) -> None:
+    settings = replace(explorer.settings, **change)
+    bundle = inspector.bundle
+    fresh = build_detector(
+        "nero",
+        bundle.classifier.head,
+        epsilon=settings.epsilon,
+        component_share=settings.component_share,
+        least=settings.least,
+        norm=settings.norm,
+    ).fit_features(bundle.fit.features, bundle.fit.labels)
+    found = explorer.what_if(observation, settings, 1)
+    near = {"rtol": 1e-9, "atol": 1e-12}
+    torch.testing.assert_close(found.detection.score, fresh.predict_features(observation.features)[1:2], **near)
+    calibration, ood = (fresh.predict_features(bank.features) for bank in (bundle.calibration, bundle.ood))
+    torch.testing.assert_close(found.reference.calibration, calibration, **near)
+    torch.testing.assert_close(found.reference.ood, ood, **near)
+    assert found.threshold == pytest.approx(threshold_at(calibration, settings.tpr), rel=1e-9)
+    assert found.auroc == auroc(found.reference.calibration, found.reference.ood)
+    assert found.fpr95 == fpr_at_tpr(found.reference.calibration, found.reference.ood)
+    assert found.components == fresh.components_found
+    assert found.bias_scale == pytest.approx(float(fresh.bias_scale), rel=1e-12)
+
+
+def test_the_parts_make_the_score_and_the_shares_the_distance(explorer: Explorer, observation: Observation) -> None:
+    for norm in (1, 2):
+        found = explorer.what_if(observation, replace(explorer.settings, norm=norm))
+        terms = found.detection.terms
+        torch.testing.assert_close((terms["distance"] + terms["bias"]) * terms["scale"], found.detection.score)
+        torch.testing.assert_close(terms["share"].sum(dim=1), terms["distance"], rtol=1e-9, atol=1e-12)
+        assert float(terms["distances"].min()) == pytest.approx(float(terms["distance"][0]), rel=1e-12)
+        assert float(terms["relevance"].sum() + terms["bias_relevance"].sum()) == pytest.approx(1, abs=1e-4)
+
+
+def test_more_fits_than_are_kept_change_nothing(explorer: Explorer, observation: Observation) -> None:
+    first = explorer.what_if(observation, explorer.settings).score
+    for place in range(12):
+        explorer.what_if(observation, replace(explorer.settings, epsilon=0.001 * (place + 1)))
+    assert explorer.what_if(observation, explorer.settings).score == first
+
+
+def test_without_an_ood_bank_there_is_no_auroc(
+    inspector: Inspector, observation: Observation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Inspector(replace(inspector.bundle, ood=None), inspector.device)
+    found = Explorer(alone).what_if(observation, Explorer(alone).settings)
+    assert math.isnan(found.auroc)
+    assert math.isnan(found.fpr95)
+    assert found.reference.ood is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epsilon": -1.0},
+        {"epsilon": math.nan},
+        {"component_share": 0.0},
+        {"component_share": 1.5},
+        {"least": 0},
+        {"norm": 3},
+        {"tpr": 1.0},
+        {"tpr": 0.999},
+    ],
+    ids=str,
+)
+def test_settings_out_of_range_are_a_sentence(
+    explorer: Explorer, observation: Observation, change: dict[str, float]
+) -> None:
+    wrong = WhatIfSettings(**{name: getattr(explorer.settings, name) for name in WhatIfSettings.__slots__} | change)
+    with pytest.raises(CalibrationError, match=r"Expected .* Found"):
+        explorer.what_if(observation, wrong)
+
+
+def test_an_image_of_nothing_has_a_score_and_no_relevance(explorer: Explorer, observation: Observation) -> None:
+    nothing = replace(observation, features=torch.zeros_like(observation.features))
+    found = explorer.what_if(nothing, explorer.settings)
+    assert not bool(found.channels.relevance.any())
+    assert math.isfinite(found.score)
+
+
+def test_features_that_are_not_finite_are_a_sentence(explorer: Explorer, observation: Observation) -> None:
+    broken = replace(observation, features=torch.full_like(observation.features, torch.nan))
+    with pytest.raises(CalibrationError, match="Expected finite features"):
+        explorer.what_if(broken, explorer.settings)

@@ -1,0 +1,83 @@
+"""The explorer's figures of channels and its maps, over a real bundle."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from nero_core import Explorer, Inspector
+from nero_core.errors import NeroError
+
+
+@pytest.fixture(scope="module")
+def explorer(tiny_bundle: Path) -> Explorer:
+    return Explorer(Inspector.load(tiny_bundle, "cpu"))
+
+
+def test_the_atlas_holds_the_means_that_nero_measures_from(explorer: Explorer):
+    atlas = explorer.atlas()
+    torch.testing.assert_close(atlas.mean_relevance, explorer.inspector.nero().means.cpu())
+    assert bool(((atlas.selectivity >= 0) & (atlas.selectivity <= 1)).all())
+    assert bool(((atlas.separation >= 0.5) & (atlas.separation <= 1)).all())
+
+
+def test_without_an_ood_bank_the_separation_is_not_defined(explorer: Explorer):
+    bundle = replace(explorer.inspector.bundle, ood=None)
+    assert bool(Explorer(Inspector(bundle, torch.device("cpu"))).atlas().separation.isnan().all())
+
+
+def test_the_map_holds_every_fit_image_once(explorer: Explorer):
+    laid = explorer.relevance_map("pca")
+    fit = explorer.inspector.bundle.fit
+    assert laid.ids == fit.ids
+    assert torch.equal(laid.labels, fit.labels)
+    assert laid.coordinates.shape == (len(fit), 2)
+
+
+def test_pca_in_neros_space_is_pca_of_the_relevance_itself(explorer: Explorer):
+    relevance = explorer.inspector.fit_relevance()
+    singular = torch.linalg.svdvals(relevance - relevance.mean(dim=0))[:2]
+    torch.testing.assert_close(explorer.relevance_map("pca").coordinates.norm(dim=0), singular, rtol=1e-6, atol=0)
+
+
+def test_a_fit_image_lies_on_its_own_point_and_is_its_own_nearest(explorer: Explorer):
+    inspector = explorer.inspector
+    fit = inspector.bundle.fit
+    observation = inspector.observe(inspector.decode([inspector.thumbnail(fit.ids[5])]))
+    known = replace(observation, features=fit.features[5:6], ids=(fit.ids[5],))
+    place = explorer.place(known, "pca", neighbours=3)
+    torch.testing.assert_close(place.here, explorer.relevance_map("pca").coordinates[5])
+    assert place.nearest[0] == fit.ids[5]
+    assert place.distances[0] == pytest.approx(0, abs=1e-9)
+    assert list(place.distances) == sorted(place.distances)
+
+
+def test_the_distance_to_the_nearest_is_that_of_neros_projected_space(explorer: Explorer, phantoms: Path):
+    inspector = explorer.inspector
+    observation = inspector.observe(inspector.decode([sorted((phantoms / "ood" / "polyps").iterdir())[0]]))
+    place = explorer.place(observation, neighbours=1)
+    components = inspector.nero().components
+    assert components is not None
+    here = inspector.channels(observation).relevance
+    row = inspector.bundle.fit.ids.index(place.nearest[0])
+    expected = (components.cpu() @ (here - inspector.fit_relevance()[row])).abs().sum()
+    assert place.distances[0] == pytest.approx(float(expected))
+
+
+def test_an_image_without_finite_relevance_is_a_sentence(explorer: Explorer):
+    inspector = explorer.inspector
+    observation = inspector.observe(inspector.decode([inspector.thumbnail(inspector.bundle.fit.ids[0])]))
+    broken = replace(observation, features=torch.full_like(observation.features, torch.nan))
+    with pytest.raises(NeroError, match="finite"):
+        explorer.place(broken)
+
+
+def test_threads_share_one_atlas_and_one_map(tiny_bundle: Path):
+    explorer = Explorer(Inspector.load(tiny_bundle, "cpu"))
+    with ThreadPoolExecutor(4) as pool:
+        atlases = list(pool.map(lambda _: explorer.atlas(), range(4)))
+        maps = list(pool.map(lambda _: explorer.relevance_map("pca"), range(4)))
+    assert all(one is atlases[0] for one in atlases)
+    assert all(one.coordinates is maps[0].coordinates for one in maps)

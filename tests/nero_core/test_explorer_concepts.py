@@ -1,0 +1,221 @@
+"""Channels in depth, with a bundle that keeps references and with one that keeps none."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from nero_core import Explorer, Inspector, NeroError
+from nero_core.calibration import calibrate
+from nero_core.calibration.thumbnail_references import ThumbnailReferences
+from nero_core.data.folders import file_digest
+from nero_core.data.phantom import ID_CLASSES
+from nero_core.errors import BundleError, RelevanceError
+from nero_core.explain.concept_depth import receptive_crop
+from nero_core.models import ModelCard, create_classifier, save_checkpoint
+from nero_core.relevance.coarse import coarse
+from nero_core.types import ChannelReferences, ImageBatch
+
+
+@pytest.fixture(scope="module")
+def stored(referenced_bundle: Path) -> Explorer:
+    return Explorer(Inspector.load(referenced_bundle, device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def lazy(tiny_bundle: Path) -> Explorer:
+    return Explorer(Inspector.load(tiny_bundle, device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def image(stored: Explorer, phantoms: Path) -> ImageBatch:
+    return stored.inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:2])
+
+
+@pytest.fixture(scope="module")
+def used(stored: Explorer, image: ImageBatch) -> int:
+    """The channel that the second image uses most."""
+    return int(stored.inspector.channels(image, 1).relevance.argmax())
+
+
+def test_a_concept_in_depth_agrees_with_the_explanation(stored: Explorer, image: ImageBatch, used: int):
+    depth = stored.concept(image, used, index=1)
+    why = stored.inspector.explain(image, 1, channels=(used,))
+    (concept,) = why.concepts
+    torch.testing.assert_close(depth.concept.heatmap, concept.heatmap, rtol=1e-4, atol=1e-7)
+    assert (depth.concept.relevance, depth.concept.centroid, depth.concept.share, depth.concept.references) == (
+        concept.relevance,
+        concept.centroid,
+        concept.share,
+        concept.references,
+    )
+    assert depth.conservation == pytest.approx(float(concept.heatmap.sum()) / concept.relevance, rel=1e-3)
+    assert depth.crop == receptive_crop(depth.concept.heatmap) and depth.composite == why.composite
+    assert depth.portrait.by_relevance.ids == concept.references[: len(depth.portrait.by_relevance.ids)] != ()
+
+
+def test_what_feeds_a_concept_has_relevance_largest_first_and_its_own_heatmaps(
+    stored: Explorer, image: ImageBatch, used: int
+):
+    feeding = stored.concept(image, used, index=1).feeding
+    assert 1 <= len(feeding.channels) == len(feeding.relevance) == len(feeding.heatmaps) <= 5
+    strengths = [abs(one) for one in feeding.relevance]
+    assert strengths == sorted(strengths, reverse=True) and min(strengths) > 0
+    for heatmap, relevance in zip(feeding.heatmaps, feeding.relevance, strict=True):
+        assert float(heatmap.sum()) == pytest.approx(relevance, rel=0.05)
+
+
+def test_another_composite_makes_another_heatmap_and_names_itself(stored: Explorer, image: ImageBatch, used: int):
+    default, other = stored.inspector.composites[0], stored.inspector.composites[-1]
+    first, second = (stored.concept(image, used, 1, composite) for composite in (default, other))
+    assert (first.composite, second.composite) == (default, other) and default != other
+    assert not torch.allclose(first.concept.heatmap, second.concept.heatmap)
+    assert second.portrait.by_relevance.composite == default
+
+
+def test_a_portrait_shows_the_channel_in_the_fit_bank(stored: Explorer, used: int):
+    portrait = stored.portrait(used)
+    bundle, relevance = stored.inspector.bundle, stored.inspector.fit_relevance()
+    assert torch.equal(portrait.weights, bundle.classifier.head.weight[:, used])
+    assert [len(one) for one in portrait.class_relevance] == [9, 9, 9]
+    assert float(torch.cat(portrait.class_relevance).max()) == portrait.by_relevance.values[0]
+    channel, correlation = portrait.co_used[0]
+    assert correlation == pytest.approx(float(torch.corrcoef(relevance[:, [used, channel]].T)[0, 1]), abs=1e-9)
+    assert len(portrait.co_used) == 8
+
+
+@pytest.mark.parametrize("by", ["relevance", "activation"])
+def test_lazily_made_references_equal_the_stored_ones_in_ids_and_values(
+    stored: Explorer, lazy: Explorer, used: int, by: str
+):
+    assert stored.has_stored_references and not lazy.has_stored_references
+    kept, made = stored.references(used, by), lazy.references(used, by)
+    assert len(kept.ids) == 2 and len(made.ids) == 4
+    assert made.ids[:2] == kept.ids and made.values[:2] == pytest.approx(kept.values)
+    assert made.relevance[:2] == pytest.approx(kept.relevance)
+    assert (kept.from_thumbnails, made.from_thumbnails) == (False, True)
+    assert kept.composite == made.composite == stored.inspector.composites[0]
+    assert kept.heatmaps is not None and made.heatmaps is not None
+    assert kept.heatmaps.shape == (2, 16, 16) and made.heatmaps.shape == (4, 16, 16)
+    for first, second in zip(kept.heatmaps, made.heatmaps[:2], strict=True):  # blurred by the small picture, no more
+        assert float(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1]) > 0.7
+
+
+def test_lazily_made_references_sum_to_the_relevance_of_the_image_itself(lazy: Explorer, used: int):
+    made = lazy.references(used)
+    assert made.heatmaps is not None
+    for heatmap, relevance in zip(made.heatmaps, made.relevance, strict=True):
+        assert float(heatmap.sum()) == pytest.approx(relevance, rel=0.05)
+
+
+def test_lazily_made_references_are_kept_up_to_a_bound(lazy: Explorer):
+    inspector = lazy.inspector
+    shelf = ThumbnailReferences(inspector.bundle, inspector.fit_relevance(), inspector.attributor(), count=1, kept=2)
+    order = inspector.fit_relevance().amax(dim=0).argsort(descending=True)[:3].tolist()
+    first = shelf.of(order[0], "relevance")
+    shelf.of(order[1], "relevance")
+    assert shelf.of(order[0], "relevance") is first
+    shelf.of(order[2], "relevance")  # the second goes: it was asked for longest ago
+    assert shelf.of(order[0], "relevance") is first
+    assert len(shelf._found) == 2
+
+
+def test_a_channel_that_the_image_does_not_use_has_a_heatmap_of_zero(stored: Explorer, image: ImageBatch):
+    features = stored.inspector.observe(image).features[0]
+    (unused, *_) = (features == 0).nonzero().flatten().tolist()
+    depth = stored.concept(image, unused)
+    assert depth.concept.relevance == 0 and not bool(depth.concept.heatmap.any())
+    assert depth.crop == (0, 0, *depth.concept.heatmap.shape) and depth.feeding.channels == ()
+    assert depth.conservation != depth.conservation  # nan: there is nothing to conserve
+
+
+def test_a_channel_that_no_fit_image_uses_has_no_references(stored: Explorer, lazy: Explorer):
+    dead = int((stored.inspector.bundle.fit.features == 0).all(dim=0).nonzero()[0])
+    for explorer in (stored, lazy):
+        portrait = explorer.portrait(dead)
+        for found in (portrait.by_relevance, portrait.by_activation):
+            assert found.ids == found.values == () and found.heatmaps is not None and len(found.heatmaps) == 0
+        assert portrait.co_used == ()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda explorer, image: explorer.concept(image, 512),
+        lambda explorer, image: explorer.concept(image, -1),
+        lambda explorer, image: explorer.portrait(512),
+        lambda explorer, image: explorer.references(512, "relevance"),
+    ],
+)
+def test_a_channel_that_does_not_exist_is_a_plain_sentence(
+    stored: Explorer, image: ImageBatch, ask: Callable[[Explorer, ImageBatch], object]
+):
+    with pytest.raises(NeroError, match=r"channel number from 0 to 511\. Found (512|-1)\. Choose one of the model's"):
+        ask(stored, image)
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+def test_an_image_or_an_order_that_does_not_exist_is_a_plain_sentence(stored: Explorer, image: ImageBatch):
+    with pytest.raises(NeroError, match=r"image index below 2\. Found 2"):
+        stored.concept(image, 0, index=2)
+    with pytest.raises(NeroError, match=r"by relevance or activation\. Found 'size'"):
+        stored.references(0, "size")
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+def test_an_image_whose_features_are_not_finite_is_a_plain_sentence(stored: Explorer, image: ImageBatch):
+    broken = ImageBatch(torch.full_like(image.pixels, torch.nan), image.ids, image.names)
+    with pytest.raises(NeroError, match=r"Expected finite features\. Found NaN"):
+        stored.concept(broken, 0)
+
+
+def test_a_missing_small_picture_is_a_plain_sentence(tiny_bundle: Path, tmp_path: Path, used: int):
+    folder = Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+    card = json.loads((folder / "bundle.json").read_text())
+    card["files"] = {name: digest for name, digest in card["files"].items() if not name.startswith("thumbnails/")}
+    (folder / "bundle.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError, match="has no picture"):
+        Explorer(Inspector.load(folder, device="cpu")).references(used)
+
+
+def test_the_channels_of_a_vit_have_references_and_are_fed(phantoms: Path, tmp_path: Path):
+    torch.manual_seed(0)
+    model = create_classifier("test_vit", ID_CLASSES, (64, 64)).model
+    card = ModelCard(arch="test_vit", classes=ID_CLASSES, input_size=(64, 64))
+    save_checkpoint(tmp_path / "checkpoint", model, card)
+    calibrate(
+        tmp_path / "checkpoint", phantoms / "id", tmp_path / "out", allow_reduced_rank=True, references=1, device="cpu"
+    )
+    explorer = Explorer(Inspector.load(tmp_path / "out", device="cpu"))
+    image = explorer.inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
+    channel = int(explorer.inspector.channels(image).relevance.argmax())
+    depth = explorer.concept(image, channel)
+    assert explorer.has_stored_references and depth.composite == explorer.inspector.composites[0] == "epsilon"
+    assert len(depth.feeding.channels) == 5 and bool(depth.concept.heatmap.any())
+    found = depth.portrait.by_relevance
+    path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == found.ids[0])
+    start = torch.zeros(1, explorer.inspector.bundle.classifier.head.neurons, dtype=torch.float64)
+    start[0, channel] = found.relevance[0]
+    wanted = coarse(explorer.inspector.attributor().heatmaps(explorer.inspector.decode([path]).pixels, start).maps)
+    assert found.heatmaps is not None and not found.from_thumbnails
+    assert float((found.heatmaps - wanted).abs().max()) <= 0.01 * float(wanted.abs().max())
+
+
+def test_an_architecture_without_honest_heatmaps_shows_its_references_without_them(phantoms: Path, tmp_path: Path):
+    torch.manual_seed(0)
+    model = create_classifier("test_efficientnet", ID_CLASSES, (64, 64)).model
+    card = ModelCard(arch="test_efficientnet", classes=ID_CLASSES, input_size=(64, 64))
+    save_checkpoint(tmp_path / "checkpoint", model, card)
+    calibrate(
+        tmp_path / "checkpoint", phantoms / "id", tmp_path / "out", allow_reduced_rank=True, references=0, device="cpu"
+    )
+    explorer = Explorer(Inspector.load(tmp_path / "out", device="cpu"))
+    channel = int(explorer.inspector.fit_relevance().amax(dim=0).argmax())
+    found: ChannelReferences = explorer.portrait(channel).by_relevance
+    assert len(found.ids) == 4 and found.heatmaps is None and not found.from_thumbnails and found.composite == ""
+    image = explorer.inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
+    with pytest.raises(RelevanceError, match="No heatmap for this architecture"):
+        explorer.concept(image, channel)

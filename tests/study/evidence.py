@@ -1,0 +1,275 @@
+"""Where the evidence lies: ``python -m tests.study.evidence [BUNDLE …]`` measures and writes ``docs/evidence.md``.
+
+Each bundle's tables are written between the marks of its folder's name. The images are drawn for the study, from seeds
+of their own, so that no bundle has been trained, calibrated or measured on them.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nero_core import Inspector, find_bundles
+from nero_core.data.phantom import ID_CLASSES, OOD_CLASSES, Phantom, draw_phantom, encode_phantom
+from nero_core.explain.class_output import logit_gradient
+from nero_core.explain.faithfulness import measure_faithfulness
+from nero_core.explain.render import smooth
+from nero_core.relevance.composites import COMPOSITES
+from nero_core.types import Faithfulness, ImageBatch
+from tests.study import tables
+
+PAGE = Path("docs/evidence.md")
+BUNDLES = Path("assets/bundles")
+SEED = 7_000  # of the first image of a class; the next has the next number. The demo draws from other numbers
+REPLICATES = 2_000
+MAPS = {"evidence": "evidence", "heatmap": "class heatmap"}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One image: how much of each map's positive part lies in the lesion.
+
+    Attributes:
+        label: class that was drawn.
+        area: share of the image that the lesion covers.
+        inside: share of a map's positive part inside the lesion, by (map, "raw" or "shown").
+        mirrored: the same for the lesion's three mirror images, on average: what a map gets for lying in the middle of
+            the frame.
+        distance: NERO's distance to the nearest class.
+        is_ood: whether NERO calls the image OOD.
+    """
+
+    label: str
+    area: float
+    inside: dict[tuple[str, str], float]
+    mirrored: dict[tuple[str, str], float]
+    distance: float
+    is_ood: bool
+
+
+@dataclass(frozen=True)
+class Flipped:
+    """One image: faithfulness of each composite's class heatmap, by the probability and by the logit.
+
+    Attributes:
+        label: class that was drawn.
+        area: share of the image that the lesion covers.
+        inside: share of the positive class heatmap and of the positive evidence in the lesion, as shown, by composite.
+        probability: faithfulness to the probability of the predicted class, by composite.
+        logit: the same to its logit.
+    """
+
+    label: str
+    area: float
+    inside: dict[str, tuple[float, float]]
+    probability: dict[str, Faithfulness]
+    logit: dict[str, Faithfulness]
+
+
+def main() -> None:
+    """Measure every bundle and write its tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundles", type=Path, nargs="*", default=find_bundles(BUNDLES))
+    parser.add_argument("--per-class", type=int, default=40, help="images of each OOD class, for where evidence lies")
+    parser.add_argument("--faithful", type=int, default=5, help="images of each of the eight classes, for faithfulness")
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args()
+    for path in given.bundles:
+        inspector = Inspector.load(path, given.device)
+        placed = [place(inspector, phantom) for phantom in drawn(inspector, OOD_CLASSES, given.per_class)]
+        tables.write(path.name, placed_tables(placed), PAGE)
+        flipped = [flip(inspector, phantom) for phantom in drawn(inspector, ID_CLASSES + OOD_CLASSES, given.faithful)]
+        tables.write(f"{path.name} faithfulness", faithfulness_table(flipped), PAGE)
+
+
+def drawn(inspector: Inspector, classes: Sequence[str], per_class: int) -> list[Phantom]:
+    """``per_class`` phantoms of each class at the classifier's input size."""
+    side = inspector.bundle.classifier.input_size[0]
+    return [draw_phantom(label, SEED + index, side) for label in classes for index in range(per_class)]
+
+
+def read(inspector: Inspector, phantom: Phantom) -> ImageBatch:
+    """As a user's file is read: JPEG and all."""
+    return inspector.decode([encode_phantom(phantom)])
+
+
+def place(inspector: Inspector, phantom: Phantom) -> Placed:
+    """Where the maps of one image lie."""
+    batch = read(inspector, phantom)
+    why = inspector.explain(batch, concepts=0)
+    detection = inspector.detect(batch)["nero"]
+    lesion = phantom.lesion
+    maps = {
+        (name, kind): positive(heatmap if kind == "raw" else smooth(heatmap))
+        for name, heatmap in (("evidence", why.evidence), ("heatmap", why.heatmap))
+        for kind in ("raw", "shown")
+    }
+    mirrors = [lesion[::-1], lesion[:, ::-1], lesion[::-1, ::-1]]
+    return Placed(
+        label=phantom.label,
+        area=float(lesion.mean()),
+        inside={key: share(found, lesion) for key, found in maps.items()},
+        mirrored={key: statistics.fmean(share(found, one) for one in mirrors) for key, found in maps.items()},
+        distance=float(detection.terms["distance"][0]),
+        is_ood=bool(detection.is_ood[0]),
+    )
+
+
+def positive(heatmap: Tensor | NDArray[np.float32]) -> NDArray[np.float64]:
+    """The positive part of a map."""
+    return np.maximum(np.asarray(heatmap, dtype=np.float64), 0)
+
+
+def share(heatmap: NDArray[np.float64], lesion: NDArray[np.bool_]) -> float:
+    """Share of a map that lies in the lesion; a map of zeros lies nowhere."""
+    total = float(heatmap.sum())
+    return float(heatmap[lesion].sum()) / total if total > 0 else 0.0
+
+
+def flip(inspector: Inspector, phantom: Phantom) -> Flipped:
+    """Faithfulness of every composite in one image; the random orders are the same for all of them."""
+    batch = read(inspector, phantom)
+    classifier = inspector.bundle.classifier
+    found = {name: inspector.explain(batch, concepts=0, composite=name) for name in inspector.composites}
+    target = next(iter(found.values())).explained_class
+    gradient = logit_gradient(classifier, batch.pixels, target)
+    maps = {name: why.heatmap for name, why in found.items()}
+    passed: list[Tensor] = []
+
+    def probability(pixels: Tensor) -> Tensor:
+        passed.append(classifier.head.logits(classifier.features(pixels)))
+        return passed[-1].softmax(dim=1)[:, target]
+
+    by_probability = measure_faithfulness(probability, batch.pixels, maps, gradient, target)
+    again = iter(passed)  # the same images in the same order: no second pass through the network
+    by_logit = measure_faithfulness(lambda pixels: next(again)[:, target], batch.pixels, maps, gradient, target)
+    return Flipped(
+        label=phantom.label,
+        area=float(phantom.lesion.mean()),
+        inside={
+            name: (
+                share(positive(smooth(why.heatmap)), phantom.lesion),
+                share(positive(smooth(why.evidence)), phantom.lesion),
+            )
+            for name, why in found.items()
+        },
+        probability=by_probability,
+        logit=by_logit,
+    )
+
+
+def placed_tables(placed: Sequence[Placed]) -> str:
+    """A table for the maps as they are shown and one for the raw ones, each with the paired differences."""
+    titles = {"shown": "Maps as they are shown, smoothed:", "raw": "Raw maps:"}
+    return "\n\n".join(f"{title}\n\n{_placed_table(placed, kind)}" for kind, title in titles.items())
+
+
+def _placed_table(placed: Sequence[Placed], kind: str) -> str:
+    inside = [f"{name} in the lesion | over its area" for name in MAPS.values()]
+    heads = ["Images", "n", "lesion's area", *inside, "evidence in mirrored lesions", "NERO distance, median"]
+    rows = [_row(name, group, kind) for name, group in _groups(placed)]
+    evidence, heatmap, mirrored = (
+        np.array([values[name, kind] for values in found])
+        for name, found in (
+            ("evidence", [one.inside for one in placed]),
+            ("heatmap", [one.inside for one in placed]),
+            ("evidence", [one.mirrored for one in placed]),
+        )
+    )
+    differences = (
+        f"Of the map's positive part, all images: evidence less class heatmap {_points(evidence - heatmap)}; "
+        f"evidence in the lesion less in its mirror images {_points(evidence - mirrored)}."
+    )
+    return "\n".join([f"| {' | '.join(heads)} |", "|---" * (len(heads) + len(inside)) + "|", *rows, "", differences])
+
+
+def faithfulness_table(flipped: Sequence[Flipped]) -> str:
+    """One row a composite: gains on ID and OOD images, how often weak, and what its maps find of the lesion."""
+    groups = {
+        "ID": [one for one in flipped if one.label in ID_CLASSES],
+        "OOD": [one for one in flipped if one.label in OOD_CLASSES],
+    }
+    contrast = statistics.median(abs(next(iter(one.probability.values())).contrast) for one in flipped)
+    sizes = " and ".join(f"{len(group)} {name}" for name, group in groups.items())
+    heads = (
+        "Composite | images | median gain, probability | weak | better than the gradient | median gain, logit | "
+        "weak by the logit | class heatmap in the lesion | evidence in the lesion"
+    )
+    lines = [f"{sizes} images. Median change of the probability when all of the image is blurred: {contrast:.2f}.", ""]
+    lines += [f"| {heads} |", "|---" * (heads.count("|") + 1) + "|"]
+    for name in (*flipped[0].probability, None):
+        for kind, group in groups.items():
+            lines.append(_composite_row(name, kind, group))
+    return "\n".join(lines)
+
+
+def _composite_row(name: str | None, kind: str, group: Sequence[Flipped]) -> str:
+    """A row of the faithfulness table; without a name, that of the plain gradient."""
+    first = next(iter(group[0].probability))
+    by_probability = [one.probability[name or first] for one in group]
+    by_logit = [one.logit[name or first] for one in group]
+    if name is None:
+        gains, logits = ([one.gradient_gain for one in some] for some in (by_probability, by_logit))
+        better, lesion = "–", ("–", "–")
+    else:
+        gains, logits = ([one.gain for one in some] for some in (by_probability, by_logit))
+        better = f"{statistics.fmean(one.gain > one.gradient_gain for one in by_probability):.0%}"
+        area = statistics.fmean(one.area for one in group)
+        inside = [statistics.fmean(one.inside[name][place] for one in group) for place in (0, 1)]
+        lesion = tuple(f"{100 * mean:.1f} % (×{mean / area:.2f})" for mean in inside) if area else ("–", "–")
+    weak = statistics.fmean(gain <= one.margin for gain, one in zip(gains, by_probability, strict=True))
+    # the least gain of the margin is one of a probability; for logits only the spread counts
+    weak_logit = statistics.fmean(gain <= 2 * one.spread for gain, one in zip(logits, by_logit, strict=True))
+    title = "plain gradient" if name is None else COMPOSITES[name].title
+    low, high = interval(lambda drawn: np.median(drawn, axis=1), np.array(gains))
+    return (
+        f"| {title} | {kind} | {statistics.median(gains):+.3f} ({low:+.3f} to {high:+.3f}) | {weak:.0%} | {better} | "
+        f"{statistics.median(logits):+.2f} | {weak_logit:.0%} | {lesion[0]} | {lesion[1]} |"
+    )
+
+
+def _groups(placed: Sequence[Placed]) -> list[tuple[str, list[Placed]]]:
+    """Each class, all, and all by NERO's verdict."""
+    by_class = [(label, [one for one in placed if one.label == label]) for label in OOD_CLASSES]
+    by_verdict = [
+        ("called OOD", [one for one in placed if one.is_ood]),
+        ("accepted", [one for one in placed if not one.is_ood]),
+    ]
+    return [(name, group) for name, group in [*by_class, ("**all**", list(placed)), *by_verdict] if group]
+
+
+def _row(name: str, group: Sequence[Placed], kind: str) -> str:
+    area = np.array([one.area for one in group])
+    cells = [name, str(len(group)), f"{100 * area.mean():.1f} %"]
+    for heatmap in MAPS:
+        inside = np.array([one.inside[heatmap, kind] for one in group])
+        low, high = interval(lambda drawn: drawn.mean(axis=1), inside)
+        cells.append(f"{100 * inside.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f})")
+        low, high = interval(lambda drawn, areas: drawn.mean(axis=1) / areas.mean(axis=1), inside, area)
+        cells.append(f"×{inside.mean() / area.mean():.2f} ({low:.2f} to {high:.2f})")
+    cells.append(f"{100 * statistics.fmean(one.mirrored['evidence', kind] for one in group):.1f} %")
+    cells.append(f"{statistics.median(one.distance for one in group):.2f}")
+    return f"| {' | '.join(cells)} |"
+
+
+def _points(values: NDArray[np.float64]) -> str:
+    low, high = interval(lambda drawn: drawn.mean(axis=1), values)
+    return f"{100 * values.mean():+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def interval(
+    of: Callable[..., NDArray[np.float64]], *columns: NDArray[np.float64], seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % percentile interval of a figure over images drawn again; a column has one value for each."""
+    draws = np.random.default_rng(seed).integers(len(columns[0]), size=(REPLICATES, len(columns[0])))
+    low, high = np.quantile(of(*(column[draws] for column in columns)), (0.025, 0.975))
+    return float(low), float(high)
+
+
+if __name__ == "__main__":
+    main()
