@@ -1,6 +1,6 @@
 """A map of all relevance vectors, laid out beside the pages. Knows no Streamlit.
 
-UMAP takes some seconds, the first time on a server half a minute, since its kernels are compiled. A page that waited
+UMAP takes some seconds, the first time on a server up to minutes, since its kernels are compiled. A page that waited
 would stand still; whoever asks first starts it, whoever asks later sees that it is under way, and it is kept for all.
 """
 
@@ -28,6 +28,7 @@ class MapMaking:
     def __init__(self, explorer: Explorer, kind: Literal["pca", "umap"], further: Observation | None = None) -> None:
         self._result: RelevanceMap | None = None
         self._error: NeroError | None = None
+        self.is_unforeseen = False  # failed by no error of ours: another try may succeed
         self._begun = time.monotonic()
         arguments = (explorer, kind, further)
         self._thread = threading.Thread(target=self._run, args=arguments, name=f"map {kind}", daemon=True)
@@ -52,7 +53,7 @@ class MapMaking:
         if self._result is None:
             raise self._error or NeroError(
                 "Expected a map of the reference images. Found an error, which the server has written to its log. "
-                "Choose the other kind of map."
+                "Try again, or choose the other kind of map."
             )
         return self._result
 
@@ -65,4 +66,5 @@ class MapMaking:
         except NeroError as error:
             self._error = error
         except Exception:
+            self.is_unforeseen = True
             _log.exception("unforeseen while a map was made")

@@ -425,6 +425,11 @@ def map_making(model: Inspector, kind: Literal["pca", "umap"]) -> MapMaking:
     return _map_making(key(model), kind, model)
 
 
+def forget_map(model: Inspector, kind: Literal["pca", "umap"]) -> None:
+    """Whoever asks for the map next begins it anew: after an error that nobody foresaw."""
+    _map_making.clear(key(model), kind, model)
+
+
 def place(model: Inspector, item: Source, kind: Literal["pca", "umap"]) -> MapPlace:
     """Where an image lies on a map that is made."""
     return _place(key(model), item.id, kind, model, item)

@@ -1,9 +1,11 @@
 """The only file that names a session key or a query parameter.
 
 A widget whose key stands in the first group is bound to the URL by Streamlit, under that name, so that a colleague
-opens the same view. Uploaded images never are: they live in the session alone.
+opens the same view; the reference set is written there by hand, since it lasts over all pages. Uploaded images never
+are: they live in the session alone.
 """
 
+from collections.abc import Collection
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -62,6 +64,7 @@ COMPOSITE = "composite"
 
 # in the session alone
 FAITHFULNESS = "faithfulness"
+RELEVANCE_WAY = "where_relevance_goes"
 FILES = "files"
 FILE = "file"
 CHANNEL_PLOT = "channel_plot"
@@ -93,6 +96,7 @@ _KNOWN_FILES = "known_files"
 _DRAWN_FILES = "drawn_files"
 _KEPT_FILES = "kept_files"
 _ACCEPT_OF = "accept_of"
+_ACCEPT_FOR = "accept_for"
 _SIDE = "side"
 
 
@@ -102,8 +106,25 @@ def sample() -> str | None:
 
 
 def between_pages() -> dict[str, str]:
-    """What a link to another page takes along: the sample and the jobs, which no widget holds."""
-    return {name: st.query_params[name] for name in (_SAMPLE, *_JOBS.values()) if name in st.query_params}
+    """What a link to another page takes along: the sample, the jobs, the reference set, the method and the acceptance.
+
+    Of the last two what is chosen goes before what the address held when the page was opened. An acceptance that was
+    chosen for another reference set stays here.
+    """
+    lasting = (_SAMPLE, *_JOBS.values(), BUNDLE, METHOD, ACCEPT)
+    held = {name: st.query_params[name] for name in lasting if name in st.query_params}
+    if st.session_state.get(METHOD) is not None:
+        held[METHOD] = st.session_state[METHOD]
+    if st.session_state.get(ACCEPT) is not None:
+        held[ACCEPT] = percents(st.session_state[ACCEPT])
+    if bundle() is not None and st.session_state.get(_ACCEPT_FOR, bundle()) != bundle():
+        held.pop(ACCEPT, None)
+    return held
+
+
+def percents(share: float) -> str:
+    """An acceptance as it stands in the URL: ``95`` or ``97.5``."""
+    return f"{round(100 * share, 6):g}"
 
 
 def job(kind: str) -> str | None:
@@ -174,6 +195,27 @@ def bundle() -> str | None:
 def choose_bundle(name: str) -> None:
     """Show another reference set from now on; for a callback, before the select box is drawn."""
     st.session_state[BUNDLE] = name
+    st.query_params[BUNDLE] = name
+
+
+def follow_bundle(names: list[str]) -> str | None:
+    """Choose the reference set that the URL names, or else the first; answers what the URL names.
+
+    The URL holds it and the select box follows, on every page and on the way back: a box that Streamlit binds to the
+    URL forgets on the next page what was chosen on this one.
+    """
+    asked = st.query_params.get(BUNDLE)
+    if asked in names:
+        st.session_state[BUNDLE] = asked
+    else:
+        st.query_params.pop(BUNDLE, None)
+        st.session_state[BUNDLE] = names[0]
+    return asked
+
+
+def bundle_chosen() -> None:
+    """The select box chose a reference set: the URL names it."""
+    st.query_params[BUNDLE] = st.session_state[BUNDLE]
 
 
 def keep_shown(file_id: str) -> None:
@@ -257,6 +299,7 @@ def is_accept_of_another(bundle: str) -> bool:
     """Whether the acceptance was chosen for another bundle; from now on it is this one's."""
     before = st.session_state.get(_ACCEPT_OF)
     st.session_state[_ACCEPT_OF] = bundle
+    st.session_state[_ACCEPT_FOR] = st.session_state.get(BUNDLE)
     return before is not None and before != bundle
 
 
@@ -331,6 +374,12 @@ def first_page() -> None:
     st.session_state[GRID_PAGE] = 1
 
 
+def chosen_on_map(key: str) -> list[int]:
+    """The points that are chosen on a map, which draws them anew when the image at hand changes."""
+    held = st.session_state.get(key)
+    return [int(row) for row in (held.get("chosen") if held is not None else None) or []]
+
+
 def second() -> str | None:
     """The second image that the URL names: a sample or a reference image."""
     return st.query_params.get(_SECOND)
@@ -364,11 +413,6 @@ def side() -> DeltaGenerator:
     """The part of the side bar that pages fill."""
     place: DeltaGenerator = st.session_state[_SIDE]
     return place
-
-
-def asked_bundle() -> str | None:
-    """The bundle that the URL names, before the select box has judged it."""
-    return st.query_params.get(BUNDLE)
 
 
 # Learn and the what-if panel
@@ -407,6 +451,12 @@ def occlude_dragged() -> None:
             st.session_state[key] = round(100 * share)
 
 
+def unavailable(key: str, offered: Collection[str]) -> str | None:
+    """What the URL asks of a widget that does not offer it; before the widget is drawn, which takes it from the URL."""
+    asked = st.query_params.get(key)
+    return None if asked is None or asked in offered else asked
+
+
 def go_to(key: str, value: object) -> None:
     """Move a widget; for a callback."""
     st.session_state[key] = value
@@ -441,21 +491,28 @@ def undo() -> None:
         set_all(before[-1])
 
 
-def answers(seed: int) -> list[dict[str, bool]]:
+Game = tuple[str, float, int]  # digest of the reference set, ID acceptance, number of the sequence
+
+
+def answers(game: Game) -> list[dict[str, bool]]:
     """What was answered in the quiz so far: who (``you``, a method) was right, one entry a picture."""
-    held: dict[int, list[dict[str, bool]]] = st.session_state.setdefault(_ANSWERS, {})
-    return held.setdefault(seed, [])
+    held: dict[Game, list[dict[str, bool]]] = st.session_state.setdefault(_ANSWERS, {})
+    return held.setdefault(game, [])
 
 
-def answer(seed: int, right: dict[str, bool]) -> None:
-    """One more answer, which is revealed now; for a callback."""
-    answers(seed).append(right)
-    st.session_state[_REVEALED] = seed
+def answer(game: Game, number: int, right: dict[str, bool]) -> None:
+    """The answer to one picture, which is revealed now; for a callback.
+
+    A second click on the same picture, sent before the page came back, counts for nothing.
+    """
+    if number == len(answers(game)):
+        answers(game).append(right)
+        st.session_state[_REVEALED] = game
 
 
-def is_revealed(seed: int) -> bool:
+def is_revealed(game: Game) -> bool:
     """Whether the last picture that was answered is still shown, with its answer."""
-    return bool(st.session_state.get(_REVEALED) == seed and answers(seed))
+    return bool(st.session_state.get(_REVEALED) == game and answers(game))
 
 
 def next_picture() -> None:
@@ -463,9 +520,9 @@ def next_picture() -> None:
     st.session_state[_REVEALED] = None
 
 
-def restart_quiz(seed: int) -> None:
+def restart_quiz(game: Game) -> None:
     """Forget the answers; for a callback."""
-    st.session_state.get(_ANSWERS, {}).pop(seed, None)
+    st.session_state.get(_ANSWERS, {}).pop(game, None)
     st.session_state[_REVEALED] = None
 
 
@@ -485,6 +542,12 @@ def offer_composites(names: tuple[str, ...]) -> str | None:
     if st.session_state.get(COMPOSITE) not in names:
         st.session_state[COMPOSITE] = asked if asked in names else names[0]
     return asked if asked is not None and asked not in names else None
+
+
+def composite(names: tuple[str, ...]) -> str | None:
+    """The composite of the maps, whether or not one is shown: the chosen one, the URL's, or else the first."""
+    asked = (st.session_state.get(COMPOSITE), st.query_params.get(COMPOSITE), *names[:1])
+    return next((one for one in asked if one in names), None)
 
 
 def composite_chosen(default: str) -> None:

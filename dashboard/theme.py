@@ -135,6 +135,7 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
 .nero-references img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 0.3rem; }}
 .nero-missing {{ display: grid; place-items: center; aspect-ratio: 1; font-size: 0.72rem; text-align: center;
   border: 1px dashed var(--nero-rule); border-radius: 0.3rem; opacity: 0.78; }}
+.nero-lacking {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 0 2rem; }}
 .nero-lacking section {{ display: grid; grid-template-columns: 8.5rem 1fr; gap: 0 0.8rem; align-items: center;
   padding: 0.4rem 0; border-top: 1px solid var(--nero-rule); font-size: 0.85rem; }}
 .nero-lacking section > p {{ margin: 0; font-size: inherit; overflow-wrap: anywhere; }}
@@ -181,6 +182,9 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
 .nero-quiz-answer {{ font-size: 1.2rem; margin: 0 0 0.4rem; }}
 .st-key-lesson p, .st-key-lesson .katex {{ font-size: 1.12rem; }}
 .st-key-lesson [data-testid="stCaptionContainer"] p {{ font-size: 0.9rem; }}
+/* a formula breaks where it has an equals or a plus sign, rather than run out of a narrow page */
+.st-key-lesson .katex-display > .katex {{ white-space: normal; }}
+.st-key-lesson .katex-display .base {{ margin: 0.15em 0; }}
 .st-key-lesson .katex-display {{ overflow-x: auto; overflow-y: hidden; padding: 0.2rem 0; }}
 .st-key-quiz_buttons button {{ min-width: 8rem; min-height: 3rem; }}
 

@@ -52,12 +52,13 @@ _FIGURES = {
     "held_out_ood_images": "Held-out OOD images",
     "id_accuracy": "Accuracy on ID images",
 }
+_BREAKING = re.compile(r"[^\S\u00a0\u202f]+")  # white space, but for the spaces that hold a number to its unit
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it is. File names are hostile: they could hold links, pictures or formulas."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", _BREAKING.sub(" ", text).strip(" "))
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -77,8 +78,8 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.975`` → ``97.5 %``, with a space that does not break: up to three significant digits."""
-    return f"{float(f'{100 * share:.3g}'):g}\u00a0%"
+    """``0.975`` → ``97.5 %``, with a space that does not break: up to three significant digits, a true minus sign."""
+    return f"{float(f'{100 * share:.3g}'):g}\u00a0%".replace("-", "−", 1)
 
 
 def figure(name: str) -> str:
@@ -143,14 +144,31 @@ def channel(channels: Channels, index: int, class_names: tuple[str, ...] | list[
     )
 
 
-def conservation(value: float, is_evidence: bool = False) -> str:
-    """How much of the relevance a heatmap kept; evidence starts from the over-used channels alone."""
+MUCH_CANCELLATION = 3.0
+
+
+def conservation(value: float, is_evidence: bool = False, cancellation: float = 1.0) -> str:
+    """How much of the relevance a heatmap kept; evidence starts from the over-used channels alone.
+
+    Args:
+        value: sum of the map over what it started from; nan where nothing started.
+        is_evidence: whether it is the evidence map.
+        cancellation: Σ|R| of the map over what it started from.
+    """
     if not math.isfinite(value):
         none = "no channel is over-used in this image" if is_evidence else "no relevance started here"
         return f"Nothing to show: {none}."
+    if cancellation == 0:
+        return "Nothing to show: relevance started, but none of it arrived at the pixels."
+    cancels = (
+        f" Positive and negative parts mostly cancel: together they are {number(cancellation, 2)} times what it "
+        "started from."
+        if cancellation > MUCH_CANCELLATION
+        else ""
+    )
     if not -0.005 <= value <= 1.05:  # negative contributions and biases add to it under some composites
-        return f"Comes to {number(value)} of the relevance it started from (1.00 = nothing lost or added)."
-    return f"Keeps {value:.2f} of the relevance it started from (1.00 = nothing lost)."
+        return f"Comes to {number(value)} of the relevance it started from (1.00 = nothing lost or added).{cancels}"
+    return f"Keeps {value:.2f} of the relevance it started from (1.00 = nothing lost).{cancels}"
 
 
 def method(name: str) -> str:
@@ -303,6 +321,11 @@ def change(before: float, after: float) -> str:
     if 0.995 < ratio < 1.005:
         return f"{said}, {'unchanged' if after == before else 'hardly changed'}"
     return f"{said}, {number(ratio, 2)} times as high" if ratio > 1 else f"{said}, {number(ratio, 2)} of what it was"
+
+
+def not_offered(what: str, asked: str, shown: str) -> str:
+    """The link asks a widget for what it does not offer."""
+    return f"The link's {what} {plain(asked[:40])} is not available here; this is {plain(shown)}."
 
 
 def tally(right: int, total: int) -> str:

@@ -20,7 +20,7 @@ from nero_core.explain.evidence import describe_missing
 from nero_core.explain.faithfulness import measure_faithfulness
 from nero_core.explain.mean_relevance import mean_relevance
 from nero_core.explain.relevance_map import Kind, Layout, lay_out, nearest_images
-from nero_core.inspector import REFERENCES, Inspector
+from nero_core.inspector import REFERENCES, Inspector, check_index
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import (
@@ -57,7 +57,8 @@ class Explorer:
         self._what_ifs = WhatIfs(inspector.bundle)
         self._atlas: ChannelAtlas | None = None
         self._layouts: dict[Kind, Layout] = {}
-        self._charting, self._laying = threading.Lock(), threading.Lock()  # each is made once; others wait for it
+        self._charting = threading.Lock()  # what is made once; others wait for it
+        self._laying: dict[Kind, threading.Lock] = {kind: threading.Lock() for kind in get_args(Kind)}
         self._references: ThumbnailReferences | None = None
         self._mean_relevance: MeanRelevance | None = None
 
@@ -77,7 +78,9 @@ class Explorer:
         Raises:
             CalibrationError: a setting is outside its range, or the bundle cannot be fitted or calibrated with it.
             RelevanceError: the relevance of the image is not finite.
+            NeroError: the index is outside the observation.
         """
+        check_index(index, len(observation))
         return self._what_ifs.score(observation, settings, index)
 
     def mean_relevance(self) -> MeanRelevance:
@@ -97,10 +100,10 @@ class Explorer:
             )
             self._mean_relevance = MeanRelevance(
                 id=by_id[0],
-                id_size=len(inside),
+                id_size=by_id[2],
                 id_classes=by_id[1],
                 ood=by_ood[0] if by_ood else None,
-                ood_size=len(outside) if outside is not None else 0,
+                ood_size=by_ood[2] if by_ood else 0,
                 ood_classes=by_ood[1] if by_ood else None,
             )
         return self._mean_relevance
@@ -125,8 +128,7 @@ class Explorer:
             NeroError: the channel or the index does not exist.
         """
         self._check_channel(channel)
-        if not 0 <= index < len(batch):
-            raise NeroError(f"Expected an image index below {len(batch)}. Found {index}. Count from 0.")
+        check_index(index, len(batch))
         inspector = self.inspector
         attributor = inspector.attributor(composite)
         pixels = batch.pixels[index : index + 1]
@@ -188,6 +190,7 @@ class Explorer:
 
         Raises:
             RelevanceError: the relevance of the image is not finite.
+            NeroError: the index is outside the observation.
         """
         inspector = self.inspector
         compared = inspector.channels(observation, index)
@@ -273,7 +276,9 @@ class Explorer:
 
         Raises:
             RelevanceError: the relevance of the image is not finite, or there is no map.
+            NeroError: the index is outside the observation.
         """
+        check_index(index, len(observation))  # before a map that takes seconds
         layout = self._layout(kind)
         point = self._project(self.inspector.channels(observation, index).relevance)
         rows, distances = nearest_images(point, self._project(self.inspector.fit_relevance()), neighbours)
@@ -281,8 +286,10 @@ class Explorer:
         return MapPlace(layout.place(point[None])[0], tuple(ids[row] for row in rows), distances)
 
     def _layout(self, kind: Kind) -> Layout:
+        if kind not in self._laying:
+            raise NeroError(f"Expected a map by {' or '.join(self._laying)}. Found {kind!r}. Choose one of these.")
         if kind not in self._layouts:
-            with self._laying:
+            with self._laying[kind]:  # who asks for PCA does not wait for UMAP
                 if kind not in self._layouts:
                     self._layouts[kind] = lay_out(self._project(self.inspector.fit_relevance()), kind)
         return self._layouts[kind]

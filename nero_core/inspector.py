@@ -1,7 +1,7 @@
 """The one object that the screen and the command line hold."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -51,8 +51,8 @@ class _Fitted:
 class Inspector:
     """Decodes, observes, detects and explains with one bundle. Safe to share between threads.
 
-    Two models are in memory: a plain one for forward passes, which no hook ever touches, and an attribution copy that
-    is made at the first explanation and used under its own lock.
+    A plain model does the forward passes; no hook ever touches it. Heatmaps come from an attribution copy, one for each
+    composite that is asked for, made at its first explanation, kept, and used under its own lock.
 
     Args:
         bundle: a loaded bundle.
@@ -62,7 +62,7 @@ class Inspector:
     def __init__(self, bundle: Bundle, device: torch.device) -> None:
         self.bundle = bundle
         self.device = device
-        self._lock = threading.Lock()
+        self._lock, self._copying = threading.Lock(), threading.Lock()
         self._fitted: dict[str, _Fitted] = {}
         self._fitting: dict[str, threading.Lock] = {}
         self._attributors: dict[str, Attributor] = {}
@@ -129,8 +129,10 @@ class Inspector:
         """Every channel of one image against the class centroids: no backward pass, for any architecture.
 
         Raises:
+            NeroError: the index is outside the batch.
             RelevanceError: the relevance is not finite.
         """
+        check_index(index, len(batch))
         observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
         nero = self.nero()
         terms = nero.terms(observation.features[index : index + 1])
@@ -145,6 +147,7 @@ class Inspector:
         explained_class: int | None = None,
         channels: Sequence[int] = (),
         composite: str | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Explanation:
         """Why one image got its NERO score.
 
@@ -160,6 +163,7 @@ class Inspector:
             explained_class: class index; the predicted class where None.
             channels: these channels instead, by number; ``concepts`` and ``by`` then play no part.
             composite: one of ``composites``; the first of them where None.
+            on_progress: called with the number of heatmaps that are done and of all: two and one a channel.
 
         Raises:
             RelevanceError: the architecture or the image has no honest heatmap, the composite does not suit it, or a
@@ -174,10 +178,11 @@ class Inspector:
         evidence = evidence_start(compared, observation.features[0])
         starts = torch.stack([class_start, evidence, *conditions(compared.relevance, chosen)])
         attributor = self.attributor(composite)
-        heatmaps = attributor.heatmaps(pixels, starts)
+        heatmaps = attributor.heatmaps(pixels, starts, on_progress=on_progress)
         concept_maps = heatmaps.maps[2:]
-        reached = concept_maps.double().sum(dim=(1, 2)).abs().sum()
-        sent = starts[2:].sum(dim=1).abs().sum()
+        sent = starts[2:].cpu().double().sum(dim=1)
+        reached = (sent.sign() * concept_maps.double().sum(dim=(1, 2))).sum()
+        weight = sent.abs().sum()
         return Explanation(
             id=batch.ids[index],
             heatmap=heatmaps.maps[0],
@@ -189,8 +194,10 @@ class Inspector:
             ),
             evidence=heatmaps.maps[1],
             evidence_conservation=float(heatmaps.conservation[1]),
-            concept_conservation=float(reached / sent) if sent > 0 else float("nan"),
+            concept_conservation=float(reached / weight) if weight > 0 else float("nan"),
             composite=attributor.composite,
+            cancellation=float(heatmaps.cancellation[0]),
+            evidence_cancellation=float(heatmaps.cancellation[1]),
         )
 
     def blocks(
@@ -236,8 +243,7 @@ class Inspector:
 
     def _one(self, batch: ImageBatch, index: int) -> tuple[Float[Tensor, "1 3 height width"], Observation]:
         """One image of a batch, observed."""
-        if not 0 <= index < len(batch):
-            raise NeroError(f"Expected an image index below {len(batch)}. Found {index}. Count from 0.")
+        check_index(index, len(batch))
         pixels = batch.pixels[index : index + 1]
         return pixels, self.observe(ImageBatch(pixels, (batch.ids[index],), batch.names[index : index + 1]))
 
@@ -314,7 +320,7 @@ class Inspector:
         return ""
 
     def attributor(self, composite: str | None = None) -> Attributor:
-        """The attribution copy for a composite; each is made when it is first asked for.
+        """The attribution copy for a composite; each is made when it is first asked for, and kept.
 
         Args:
             composite: one of ``composites``; the first of them where None.
@@ -324,7 +330,7 @@ class Inspector:
         """
         classifier = self.bundle.classifier
         name = choose_composite(classifier.model, composite)
-        with self._lock:
+        with self._copying:  # of its own: a copy takes a while, and scoring does not wait for it
             if name not in self._attributors:
                 self._attributors[name] = Attributor(
                     classifier.model, classifier.mean, classifier.std, name, self.device
@@ -352,3 +358,13 @@ class Inspector:
         nero = self.nero()
         relevance, _ = neuron_relevance(observation.features.cpu().double(), nero.head.to("cpu"), nero.epsilon, start)
         return relevance[0]
+
+
+def check_index(index: int, length: int) -> None:
+    """See that a batch has this image.
+
+    Raises:
+        NeroError: it has not; negative numbers do not count from the end.
+    """
+    if not 0 <= index < length:
+        raise NeroError(f"Expected an image index from 0 to {length - 1}. Found {index}. Choose an image of the batch.")

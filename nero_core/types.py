@@ -244,8 +244,11 @@ class Explanation:
         evidence: where the distance comes from; sums to the positive shares of the over-used channels as far as
             relevance is conserved.
         evidence_conservation: sum of ``evidence`` over what it started from; nan when no channel is over-used.
-        concept_conservation: the same over all concepts together: Σ|Σ heatmap_j| / Σ|r_j|.
+        concept_conservation: the same over all concepts together: Σ sign(r_j)·Σ heatmap_j / Σ|r_j|.
         composite: name of the composite that made the heatmaps.
+        cancellation: Σ|R| of ``heatmap`` over |what it started from|; 1 = all of one sign and nothing lost; large =
+            positive and negative parts mostly cancel; nan where nothing started.
+        evidence_cancellation: the same of ``evidence``.
     """
 
     id: str
@@ -258,6 +261,8 @@ class Explanation:
     evidence_conservation: float
     concept_conservation: float
     composite: str = ""
+    cancellation: float = float("nan")
+    evidence_cancellation: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +308,14 @@ class ChannelReferences:
     heatmaps: Float[Tensor, "references 16 16"] | None
     composite: str = ""
     from_thumbnails: bool = False
+
+    @property
+    def conservation(self) -> tuple[float, ...]:
+        """Sum of each heatmap over its relevance; 1 = nothing lost, nan where that is 0. Empty without heatmaps."""
+        if self.heatmaps is None:
+            return ()
+        sums = self.heatmaps.double().sum(dim=(1, 2)).tolist()
+        return tuple(one / of if of else float("nan") for one, of in zip(sums, self.relevance, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,10 +445,10 @@ class MeanRelevance:
 
     Attributes:
         id: mean r_j over the calibration bank, signed, a probability.
-        id_size: number of its images.
+        id_size: number of its images that are averaged: those whose relevance is finite.
         id_classes: the same for each ID class; nan where the bank has no image of it.
         ood: mean r_j over the OOD bank, or None where the bundle has none.
-        ood_size: number of its images, 0 where there is none.
+        ood_size: number of its images that are averaged, 0 where there is none.
         ood_classes: the same for each OOD class, or None.
     """
 

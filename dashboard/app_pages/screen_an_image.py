@@ -7,7 +7,6 @@ from dashboard.components.channel_card import channel_card
 from dashboard.components.chooser import choose, title
 from dashboard.components.concept_gallery import concept_gallery
 from dashboard.components.empty_state import empty_state
-from dashboard.components.figure_download import sheet_download
 from dashboard.components.image_card import image_card
 from dashboard.components.samples import sample, sample_strip
 from dashboard.components.score_histogram import score_histogram_card
@@ -31,10 +30,11 @@ if shown is None:
     empty_state(inspector)
     st.stop()
 
-with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", key="title_row"):
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="title_row"):
     title(shown, resources.note(shown))
-    sheet_download(inspector, shown, options)
+    sheet = st.container(width="content")
 image_side, verdict_side = st.columns([5, 6], gap="medium")
+closer_look = st.container()
 scores_side, channels_side = st.columns(2, gap="medium")
 open_channel = st.container()
 
@@ -50,6 +50,6 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
 with channels_side:
     channel_card(inspector, shown, options, open_channel)
 with image_side:
-    image_card(inspector, shown, options)
+    image_card(inspector, shown, options, sheet, closer_look)
 concept_gallery(inspector, shown, options)
-what_if_panel(inspector, shown, options.tpr, options.download)
+what_if_panel(inspector, shown, options.download)

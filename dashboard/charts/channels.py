@@ -16,6 +16,7 @@ Sort = Literal["share", "relevance", "channel"]
 
 #: channels shown at first when they are sorted by size: as many as can be told apart on a laptop
 TOP = 40
+MOST_TICKS = 24
 _SYMBOLS = ("triangle-up", "square", "x", "triangle-down")
 
 
@@ -77,7 +78,8 @@ def channel_plot(
             },
             hoverinfo="skip",
         )
-    ticks = np.arange(span) if not is_dense else np.arange(0, size, max(1, size // 8))
+    every = 1 if span <= MOST_TICKS else 2  # a narrow screen has no room for forty numbers
+    ticks = np.arange(0, span, every) if not is_dense else np.arange(0, size, max(1, size // 8))
     figure.update_xaxes(
         title=_channel_axis(sort, size, span),
         range=[-0.6, span - 0.4],
@@ -121,7 +123,7 @@ def channel_table(channels: Channels, class_names: Sequence[str], sort: Sort = "
 def _channel_axis(sort: Sort, size: int, span: int) -> str:
     if sort == "channel":
         return f"feature channel, 0 to {size - 1}"
-    return f"channel, largest {sort} first" + (f" ({span} of {size})" if span < size else f" ({size})")
+    return f"channel, by {sort}" + (f" ({span} of {size})" if span < size else f" ({size})")  # fits a narrow screen
 
 
 def _name_channels(figure: go.Figure, order: NDArray[np.int64], relevance: Any, named: list[int], span: int) -> None:  # noqa: ANN401

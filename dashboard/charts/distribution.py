@@ -10,13 +10,27 @@ from dashboard.charts.frame import Table, framed, plain_names
 from dashboard.theme import ID, Theme
 from nero_core.types import ChannelPortrait
 
+MIDDLE_HALF = (0.25, 0.75)
+MOST = (0.01, 0.99)
+WIDER = 1.5  # times the range: what is shown whole, outliers and all
 _ROW = 44  # pixels of one class
 
 
 def relevance_domain(portraits: Sequence[ChannelPortrait], marked: Sequence[float] = ()) -> tuple[float, float]:
-    """One range of relevance for all channels that are compared, 0 and the marked values inside."""
-    values = [float(value) for one in portraits for held in one.class_relevance for value in held.tolist()]
-    low, high = min([0.0, *values, *marked]), max([0.0, *values, *marked])
+    """One range of relevance for all channels that are compared, 0 and the marked values inside.
+
+    A few images far out would squeeze all others: where they more than widen the range by half, it is that of the
+    middle 98 % of each channel's values, with the middle half of each class, and what lies beyond is counted.
+    """
+    inside, ends = [0.0, *marked], [0.0, *marked]
+    for one in portraits:
+        classes = [np.asarray(held, dtype=np.float64) for held in one.class_relevance if len(held)]
+        for values, shares in [(held, MIDDLE_HALF) for held in classes] + [(np.concatenate([[0.0], *classes]), MOST)]:
+            inside += np.quantile(values, shares).tolist()
+            ends += [float(values.min()), float(values.max())]
+    low, high = min(inside), max(inside)
+    if max(ends) - min(ends) <= WIDER * (high - low) or high == low:
+        low, high = min(ends), max(ends)
     margin = 0.04 * (high - low) or 1e-3
     return low - margin, high + margin
 
@@ -28,7 +42,10 @@ def relevance_by_class(
     domain: tuple[float, float],
     here: float | None = None,
 ) -> go.Figure:
-    """One row a class: box = middle half, line = median, dots = images; the upright line is this image."""
+    """One row a class: box = middle half, line = median, dots = images; the upright line is this image.
+
+    Images beyond the domain are counted at its edge.
+    """
     names = plain_names(class_names)
     rows = list(zip(names, portrait.class_relevance, strict=True))
     figure = go.Figure()
@@ -72,6 +89,15 @@ def relevance_by_class(
             xanchor="right" if is_right else "left",
             yshift=4,
         )
+    for place, (_, values) in enumerate(reversed(rows)):
+        shown = np.asarray(values, dtype=np.float64)
+        for count, edge, text in (
+            (int((shown < domain[0]).sum()), "left", "◂ {} beyond"),
+            (int((shown > domain[1]).sum()), "right", "{} beyond ▸"),
+        ):
+            if count:
+                x, y = domain[edge == "right"], place + 0.33
+                figure.add_annotation(x=x, y=y, text=text.format(count), xanchor=edge, showarrow=False)
     figure.update_xaxes(title="relevance of the channel (parts of 1)", range=list(domain), zerolinecolor=theme.centroid)
     figure.update_yaxes(
         range=[-0.7, len(rows) - 0.05],

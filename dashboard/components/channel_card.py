@@ -1,19 +1,22 @@
 """Every feature channel against the centroids; choosing one opens it below."""
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, resources, state, words
-from dashboard.components.concept_gallery import concept_tiles
+from dashboard.components.concept_gallery import concept_tiles, save_concepts
 from dashboard.components.figure_download import figure_download
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector, channel_figure
+from nero_core import Inspector, channel_figure, mean_relevance_figure
 from nero_core.types import Channels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def channel_card(inspector: Inspector, item: Source, options: Options, below: DeltaGenerator) -> None:
@@ -46,11 +49,23 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
             figure_download(
                 "channels", lambda: channel_figure(channels, names, top, sort or "share", others), "channels"
             )
+            figure_download(
+                "mean relevance",
+                lambda: _mean_relevance(inspector, channels, options),
+                "mean_relevance",
+                "Save mean relevance",
+            )
         with below:
             opened = st.empty()  # written in every run, so that Streamlit lets the fragment fill it
         if chosen is not None:
             with opened, st.container(border=True, key="open_channel"):
                 _open(inspector, item, channels, chosen)
+
+
+def _mean_relevance(inspector: Inspector, channels: Channels, options: Options) -> "Figure":
+    """All channels of this image below their means over the ID and the OOD bank, as the paper's figure 3 has them."""
+    named = [int(place) for place in charts.channel_order(channels, "share")[: options.concepts]]
+    return mean_relevance_figure(channels, resources.explorer(inspector).mean_relevance(), named)
 
 
 def _choices(names: tuple[str, ...], nearest: int, size: int) -> tuple[list[int], int | None]:
@@ -112,6 +127,7 @@ def _open(inspector: Inspector, item: Source, channels: Channels, channel: int) 
         with st.spinner(f"Tracing channel {channel} back to the pixels …"):
             why = resources.explanation(inspector, item, 1, "share", (channel,))
         concept_tiles(inspector, item, why, is_single=True)
+        save_concepts(inspector, item, why, f"channel {channel}", "open_channel")
     else:
         st.caption(words.plain(inspector.no_heatmap_because))
     st.page_link(

@@ -1,16 +1,18 @@
 """The page of one channel, or of two beside one another on the same scales."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components import channel_pictures, marks
 from dashboard.components.channel_field import channel_field
+from dashboard.components.figure_download import figure_download
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector
+from nero_core import Inspector, channel_classes_figure
 from nero_core.errors import NeroError
 from nero_core.types import ChannelPortrait, ConceptDepth
 
@@ -26,12 +28,14 @@ class ChannelView:
         portrait: the channel in the fit bank.
         depth: the channel in the image at hand; None without an image or without an honest heatmap.
         here: relevance in the image at hand, where there is one.
+        problem: why there is no depth, in a sentence; empty where there is one, or no image.
     """
 
     channel: int
     portrait: ChannelPortrait
     depth: ConceptDepth | None
     here: float | None
+    problem: str = ""
 
 
 def channel_page(inspector: Inspector, item: Source | None, channel: int) -> None:
@@ -96,13 +100,14 @@ def _waiting(shown: list[int], item: Source | None) -> str:
 def _view(inspector: Inspector, item: Source | None, channel: int) -> ChannelView:
     portrait = resources.portrait(inspector, channel)
     depth = here = None
+    problem = ""
     if item is not None:
         try:
             here = float(resources.channels(inspector, item).relevance[channel])
             depth = resources.concept(inspector, item, channel)
-        except NeroError:
-            pass  # said where the image is shown
-    return ChannelView(channel, portrait, depth, here)
+        except NeroError as error:  # the rest of the page stands; said where the channel would be shown
+            problem = str(error)
+    return ChannelView(channel, portrait, depth, here, problem)
 
 
 def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> None:
@@ -124,16 +129,16 @@ def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> N
                 elif view.depth is not None:
                     st.html(channel_pictures.in_image(resources.key(inspector), item, view.depth, limit))
                     st.caption(words.conservation(view.depth.conservation))
+                elif view.problem and not inspector.no_heatmap_because:  # one sentence for all channels stands below
+                    st.error(words.plain(view.problem), icon=":material/error:")
         if depths:
             st.html(channel_pictures.legend(limit))
             st.caption(
-                "Left: where the channel lies in the image; green adds to its relevance, purple takes away. Right: the "
-                "part of the image that holds more than a tenth of its strongest relevance."
+                "First where the channel lies in the image; green adds to its relevance, purple takes away. Then the "
+                "part of the image where it exceeds half of its strongest relevance."
             )
         elif inspector.no_heatmap_because:
             st.info(words.plain(inspector.no_heatmap_because))
-        elif any(view.here for view in views):
-            resources.concept(inspector, item, views[0].channel)  # raises what is wrong
 
 
 def _references(inspector: Inspector, views: list[ChannelView]) -> None:
@@ -188,13 +193,22 @@ def _classes(inspector: Inspector, views: list[ChannelView]) -> None:
                 st.markdown("Head weights: for which classes the channel speaks when it is active")
                 rows = zip(names, view.portrait.weights.tolist(), strict=True)
                 st.html(marks.bars([(name, one, words.weight(one), one < 0) for name, one in rows], largest=largest))
-                with st.popover("Data table", icon=":material/table:", type="tertiary"):
-                    st.dataframe(
-                        charts.class_relevance_table(view.portrait, names), hide_index=True, alt="Relevance by class"
+                with st.container(horizontal=True):
+                    with st.popover("Data table", icon=":material/table:", type="tertiary"):
+                        st.dataframe(
+                            charts.class_relevance_table(view.portrait, names),
+                            hide_index=True,
+                            alt="Relevance by class",
+                        )
+                    name = f"channel {view.channel} by class"
+                    figure_download(
+                        name,
+                        partial(channel_classes_figure, view.portrait, names, view.here),
+                        f"channel_{view.channel}_by_class",
                     )
         st.caption(
-            "Dots: reference images; box: the middle half of a class; line: its median. Dark bars of the head weights "
-            "speak for a class, grey ones against it."
+            "Dots: reference images; box: the middle half of a class; line: its median. A number at an edge counts "
+            "images beyond it. Full bars of the head weights speak for a class, grey ones against it."
         )
 
 
@@ -227,14 +241,16 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
         with feeding_side:
             st.subheader("One layer down", anchor=False)
             if not fed:
-                why = "Choose an image that uses the channel" if item is None else "This image does not use the channel"
-                st.caption(f"{why}: which channels of the stage before feed it depends on the image.")
+                for why in dict.fromkeys(_not_fed(inspector, item, view) for view in views):
+                    st.caption(words.plain(why))
                 return
             limit = channel_pictures.feeding_limit([view.depth for view in fed if view.depth is not None])
-            for view in fed:
-                assert view.depth is not None and item is not None
+            for view in views:
                 if len(views) > 1:
                     st.markdown(f"**Channel {view.channel}**")
+                if view.depth is None or not view.depth.feeding.channels or item is None:
+                    st.caption(words.plain(_not_fed(inspector, item, view)))
+                    continue
                 st.html(channel_pictures.feeding(resources.key(inspector), item, view.depth, limit))
             st.html(channel_pictures.legend(limit))
             st.caption(
@@ -242,3 +258,12 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
                 "that pass on most of the channel's relevance in this image, and where each lies. Their numbers count "
                 "that stage's own channels."
             )
+
+
+def _not_fed(inspector: Inspector, item: Source | None, view: ChannelView) -> str:
+    """Why nothing is shown of the stage before."""
+    depends = "which channels of the stage before feed it depends on the image."
+    if item is None:
+        return f"Choose an image that uses the channel: {depends}"
+    said = inspector.no_heatmap_because or view.problem
+    return said or f"This image does not use channel {view.channel}: {depends}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from math import isfinite
 
 import numpy as np
 import streamlit as st
@@ -82,6 +83,7 @@ def _feeding(model_key: str, image_id: str, channel: int, limit: float, _item: S
 def _references(model_key: str, channel: int, by: str, _inspector: Inspector, _held: ChannelReferences) -> str:
     figures = []
     unit = "relevance" if by == "relevance" else "activation"
+    conserved = _held.conservation
     for place, (reference_id, value) in enumerate(zip(_held.ids, _held.values, strict=True)):
         name = _inspector.reference_class(reference_id)
         says = f"{escape(name)}<br>{unit} {words.number(value)}"
@@ -92,6 +94,8 @@ def _references(model_key: str, channel: int, by: str, _inspector: Inspector, _h
                 pixels = decode_image(data, name=name).pixels
                 heatmap = np.asarray(_held.heatmaps[place])
                 traced = overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))
+                if isfinite(conserved[place]):
+                    says += f"<br>keeps {conserved[place]:.2f}"
                 shown += marks.picture(traced, f"Channel {channel} on this reference image of {name}")
         except NeroError:  # missing or altered: one picture less, and all others still there
             shown = '<span class="nero-missing">no picture</span>'

@@ -10,7 +10,7 @@ from dashboard.components.figure_download import figure_download, references
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import Inspector, concepts_figure
+from nero_core import COMPOSITES, Inspector, concepts_figure
 from nero_core.errors import BundleError
 from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
 from nero_core.types import Concept, Explanation
@@ -34,13 +34,15 @@ def concept_gallery(inspector: Inspector, item: Source, options: Options) -> Non
         with place:
             nearest = inspector.bundle.card.class_names[why.channels.nearest]
             kept = words.conservation(why.concept_conservation)
+            by = f"All maps share one colour scale and are traced by {COMPOSITES[why.composite].title}"
+            by += ", whichever composite the map above is made with." if len(inspector.composites) > 1 else "."
             st.caption(
                 f"Each card is one feature channel: where it lies in this image, its relevance against the mean of "
                 f"{words.plain(nearest)}, and the reference images that use it most. "
-                f"All maps share one colour scale. {kept}"
+                f"{by} {kept}"
             )
             concept_tiles(inspector, item, why)
-            _save(inspector, item, why, "concepts")
+            save_concepts(inspector, item, why, "concepts", "concepts")
 
 
 def concept_tiles(inspector: Inspector, item: Source, why: Explanation, is_single: bool = False) -> None:
@@ -49,9 +51,10 @@ def concept_tiles(inspector: Inspector, item: Source, why: Explanation, is_singl
     st.html(_tiles(resources.key(inspector), item.id, shown, is_single, inspector, item, why))
 
 
-def _save(inspector: Inspector, item: Source, why: Explanation, key: str) -> None:
+def save_concepts(inspector: Inspector, item: Source, why: Explanation, name: str, key: str) -> None:
+    """The maps and reference images of the concepts as a figure."""
     figure_download(
-        key, lambda: concepts_figure(resources.picture(item), why, *references(inspector, why), OPACITY), key
+        name, lambda: concepts_figure(resources.picture(item), why, *references(inspector, why), OPACITY), key
     )
 
 
@@ -83,9 +86,10 @@ def _tiles(
             largest=largest,
         )
         references = _references(_inspector, concept, None if is_single else REFERENCES)
+        introduced = "References that use it most:" if references else "No ID image uses it."
         tiles.append(
             f'<section class="nero-concept"><h4>{escape(words.concept(concept))}</h4>{panel}{pair}'
-            f'<p class="caption">Adds {words.number(concept.share)} to the distance. References that use it most:</p>'
+            f'<p class="caption">Adds {words.number(concept.share)} to the distance. {introduced}</p>'
             f'<div class="nero-references">{references}</div></section>'
         )
     css = "nero-concepts single" if is_single else "nero-concepts"

@@ -142,7 +142,9 @@ def _tiles(
             ("OOD separation", float(_atlas.separation[channel]), sort == "OOD separation"),
         ]
         if _here is not None:
-            facts.append(("this image", float(_here.relevance[channel]), sort == "this image"))
+            by_share = sort == "this image"  # what sorts the tiles is what they show
+            value = _here.share[channel] if by_share else _here.relevance[channel]
+            facts.append(("adds to distance" if by_share else "this image", float(value), by_share))
         used = [
             row for row, value in zip(rows[:, column].tolist(), values[:, column].tolist(), strict=True) if value > 0
         ]

@@ -115,7 +115,7 @@ function build(root, data, tell) {
     tip.style.top = `${top + (above ? y - tip.offsetHeight - 14 : y + 16)}px`;
   }
 
-  function choose(next) {
+  function mark(next) {
     chosen = next;
     root.classList.toggle("has-chosen", chosen.size > 0);
     points.forEach((point, i) => point.classList.toggle("chosen", chosen.has(i)));
@@ -123,6 +123,10 @@ function build(root, data, tell) {
     [...legend.querySelectorAll("button")].forEach((button, label) => button.setAttribute("aria-pressed",
       String(data.classes.some((one, i) => one === label && chosen.has(i)) &&
         data.classes.every((one, i) => one !== label || chosen.has(i)))));
+  }
+
+  function choose(next) {
+    mark(next);
     said.textContent = `${chosen.size} images chosen`;
     map.tell("chosen", [...chosen].sort((a, b) => a - b));
   }
@@ -249,14 +253,17 @@ function build(root, data, tell) {
         choose(new Set([...chosen, ...order.slice(0, data.around).map(([, i]) => i)]));
       } else choose(toggled(focus));
       show(focus);
-    } else if (event.key === "Escape") choose(new Set());
+    } else if (event.key === "Escape" && !tip.hidden) tip.hidden = true;
+    else if (event.key === "Escape") choose(new Set());
     else return;
     event.preventDefault();
   });
 
+  on(document, "keydown", (event) => { if (event.key === "Escape") tip.hidden = true; }); // the pointer's tip, too
+
   const watching = new ResizeObserver(lay);
   watching.observe(svg);
-  root.classList.remove("has-chosen");
+  mark(new Set((data.chosen ?? []).filter((i) => i < count))); // the page still holds them and shows their images
   show(-1);
   lay();
   return map;

@@ -13,11 +13,12 @@ from PIL import Image, UnidentifiedImageError
 
 from dashboard import resources, state, words
 from dashboard.components import marks
+from dashboard.components.figure_download import figure_download
 from dashboard.map_making import MapMaking
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
-from nero_core import Inspector
+from nero_core import Inspector, relevance_map_figure
 from nero_core.errors import BundleError, NeroError
 from nero_core.explain.render import data_uri
 from nero_core.types import MapPlace, RelevanceMap
@@ -34,12 +35,14 @@ _HERE = Path(__file__).parent
 _map = st.components.v2.component(
     "nero_image_map",
     html=(
-        '<div class="map"><div class="tools" role="toolbar" aria-label="The map\'s tools"></div>'
+        '<div class="map" role="group" aria-label="Map of reference images">'
+        '<div class="tools" role="toolbar" aria-label="The map\'s tools"></div>'
         '<svg class="plane" tabindex="0" role="application"></svg><div class="tip" hidden></div>'
-        '<div class="said" role="status" aria-live="polite"></div><div class="legend"></div>'
+        '<div class="said" role="status" aria-live="polite"></div>'
+        '<div class="legend" role="group" aria-label="Classes"></div>'
         '<p class="keys">Drag around points to choose their images; with Shift they are added. By keyboard: arrows go '
-        "from point to point, Enter chooses one, Shift and Enter the twelve nearest, Escape none. A class in the "
-        "legend chooses all its images.</p></div>"
+        "from point to point, Enter chooses one, Shift and Enter the twelve nearest; Escape hides the picture, and "
+        "once more chooses none. A class in the legend chooses all its images.</p></div>"
     ),
     css=(_HERE / "explorer_map.css").read_text("utf-8"),
     js=(_HERE / "explorer_map.js").read_text("utf-8"),
@@ -57,18 +60,20 @@ def explorer_map(inspector: Inspector, item: Source | None) -> None:
         ]
         making = resources.map_making(inspector, kind)
         if making.wait(PATIENCE):
+            if making.is_unforeseen:
+                resources.forget_map(inspector, kind)
             _explore(inspector, item, making)
         else:
-            _watch(making, inspector.bundle.fit_size)
+            _watch(making, inspector.bundle.fit_size, kind)
 
 
 @st.fragment(run_every=POLL)
-def _watch(making: MapMaking, images: int) -> None:
+def _watch(making: MapMaking, images: int, kind: str) -> None:
     if making.wait(0):
         st.rerun()
     st.info(
-        f"Laying out {images} images by UMAP, for {words.duration(making.seconds)} … The first time on a server takes "
-        "half a minute, more on a busy one, and is then kept for everybody. The rest of the page goes on meanwhile.",
+        f"Laying out {images} images by {kind.upper()}, for {words.duration(making.seconds)} … It takes some seconds "
+        "to minutes the first time on a server, and is then kept for everybody. The rest of the page goes on.",
         icon=":material/hourglass_top:",
     )
 
@@ -81,12 +86,15 @@ def _explore(inspector: Inspector, item: Source | None, making: MapMaking) -> No
         if item is not None:
             with plain_errors():  # an image without finite relevance leaves the map standing
                 place = resources.place(inspector, item, laid.kind)
+        key = f"{state.IMAGE_MAP}_{laid.kind}_{inspector.bundle.digest[:12]}"  # rows of one reference set mean no other
         found = _map(
-            key=f"{state.IMAGE_MAP}_{laid.kind}",
-            data=_data(inspector, item, laid, place),
+            key=key,
+            data=_data(inspector, item, laid, place) | {"chosen": state.chosen_on_map(key)},
             on_chosen_change=lambda: None,
         )
         _caption(laid, place)
+        names = inspector.bundle.card.class_names
+        figure_download(f"map by {laid.kind}", lambda: relevance_map_figure(laid, names, place), "relevance_map")
         if place is not None and item is not None:
             _nearest(inspector, item, place)
         _chosen(inspector, [int(row) for row in found.chosen or [] if 0 <= int(row) < len(laid.ids)], laid)
@@ -110,7 +118,7 @@ def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
         else ""
     )
     beyond = (
-        " Points that lie far out stand at the edge, faint; “Show all” brings them in at the price of detail."
+        " Points that lie far out stand at the edge, hollow; “Show all” brings them in at the price of detail."
         if has_far_points(laid)
         else ""
     )

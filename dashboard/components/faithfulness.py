@@ -6,10 +6,11 @@ import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
+from dashboard.components.figure_download import figure_download
 from dashboard.components.sidebar import Options
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import COMPOSITES, Inspector
+from nero_core import COMPOSITES, Inspector, faithfulness_figure
 from nero_core.types import BlockConservation, Explanation
 
 
@@ -17,6 +18,17 @@ def composite_choice(inspector: Inspector) -> str:
     """The composite that the maps are made with; the URL names it."""
     names = inspector.composites
     unsuited = state.offer_composites(names)
+    if len(names) == 1:
+        chosen = names[0]
+        st.markdown(f"Composite: {COMPOSITES[chosen].title}", width="content")
+    else:
+        chosen = _select_composite(names)
+    if unsuited is not None:
+        st.warning(words.composite_missing(unsuited, COMPOSITES[chosen].title))
+    return chosen
+
+
+def _select_composite(names: tuple[str, ...]) -> str:
     chosen = st.selectbox(
         "Composite",
         names,
@@ -27,15 +39,23 @@ def composite_choice(inspector: Inspector) -> str:
         help="Which rule each layer hands relevance on by.",
         width=190,
     )
-    if unsuited is not None:
-        st.warning(words.composite_missing(unsuited, COMPOSITES[chosen].title))
     return str(chosen)
 
 
 def where_relevance_goes(inspector: Inspector, item: Source, why: Explanation) -> None:
-    """How much of the relevance each block hands on."""
-    blocks = resources.blocks(inspector, item, why.composite)
-    with st.popover("Where relevance goes", icon=":material/water_drop:", type="tertiary"):
+    """How much of the relevance each block hands on; traced when somebody opens it."""
+    opened = st.popover(
+        "Where relevance goes",
+        icon=":material/water_drop:",
+        type="tertiary",
+        key=state.RELEVANCE_WAY,
+        on_change="rerun",
+    )
+    if not opened.open:
+        return
+    with opened:
+        with st.spinner("Tracing relevance from block to block …"):
+            blocks = resources.blocks(inspector, item, why.composite)
         start = _start(blocks)
         if start:
             rows = [
@@ -56,9 +76,11 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
     place = st.empty()
     with place:
         bar = st.progress(0.0, text="Blurring and restoring the image patch by patch …")
-    figures = resources.faithfulness(
-        inspector, item, why.composite, lambda done, total: bar.progress(done / total, text=_far(done, total))
-    )
+
+    def on_progress(done: int, total: int) -> None:
+        bar.progress(done / total, text=_far(done, total))
+
+    figures = resources.faithfulness(inspector, item, why.composite, on_progress)
     place.empty()
     class_name = inspector.bundle.card.class_names[figures.explained_class]
     st.markdown(words.plain(words.faithfulness(figures, class_name)))
@@ -71,10 +93,12 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
     )
     st.caption(
         f"Probability of {words.plain(class_name)} as patches go, the most relevant first. A faithful map falls early "
-        "on the left and rises early on the right; the area between the two is the gain."
+        "on the left and rises early on the right; the gain is the area between the two, beyond that of chance."
     )
-    with st.popover("Data table", icon=":material/table:", type="tertiary"):
-        st.dataframe(charts.faithfulness_table(figures), hide_index=True, alt="Points of the curves")
+    with st.container(horizontal=True):
+        with st.popover("Data table", icon=":material/table:", type="tertiary"):
+            st.dataframe(charts.faithfulness_table(figures), hide_index=True, alt="Points of the curves")
+        figure_download("faithfulness", lambda: faithfulness_figure(figures, class_name), "faithfulness")
 
 
 def _far(done: int, total: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
-from dashboard import resources
+from dashboard import resources, words
 from dashboard.components.sidebar import Options
 from dashboard.resources import Source
 from nero_core import Inspector, figure_bytes, figure_sheet
@@ -51,14 +51,15 @@ def figure_download(name: str, make: "Callable[[], Figure]", key: str, label: st
                 )
 
 
-def sheet_download(inspector: Inspector, item: Source, options: Options) -> None:
-    """Image, heatmaps, concepts and mean relevance on one sheet."""
+def sheet_download(inspector: Inspector, item: Source, options: Options, composite: str | None) -> None:
+    """Image, heatmaps, concepts and mean relevance on one sheet, all maps by the composite that the page shows."""
+    chosen = None if composite in inspector.composites[:1] else composite
 
     def make() -> "Figure":
         names = inspector.bundle.card.class_names
         why, reason = None, ""
         try:
-            why = resources.explanation(inspector, item, options.concepts, options.order)
+            why = resources.explanation(inspector, item, options.concepts, options.order, composite=chosen)
         except RelevanceError as error:
             reason = str(error)
         thumbnails, classes = references(inspector, why)
@@ -72,6 +73,7 @@ def sheet_download(inspector: Inspector, item: Source, options: Options) -> None
             classes,
             resources.detection(inspector, item, "nero", options.tpr),
             reason,
+            note=words.SYNTHETIC if inspector.bundle.card.synthetic else "",
         )
 
     figure_download("figure sheet", make, "sheet", "Figure sheet")

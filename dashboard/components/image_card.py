@@ -6,31 +6,44 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.faithfulness import composite_choice, how_faithful, where_relevance_goes
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import figure_download, sheet_download
 from dashboard.components.missing_evidence import missing_evidence
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import Inspector, evidence_figure, heatmap_figure, image_figure
-from nero_core.explain.render import heat_limit, overlay, smooth
+from nero_core.explain.render import evidence_as_shown, heat_limit, overlay, smooth
 from nero_core.types import Explanation
 
 VIEWS = ("image", "heatmap", "evidence")
 
 
-def image_card(inspector: Inspector, item: Source, options: Options) -> None:
-    """The original first; the maps are computed when they are asked for, and kept."""
+def image_card(
+    inspector: Inspector, item: Source, options: Options, sheet: DeltaGenerator, below: DeltaGenerator
+) -> None:
+    """The original first; the maps are computed when they are asked for, and kept.
+
+    Args:
+        inspector: of the reference set.
+        item: the image.
+        options: of the research options.
+        sheet: where the figure sheet is offered, which is made by the composite that is chosen here.
+        below: the full width under the card and the verdict, for what takes more room than the card has.
+    """
     with st.container(border=True, height="stretch", key="image_card"):
-        _views(inspector, item, options)
+        _views(inspector, item, options, sheet, below)
 
 
 @st.fragment
-def _views(inspector: Inspector, item: Source, options: Options) -> None:
+def _views(inspector: Inspector, item: Source, options: Options, sheet: DeltaGenerator, below: DeltaGenerator) -> None:
     with plain_errors():
+        with sheet:
+            sheet_download(inspector, item, options, state.composite(inspector.composites))
         view = st.segmented_control(
             "Show",
             VIEWS,
@@ -46,9 +59,10 @@ def _views(inspector: Inspector, item: Source, options: Options) -> None:
             if view != "image":
                 st.caption(words.plain(inspector.no_heatmap_because))
         else:
-            _explained(inspector, item, options, pixels, str(view))
+            _explained(inspector, item, options, pixels, str(view), below)
         if view == "evidence":
-            missing_evidence(inspector, item)
+            with below, st.container(border=True, key="closer_look"):
+                missing_evidence(inspector, item)
 
 
 def _original(item: Source, pixels: NDArray[np.uint8]) -> None:
@@ -57,7 +71,9 @@ def _original(item: Source, pixels: NDArray[np.uint8]) -> None:
     figure_download("image", lambda: image_figure(pixels), "image")
 
 
-def _explained(inspector: Inspector, item: Source, options: Options, pixels: NDArray[np.uint8], view: str) -> None:
+def _explained(
+    inspector: Inspector, item: Source, options: Options, pixels: NDArray[np.uint8], view: str, below: DeltaGenerator
+) -> None:
     """A map on the image, its controls, and how far it can be believed."""
     names = inspector.bundle.card.class_names
     place = st.container()
@@ -79,7 +95,8 @@ def _explained(inspector: Inspector, item: Source, options: Options, pixels: NDA
         if view == "heatmap":
             where_relevance_goes(inspector, item, why)
     if view == "heatmap":
-        how_faithful(inspector, item, why, options)
+        with below, st.container(border=True, key="closer_look"):
+            how_faithful(inspector, item, why, options)
 
 
 def _map(
@@ -95,23 +112,28 @@ def _map(
         if abs(why.conservation - 1) < 0.05:  # else the caption below says what is missing
             unit += "; all pixels add up to its probability, less the bias's part"
         legend = marks.legend("signed", limit, unit)
-        says = words.conservation(why.conservation)
+        says = words.conservation(why.conservation, cancellation=why.cancellation)
         limits = (
             f"Green speaks for {words.plain(explained)}, purple against it. "
             "It shows what the classifier used, not whether the finding is right."
         )
     else:
-        evidence = np.maximum(smooth(why.evidence), 0)
-        says = words.conservation(why.evidence_conservation, is_evidence=True)
+        evidence, kind = evidence_as_shown(why.evidence)
+        says = words.conservation(why.evidence_conservation, True, why.evidence_cancellation)
         if not evidence.any():
             st.html(f'<div class="nero-picture">{marks.picture(pixels, f"The image {name}, without evidence")}</div>')
             st.caption(says)
             return
         limit = heat_limit(evidence)
-        shown = overlay(pixels, evidence, opacity, limit, kind="positive")
+        shown = overlay(pixels, evidence, opacity, limit, kind)
         alt = f"Evidence for the distance on {name}"
-        legend = marks.legend("positive", limit, "distance per pixel, from over-used channels")
-        limits = "Bright parts drive the image away from its nearest class. Missing evidence cannot be shown here."
+        legend = marks.legend(kind, limit, "distance per pixel, from over-used channels")
+        says_colour = (
+            "Bright parts drive the image away from its nearest class."
+            if kind == "positive"
+            else "Green adds to the distance, purple takes from it."
+        )
+        limits = f"{says_colour} Missing evidence is listed below."
     st.html(f'<div class="nero-picture">{marks.picture(shown, alt)}</div>{legend}')
     st.caption(f"{says} {limits} Smoothed, since the network reads the image on a coarse grid.")
 

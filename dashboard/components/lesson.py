@@ -17,6 +17,7 @@ PARTS = ("Seven steps", "Perturb and watch", "Quiz")
 
 def part_of_learn() -> str:
     """The part of the page that is open."""
+    missing = state.unavailable(state.PART, PARTS)
     chosen = st.segmented_control(
         "Part",
         PARTS,
@@ -26,7 +27,10 @@ def part_of_learn() -> str:
         bind="query-params",
         label_visibility="collapsed",
     )
-    return chosen or PARTS[0]
+    part = chosen or PARTS[0]
+    if missing is not None:
+        st.warning(words.not_offered("part", missing, part), icon=":material/link_off:")
+    return part
 
 
 def picked(inspector: Inspector) -> Source | None:
@@ -43,6 +47,7 @@ def lesson(inspector: Inspector, item: Source) -> None:
     """One step at a time; the last one leads on to "perturb and watch"."""
     with plain_errors():
         names = list(STEPS)
+        missing = state.unavailable(state.STEP, names)
         chosen = st.segmented_control(
             "Step",
             names,
@@ -53,6 +58,8 @@ def lesson(inspector: Inspector, item: Source) -> None:
             label_visibility="collapsed",
         )
         place = names.index(chosen or names[0])
+        if missing is not None:
+            st.warning(words.not_offered("step", missing, names[place]), icon=":material/link_off:")
         with st.container(border=True, key="lesson"):
             _step(inspector, item, names, place)
 

@@ -47,7 +47,7 @@ def _features(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     )
     rank = int(np.flatnonzero(strongest == channel)[0]) + 1
     st.latex(
-        rf"a = \mathrm{{pool}}\,F(x) \in \mathbb{{R}}^{{{len(features)}}} \qquad "
+        rf"a = \mathrm{{pool}}\,F(x) \in \mathbb{{R}}^{{{len(features)}}} \qquad\allowbreak "
         rf"a_{{{channel}}} = {words.tex(float(features[channel]))}"
     )
     bank = inspector.bundle.fit.features[:, channel].double().mean()
@@ -98,8 +98,8 @@ def _relevance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     found = resources.what_if(inspector, item, replace(settings, epsilon=epsilon))
     total, bias = float(found.channels.relevance.sum()), float(found.detection.terms["bias_relevance"][0])
     st.latex(
-        r"r_j = a_j \sum_i \frac{p_i\,W_{ij}}{\ell_i + \varepsilon\,\mathrm{sign}\,\ell_i} \qquad"
-        rf"\sum_j r_j + r_\beta = {words.tex(total)} + ({words.tex(bias)}) = {words.tex(total + bias)}"
+        r"r_j = a_j \sum_i \frac{p_i\,W_{ij}}{\ell_i + \varepsilon\,\mathrm{sign}\,\ell_i} \qquad\allowbreak"
+        rf"{{\sum_j r_j + r_\beta}} = {words.tex(total)} + ({words.tex(bias)}) = {words.tex(total + bias)}"
     )
     kept = total + bias
     lost = f"ε keeps back {words.percent(1 - kept)} of it" if kept < 0.995 else "nothing of it is lost"
@@ -125,7 +125,7 @@ def _centroid(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     size = int((inspector.bundle.fit.labels == place).sum())
     gap = (channels.relevance - mean).abs()
     st.latex(
-        rf"m_c = \frac{{1}}{{n_c}} \sum_{{x \in c}} r(x) \qquad n_c = {size} \qquad"
+        rf"m_c = \frac{{1}}{{n_c}} \sum_{{x \in c}} r(x) \qquad\allowbreak n_c = {size} \qquad\allowbreak"
         rf"\sum_j |r_j - m_{{cj}}| = {words.tex(float(gap.sum()))}"
     )
     widest = int(gap.argmax())
@@ -149,7 +149,7 @@ def _distance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     distances, nearest = found.detection.terms["distances"][0], found.channels.nearest
     st.latex(
         rf"d = \min_c \lVert P\,(r - m_c) \rVert_{found.settings.norm} = {words.tex(float(distances[nearest]))}"
-        rf"\qquad P: \mathbb{{R}}^{{{neurons}}} \to \mathbb{{R}}^{{{found.components}}}"
+        rf"\qquad\allowbreak P: \mathbb{{R}}^{{{neurons}}} \to \mathbb{{R}}^{{{found.components}}}"
     )
     st.markdown(
         f"With {found.components} of {most} directions this image is nearest to **{words.plain(names[nearest])}**. "
@@ -202,6 +202,8 @@ def _verdict(inspector: Inspector, item: Source, usual: WhatIf) -> None:
         rf"= {words.tex(found.score)}"
     )
     st.html(headline(found.detection, 0))
+    if bundle.card.synthetic:
+        st.caption(words.SYNTHETIC)
     domain = charts.score_domain(found.reference, found.score)
     st.html(marks.score_scale(found.score, found.threshold, domain))
     st.markdown(words.plain(words.p_value(found.p_value, found.detection.calibration_size)))

@@ -36,8 +36,9 @@ def _row(inspector: Inspector, one: MissingConcept, whole: float) -> str:
         _picture(inspector, reference, value)
         for reference, value in zip(one.references, one.reference_relevance, strict=True)
     )
+    unused = "" if pictures else "<br>no ID image uses it"
     return (
-        f"<section><p><b>{escape(said)}</b><br>adds {words.number(one.share)}{part}</p>"
+        f"<section><p><b>{escape(said)}</b><br>adds {words.number(one.share)}{part}{unused}</p>"
         f'<div class="nero-references">{pictures}</div></section>'
     )
 

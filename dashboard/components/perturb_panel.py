@@ -8,11 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
+from dashboard.components.figure_download import figure_download
 from dashboard.components.verdict import headline
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Perturbed, Source
 from dashboard.theme import theme_of
-from nero_core import FILLS, LESIONS, PERTURBATIONS, Inspector, Lesion, Perturbation, Rectangle
+from nero_core import FILLS, LESIONS, PERTURBATIONS, Inspector, Lesion, Perturbation, Rectangle, channel_figure
 from nero_core.explain.render import data_uri, heat_limit, overlay, smooth
 from nero_core.types import ReferenceScores
 
@@ -55,7 +56,7 @@ def _watch(
     before_side, after_side, score_side = st.columns([3, 3, 4], gap="medium")
     with before_side:
         st.markdown("**As it is**")
-        _drag(original, perturbation)
+        _drag(item, original, perturbation)
         st.caption("Drag a rectangle on it to hide what is under it.")
     with after_side:
         st.markdown("**Perturbed**")
@@ -68,29 +69,41 @@ def _watch(
             says.caption(words.plain(inspector.no_heatmap_because))
     with score_side:
         _scores(original, shown, inspector.reference_scores("nero", shown.detection.tpr))
+        if inspector.bundle.card.synthetic:
+            st.caption(words.SYNTHETIC)
     return place, says, wants
 
 
 def _channels(inspector: Inspector, shown: Perturbed) -> None:
+    names = inspector.bundle.card.class_names
     st.plotly_chart(
-        charts.channel_plot(shown.channels, inspector.bundle.card.class_names, theme_of(st.context.theme.type)),
+        charts.channel_plot(shown.channels, names, theme_of(st.context.theme.type)),
         key="perturbed_channels",
         config=charts.toolbar("perturbed-channels"),
         alt="Relevance of the channels in the perturbed image against the nearest class",
     )
     st.caption("Bars: the perturbed image. Marks: the mean of its nearest class. Where they part, the distance grows.")
+    figure_download(
+        "perturbed channels", lambda: channel_figure(shown.channels, names, charts.TOP), "perturbed_channels"
+    )
 
 
 def _picture(shown: Perturbed, alt: str) -> None:
     st.html(f'<div class="nero-picture nero-perturbed">{marks.picture(shown.pixels, alt)}</div>')
 
 
-def _drag(original: Perturbed, perturbation: Perturbation) -> None:
+@st.cache_data(max_entries=16, ttl=resources.HOUR, show_spinner=False)
+def _uri(image_id: str, _original: Perturbed) -> str:
+    """The picture to drag on, written once and not at each movement of a slider."""
+    return data_uri(_original.pixels, "webp")
+
+
+def _drag(item: Source, original: Perturbed, perturbation: Perturbation) -> None:
     height, width = original.pixels.shape[:2]
     hidden = perturbation.occluded
     sides = (hidden.left, hidden.top, hidden.width, hidden.height) if hidden else (0.0, 0.0, 0.0, 0.0)
     st.plotly_chart(
-        charts.drag_picture(data_uri(original.pixels, "webp"), (width, height), sides, theme_of(st.context.theme.type)),
+        charts.drag_picture(_uri(item.id, original), (width, height), sides, theme_of(st.context.theme.type)),
         key=state.drag_plot(),
         on_select=state.occlude_dragged,
         selection_mode="box",
@@ -167,27 +180,35 @@ def _controls(mean: tuple[float, ...]) -> Perturbation:
         strengths |= {name: _strength(name) for name in names[3:]}
     with occlusion_side:
         st.markdown("**Occlusion**, % of the sides")
-        sides = [st.slider(label, 0, 100, 0, key=key) for label, key in zip(_OCCLUDED, state.OCCLUDED, strict=True)]
+        sides = [
+            st.slider(label, 0, 100, 0, key=key, bind="query-params")
+            for label, key in zip(_OCCLUDED, state.OCCLUDED, strict=True)
+        ]
         fill = st.segmented_control(
             "Filled with",
             FILLS,
             default=FILLS[0],
             required=True,
             key=state.FILL,
+            bind="query-params",
             help="Mean colour: what the classifier's preprocessing turns to 0. Blurred: the picture's own colours.",
         )
     with lesion_side:
         st.markdown("**Paste a drawn lesion**")
         label = st.selectbox(
-            "Lesion", (NO_LESION, *LESIONS), key=state.LESION, help="Drawn by the phantom, of no patient."
+            "Lesion",
+            (NO_LESION, *LESIONS),
+            key=state.LESION,
+            bind="query-params",
+            help="Drawn by the phantom, of no patient.",
         )
         off = label == NO_LESION
         x, y, size, seed = state.LESION_PLACE
         place = (
-            st.slider("Across, %", 0, 100, 50, key=x, disabled=off),
-            st.slider("Down, %", 0, 100, 50, key=y, disabled=off),
-            st.slider("Size, % of the shorter side", 5, 100, 40, key=size, disabled=off),
-            st.slider("Drawing", 0, 20, 0, key=seed, disabled=off),
+            st.slider("Across, %", 0, 100, 50, key=x, bind="query-params", disabled=off),
+            st.slider("Down, %", 0, 100, 50, key=y, bind="query-params", disabled=off),
+            st.slider("Size, % of the shorter side", 5, 100, 40, key=size, bind="query-params", disabled=off),
+            st.slider("Drawing", 0, 20, 0, key=seed, bind="query-params", disabled=off),
         )
     state.remember(_held(strengths, sides, fill, label, place))
     left, top, width, height = (side / 100 for side in sides)
@@ -212,6 +233,7 @@ def _strength(name: str) -> float:
             number(spec.neutral),
             number(spec.step),
             key=state.strength(name),
+            bind="query-params",
         )
     )
 

@@ -36,7 +36,8 @@ def _card(inspector: Inspector, tpr: float) -> None:
     with plain_errors():
         sequence = st.number_input("Sequence of pictures", 0, 9999, 1, key=state.QUIZ, bind="query-params", width=200)
         seed = int(sequence)
-        answers, is_revealed = state.answers(seed), state.is_revealed(seed)
+        game = (inspector.bundle.digest, tpr, seed)  # another threshold or classifier answers otherwise
+        answers, is_revealed = state.answers(game), state.is_revealed(game)
         number = len(answers) - is_revealed
         with st.spinner("Drawing a picture …"):
             case, item = resources.drawn_case(seed, number)
@@ -53,8 +54,8 @@ def _card(inspector: Inspector, tpr: float) -> None:
                 if is_revealed:
                     _reveal(case, found, answers[-1][YOU])
                 else:
-                    _ask(case, found, seed)
-        _tally(answers, seed, tpr)
+                    _ask(case, found, game, number)
+        _tally(answers, game)
 
 
 def _verdicts(inspector: Inspector, item: Source, tpr: float) -> dict[str, Detection]:
@@ -63,7 +64,7 @@ def _verdicts(inspector: Inspector, item: Source, tpr: float) -> dict[str, Detec
     return {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
 
 
-def _ask(case: QuizCase, found: dict[str, Detection], seed: int) -> None:
+def _ask(case: QuizCase, found: dict[str, Detection], game: state.Game, number: int) -> None:
     right = {name: bool(one.is_ood[0]) == case.is_ood for name, one in found.items()}
     with st.container(horizontal=True, key="quiz_buttons"):
         for label, symbol, says_ood in (("ID", "●", False), ("OOD", "◆", True)):
@@ -72,7 +73,7 @@ def _ask(case: QuizCase, found: dict[str, Detection], seed: int) -> None:
                 key=f"quiz_{label.lower()}",
                 type="primary",
                 on_click=state.answer,
-                args=(seed, {YOU: says_ood == case.is_ood} | right),
+                args=(game, number, {YOU: says_ood == case.is_ood} | right),
             )
 
 
@@ -87,10 +88,11 @@ def _reveal(case: QuizCase, found: dict[str, Detection], is_right: bool) -> None
     st.button("Next picture", key="quiz_next", type="primary", on_click=state.next_picture)
 
 
-def _tally(answers: list[dict[str, bool]], seed: int, tpr: float) -> None:
-    total = len(answers)
+def _tally(answers: list[dict[str, bool]], game: state.Game) -> None:
+    (_, tpr, _), total = game, len(answers)
     if not total:
-        st.caption("Nothing answered yet. You play against " + words.listed([words.method(name) for name in METHODS]))
+        against = words.listed([_named(name) for name in METHODS])
+        st.caption(f"Nothing answered yet. You play against {against}.")
         return
     with st.container(border=True, key="quiz_tally"):
         st.subheader("Tally", anchor=False)
@@ -98,10 +100,7 @@ def _tally(answers: list[dict[str, bool]], seed: int, tpr: float) -> None:
         rights = {name: sum(one.get(name, False) for one in answers) for name in names}
         st.html(
             marks.bars(
-                [
-                    ("You" if name == YOU else words.method(name), right, words.tally(right, total), name != YOU)
-                    for name, right in rights.items()
-                ],
+                [(_named(name), right, words.tally(right, total), name != YOU) for name, right in rights.items()],
                 largest=float(total),
             )
         )
@@ -109,5 +108,9 @@ def _tally(answers: list[dict[str, bool]], seed: int, tpr: float) -> None:
             f"How many pictures each judged rightly. A method rejects {words.percent(1 - tpr)} of ID images on purpose."
         )
         st.button(
-            "Start again", icon=":material/restart_alt:", key="quiz_restart", on_click=state.restart_quiz, args=(seed,)
+            "Start again", icon=":material/restart_alt:", key="quiz_restart", on_click=state.restart_quiz, args=(game,)
         )
+
+
+def _named(who: str) -> str:
+    return "You" if who == YOU else words.method(who).upper()

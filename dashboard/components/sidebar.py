@@ -56,8 +56,8 @@ def reference_set() -> Inspector:
                 f"Expected at least one reference set. Found none in {resources.BUNDLES}. "
                 "Make the demo with: make demo-bundle, or start with: nero dashboard --bundle FOLDER."
             )
-        asked = state.asked_bundle()
-        name = st.selectbox("Reference set", list(paths), key=state.BUNDLE, bind="query-params")
+        asked = state.follow_bundle(list(paths))
+        name = st.selectbox("Reference set", list(paths), key=state.BUNDLE, on_change=state.bundle_chosen)
         if asked is not None and asked not in paths:
             st.warning(
                 f"The link names the reference set {words.plain(asked)}, which is not here. This is another one."
@@ -110,7 +110,7 @@ def acceptances(tpr: float, calibration_size: int) -> list[float]:
     With n calibration images the largest score is the threshold that accepts n / (n + 1); more cannot be had.
     """
     most = calibration_size / (calibration_size + 1)
-    whole = {share / 100 for share in range(90, 100) if share / 100 <= most and _percents(tpr) != str(share)}
+    whole = {share / 100 for share in range(90, 100) if share / 100 <= most and state.percents(tpr) != str(share)}
     return sorted(whole | {tpr})
 
 
@@ -127,7 +127,7 @@ def _acceptance(inspector: Inspector) -> float:
         "Accept of reference images, in %",
         options,
         value=None if is_stale else bundle.card.tpr,  # Streamlit warns of a default besides a value that was set
-        format_func=_percents,
+        format_func=state.percents,
         key=state.ACCEPT,
         bind="query-params",
         help="The threshold is set so that this part of the calibration images lies at or below it.",
@@ -139,11 +139,6 @@ def _download() -> str:
         "Download charts as", ["png", "svg"], default="png", required=True, key=state.DOWNLOAD
     )
     return chosen or "png"
-
-
-def _percents(share: float) -> str:
-    """As it stands in the URL: ``95`` or ``97.5``."""
-    return f"{round(100 * share, 6):g}"
 
 
 def _facts(inspector: Inspector) -> None:

@@ -37,7 +37,7 @@ def two_images(inspector: Inspector, item: Source | None) -> None:
             st.subheader("Channel by channel", anchor=False)
             names = (item.name, second.name)
             st.plotly_chart(
-                charts.image_pair(first_channels, second_channels, names, theme_of(st.context.theme.type), channel),
+                charts.image_pair(first_channels, second_channels, names, theme_of(st.context.theme.type), int(shown)),
                 key="image_pair_plot",
                 config=charts.toolbar("two-images"),
                 alt=f"Relevance of {charts.PAIR_TOP} channels in both images",
@@ -59,7 +59,8 @@ def _second(inspector: Inspector, item: Source) -> Source | None:
             choices[f"upload {one.key}"] = f"Upload: {one.name}"
     inside, outside = sample_paths(inspector)
     choices |= {f"sample {path.stem}": f"Sample: {path.stem}" for path in inside + outside if path.name != item.name}
-    place = resources.place(inspector, item, "pca")
+    with st.spinner("Looking for the nearest reference images …"):
+        place = resources.place(inspector, item, "pca")
     for rank, reference_id in enumerate(place.nearest[:NEAREST], 1):
         name = inspector.reference_class(reference_id)
         choices[f"reference {reference_id}"] = f"Reference {rank} of the nearest: {name}"
@@ -148,6 +149,8 @@ def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Chan
                 st.markdown(
                     f"{words.SYMBOL[detection.verdict(0)]} {said}. {words.plain(words.threshold(detection, 0))}."
                 )
+                if inspector.bundle.card.synthetic:
+                    st.caption(words.SYNTHETIC)
     if why:
         st.info(words.plain(why))
     else:

@@ -1,16 +1,18 @@
 """What if: NERO's settings as sliders, scored again from the banks at once, beside the published setting."""
 
 import json
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import streamlit as st
 
 from dashboard import charts, resources, state, words
+from dashboard.components.figure_download import figure_download
 from dashboard.components.sidebar import acceptances
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector
+from nero_core import Inspector, histogram_figure
 from nero_core.types import WhatIf, WhatIfSettings
 
 EPSILONS = (0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)  # of the slider; the bundle's own joins them
@@ -18,14 +20,14 @@ NORMS = (1, 2)
 PACKAGES = ("nero-dashboard", "torch", "timm", "pytorch-ood", "numpy")
 
 
-def what_if_panel(inspector: Inspector, item: Source, tpr: float, download: str) -> None:
+def what_if_panel(inspector: Inspector, item: Source, download: str) -> None:
     """Behind a switch, so that nothing is computed for those who never ask."""
     with st.container(border=True, key="what_if"):
-        _panel(inspector, item, tpr, download)
+        _panel(inspector, item, download)
 
 
 @st.fragment
-def _panel(inspector: Inspector, item: Source, tpr: float, download: str) -> None:
+def _panel(inspector: Inspector, item: Source, download: str) -> None:
     with plain_errors():
         if not st.toggle("What if NERO were set otherwise?", key=state.WHAT_IF, bind="query-params"):
             return
@@ -51,6 +53,17 @@ def _panel(inspector: Inspector, item: Source, tpr: float, download: str) -> Non
 def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings:
     neurons, bundle = inspector.bundle.classifier.head.neurons, inspector.bundle
     usual = _widgets(published, inspector)
+    epsilons = sorted({*EPSILONS, published.epsilon})
+    options = acceptances(published.tpr, bundle.calibration_size)
+    numbers = [str(number) for number in range(1, neurons + 1)]
+    offered = {
+        state.WHAT_IF_LEAST: ("k", numbers),
+        state.WHAT_IF_COMPONENTS: ("number of principal components", numbers),
+        state.WHAT_IF_EPSILON: ("ε", [f"{value:g}" for value in epsilons]),
+        state.WHAT_IF_NORM: ("norm", [str(value) for value in NORMS]),
+        state.WHAT_IF_ACCEPT: ("acceptance", [state.percents(share) for share in options]),
+    }
+    missing = {key: state.unavailable(key, values) for key, (_, values) in offered.items()}
     least = st.slider(
         "k, channels of least relevance",
         1,
@@ -71,7 +84,7 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
     )
     epsilon = st.select_slider(
         "ε of the LRP rule",
-        sorted({*EPSILONS, published.epsilon}),
+        epsilons,
         published.epsilon,
         format_func=lambda value: f"{value:g}",
         key=state.WHAT_IF_EPSILON,
@@ -87,17 +100,26 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
         bind="query-params",
         help="1 as published: the sum of differences. 2: the Euclidean length.",
     )
-    options = acceptances(published.tpr, bundle.calibration_size)
     accept = published.tpr
     if len(options) > 1:
         accept = st.select_slider(
             "Accept of reference images, in %",
             options,
             published.tpr,
-            format_func=lambda share: f"{round(100 * share, 6):g}",
+            format_func=state.percents,
             key=state.WHAT_IF_ACCEPT,
             bind="query-params",
         )
+    shown = {
+        state.WHAT_IF_LEAST: str(least),
+        state.WHAT_IF_COMPONENTS: str(components),
+        state.WHAT_IF_EPSILON: f"{epsilon:g}",
+        state.WHAT_IF_NORM: str(norm or published.norm),
+        state.WHAT_IF_ACCEPT: state.percents(accept),
+    }
+    for key, asked in missing.items():
+        if asked is not None:
+            st.warning(words.not_offered(offered[key][0], asked, shown[key]), icon=":material/link_off:")
     return WhatIfSettings(epsilon, components / neurons, least, norm or published.norm, accept)
 
 
@@ -126,10 +148,14 @@ def _figures(usual: WhatIf, found: WhatIf, download: str) -> None:
                 alt=f"{title}: scores of the reference images; threshold {words.number(one.threshold)}, this image "
                 f"{words.number(one.score)}",
             )
+            saved = "what if scores" if name == "found" else "scores as set"
+            figure_download(saved, partial(histogram_figure, one.reference, one.score), f"what_if_{name}")
     st.dataframe(figure_table(usual, found), hide_index=True, alt="Figures of both settings")
     st.caption(
-        "Read each histogram on its own scale: another setting measures in another unit. AUROC and FPR95 are of the "
-        "calibration images against the OOD bank. A setting chosen because it does best here is fitted to this bank."
+        f"“As set” accepts {words.percent(usual.settings.tpr)} of reference images, as the reference set was made, "
+        "whatever the side bar says. Read each histogram on its own scale: another setting measures in another unit. "
+        "AUROC and FPR95 are of the calibration images against the OOD bank. A setting chosen because it does best "
+        "here is fitted to this bank."
     )
 
 
@@ -170,10 +196,14 @@ def _take_along(inspector: Inspector, item: Source, usual: WhatIf, found: WhatIf
         if value != _widgets(usual.settings, inspector)[name]
     }
     if state.WHAT_IF_ACCEPT in changed:
-        changed[state.WHAT_IF_ACCEPT] = f"{round(100 * found.settings.tpr, 6):g}"
+        changed[state.WHAT_IF_ACCEPT] = state.percents(found.settings.tpr)
     if state.WHAT_IF_EPSILON in changed:
         changed[state.WHAT_IF_EPSILON] = f"{found.settings.epsilon:g}"
-    st.code(state.link({state.WHAT_IF: "true"} | {name: str(value) for name, value in changed.items()}), language=None)
+    st.code(
+        state.link({state.WHAT_IF: "true"} | {name: str(value) for name, value in changed.items()}),
+        language=None,
+        wrap_lines=True,
+    )
     st.caption(
         "This link opens the same setting" + (" and sample." if state.sample() else "; the image stays with you.")
     )

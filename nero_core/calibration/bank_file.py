@@ -88,7 +88,7 @@ def read_header(data: bytes, what: str = "the banks") -> Header:
             for name, entry in entries.items()
             if name != "__metadata__"
         }
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise no_safetensors(f"{type(error).__name__} in its header", what) from error
 
 

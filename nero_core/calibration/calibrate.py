@@ -22,6 +22,7 @@ from nero_core.calibration.held_out import (
     read_digests,
 )
 from nero_core.calibration.references import REFERENCES, References, make_references
+from nero_core.calibration.references_file import MAX_REFERENCES
 from nero_core.calibration.threshold import threshold_at
 from nero_core.data.decode import decode_image, thumbnail
 from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split
@@ -84,14 +85,15 @@ def calibrate(
 
     Raises:
         BundleError: ``out`` holds something that is not a bundle, or cannot be written.
-        CalibrationError: a class without images, too few images, data that cannot be fitted, or OOD or held-out images
-            that fitting, calibration or training have seen.
+        CalibrationError: more references than a bundle may hold, a class without images, too few images, data that
+            cannot be fitted, or OOD or held-out images that fitting, calibration or training have seen.
         CheckpointError: the checkpoint cannot be loaded.
         ImageError: an image cannot be decoded.
     """
     report = on_progress or (lambda stage, done, total: None)
     check_place(Path(out))
     _check_title(title)
+    _check_references(references)
     classifier, model_card = load_checkpoint(checkpoint, pick_device(device))
     images = read_folder(data, model_card.classes)
     ood_images = None if ood is None else read_folder(ood)
@@ -174,6 +176,13 @@ def calibrate(
 def _check_title(title: str | None) -> None:
     if title is not None and len(title) > MAX_TITLE:
         raise CalibrationError(f"Expected a title of at most {MAX_TITLE} characters. Found {len(title)}. Shorten it.")
+
+
+def _check_references(count: int) -> None:
+    if not 0 <= count <= MAX_REFERENCES:
+        raise CalibrationError(
+            f"Expected 0 to {MAX_REFERENCES} reference images a channel. Found {count}. Ask for fewer; 0 keeps none."
+        )
 
 
 def _without_training_images(

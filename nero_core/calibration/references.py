@@ -12,10 +12,13 @@ from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.relevance.coarse import CELLS, coarse, from_steps, to_steps
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.heatmap import Attributor
+from nero_core.relevance.strongest import strongest_images
 from nero_core.types import ChannelReferences, ImageBatch
 
 By = Literal["relevance", "activation"]
 REFERENCES = 4  # images a channel and kind: with 512 channels some 3 000 heatmaps, 1 MB and minutes on two cores
+
+_AT_ONCE = 64  # heatmaps of one image, 13 MB at 224
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,8 @@ def make_references(
 ) -> References:
     """For every channel the ``count`` images that use it most, by relevance and by activation, and their heatmaps.
 
-    One forward pass an image serves all channels that have it among their references. An image that the composite
-    cannot explain is left out.
+    One forward pass an image serves 64 channels that have it among their references. What the composite cannot explain
+    is left out.
 
     Args:
         attributor: of the model that made the features, with the composite to use.
@@ -104,8 +107,8 @@ def make_references(
                     f"Expected the fit images as they were observed. Found another: {batch.names[0]} or one after it "
                     "was changed meanwhile. Calibrate again."
                 )
-            channels = wanted[row]
-            if channels:
+            for first in range(0, len(wanted[row]), _AT_ONCE):
+                channels = wanted[row][first : first + _AT_ONCE]
                 try:
                     heatmaps = coarse(attributor.heatmaps(pixels[None], conditions(relevance[row], channels)).maps)
                 except RelevanceError:
@@ -125,12 +128,6 @@ def make_references(
         raise CalibrationError(f"Expected the {len(ids)} fit images. Found {row}. Calibrate again.")
     kept = {kind: ReferenceMaps(images, *to_steps(maps[kind])) for kind, images in chosen.items()}
     return References(attributor.composite, kept["relevance"], kept["activation"])
-
-
-def strongest_images(values: Float[Tensor, "images neurons"], count: int) -> Int[Tensor, "neurons references"]:
-    """Rows of the ``count`` largest values of each column, largest first; -1 for what is not above 0."""
-    order = values.argsort(dim=0, descending=True, stable=True)[:count].T
-    return torch.where(values.T.gather(1, order) > 0, order, -1).contiguous()
 
 
 def describe_references(

@@ -8,15 +8,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.calibration.bundle import Bundle
-from nero_core.calibration.references import REFERENCES, By, describe_references, strongest_images
-from nero_core.data.decode import Limits, decode_batch
+from nero_core.calibration.references import REFERENCES, By, describe_references
+from nero_core.data.decode import THUMBNAIL_LIMITS, decode_batch
+from nero_core.errors import ImageError, RelevanceError
 from nero_core.relevance.coarse import CELLS, coarse
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.heatmap import Attributor
+from nero_core.relevance.strongest import strongest_images
 from nero_core.types import ChannelReferences
 
 KEPT = 256  # references in memory, some 5 kB each
-_ANY_SIDE = Limits(min_side=1)  # of a small picture: a very long image has a very flat one
 
 
 class ThumbnailReferences:
@@ -24,7 +25,7 @@ class ThumbnailReferences:
 
     A bundle has no other pictures. Which images these are, and their values, is the bank's and exact; a heatmap shows
     the place in a small copy of the image, enlarged to the classifier's input size, and still starts from the relevance
-    of the image itself.
+    of the image itself. An image whose small picture is none, or cannot be explained, is left out.
 
     Args:
         bundle: where the pictures are.
@@ -52,8 +53,6 @@ class ThumbnailReferences:
 
         Raises:
             BundleError: a small picture is missing.
-            ImageError: one is no picture.
-            RelevanceError: the composite cannot explain one.
         """
         key = (channel, by)
         with self._lock:
@@ -75,11 +74,17 @@ class ThumbnailReferences:
         maps, composite = None, ""
         if self.attributor is not None:
             composite, size = self.attributor.composite, self.bundle.classifier.input_size
-            maps = torch.zeros(0, CELLS, CELLS)
+            maps, explained = torch.zeros(0, CELLS, CELLS), []
             for row in images.tolist():
-                pixels = decode_batch([self.bundle.thumbnail(fit.ids[row])], size, limits=_ANY_SIDE).pixels
-                heatmap = self.attributor.heatmaps(pixels, conditions(self.relevance[row], (channel,))).maps
+                data = self.bundle.thumbnail(fit.ids[row])
+                try:
+                    pixels = decode_batch([data], size, limits=THUMBNAIL_LIMITS).pixels
+                    heatmap = self.attributor.heatmaps(pixels, conditions(self.relevance[row], (channel,))).maps
+                except (ImageError, RelevanceError):  # one picture less, and the others still there
+                    continue
                 maps = torch.cat([maps, coarse(heatmap).float()])
+                explained.append(row)
+            images = torch.tensor(explained, dtype=torch.long)
         return describe_references(
             channel, by, images, fit.ids, self.relevance, features, maps, composite, from_thumbnails=True
         )

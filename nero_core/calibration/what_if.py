@@ -15,7 +15,8 @@ from nero_core.metrics import auroc, fpr_at_tpr
 from nero_core.types import Channels, Detection, Head, Observation, ReferenceScores, WhatIf, WhatIfSettings
 
 NAME = "nero"
-KEPT = 8  # fits, each with all components: 2 MB for 512 channels
+KEPT = 8  # fits, each with all components: D² numbers of 8 bytes, 2 MB for 512 channels and 34 MB for 2048
+KEPT_BYTES = 128_000_000  # of all of them; at least one fit is kept
 
 
 class WhatIfs:
@@ -29,6 +30,8 @@ class WhatIfs:
         self.bundle = bundle
         self._lock = threading.Lock()
         self._fits: OrderedDict[tuple[float, int], NERO] = OrderedDict()
+        self._fitting: dict[tuple[float, int], threading.Lock] = {}
+        self._most = max(1, min(KEPT, KEPT_BYTES // (8 * bundle.classifier.head.neurons**2)))
 
     def score(self, observation: Observation, settings: WhatIfSettings, index: int = 0) -> WhatIf:
         """One image and both banks under other settings; raises as ``widest_fit`` and ``score_again``."""
@@ -37,14 +40,26 @@ class WhatIfs:
         return score_again(widest, bundle.calibration, bundle.ood, observation, settings, index)
 
     def _widest(self, epsilon: float, norm: int) -> NERO:
-        with self._lock:  # threads that ask for one fit wait for it; a fit takes some 40 ms for 512 channels
-            if (epsilon, norm) not in self._fits:
-                bundle = self.bundle
-                self._fits[epsilon, norm] = widest_fit(bundle.fit, bundle.classifier.head, epsilon, norm)
-            self._fits.move_to_end((epsilon, norm))
-            while len(self._fits) > KEPT:
-                self._fits.popitem(last=False)
-            return self._fits[epsilon, norm]
+        key = (epsilon, norm)
+        with self._lock:
+            if key in self._fits:
+                self._fits.move_to_end(key)
+                return self._fits[key]
+            fitting = self._fitting.setdefault(key, threading.Lock())
+        with fitting:  # threads that ask for this fit wait for it, others do not
+            with self._lock:
+                if key in self._fits:
+                    return self._fits[key]
+            try:
+                made = widest_fit(self.bundle.fit, self.bundle.classifier.head, epsilon, norm)
+                with self._lock:
+                    self._fits[key] = made
+                    while len(self._fits) > self._most:
+                        self._fits.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._fitting.pop(key, None)
+        return made
 
 
 def settings_of(card: BundleCard, head: Head, tpr: float | None = None) -> WhatIfSettings:

@@ -1,5 +1,6 @@
 """``nero explain``."""
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -57,6 +58,7 @@ def explain(
     from nero_core.errors import RelevanceError
     from nero_core.explain.channels import top_channels
     from nero_core.inspector import Inspector
+    from nero_core.relevance.composites import COMPOSITES
 
     torch.manual_seed(seed)
     reason = ""
@@ -64,22 +66,35 @@ def explain(
     explanation: Explanation | None = None
     blocks: tuple[BlockConservation, ...] = ()
     with progress_bar() as advance:
-        advance("explaining", 0, 3)
+        steps = concepts + 5  # image, the heatmaps of class, evidence and concepts, blocks, files
+        advance("explaining", 0, steps)
         inspector = Inspector.load(bundle, device)
         picture = decode_image(image)
         batch = to_batch([picture], inspector.bundle.classifier.input_size)
-        advance("explaining", 1, 3)
+        advance("explaining", 1, steps)
         detection = inspector.detect(batch, ("nero",), tpr)["nero"]
         channels = inspector.channels(batch)
         top_channels(channels, concepts, by)  # raises where there are not so many: no reason to go without heatmaps
+        if composite is not None and composite not in COMPOSITES:  # whether or not the architecture has heatmaps
+            raise RelevanceError(
+                f"Expected a composite among {', '.join(COMPOSITES)}. Found {printable(composite)!r}. Choose one."
+            )
         if composite is not None and inspector.composites:
             inspector.attributor(composite)  # raises where it does not suit the architecture: no reason either
         try:
-            explanation = inspector.explain(batch, concepts=concepts, by=by, composite=composite)
-            blocks = inspector.blocks(batch, composite=composite)
+            explanation = inspector.explain(
+                batch,
+                concepts=concepts,
+                by=by,
+                composite=composite,
+                on_progress=lambda done, total: advance("explaining", 1 + done, steps),
+            )
         except RelevanceError as error:
             reason = str(error)
-        advance("explaining", 2, 3)
+        if explanation is not None:
+            with suppress(RelevanceError):  # the heatmaps stand without it
+                blocks = inspector.blocks(batch, composite=composite)
+        advance("explaining", steps - 1, steps)
         make_folder(out)
         files = draw_files(inspector, picture, detection, channels, explanation, reason, forms, dpi)
         for name, data in files.items():
@@ -88,7 +103,7 @@ def explain(
             str(image), inspector, picture, detection, channels, explanation, blocks, reason, forms[0]
         )
         (out / "explanation.json").write_text(json_text(record), encoding="utf-8")
-        advance("explaining", 3, 3)
+        advance("explaining", steps, steps)
     names = inspector.bundle.card.class_names
     typer.echo(
         f"{printable(picture.name)}: {'OOD' if detection.is_ood[0] else 'ID'}, score {float(detection.score[0]):.4g} "

@@ -11,11 +11,28 @@ from jaxtyping import UInt8
 from nero_core.cli.explain_record import concept_name
 from nero_core.cli.terminal import printable
 from nero_core.errors import BundleError
-from nero_core.explain.figure_panels import concepts_figure, evidence_figure, heatmap_figure, image_figure, kept
+from nero_core.explain.figure_panels import (
+    colours_say,
+    concepts_figure,
+    evidence_figure,
+    heatmap_figure,
+    image_figure,
+    kept,
+    no_evidence,
+)
 from nero_core.explain.figure_plots import channel_figure, histogram_figure
 from nero_core.explain.figure_sheet import figure_sheet
 from nero_core.explain.figures import Form, figure_bytes
-from nero_core.explain.render import caption, encode, enlarge, fit_within, heat_limit, overlay, smooth
+from nero_core.explain.render import (
+    caption,
+    encode,
+    enlarge,
+    evidence_as_shown,
+    fit_within,
+    heat_limit,
+    overlay,
+    smooth,
+)
 from nero_core.explorer import Explorer
 from nero_core.types import Channels, Concept, Detection, Explanation
 
@@ -26,6 +43,8 @@ if TYPE_CHECKING:
     from nero_core.inspector import Inspector
 
 LONGEST_NAME = 60  # characters of a class name in a caption
+
+SYNTHETIC = "This reference set is drawn, not taken: its verdict on a real image means little."
 
 
 def draw_files(
@@ -50,7 +69,7 @@ def draw_files(
         "histogram": lambda: histogram_figure(scores, float(detection.score[0])),
         "figure3": lambda: figure_sheet(
             pixels, channels, Explorer(inspector).mean_relevance(), names, explanation, thumbnails, classes, detection,
-            reason,
+            reason, note=SYNTHETIC if inspector.bundle.card.synthetic else "",
         ),
     }  # fmt: skip
     files: dict[str, bytes] = {}
@@ -71,15 +90,18 @@ def draw_overlays(
     names = [printable(name, LONGEST_NAME) for name in inspector.bundle.card.class_names]
     heatmaps = [smooth(concept.heatmap) for concept in explanation.concepts]
     limit = heat_limit(*heatmaps)
+    evidence, kind = evidence_as_shown(explanation.evidence)
+    says = (
+        f"{colours_say(kind)}{kept(explanation.evidence_conservation)}" if evidence.any() else no_evidence(explanation)
+    )
     shown = {
         "heatmap.png": (
             overlay(pixels, smooth(explanation.heatmap)),
             f"class heatmap of {names[explanation.explained_class]}, {kept(explanation.conservation)}",
         ),
         "evidence.png": (
-            overlay(pixels, smooth(explanation.evidence), kind="positive"),
-            f"evidence: where the distance to {names[explanation.channels.nearest]} comes from, "
-            + kept(explanation.evidence_conservation),
+            overlay(pixels, evidence, kind=kind),
+            f"evidence: where the distance to {names[explanation.channels.nearest]} comes from, {says}",
         ),
     }
     for rank, (concept, heatmap) in enumerate(zip(explanation.concepts, heatmaps, strict=True), 1):

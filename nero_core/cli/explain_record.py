@@ -60,6 +60,8 @@ def _with_heatmap(
             "heatmap": explanation.conservation,
             "evidence": explanation.evidence_conservation,
             "concepts": explanation.concept_conservation,
+            "heatmap_cancellation": explanation.cancellation,
+            "evidence_cancellation": explanation.evidence_cancellation,
             "blocks": [asdict(block) for block in blocks],
         },
         "concepts": [_concept(inspector, rank, concept, form) for rank, concept in enumerate(explanation.concepts, 1)],

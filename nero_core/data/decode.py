@@ -47,6 +47,9 @@ class Limits:
     min_side: int = 16
 
 
+THUMBNAIL_LIMITS = Limits(max_bytes=256_000, max_pixels=1_000_000, min_side=1)  # a bundle may be a stranger's
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """One decoded file at its own size, upright, without metadata.

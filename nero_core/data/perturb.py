@@ -107,11 +107,13 @@ def perturb(pixels: Pixels, perturbation: Perturbation) -> Pixels:
     Order: lesion, occlusion, then ``PERTURBATIONS`` as they stand.
 
     Raises:
-        ImageError: an unknown perturbation or lesion, or a value outside its range.
+        ImageError: an unknown perturbation, lesion or fill, or a value outside its range.
     """
     unknown = sorted(set(perturbation.strengths) - set(PERTURBATIONS))
     if unknown:
         raise ImageError(f"Expected perturbations among {', '.join(PERTURBATIONS)}. Found {unknown[0]!r}. Choose one.")
+    if perturbation.seed < 0:
+        raise ImageError(f"Expected a seed of at least 0. Found {perturbation.seed}. Choose another.")
     result = pixels
     if perturbation.lesion is not None:
         result = paste_lesion(result, perturbation.lesion)
@@ -133,11 +135,15 @@ def occlude(pixels: Pixels, rectangle: Rectangle, fill: Fill, colour: tuple[floa
     """The picture with a rectangle hidden; what of it lies outside the picture is cut off.
 
     Raises:
-        ImageError: a side is not in [0, 1].
+        ImageError: a side or a colour is not in [0, 1], or an unknown fill.
     """
     sides = (rectangle.left, rectangle.top, rectangle.width, rectangle.height)
     if not all(0 <= side <= 1 for side in sides):
         raise ImageError(f"Expected a rectangle in shares of the picture, 0 to 1. Found {sides}. Draw it again.")
+    if fill not in FILLS:
+        raise ImageError(f"Expected a fill among {', '.join(FILLS)}. Found {fill!r}. Choose one.")
+    if len(colour) != 3 or not all(0 <= value <= 1 for value in colour):
+        raise ImageError(f"Expected a colour of three values from 0 to 1. Found {colour}. Choose another.")
     height, width = pixels.shape[:2]
     rows = slice(round(rectangle.top * height), round(min(1.0, rectangle.top + rectangle.height) * height))
     columns = slice(round(rectangle.left * width), round(min(1.0, rectangle.left + rectangle.width) * width))
@@ -154,7 +160,7 @@ def paste_lesion(pixels: Pixels, lesion: Lesion) -> Pixels:
     """The picture with a drawn lesion blended in through its own outline, whose edge is soft.
 
     Raises:
-        ImageError: an unknown class, or a place or size outside [0, 1].
+        ImageError: an unknown class, a place or size outside [0, 1], or a negative seed.
     """
     if lesion.label not in LESIONS:
         raise ImageError(f"Expected a lesion among {', '.join(LESIONS)}. Found {lesion.label!r}. Choose one.")
@@ -163,6 +169,8 @@ def paste_lesion(pixels: Pixels, lesion: Lesion) -> Pixels:
             f"Expected a place from 0 to 1 and a size above 0, up to 1. Found x {lesion.x}, y {lesion.y}, size "
             f"{lesion.size}. Place it within the picture."
         )
+    if lesion.seed < 0:
+        raise ImageError(f"Expected a seed of at least 0. Found {lesion.seed}. Choose another.")
     cut, alpha = _lesion(lesion.label, lesion.seed)
     height, width = pixels.shape[:2]
     scale = lesion.size * min(height, width) / max(cut.shape[:2])

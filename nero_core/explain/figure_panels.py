@@ -1,24 +1,23 @@
 """Figures of pictures: the image, its heatmaps, and concepts with their reference images."""
 
 from collections.abc import Sequence
-from math import ceil, isfinite
+from math import ceil, isfinite, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
 
-from nero_core.data.decode import Limits, decode_image
+from nero_core.data.decode import THUMBNAIL_LIMITS, decode_image
 from nero_core.errors import ImageError
 from nero_core.explain.figure_canvas import Canvas
 from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, number, styled
-from nero_core.explain.render import heat_limit, overlay, smooth
+from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, smooth
 from nero_core.relevance.composites import COMPOSITES
 from nero_core.types import Concept, Explanation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-THUMBNAIL_LIMITS = Limits(max_bytes=256_000, max_pixels=1_000_000, min_side=1)  # a bundle may be a stranger's
 OPACITY = 0.75
 GAP = 0.08  # inches between pictures
 
@@ -65,17 +64,16 @@ def evidence_figure(
 ) -> "Figure":
     """Where the distance comes from, on the image; as ``heatmap_figure``."""
     name = label(class_names[explanation.channels.nearest])
-    evidence = np.maximum(smooth(explanation.evidence), 0)
+    evidence, kind = evidence_as_shown(explanation.evidence)
     canvas = Canvas(SINGLE, 0.75 + (SINGLE - 0.1) * picture_height(pixels))
     y = _titled(canvas, f"Evidence for the distance to {name}")
     if not evidence.any():
-        return _without(canvas, pixels, y, "No channel is over-used in this image: there is no evidence to show.")
+        return _without(canvas, pixels, y, f"{no_evidence(explanation)} There is no evidence to show.")
     limit = heat_limit(evidence)
-    y += _fitted(canvas, overlay(pixels, evidence, opacity, limit, "positive"), 0.05, y, SINGLE - 0.1) + GAP
-    unit = (
-        f"distance per pixel, from over-used channels; {kept(explanation.evidence_conservation, explanation.composite)}"
-    )
-    canvas.scale("positive", limit, unit, 0.05, y, SINGLE - 0.1)
+    y += _fitted(canvas, overlay(pixels, evidence, opacity, limit, kind), 0.05, y, SINGLE - 0.1) + GAP
+    says = kept(explanation.evidence_conservation, explanation.composite)
+    unit = f"distance per pixel, from over-used channels; {colours_say(kind)}{says}"
+    canvas.scale(kind, limit, unit, 0.05, y, SINGLE - 0.1)
     return canvas.figure
 
 
@@ -155,6 +153,17 @@ def kept(conservation: float, composite: str = "") -> str:
     """How much of the relevance a map keeps, and the composite that made it, where it is named."""
     made_by = f"; {COMPOSITES[composite].title}" if composite in COMPOSITES else ""
     return f"keeps {conservation:.2f} of relevance{made_by}" if isfinite(conservation) else "no relevance to keep"
+
+
+def no_evidence(explanation: Explanation) -> str:
+    """Why an evidence map is empty."""
+    nothing_started = isnan(explanation.evidence_conservation)
+    return "No channel is over-used in this image." if nothing_started else "The evidence did not reach the pixels."
+
+
+def colours_say(kind: Kind) -> str:
+    """What the two colours of a signed evidence map mean."""
+    return "green adds to the distance, purple takes from it; " if kind == "signed" else ""
 
 
 def _titled(canvas: Canvas, title: str) -> float:

@@ -9,9 +9,17 @@ from jaxtyping import UInt8
 
 from nero_core.explain.figure_canvas import Canvas
 from nero_core.explain.figure_mean_relevance import STRIP, draw_mean_relevance
-from nero_core.explain.figure_panels import OPACITY, Thumbnails, draw_reference, kept, picture_height
+from nero_core.explain.figure_panels import (
+    OPACITY,
+    Thumbnails,
+    colours_say,
+    draw_reference,
+    kept,
+    no_evidence,
+    picture_height,
+)
 from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SMALL, label, method_name, number, styled
-from nero_core.explain.render import Kind, heat_limit, overlay, smooth
+from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, smooth
 from nero_core.types import Channels, Concept, Detection, Explanation, MeanRelevance
 
 if TYPE_CHECKING:
@@ -35,6 +43,7 @@ def figure_sheet(
     detection: Detection | None = None,
     reason: str = "",
     opacity: float = OPACITY,
+    note: str = "",
 ) -> "Figure":
     """Image, class heatmap and evidence; concepts with their conditional heatmaps and reference images; mean relevance
     of every channel over ID and OOD images beside this image's; double column.
@@ -50,6 +59,7 @@ def figure_sheet(
         detection: of the image, for the line of numbers at the top.
         reason: why there is no heatmap.
         opacity: of the maps.
+        note: what a reader must know of the reference set, below the line of numbers.
 
     Reference:
         Chhetri et al., NERO, MICCAI 2025, figure 3.
@@ -57,12 +67,14 @@ def figure_sheet(
     concepts = () if explanation is None else explanation.concepts[:MOST_CONCEPTS]
     rows, panel, card = -(-len(concepts) // 4), _SIDE * picture_height(pixels), _MAP + 0.5
     strips = STRIP * (2 if mean.ood is None else 3) + 0.3
-    head = 0.3 if detection is not None else 0.05
+    head = (0.3 if detection is not None else 0.05) + (0.18 if note else 0.0)
     top = 0.22 + panel + 0.5
     middle = (0.22 + rows * card + 0.48) if concepts else 0.0
     canvas = Canvas(DOUBLE, head + top + middle + 0.34 + strips)
     if detection is not None:
         canvas.words(_numbers(detection, class_names), 0.05, 0.06, DOUBLE - 0.1, PLAIN)
+    if note:
+        canvas.words(note, 0.05, head - 0.22, DOUBLE - 0.1, PLAIN)
     _first_row(canvas, head, panel, pixels, explanation, class_names, reason, opacity)
     if explanation is not None and concepts:
         _letter(canvas, 0.05, head + top, "d", _concepts_title(explanation, len(concepts)))
@@ -102,7 +114,8 @@ def _first_row(
         label(class_names[one]) for one in (explanation.explained_class, explanation.channels.nearest)
     )
     made_by = explanation.composite
-    heatmap, evidence = smooth(explanation.heatmap), np.maximum(smooth(explanation.evidence), 0)
+    heatmap, (evidence, kind) = smooth(explanation.heatmap), evidence_as_shown(explanation.evidence)
+    distance = f"distance per pixel; {colours_say(kind)}{kept(explanation.evidence_conservation, made_by)}"
     _panel(
         canvas, 1, y, panel, "b", f"Class heatmap: {explained}",
         overlay(pixels, heatmap, opacity, heat_limit(heatmap)) if heatmap.any() else pixels,
@@ -111,9 +124,8 @@ def _first_row(
     )  # fmt: skip
     _panel(
         canvas, 2, y, panel, "c", f"Evidence: distance to {nearest}",
-        overlay(pixels, evidence, opacity, heat_limit(evidence), "positive") if evidence.any() else pixels,
-        ("positive", heat_limit(evidence), f"distance per pixel; {kept(explanation.evidence_conservation, made_by)}")
-        if evidence.any() else "No channel is over-used in this image.",
+        overlay(pixels, evidence, opacity, heat_limit(evidence), kind) if evidence.any() else pixels,
+        (kind, heat_limit(evidence), distance) if evidence.any() else no_evidence(explanation),
     )  # fmt: skip
 
 

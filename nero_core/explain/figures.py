@@ -60,7 +60,7 @@ _METADATA: dict[Form, dict[str, Any]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
 }
-_LOCK = threading.RLock()  # matplotlib's settings and fonts belong to the process
+PROCESS_WIDE = threading.RLock()  # matplotlib's settings and fonts and the filters of warnings belong to the process
 
 
 def figure_bytes(figure: "Figure", form: Form = "png", dpi: int = 300) -> bytes:
@@ -100,7 +100,7 @@ def styled() -> Iterator[None]:
     """
     import matplotlib.style
 
-    with _LOCK, warnings.catch_warnings():
+    with PROCESS_WIDE, warnings.catch_warnings():
         # A name in a script that the font lacks: SVG still holds it as text, the others show boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with matplotlib.style.context(["default", _STYLE]):

@@ -14,7 +14,7 @@ def mean_relevance(
     classes: int,
     head: Head,
     epsilon: float = 1e-6,
-) -> tuple[Float[Tensor, " neurons"], Float[Tensor, "classes neurons"]]:
+) -> tuple[Float[Tensor, " neurons"], Float[Tensor, "classes neurons"], int]:
     """``m_j = mean_x r_j(x)`` over all images, and over those of each class.
 
     Images whose relevance is not finite (a logit too near 0) are left out.
@@ -27,7 +27,8 @@ def mean_relevance(
         epsilon: ε of the LRP-ε rule, in units of a logit.
 
     Returns:
-        Both in float64 on the CPU, signed, in units of a probability; nan where there is no image.
+        Both in float64 on the CPU, signed, in units of a probability, nan where there is no image; and the number of
+        images that were averaged.
 
     Reference:
         Chhetri et al., NERO, MICCAI 2025, figure 3.
@@ -38,4 +39,4 @@ def mean_relevance(
     groups = [relevance, *(relevance[of_class == index] for index in range(classes))]
     nothing = torch.full((relevance.shape[1],), torch.nan, dtype=torch.float64)
     means = torch.stack([group.mean(dim=0) if len(group) else nothing for group in groups])
-    return means[0], means[1:]
+    return means[0], means[1:], len(relevance)

@@ -3,7 +3,8 @@
 import importlib
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from nero_core.detectors.components import scatter_spectrum
 from nero_core.errors import RelevanceError
+from nero_core.explain.figures import PROCESS_WIDE
 
 Kind = Literal["pca", "umap"]
 
@@ -104,15 +106,26 @@ def _pca(points: Tensor) -> Layout:
     return Layout(place(points), float(values[:2].sum() / values.sum()), place)
 
 
+@contextmanager
+def _umap_run() -> Iterator[None]:
+    """One run of UMAP at a time. Numba sets OpenMP's number of threads, which is PyTorch's too: it comes back."""
+    with _UMAP_RUNS:
+        threads = torch.get_num_threads()
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
 def _umap(points: Tensor, seed: int) -> Layout:
     if len(points) < LEAST_FOR_UMAP:
         raise RelevanceError(
             f"Expected at least {LEAST_FOR_UMAP} ID images for UMAP. Found {len(points)}. Choose PCA for so few."
         )
     padded = torch.nn.functional.pad(points, (0, max(0, 2 - points.shape[1])))
-    with _UMAP_RUNS:
+    with _umap_run():
         # Numba takes seconds to import and to compile: only who asks for UMAP waits.
-        with warnings.catch_warnings():
+        with PROCESS_WIDE, warnings.catch_warnings():
             warnings.simplefilter("ignore", ImportWarning)  # it says that its TensorFlow variant is missing
             reducer_class = importlib.import_module("umap").UMAP
         reducer = reducer_class(
@@ -131,7 +144,7 @@ def _umap(points: Tensor, seed: int) -> Layout:
 
     def place(further: Tensor) -> Tensor:
         check_points(further)
-        with _UMAP_RUNS:
+        with _umap_run():
             rows = torch.nn.functional.pad(further.double(), (0, padded.shape[1] - further.shape[1]))
             return torch.from_numpy(reducer.transform(rows.numpy())).double()
 

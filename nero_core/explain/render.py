@@ -1,8 +1,9 @@
 """Arrays to pictures: relevance maps on the image, colour bars, PNG and data URIs. Knows no screen.
 
-Relevance is signed and wears one diverging map centred on zero with symmetric limits; evidence is positive and wears
-one sequential map. Maps are upsampled bilinearly to the picture's own size; the picture itself is never stretched, and
-a small one is enlarged by whole-number nearest neighbour, so that its pixels stay pixels. The matplotlib figures of
+Relevance is signed and wears one diverging map centred on zero with symmetric limits; evidence wears one sequential
+map where it is positive, and the diverging one where part of it is negative. Maps are upsampled bilinearly to the
+picture's own size; the picture itself is never stretched, and a small one is enlarged by whole-number nearest
+neighbour, so that its pixels stay pixels. The matplotlib figures of
 ``nero explain`` stand in ``figures.py``.
 """
 
@@ -85,6 +86,17 @@ def smooth(heatmap: ArrayLike, sigma: float = 12.0) -> Float[np.ndarray, "height
         shifted = (padded.take(range(start, start + length), axis=axis) for start in range(2 * reach + 1))
         values = sum(weight * part for weight, part in zip(weights, shifted, strict=True))
     return values
+
+
+def evidence_as_shown(evidence: ArrayLike) -> tuple[Float[np.ndarray, "height width"], Kind]:
+    """The evidence map, smoothed, and the kind of map it wears.
+
+    Evidence starts positive. Rules with negative weights (ε, γ, the plain gradient) make part of it negative; where
+    that part is more than 5 % of the positive one it is shown too, since what the map keeps is the sum of both.
+    """
+    values = smooth(evidence)
+    negative, positive = np.abs(values[values < 0].sum()), values[values > 0].sum()
+    return (values, "signed") if negative > 0.05 * positive else (np.maximum(values, 0), "positive")
 
 
 def upsample(heatmap: ArrayLike, height: int, width: int) -> Float[np.ndarray, "height width"]:

@@ -1,5 +1,6 @@
 """Heatmaps: relevance of the feature channels, propagated to the pixels (LRP, CRP)."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,10 +24,13 @@ class Heatmaps:
     Attributes:
         maps: one heatmap for each start; of the unit and scale of the start.
         conservation: sum of each map over the sum of its start; 1 = nothing lost, nan where a start sums to 0.
+        cancellation: Σ|R| of each map over |sum of its start|; 1 = all of one sign and nothing lost, large where
+            positive and negative parts mostly cancel, nan where a start sums to 0.
     """
 
     maps: Float[Tensor, "starts height width"]
     conservation: Float[Tensor, " starts"]
+    cancellation: Float[Tensor, " starts"]
 
 
 class Attributor:
@@ -96,9 +100,11 @@ class Attributor:
         with self._copy.graph(pixels) as graph:
             maps = graph.heatmaps(graph.features, graph.start_signal(starts.detach().clone()), chunk, on_progress)
         _check_finite(maps)
-        total = starts.detach().double().sum(dim=1).cpu()
-        conserved = maps.double().sum(dim=(1, 2)) / torch.where(total == 0, torch.nan, total)
-        return Heatmaps(maps.float(), conserved.float())
+        total = starts.detach().cpu().double().sum(dim=1)
+        total = torch.where(total == 0, torch.nan, total)
+        conserved = maps.double().sum(dim=(1, 2)) / total
+        cancelled = maps.double().abs().sum(dim=(1, 2)) / total.abs()
+        return Heatmaps(maps.float(), conserved.float(), cancelled.float())
 
     def blocks(
         self, pixels: Float[Tensor, "1 3 height width"], start: Float[Tensor, " neurons"]
@@ -117,14 +123,16 @@ class Attributor:
         """
         self._copy.check(pixels, start[None])
         names = tuple(reversed(self._copy.family.blocks(self._copy.model)))
-        total = float(start.double().sum())
+        total = float(start.detach().cpu().double().sum())
         found = []
         with self._copy.graph(pixels, names, measures=True) as graph:
             place, signal = graph.features, graph.start_signal(start.detach().clone()[None])[0]
             for name, lower in [*((name, graph.outputs[name]) for name in names), ("pixels", graph.image)]:
                 place, signal = lower, graph.signal(place, lower, signal)
-                reached = float(graph.relevance(place, signal).double().sum())
+                reached = float(graph.relevance(place, signal).cpu().double().sum())  # MPS has no float64
                 absorbed = self._copy.absorbed()
+                if not math.isfinite(reached + absorbed):
+                    raise _not_finite("the pixels" if name == "pixels" else name)
                 found.append(
                     BlockConservation(
                         name=name,
@@ -174,7 +182,11 @@ class Attributor:
 
 def _check_finite(maps: Tensor) -> None:
     if not bool(torch.isfinite(maps).all()):
-        raise RelevanceError(
-            "Expected finite relevance at the pixels, found nan or infinity: this image cannot be explained by the "
-            "composite; the detection is not affected."
-        )
+        raise _not_finite("the pixels")
+
+
+def _not_finite(place: str) -> RelevanceError:
+    return RelevanceError(
+        f"Expected finite relevance at {place}, found nan or infinity: this image cannot be explained by the "
+        "composite; the detection is not affected."
+    )

@@ -72,7 +72,7 @@ class SharedForward(Hook):
         shares = [shares] if isinstance(shares, Tensor) else list(shares)
         constants = self.stored_tensors["constants"]
         taken = rule.reducer(constants, shares) - rule.reducer([torch.zeros_like(one) for one in constants], shares)
-        return float(taken.double().sum())
+        return float(taken.cpu().double().sum())  # MPS has no float64
 
 
 class Pass(SharedForward):

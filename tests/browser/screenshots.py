@@ -13,7 +13,7 @@ from tests.browser.server import ROOT, Browser, Server, settle
 IMAGES = ROOT / "docs" / "images"
 BUNDLE = "bundle=phantom-resnet18"
 SAMPLE = f"{BUNDLE}&sample=polyps"
-PATIENCE = 600_000  # ms: all methods with 1000 resamples on a busy machine
+PATIENCE = 300_000  # ms: all methods with 1000 resamples on a busy machine
 
 
 def _wait(*selectors: str) -> Callable[[Page], None]:
@@ -40,7 +40,7 @@ def _perturbed(page: Page) -> None:
 SHOTS: Mapping[str, tuple[str, Callable[[Page], None]]] = MappingProxyType(
     {
         "screen": (f"?{SAMPLE}&view=evidence", _wait(".nero-concept")),
-        "explorer": (f"neuron_explorer?{SAMPLE}", _wait(".nero-explorer-grid, [data-testid=stBidiComponentRegular]")),
+        "explorer": (f"neuron_explorer?{SAMPLE}", _wait(".st-key-grid_pager")),
         "channel": (f"neuron_explorer?{SAMPLE}&channel=417", _wait(".st-key-channel_neighbours")),
         "map": (f"neuron_explorer?{SAMPLE}&look=image+map", _wait(".st-key-explorer_map")),
         "learn": (f"learn?{SAMPLE}&step=distance", _wait(".st-key-lesson")),

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 READY = 180.0  # seconds: a cold start on a busy machine imports torch
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL = "No Chromium on this machine: install one (Debian, Ubuntu: apt-get install chromium) and run again."
+_LEFT = "net::ERR_ABORTED"  # a reload while something was still on its way
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -132,7 +133,7 @@ class Browser:
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if _is_problem(message) else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("requestfailed", lambda request: problems.append(request.url))
+        page.on("requestfailed", lambda request: problems.append(request.url) if request.failure != _LEFT else None)
         page.problems = problems  # type: ignore[attr-defined]
         page.goto(address)
         return page

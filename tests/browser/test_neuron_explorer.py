@@ -1,6 +1,7 @@
 """What a researcher does on the page of neurons, in a real browser."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,25 @@ def test_a_lasso_gathers_images_and_says_how_many_of_each_class(browser: Browser
     page.context.close()
 
 
+def test_chosen_points_stay_chosen_when_the_map_is_drawn_for_another_image(browser: Browser, server: Server):
+    page = opened(browser, server, "look=image+map")
+    lasso(page, part=0.5)
+    chosen = page.locator(".st-key-chosen_images")
+    expect(chosen).to_contain_text("images chosen: ")
+    found = page.locator(f"{POINT}.chosen").count()
+    page.get_by_role("button", name="Choose an image").click()
+    page.get_by_role("button", name="polyps").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("svg.plane .here")).to_have_count(1)
+    settle(page)
+    expect(page.locator(f"{POINT}.chosen")).to_have_count(found)
+    expect(chosen.locator("figure img")).to_have_count(found)
+    page.get_by_role("button", name="Choose none").click()
+    expect(page.get_by_text("Choose points on the map")).to_be_visible()
+    expect_no_problems(page)
+    page.context.close()
+
+
 def test_the_map_works_by_keyboard_alone(browser: Browser, server: Server):
     page = opened(browser, server, "look=image+map&sample=polyps")
     plane = page.locator("svg.plane")
@@ -157,6 +177,10 @@ def test_the_map_works_by_keyboard_alone(browser: Browser, server: Server):
     expect(chosen).to_contain_text("1 image chosen")
     settle(page)
     page.keyboard.press("Shift+Enter")  # the focus is still on the map after the page has run
+    expect(chosen).to_contain_text("12 images chosen")
+    expect(page.locator(".tip")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".tip")).to_be_hidden()
     expect(chosen).to_contain_text("12 images chosen")
     page.keyboard.press("Escape")
     expect(page.get_by_text("Choose points on the map")).to_be_visible()
@@ -192,6 +216,50 @@ def test_the_page_of_an_image_leads_to_its_channel(browser: Browser, server: Ser
     assert "sample=polyps" in page.url and "channel=3" in page.url
     expect_no_problems(page)
     page.context.close()
+
+
+def test_what_a_link_chose_stays_chosen_on_the_other_pages_and_on_the_way_back(
+    browser: Browser, tiny_bundle: Path, phantoms: Path, tmp_path: Path
+):
+    shutil.copytree(tiny_bundle, tmp_path / "other")
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    (samples / "polyps.jpg").write_bytes(sorted((phantoms / "ood" / "polyps").iterdir())[0].read_bytes())
+    places = {
+        "NERO_BUNDLES": str(tmp_path / "other"),
+        "NERO_SAMPLES": str(samples),
+        "NERO_HOME": str(tmp_path / "home"),
+    }
+    with Server(tiny_bundle, NERO_DEVICE="cpu", **places) as server:
+        page = browser.open(
+            f"{server.address}/?sample=polyps&bundle=other&method=mahalanobis&accept=92&large_type=true"
+        )
+        side = page.get_by_test_id("stSidebar")
+        chosen = side.get_by_test_id("stSelectbox").filter(has_text="Reference set")
+        expect(chosen.get_by_role("combobox")).to_have_value("other")
+        settle(page)
+        side.get_by_role("link", name="Neuron explorer").click()
+        expect(page.get_by_role("heading", name="Neuron explorer")).to_be_visible()
+        settle(page)
+        expect(chosen.get_by_role("combobox")).to_have_value("other")
+        assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "20px"
+        side.get_by_role("link", name="Screen an image").click()
+        settle(page)
+        expect(chosen.get_by_role("combobox")).to_have_value("other")
+        for setting in ("bundle=other", "method=mahalanobis", "accept=92", "large_type=true", "sample=polyps"):
+            assert setting in page.url
+        page.go_back()
+        expect(page.get_by_role("heading", name="Neuron explorer")).to_be_visible()
+        settle(page)
+        expect(chosen.get_by_role("combobox")).to_have_value("other")
+        chosen.get_by_role("combobox").click()
+        page.get_by_role("option", name="tiny").click()
+        settle(page)
+        side.get_by_role("link", name="Screen an image").click()
+        settle(page)
+        expect(chosen.get_by_role("combobox")).to_have_value("tiny")
+        expect_no_problems(page)
+        page.context.close()
 
 
 def test_a_page_goes_on_after_the_server_was_restarted(browser: Browser, tiny_bundle: Path, tmp_path: Path):

@@ -32,3 +32,4 @@ def test_a_map_that_fails_is_a_sentence(
     assert making.wait(60)
     with pytest.raises(NeroError, match=said):
         making.result()
+    assert making.is_unforeseen == isinstance(error, ValueError)

@@ -56,6 +56,11 @@ def test_numbers_are_written_for_reading(value: float, shown: str):
 )
 def test_a_share_is_not_rounded_to_whole_percents(share: float, shown: str):
     assert words.percent(share) == f"{shown}\u00a0%"
+    assert words.percent(-0.025) == "−2.5\u00a0%"
+
+
+def test_plain_keeps_the_space_that_does_not_break():
+    assert words.plain(f" {words.percent(0.95)} of\n\u2028 all ") == "95\u00a0% of all"
 
 
 def test_hostile_names_lose_their_markdown():

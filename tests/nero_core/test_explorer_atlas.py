@@ -81,3 +81,20 @@ def test_threads_share_one_atlas_and_one_map(tiny_bundle: Path):
         maps = list(pool.map(lambda _: explorer.relevance_map("pca"), range(4)))
     assert all(one is atlases[0] for one in atlases)
     assert all(one.coordinates is maps[0].coordinates for one in maps)
+
+
+def test_pca_does_not_wait_for_umap(tiny_bundle: Path):
+    fresh = Explorer(Inspector.load(tiny_bundle, "cpu"))
+    with fresh._laying["umap"], ThreadPoolExecutor(1) as pool:  # as while UMAP is at work
+        assert pool.submit(fresh.relevance_map, "pca").result(timeout=60).kind == "pca"
+
+
+def test_the_mean_relevance_counts_the_images_that_it_is_the_mean_of(explorer: Explorer):
+    bundle = explorer.inspector.bundle
+    features = bundle.calibration.features.clone()
+    features[0] = torch.inf
+    broken = replace(bundle, calibration=replace(bundle.calibration, features=features))
+    found = Explorer(Inspector(broken, torch.device("cpu")))
+    found.inspector._fitted = {"nero": explorer.inspector._fit("nero")}  # which refuses such a bank
+    assert found.mean_relevance().id_size == len(features) - 1
+    assert found.mean_relevance().ood_size == explorer.mean_relevance().ood_size == len(bundle.ood)

@@ -159,7 +159,7 @@ def test_a_channel_that_does_not_exist_is_a_plain_sentence(
 
 @pytest.mark.usefixtures("shapes_unchecked")
 def test_an_image_or_an_order_that_does_not_exist_is_a_plain_sentence(stored: Explorer, image: ImageBatch):
-    with pytest.raises(NeroError, match=r"image index below 2\. Found 2"):
+    with pytest.raises(NeroError, match=r"image index from 0 to 1\. Found 2"):
         stored.concept(image, 0, index=2)
     with pytest.raises(NeroError, match=r"by relevance or activation\. Found 'size'"):
         stored.references(0, "size")
@@ -179,6 +179,18 @@ def test_a_missing_small_picture_is_a_plain_sentence(tiny_bundle: Path, tmp_path
     (folder / "bundle.json").write_text(json.dumps(card))
     with pytest.raises(BundleError, match="has no picture"):
         Explorer(Inspector.load(folder, device="cpu")).references(used)
+
+
+def test_a_small_picture_that_is_none_is_left_out(lazy: Explorer, used: int, monkeypatch: pytest.MonkeyPatch):
+    inspector = lazy.inspector
+    whole = lazy.references(used)
+    plain, broken = inspector.bundle.thumbnail, whole.ids[1]
+    monkeypatch.setattr(type(inspector.bundle), "thumbnail", lambda _, one: b"x" if one == broken else plain(one))
+    made = Explorer(inspector).references(used)
+    assert made.ids == (whole.ids[0], *whole.ids[2:]) and made.values == (whole.values[0], *whole.values[2:])
+    assert made.heatmaps is not None and whole.heatmaps is not None
+    torch.testing.assert_close(made.heatmaps, whole.heatmaps[[0, 2, 3]])
+    assert made.conservation == pytest.approx((1.0,) * 3, abs=0.05)
 
 
 def test_the_channels_of_a_vit_have_references_and_are_fed(phantoms: Path, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from nero_core.calibration.bank import second_pass_scores
 from nero_core.data.phantom import ID_CLASSES
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
+from nero_core.relevance.heatmap import Attributor, Heatmaps
 from nero_core.types import Detection, Explanation, ImageBatch
 
 TINY = 64  # pixels
@@ -124,6 +126,59 @@ def test_conditional_heatmaps_sum_to_the_relevance_of_their_channel(inspector: I
     assert why.concept_conservation == pytest.approx(1, abs=0.01)
 
 
+def test_what_concepts_keep_is_counted_with_the_sign_of_their_relevance(
+    inspector: Inspector, batch: ImageBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relevance = inspector.channels(batch).relevance
+    largest, smallest = int(relevance.argmax()), int(relevance.argmin())
+    assert relevance[largest] > 0 > relevance[smallest]
+    plain = Attributor.heatmaps
+
+    def turned(self: Attributor, *args: object, **more: object) -> Heatmaps:
+        """The negative concept's map with the wrong sign."""
+        found = plain(self, *args, **more)  # type: ignore[arg-type]
+        found.maps[3] *= -1
+        return found
+
+    kept = inspector.explain(batch, channels=(largest, smallest)).concept_conservation
+    assert kept == pytest.approx(1, abs=0.01)
+    monkeypatch.setattr(Attributor, "heatmaps", turned)
+    wrong = inspector.explain(batch, channels=(largest, smallest)).concept_conservation
+    plus, minus = float(relevance[largest]), float(-relevance[smallest])
+    assert wrong == pytest.approx((plus - minus) / (plus + minus), abs=0.02)
+
+
+def test_an_explanation_tells_how_many_heatmaps_are_done(inspector: Inspector, batch: ImageBatch) -> None:
+    heard: list[tuple[int, int]] = []
+    why = inspector.explain(batch, channels=range(40), on_progress=lambda *told: heard.append(told))
+    assert len(why.concepts) == 40
+    assert heard == [(16, 42), (32, 42), (42, 42)]
+
+
+def test_an_attribution_copy_is_made_while_scoring_goes_on(
+    tiny_bundle: Path, batch: ImageBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = Inspector.load(tiny_bundle, device="cpu")
+    started, go_on = threading.Event(), threading.Event()
+    plain = Attributor.__init__
+
+    def slow(self: Attributor, *args: object) -> None:
+        started.set()
+        assert go_on.wait(60)
+        plain(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Attributor, "__init__", slow)
+    with ThreadPoolExecutor(2) as pool:
+        copying = pool.submit(fresh.attributor)
+        assert started.wait(60)
+        scoring = pool.submit(lambda: (fresh.detect(batch), fresh.fit_relevance()))
+        try:
+            assert "nero" in scoring.result(timeout=60)[0]
+        finally:
+            go_on.set()
+        assert copying.result().composite == fresh.composites[0]
+
+
 def test_evidence_is_positive_and_sums_to_the_over_used_shares(inspector: Inspector, batch: ImageBatch) -> None:
     why = inspector.explain(batch)
     channels = why.channels
@@ -141,7 +196,8 @@ def test_the_explained_class_can_be_chosen(inspector: Inspector, batch: ImageBat
 
 
 def test_references_are_the_fit_images_that_use_the_channel_most(inspector: Inspector, batch: ImageBatch) -> None:
-    concept = inspector.explain(batch, concepts=1).concepts[0]
+    concept = inspector.explain(batch, concepts=1, by="relevance").concepts[0]
+    assert min(concept.reference_relevance) > 0
     assert list(concept.reference_relevance) == sorted(concept.reference_relevance, reverse=True)
     assert set(concept.references) <= set(inspector.bundle.fit.ids)
     assert inspector.thumbnail(concept.references[0])[8:12] == b"WEBP"

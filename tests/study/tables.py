@@ -7,11 +7,14 @@ written into ``docs/benchmark.md`` between their marks.
 import argparse
 import re
 import statistics
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from nero_core.benchmark import BenchmarkResult, read_result
+from nero_core.data.prepare_lock import release, take
 from nero_core.detectors import DETECTORS
 from tests.study.cases import Case, cases, nero
 
@@ -113,15 +116,33 @@ def spread(values: Sequence[float]) -> str:
 
 
 def write(name: str, text: str, place: Path | None = None) -> None:
-    """Show a table and put it between its marks on a page, by default the benchmark's."""
+    """Show a table and put it between its marks on a page, by default the benchmark's.
+
+    Programs that measure side by side may write into one page: each waits for the other, reads the page as it is then
+    and puts the new one in its place whole.
+    """
     print(f"\n## {name}\n\n{text}\n", flush=True)
     place = place or PAGE
-    page = place.read_text(encoding="utf-8")
     marks = f"<!-- table: {name} -->", "<!-- end -->"
     pattern = re.compile(f"{re.escape(marks[0])}.*?{marks[1]}", re.DOTALL)
-    if not pattern.search(page):
-        raise SystemExit(f"Expected the mark {marks[0]} in {place}. Found none. Add it where the table belongs.")
-    place.write_text(pattern.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page), encoding="utf-8")
+    with _alone(place.with_name(f".{place.name}.lock")):
+        page = place.read_text(encoding="utf-8")
+        if not pattern.search(page):
+            raise SystemExit(f"Expected the mark {marks[0]} in {place}. Found none. Add it where the table belongs.")
+        written = place.with_name(f".{place.name}.part")
+        written.write_text(pattern.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page), encoding="utf-8")
+        written.replace(place)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until no other program holds the file; where the system knows no locks, until nothing."""
+    while (held := take(lock)) is None:
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        release(held, lock)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The programs behind the tables measure what they say."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,16 @@ def test_a_table_goes_between_its_marks(tmp_path: Path, monkeypatch: pytest.Monk
         tables.write("three", "text")
 
 
+def test_programs_side_by_side_lose_no_table_of_one_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    names = [f"table-{number}" for number in range(8)]
+    page.write_text("\n".join(f"<!-- table: {name} -->\n<!-- end -->" for name in names))
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: [tables.write(name, f"{name} {turn}", page) for turn in range(10)], names))
+    assert page.read_text() == "\n".join(f"<!-- table: {name} -->\n{name} 9\n<!-- end -->" for name in names)
+    assert list(tmp_path.iterdir()) == [page]
+
+
 def test_every_table_of_the_programs_has_its_place_on_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
     for name in ("summary", "ablation", "phantom resnet18", "phantom deit", "mednist-a resnet18", "mednist-a frozen"):
@@ -100,6 +112,8 @@ def test_the_evidence_study_measures_where_the_maps_lie(
     monkeypatch.setattr("sys.argv", ["evidence", str(tiny_bundle), "--per-class", "2", "--faithful", "1"])
     evidence.main()
     written = page.read_text()
+    assert written.count(evidence.header(evidence.PLACED_HEADS)[0]) == 2
+    assert written.count(evidence.header(evidence.FAITHFUL_HEADS)[0]) == 1
     assert "| **all** | 10 |" in written
     assert all(f"| {label} | 2 |" in written for label in evidence.OOD_CLASSES)
     assert "3 ID and 5 OOD images." in written
@@ -114,6 +128,12 @@ def test_a_map_that_knows_nothing_has_the_lesions_area_and_one_that_knows_all_ha
     assert evidence.share(np.zeros((8, 8)), lesion) == 0
 
 
+def test_negative_over_positive_compares_the_two_parts_of_a_signed_map() -> None:
+    assert evidence.negative_over_positive(np.array([[3.0, -1.0], [1.0, -5.0]])) == 1.5
+    assert evidence.negative_over_positive(np.array([[-1.0, 0.0]])) == float("inf")
+    assert evidence.negative_over_positive(np.ones((2, 2))) == evidence.negative_over_positive(np.zeros((2, 2))) == 0
+
+
 def test_the_interval_of_the_study_is_that_of_the_normal_approximation() -> None:
     values = np.random.default_rng(0).normal(3, 2, 400)
     low, high = evidence.interval(lambda drawn: drawn.mean(axis=1), values)
@@ -121,8 +141,13 @@ def test_the_interval_of_the_study_is_that_of_the_normal_approximation() -> None
     assert high == pytest.approx(values.mean() + 1.96 * values.std() / 20, abs=0.03)
 
 
-def test_every_table_of_the_evidence_study_has_its_place_on_the_page() -> None:
+@pytest.mark.parametrize("name", ["phantom-resnet18", "phantom-deit"])
+def test_the_page_shows_the_tables_that_the_evidence_study_writes(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
-    for name in ("phantom-resnet18", "phantom-deit"):
-        assert f"<!-- table: {name} -->" in page
-        assert f"<!-- table: {name} faithfulness -->" in page
+    for table, heads, count in (
+        (name, evidence.PLACED_HEADS, 2),
+        (f"{name} faithfulness", evidence.FAITHFUL_HEADS, 1),
+    ):
+        shown = page.split(f"<!-- table: {table} -->\n")[1].split("<!-- end -->")[0].splitlines()
+        found = [above for above, line in pairwise(shown) if set(line) == set("|-")]  # the rows above such a line
+        assert found == [evidence.header(heads)[0]] * count

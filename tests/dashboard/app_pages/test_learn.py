@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from dashboard import state, words
 from dashboard.components.lesson_steps import STEPS
 from nero_core import Inspector
 from nero_core.errors import CalibrationError
@@ -92,6 +94,22 @@ def test_without_a_choice_a_sample_is_shown(app: Start):
     assert any("polyps" in caption.value for caption in running.caption)
 
 
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"step": "bogus"}, "The link's step bogus is not available here; this is features."),
+        ({"part": "<b>"}, r"The link's part \<b\> is not available here; this is Seven steps."),
+    ],
+    ids=str,
+)
+def test_a_link_to_what_is_not_offered_says_so_once(app: Start, query: dict[str, str], says: str):
+    running = learn(app, sample="polyps", **query)
+    no_traceback(running)
+    assert says in [warning.value for warning in running.warning]
+    running.button(key="lesson_next").click().run()
+    assert not running.warning
+
+
 def test_the_probabilities_are_handed_back_whole(app: Start):
     running = learn(app, step="relevance", sample="polyps")
     assert "= 1.000" in formulas(running)
@@ -146,6 +164,17 @@ def test_a_perturbation_moves_the_score_and_undo_and_reset_take_it_back(app: Sta
     assert score(running).endswith("unchanged")
 
 
+def test_a_link_opens_the_same_perturbation(app: Start):
+    running = perturb_page(app)
+    running.slider(key="perturb_noise").set_value(20).run()
+    running.selectbox(key="lesion").select("polyps").run()
+    again = learn(app, sample="normal-cecum", part="Perturb and watch", perturb_noise="20", lesion="polyps")
+    no_traceback(again)
+    assert score(again) == score(running)
+    again.button(key="perturb_reset").click().run()
+    assert score(again).endswith("unchanged")
+
+
 @pytest.mark.parametrize(
     "moves",
     [
@@ -198,15 +227,46 @@ def test_the_quiz_reveals_tallies_and_starts_again(app: Start):
         assert f"of {number} right" in page
         running.button(key="quiz_next").click().run()
     page = html(running)
-    assert all(f"<span>{name}</span>" in page for name in ("You", "NERO", "NERO+", "msp"))
+    assert all(f"<span>{name}</span>" in page for name in ("You", "NERO", "NERO+", "MSP"))
     running.button(key="quiz_restart").click().run()
     no_traceback(running)
     assert "Picture 1:" in running.subheader[0].value
     assert "of 3 right" not in html(running)
 
 
+@pytest.mark.parametrize("query", [{"step": "verdict"}, {"part": "Perturb and watch"}], ids=str)
+def test_a_verdict_says_that_the_reference_set_is_drawn(app: Start, query: dict[str, str]):
+    running = learn(app, sample="polyps", **query)
+    no_traceback(running)
+    assert words.SYNTHETIC in [caption.value for caption in running.caption]
+
+
+def test_a_second_click_on_one_picture_counts_for_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dashboard.state.st.session_state", {})
+    game = ("digest", 0.95, 1)
+    state.answer(game, 0, {"you": True})
+    state.answer(game, 0, {"you": False})
+    assert state.answers(game) == [{"you": True}]
+    state.answer(game, 1, {"you": False})
+    assert state.answers(game) == [{"you": True}, {"you": False}]
+
+
+def test_another_threshold_has_a_tally_of_its_own(app: Start):
+    running = learn(app, part="Quiz")
+    running.button(key="quiz_ood").click().run()
+    assert "of 1 right" in html(running)
+    running.select_slider(key="accept").set_value(0.9).run()
+    no_traceback(running)
+    assert "of 1 right" not in html(running)
+    assert "Picture 1:" in running.subheader[0].value
+    running.select_slider(key="accept").set_value(0.95).run()
+    assert "of 1 right" in html(running)
+
+
 def test_a_sequence_is_the_same_for_whoever_opens_its_link(app: Start):
     def first(seed: str) -> str:
+        st.cache_resource.clear()  # drawn anew, as on another server
+        st.cache_data.clear()
         return html(learn(app, part="Quiz", quiz=seed)).split("<img")[1]
 
     assert first("7") == first("7") != first("8")
@@ -233,7 +293,7 @@ def test_other_classes_have_no_quiz_but_a_sentence(app: Start, monkeypatch: pyte
     monkeypatch.setattr("dashboard.components.quiz.can_be_quizzed", lambda names: False)
     running = learn(app, part="Quiz")
     no_traceback(running)
-    assert "knows" in running.info[0].value or "is known" in running.info[0].value
+    assert "so that the answer is known. This reference set has other classes (" in running.info[0].value
     assert "normal\\-cecum" in running.info[0].value
 
 

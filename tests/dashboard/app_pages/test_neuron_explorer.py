@@ -9,9 +9,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from nero_core import Inspector
+from dashboard import words
+from nero_core import Explorer, Inspector
 from nero_core.errors import RelevanceError
-from nero_core.types import Channels
+from nero_core.types import Channels, ConceptDepth, ImageBatch, RelevanceMap
 from tests.dashboard.material import html
 
 Start = Callable[..., AppTest]
@@ -147,9 +148,57 @@ def test_the_map_holds_every_reference_image_and_marks_this_one(explorer: Start)
     assert any("nearest to polyps" in text.value.replace("\\", "") for text in running.markdown)
 
 
+def test_a_map_that_failed_can_be_tried_again(explorer: Start, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> RelevanceMap:
+        raise ValueError("?")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("nero_core.Explorer.relevance_map", fail)
+        running = explorer(look="image map")
+        assert "written to its log" in running.error[0].value
+    running.run()
+    assert not running.error
+    assert "nero_image_map" in [one.proto.component_name for one in running.get("bidi_component")]
+
+
+def test_a_channel_that_cannot_be_traced_is_a_sentence_in_its_column(explorer: Start, monkeypatch: pytest.MonkeyPatch):
+    original = Explorer.concept
+
+    def fail(self: Explorer, batch: ImageBatch, channel: int) -> ConceptDepth:
+        if channel == 9:
+            raise RelevanceError("Expected finite relevance. Found NaN.")
+        return original(self, batch, channel)
+
+    monkeypatch.setattr("nero_core.Explorer.concept", fail)
+    running = explorer(channel="3", other="9", sample="polyps")
+    no_traceback(running)
+    assert [error.value.replace("\\", "") for error in running.error] == ["Expected finite relevance. Found NaN."]
+    assert any(caption.value.startswith("Expected finite") for caption in running.caption)
+    assert not any("does not use channel 9" in caption.value for caption in running.caption)
+
+
+def test_tiles_sorted_by_this_image_show_what_they_add_to_the_distance(explorer: Start):
+    running = explorer(grid_sort="this image", sample="polyps")
+    facts = [{fact[0]: fact[1] for fact in tile["facts"]} for tile in tiles(running)]  # type: ignore[attr-defined]
+    shown = [float(fact["adds to distance"]) for fact in facts]
+    assert shown == sorted(shown, reverse=True)
+    running.selectbox(key="grid_sort").select("channel").run()
+    assert "this image" in str(tiles(running)[0])
+
+
+def test_links_to_other_pages_take_along_what_is_chosen(app: Start, tiny_bundle: Path):
+    running = app(sample="polyps", bundle=tiny_bundle.name, accept="92", method="mahalanobis")
+    running.run()
+    links = [link.proto.query_string for link in running.get("page_link")]
+    assert len(links) > 4
+    for link in links[:6]:
+        assert {"sample=polyps", "accept=92", "method=mahalanobis", f"bundle={tiny_bundle.name}"} <= {*link.split("&")}
+
+
 def test_two_images_stand_side_by_side_and_a_reference_image_may_be_one(explorer: Start):
     running = explorer(look="two images", sample="polyps", second="sample normal-cecum")
     no_traceback(running)
+    assert [caption.value for caption in running.caption].count(words.SYNTHETIC) == 2
     assert headings(running)[:2] == ["polyps.jpg", "normal-cecum.jpg"]
     box = running.selectbox(key="second_image")
     reference = next(one for one in box.options if one.startswith("Reference 1"))

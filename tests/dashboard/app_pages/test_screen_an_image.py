@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from nero_core import COMPOSITES
 from nero_core.errors import CalibrationError
 from tests.dashboard.material import html, png
 
@@ -276,6 +277,8 @@ def test_the_heatmap_offers_the_composites_that_suit_and_says_where_relevance_go
     assert select.value == "epsilon_plus"
     assert len(select.options) == 4
     before = html(running)
+    assert not any("Relevance at the output of each block" in caption.value for caption in running.caption)
+    running.session_state["where_relevance_goes"] = True
     select.select("epsilon_gamma_box").run()
     no_traceback(running)
     assert running.query_params["composite"] in ("epsilon_gamma_box", ["epsilon_gamma_box"])
@@ -297,6 +300,15 @@ def test_a_link_to_a_composite_that_does_not_suit_says_so(app: Start):
     no_traceback(running)
     assert running.selectbox(key="composite").value == "epsilon_plus"
     assert "names the composite epsilon, which does not suit" in " ".join(one.value for one in running.warning)
+
+
+def test_one_composite_alone_is_a_text_and_no_choice(app: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("nero_core.inspector.Inspector.composites", ("epsilon_plus",))
+    running = app(sample="polyps", view="heatmap", composite="epsilon_gamma_box")
+    no_traceback(running)
+    assert not any(box.key == "composite" for box in running.selectbox)
+    assert f"Composite: {COMPOSITES['epsilon_plus'].title}" in [text.value for text in running.markdown]
+    assert "does not suit" in " ".join(one.value for one in running.warning)
 
 
 def test_faithfulness_is_measured_on_demand_and_said_in_words(app: Start):

@@ -1,5 +1,7 @@
 """The order of the grid and the tables, from made figures."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -71,6 +73,16 @@ def test_the_range_of_a_channel_that_nobody_uses_is_not_empty(portrait: ChannelP
     none = ChannelReferences(4, "relevance", (), (), (), None)
     low, high = relevance_domain([ChannelPortrait(4, none, none, (torch.zeros(3),), torch.zeros(1), ())])
     assert low < 0 < high
+
+
+def test_one_image_far_out_squeezes_no_other_and_is_counted_at_the_edge(portrait: ChannelPortrait):
+    values = (torch.linspace(-0.1, 0.1, 150).double(), torch.tensor([*[0.05] * 149, 40.0, -30.0]).double())
+    far = replace(portrait, class_relevance=values)
+    low, high = relevance_domain([far], [0.7])
+    assert -0.2 < low < -0.09 and 0.7 < high < 0.8
+    figure = relevance_by_class(far, ("a", "b"), LIGHT, (low, high), here=0.7)
+    assert [note.text for note in figure.layout.annotations[1:]] == ["◂ 1 beyond", "1 beyond ▸"]
+    assert relevance_domain([far], [45.0, -35.0])[1] > 45
 
 
 def test_the_table_of_a_channel_has_a_row_for_each_image(portrait: ChannelPortrait):

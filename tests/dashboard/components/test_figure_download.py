@@ -7,7 +7,9 @@ import pytest
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
+from dashboard import words
 from dashboard.components import figure_download
+from nero_core import COMPOSITES
 from tests.dashboard.material import png
 
 Start = Callable[..., AppTest]
@@ -59,6 +61,71 @@ def test_the_saved_plot_is_the_one_on_the_screen(app: Start, offered: Offered):
     assert "normal-cecum (" in said
     said = "".join(ElementTree.fromstring(offered["channels.svg"]()).itertext())
     assert "feature channel: all 512, by number" in said
+
+
+def text_of(offered: Offered, name: str) -> str:
+    """The words of a figure that the page offers."""
+    return "".join(ElementTree.fromstring(offered[name]()).itertext())
+
+
+def on(page: str, app: Start, **query: str) -> AppTest:
+    running = app()
+    for name, value in query.items():
+        running.query_params[name] = value
+    running.switch_page(f"app_pages/{page}.py").run()
+    assert not running.exception
+    return running
+
+
+def test_the_sheet_is_made_by_the_composite_that_is_chosen_and_says_that_the_set_is_drawn(app: Start, offered: Offered):
+    running = app(sample="polyps", view="heatmap")
+    usual, chosen = (COMPOSITES[name].title for name in ("epsilon_plus", "epsilon_gamma_box"))
+    before = " ".join(text_of(offered, "figure-sheet.svg").split())
+    assert words.SYNTHETIC in before
+    assert usual in before
+    assert chosen not in before
+    assert any(f"traced by {usual}, whichever composite" in caption.value for caption in running.caption)
+    running.selectbox(key="composite").select("epsilon_gamma_box").run()
+    assert not running.exception
+    assert chosen in " ".join(text_of(offered, "figure-sheet.svg").split())
+    running.segmented_control(key="view").set_value("image").run()
+    assert chosen in " ".join(text_of(offered, "figure-sheet.svg").split())
+
+
+def test_the_closer_looks_of_the_screen_page_can_be_saved(app: Start, offered: Offered):
+    running = app(sample="polyps", view="heatmap", channel="7", whatif="true")
+    running.toggle(key="faithfulness").set_value(True).run()
+    assert not running.exception
+    assert names("faithfulness", "mean-relevance", "channel-7", "what-if-scores", "scores-as-set") <= offered.keys()
+    assert "random orders, gain 0" in text_of(offered, "faithfulness.svg")
+    means = text_of(offered, "mean-relevance.svg")
+    assert all(strip in means for strip in ("ID, mean of", "OOD, mean of", "this image"))
+    assert "channel 7" in text_of(offered, "channel-7.svg").lower()
+
+
+def test_what_if_saves_the_histogram_of_each_setting(app: Start, offered: Offered):
+    running = app(sample="polyps", whatif="true")
+    as_set = offered["scores-as-set.svg"]()
+    assert offered["what-if-scores.svg"]() == as_set  # nothing is set otherwise yet
+    running.slider(key="whatif_k").set_value(20).run()
+    assert offered["scores-as-set.svg"]() == as_set
+    assert offered["what-if-scores.svg"]() != as_set
+
+
+def test_the_plots_of_the_explorer_can_be_saved(app: Start, offered: Offered):
+    on("neuron_explorer", app, look="image map", sample="polyps")
+    assert "this image, 8 nearest ringed" in text_of(offered, "map-by-pca.svg")
+    on("neuron_explorer", app, channel="5", other="6", sample="polyps")
+    for channel in (5, 6):  # each draws its own
+        assert f"relevance of channel {channel} (" in text_of(offered, f"channel-{channel}-by-class.svg")
+
+
+def test_the_channels_of_a_perturbed_image_can_be_saved(app: Start, offered: Offered):
+    running = on("learn", app, sample="polyps", part="Perturb and watch")
+    before = offered["perturbed-channels.svg"]()
+    running.slider(key="perturb_blur").set_value(3.0).run()
+    assert not running.exception
+    assert offered["perturbed-channels.svg"]() != before
 
 
 def test_nothing_is_drawn_before_somebody_asks(app: Start, offered: Offered, monkeypatch: pytest.MonkeyPatch):

@@ -17,7 +17,7 @@ from nero_core.errors import BundleError
 from tests.dashboard.material import html, png
 
 
-def map_page(view: str, is_empty: bool) -> None:
+def map_page(view: str, is_empty: bool, is_signed: bool = False) -> None:
     """Runs inside AppTest, which takes the source of this function alone."""
     from types import SimpleNamespace
 
@@ -28,7 +28,17 @@ def map_page(view: str, is_empty: bool) -> None:
 
     heat = torch.zeros(64, 64) if is_empty else torch.ones(64, 64)
     kept = float("nan") if is_empty else 1.0
-    why = SimpleNamespace(explained_class=0, heatmap=heat, evidence=heat, conservation=kept, evidence_conservation=kept)
+    if is_signed:
+        heat[:, :32] = -0.9
+    why = SimpleNamespace(
+        explained_class=0,
+        heatmap=heat,
+        evidence=heat,
+        conservation=kept,
+        evidence_conservation=kept,
+        cancellation=kept,
+        evidence_cancellation=19.0 if is_signed else kept,
+    )
     _map(np.zeros((64, 64, 3), np.uint8), why, view, 0.7, ("[x](https://evil)",), "a.png")  # type: ignore[arg-type]
 
 
@@ -46,7 +56,27 @@ def test_no_evidence_has_no_legend():
     assert "nero-legend" not in html(running)
 
 
+def test_evidence_that_cancels_is_shown_with_both_signs_and_says_so():
+    running = AppTest.from_function(map_page, kwargs={"view": "evidence", "is_empty": False, "is_signed": True}).run()
+    assert not running.exception
+    said = running.caption[0].value
+    assert "Green adds to the distance, purple takes from it." in said
+    assert "mostly cancel: together they are 19" in said
+    assert "−" in html(running)  # a legend from below zero
+
+
+def test_positive_evidence_says_nothing_of_signs():
+    running = AppTest.from_function(map_page, kwargs={"view": "evidence", "is_empty": False}).run()
+    said = running.caption[0].value
+    assert "Bright parts drive" in said
+    assert "purple" not in said and "cancel" not in said
+
+
 def test_nothing_to_show_says_why():
+    assert "none of it arrived" in words.conservation(0.0, True, 0.0)
+    assert "cancel" not in words.conservation(1.0, True, 3.0)
+    assert "cancel" not in words.conservation(1.0, True, math.nan)
+    assert "together they are 3.1 times" in words.conservation(1.0, True, 3.1)
     assert words.conservation(math.nan) == "Nothing to show: no relevance started here."
     assert "over-used" in words.conservation(math.nan, is_evidence=True)
 

@@ -66,6 +66,15 @@ def test_each_setting_moves_its_figures_and_reset_brings_them_back(
     assert table(running) == usual
 
 
+def test_a_link_to_a_setting_that_is_not_offered_says_so(app: Start):
+    running = app(sample="polyps", whatif="true", whatif_k="99999", whatif_norm="3", whatif_components="2")
+    no_error(running)
+    said = [warning.value for warning in running.warning]
+    assert len(said) == 2
+    assert said[0].startswith("The link's k 99999 is not available here; this is ")
+    assert said[1] == "The link's norm 3 is not available here; this is 1."
+
+
 def test_the_link_opens_the_same_setting_and_holds_no_image(app: Start):
     running = app(sample="polyps", whatif="true")
     running.slider(key="whatif_k").set_value(20).run()

@@ -114,6 +114,12 @@ def test_fewer_fit_images_than_components_is_refused_with_the_number_needed(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("count", [-1, 65])
+def test_references_that_a_bundle_may_not_hold_are_refused_at_the_start(tmp_path: Path, count: int) -> None:
+    with pytest.raises(CalibrationError, match=f"Expected 0 to 64 reference images a channel. Found {count}"):
+        calibrate(tmp_path / "no checkpoint", tmp_path / "no data", tmp_path / "out", references=count)
+
+
 def test_a_class_folder_without_images_is_named(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(phantoms / "id", tmp_path / "data"))
     shutil.rmtree(data / "normal-z-line")

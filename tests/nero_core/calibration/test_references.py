@@ -7,13 +7,15 @@ import pytest
 import torch
 
 from nero_core.calibration import Bundle
-from nero_core.calibration.references import References, make_references, strongest_images
+from nero_core.calibration.references import References, make_references
 from nero_core.data.folders import file_digest, iterate_batches
 from nero_core.errors import CalibrationError
 from nero_core.explain.references import most_relevant
 from nero_core.inspector import Inspector
 from nero_core.relevance.coarse import coarse
 from nero_core.relevance.concept import conditions
+from nero_core.relevance.heatmap import Attributor, Heatmaps
+from nero_core.relevance.strongest import strongest_images
 from nero_core.types import ImageBatch
 
 
@@ -52,7 +54,7 @@ def test_ids_and_values_are_those_of_the_banks_sorted_column(inspector: Inspecto
         found = references.of(channel, by, bank.ids, relevance, bank.features)
         ids, values = most_relevant(column[:, channel], bank.ids, 2)
         positive = sum(value > 0 for value in values)
-        assert found.ids == ids[:positive] and found.values == values[:positive]
+        assert found.ids == ids and found.values == values and len(ids) == positive
         assert found.relevance == tuple(float(relevance[bank.ids.index(one), channel]) for one in found.ids)
         assert found.heatmaps is not None and len(found.heatmaps) == positive and not found.from_thumbnails
         lengths.add(positive)
@@ -78,7 +80,28 @@ def test_each_heatmap_is_the_conditional_heatmap_of_its_own_image(
             conserved = float(heatmaps.conservation[0]) * found.relevance[position]
             assert float(found.heatmaps[position].sum()) == pytest.approx(conserved, abs=step + 1e-6)
             checked += found.relevance[position] != 0
+            assert found.conservation[position] == pytest.approx(
+                float(found.heatmaps[position].double().sum()) / found.relevance[position], nan_ok=True
+            )
     assert checked >= 5
+
+
+def test_many_channels_of_one_image_go_in_parts(
+    inspector: Inspector, images: dict[str, ImageBatch], monkeypatch: pytest.MonkeyPatch
+):
+    bank = inspector.bundle.fit
+    relevance = torch.zeros(len(bank), bank.features.shape[1], dtype=torch.float64)
+    relevance[0] = 0.1
+    sizes: list[int] = []
+    plain = Attributor.heatmaps
+
+    def heatmaps(self: Attributor, pixels: torch.Tensor, starts: torch.Tensor) -> Heatmaps:
+        sizes.append(len(starts))
+        return plain(self, pixels, starts)
+
+    monkeypatch.setattr(Attributor, "heatmaps", heatmaps)
+    make_references(inspector.attributor(), batches_of(images), bank.ids, relevance, torch.zeros_like(relevance), 1)
+    assert sizes == [64] * 8
 
 
 def batches_of(images: dict[str, ImageBatch]) -> Iterator[ImageBatch]:

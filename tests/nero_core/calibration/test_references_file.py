@@ -107,8 +107,9 @@ def test_an_altered_or_missing_file_is_named(bundle: Path) -> None:
         (lambda tensors: tensors["relevance.images"][3].fill_(27), r"27 fit images.*-1 to 27"),
         (lambda tensors: tensors["relevance.images"][3].fill_(-2), "27 fit images.*Found -2"),
         (lambda tensors: tensors["relevance.images"][3].fill_(5), "Found one twice"),
-        (lambda tensors: tensors["activation.scales"][0].fill_(torch.nan), "finite scales"),
-        (lambda tensors: tensors["activation.scales"][0].fill_(-1), "finite scales"),
+        (lambda tensors: tensors["activation.scales"][0].fill_(torch.nan), "finite heatmaps"),
+        (lambda tensors: tensors["activation.scales"][0].fill_(1e37), "finite heatmaps"),  # times 127 it is not
+        (lambda tensors: tensors["activation.scales"][0].fill_(-1), "finite heatmaps"),
     ],
 )
 def test_what_is_no_references_of_this_bundle_is_refused(
@@ -130,6 +131,33 @@ def test_a_composite_without_a_proper_name_is_refused(bundle: Path, composite: s
 def test_bytes_that_are_no_safetensors_are_refused(bundle: Path, data: bytes) -> None:
     (bundle / FILE).write_bytes(data)
     relist(bundle)
+    with pytest.raises(BundleError, match="references to be a safetensors file"):
+        Bundle.load(bundle)
+
+
+def rewrite_header(folder: Path, alter: Callable[[str], str]) -> None:
+    data = (folder / FILE).read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = alter(data[8 : 8 + length].decode()).encode()
+    (folder / FILE).write_bytes(len(header).to_bytes(8, "little") + header + data[8 + length :])
+    relist(folder)
+
+
+@pytest.mark.parametrize("metadata", [None, {}, [], "epsilon", {"composite": None}])
+def test_a_header_without_the_composites_name_is_refused(bundle: Path, metadata: object) -> None:
+    rewrite_header(bundle, lambda header: json.dumps(json.loads(header) | {"__metadata__": metadata}))
+    with pytest.raises(BundleError, match=r"composite's name|references to be a safetensors file"):
+        Bundle.load(bundle)
+
+
+@pytest.mark.parametrize("side", ["1e999", "-1e999", "NaN", "null", '"x"'])
+def test_a_shape_that_is_none_is_refused(bundle: Path, side: str) -> None:
+    def alter(header: str) -> str:
+        entries = json.loads(header)
+        entries["relevance.scales"]["shape"] = ["here", 2]
+        return json.dumps(entries).replace('"here"', side)
+
+    rewrite_header(bundle, alter)
     with pytest.raises(BundleError, match="references to be a safetensors file"):
         Bundle.load(bundle)
 

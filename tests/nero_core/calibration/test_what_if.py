@@ -1,6 +1,8 @@
 """NERO under other settings: what a fresh fit would say, from the banks alone."""
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +10,14 @@ import pytest
 import torch
 
 from nero_core import Explorer, Inspector, build_detector
+from nero_core.calibration import what_if
+from nero_core.calibration.bank import Bank
 from nero_core.calibration.threshold import threshold_at
-from nero_core.errors import CalibrationError
+from nero_core.calibration.what_if import KEPT
+from nero_core.detectors.nero import NERO
+from nero_core.errors import CalibrationError, NeroError
 from nero_core.metrics import auroc, fpr_at_tpr
-from nero_core.types import Observation, WhatIfSettings
+from nero_core.types import Head, Observation, WhatIfSettings
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +103,60 @@ def test_the_parts_make_the_score_and_the_shares_the_distance(explorer: Explorer
 
 def test_more_fits_than_are_kept_change_nothing(explorer: Explorer, observation: Observation) -> None:
     first = explorer.what_if(observation, explorer.settings).score
+    kept = explorer._what_ifs
     for place in range(12):
         explorer.what_if(observation, replace(explorer.settings, epsilon=0.001 * (place + 1)))
+        assert (0.001 * (place + 1), 1) in kept._fits
+        assert len(kept._fits) <= KEPT
+    assert len(kept._fits) == KEPT
+    assert not kept._fitting  # locks of fits that are done are let go of
     assert explorer.what_if(observation, explorer.settings).score == first
+
+
+def test_of_large_heads_fewer_fits_are_kept(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(what_if, "KEPT_BYTES", 8 * inspector.bundle.classifier.head.neurons**2 * 2)
+    few = what_if.WhatIfs(inspector.bundle)
+    for place in range(4):
+        few._widest(0.01 * (place + 1), 1)
+    assert list(few._fits) == [(0.03, 1), (0.04, 1)]
+
+
+def test_a_fit_waits_for_no_other_and_is_made_once(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+    slow, go_on = threading.Event(), threading.Event()
+    plain = what_if.widest_fit
+
+    def fit(bank: Bank, head: Head, epsilon: float, norm: int) -> NERO:
+        made.append(epsilon)
+        if epsilon == 0.5:
+            slow.set()
+            assert go_on.wait(60)
+        return plain(bank, head, epsilon, norm)
+
+    monkeypatch.setattr(what_if, "widest_fit", fit)
+    fits = what_if.WhatIfs(inspector.bundle)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(fits._widest, 0.5, 1) for _ in range(2)]
+        assert slow.wait(60)
+        other = fits._widest(0.25, 1)  # while the first is on its way
+        go_on.set()
+        assert waiting[0].result() is waiting[1].result() is not other
+    assert made == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_an_image_outside_the_observation_is_a_sentence(
+    explorer: Explorer, inspector: Inspector, observation: Observation, index: int
+) -> None:
+    asked = (
+        lambda: explorer.what_if(observation, explorer.settings, index),
+        lambda: explorer.missing_evidence(observation, index),
+        lambda: explorer.place(observation, "pca", index),
+        lambda: inspector.channels(observation, index),
+    )
+    for ask in asked:
+        with pytest.raises(NeroError, match=r"Expected an image index from 0 to 2\. Found"):
+            ask()
 
 
 def test_without_an_ood_bank_there_is_no_auroc(

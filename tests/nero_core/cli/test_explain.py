@@ -17,6 +17,7 @@ from typer.testing import Result
 from nero_core.calibration import calibrate
 from nero_core.cli import explain_files
 from nero_core.data.phantom import ID_CLASSES
+from nero_core.errors import RelevanceError
 from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.types import Channels
@@ -92,7 +93,10 @@ def test_the_record_holds_the_score_and_its_terms(record: dict, image: Path):
     assert record["score"] == pytest.approx((terms["distance"] + terms["bias"]) * terms["scale"], rel=1e-5)
     assert record["is_ood"] == (record["score"] > record["threshold"])
     assert 0 < record["p_value"] <= 1
-    assert set(record["conservation"]) == {"heatmap", "evidence", "concepts", "blocks"}
+    assert set(record["conservation"]) == {
+        "heatmap", "evidence", "concepts", "heatmap_cancellation", "evidence_cancellation", "blocks",
+    }  # fmt: skip
+    assert record["conservation"]["heatmap_cancellation"] >= record["conservation"]["heatmap"] - 1e-4
 
 
 def test_the_record_names_the_composite_and_the_conservation_of_every_block(record: dict):
@@ -155,12 +159,14 @@ def test_a_composite_that_is_none_is_told_with_status_2_and_writes_nothing(
     assert not (tmp_path / "why").exists()
 
 
-def test_the_record_holds_the_concepts_with_their_references(record: dict):
+def test_the_record_holds_the_concepts_with_their_references(record: dict, tiny_bundle: Path):
+    relevance = Inspector.load(tiny_bundle, "cpu").fit_relevance()
     assert len(record["concepts"]) == 3
     for concept in record["concepts"]:
         assert list(concept) == ["channel", "relevance", "centroid", "share", "over_used", "heatmap", "references"]
         assert concept["over_used"] == (concept["relevance"] > concept["centroid"])
-        assert concept["references"]
+        assert len(concept["references"]) == min(8, int((relevance[:, concept["channel"]] > 0).sum()))
+        assert all(reference["relevance"] > 0 for reference in concept["references"])
         for reference in concept["references"]:
             assert list(reference) == ["id", "class", "relevance"]
             assert re.fullmatch(r"[0-9a-f]{64}", reference["id"])
@@ -254,6 +260,29 @@ def test_an_architecture_without_heatmaps_gets_the_plots_and_the_reason(
     assert f"No heatmap: {record['reason']}" in result.stdout
     assert "ByobNet" in record["reason"]
     assert set(record["terms"]) == {"distance", "bias", "scale"}
+
+
+def test_a_composite_that_is_none_is_told_without_heatmaps_too(
+    nero: Run, mapless_bundle: Path, image: Path, tmp_path: Path
+):
+    options = ("--out", tmp_path / "why", "--composite", "magic", "--device", "cpu")
+    result = nero("explain", mapless_bundle, image, *options)
+    assert result.exit_code == 2
+    assert "Expected a composite among epsilon_plus" in " ".join(result.stderr.split())
+    assert not (tmp_path / "why").exists()
+
+
+def test_heatmaps_stand_where_the_blocks_cannot_be_measured(
+    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise RelevanceError("Expected finite relevance at layer4.0.")
+
+    monkeypatch.setattr(Inspector, "blocks", refuse)
+    result = nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, "--device", "cpu")
+    assert result.exit_code == 0 and "No heatmap" not in result.stdout
+    record = json.loads((tmp_path / "explanation.json").read_text())
+    assert record["conservation"]["blocks"] == [] and record["heatmap"] == "heatmap.png" and record["reason"] is None
 
 
 def test_more_concepts_than_channels_are_told_with_status_2_and_are_no_reason_to_go_without_heatmaps(

@@ -140,8 +140,18 @@ def test_the_scene_comes_before_the_camera(picture: np.ndarray):
         Perturbation(lesion=Lesion("cat")),
         Perturbation(lesion=Lesion("polyps", size=0.0)),
         Perturbation(lesion=Lesion("polyps", x=2.0)),
+        Perturbation(lesion=Lesion("polyps", seed=-1)),
+        Perturbation(seed=-1, strengths={"noise": 5.0}),
+        Perturbation(occluded=Rectangle(0.0, 0.0, 0.5, 0.5), colour=(0.0, 1.2, 0.0)),
+        Perturbation(occluded=Rectangle(0.0, 0.0, 0.5, 0.5), colour=(0.0, float("nan"), 0.0)),
     ],
 )
 def test_what_is_out_of_range_is_refused_in_a_sentence(picture: np.ndarray, wrong: Perturbation):
     with pytest.raises(ImageError, match=r"Expected .* Found"):
         perturb(picture, wrong)
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+def test_an_unknown_fill_is_refused_in_a_sentence(picture: np.ndarray):
+    with pytest.raises(ImageError, match=r"Expected a fill among mean colour, blurred\. Found 'pink'"):
+        perturb(picture, Perturbation(occluded=Rectangle(0.0, 0.0, 0.5, 0.5), fill="pink"))  # type: ignore[arg-type]

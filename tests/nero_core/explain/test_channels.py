@@ -41,3 +41,8 @@ def test_references_are_sorted_by_relevance() -> None:
     ids, values = most_relevant(torch.tensor([0.1, 0.9, 0.5]), ("a", "b", "c"), 2)
     assert ids == ("b", "c")
     assert values == pytest.approx((0.9, 0.5))
+
+
+def test_an_image_that_does_not_use_a_channel_is_no_reference() -> None:
+    assert most_relevant(torch.tensor([-0.1, 0.2, 0.0]), ("a", "b", "c"), 3) == (("b",), (pytest.approx(0.2),))
+    assert most_relevant(torch.zeros(3), ("a", "b", "c"), 3) == ((), ())

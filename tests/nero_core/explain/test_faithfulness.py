@@ -11,6 +11,7 @@ from torch import Tensor
 from nero_core import Explorer, Inspector
 from nero_core.errors import NeroError, RelevanceError
 from nero_core.explain.class_output import class_probability, logit_gradient
+from nero_core.explain.faithfulness import GRID as GRID_SHOWN
 from nero_core.explain.faithfulness import LEAST_GAIN, SPREADS, blurred_baseline, measure_faithfulness
 from nero_core.types import Faithfulness, FlippingCurves
 
@@ -67,6 +68,20 @@ def test_the_true_order_gains_most_and_its_reverse_loses_as_much() -> None:
     assert worst.is_weak
     shuffled = weights().flatten()[torch.randperm(SIDE * SIDE, generator=torch.Generator().manual_seed(5))]
     assert figures(shuffled.reshape(SIDE, SIDE)).gain < best.gain
+
+
+@pytest.mark.parametrize(("sign", "gain"), [(1, 0.75), (-1, -0.75)])
+def test_the_gain_of_a_value_that_hangs_on_one_patch_is_known(sign: int, gain: float) -> None:
+    """Its only patch first: D = 1, 0, 0, 0, 0 and I = 0, 1, 1, 1, 1, areas 1/8 and 7/8. Last: the other way round."""
+    pixels = torch.ones(1, 3, SIDE, SIDE)
+    heatmap = torch.rand(SIDE, SIDE, generator=torch.Generator().manual_seed(2))
+    heatmap[5:10, 15:20] += sign * 10
+    found = measure_faithfulness(
+        lambda batch: batch[:, 0, 7, 17].double(), pixels, {"it": heatmap}, heatmap.neg(), 0,
+        grid=GRID, baseline=torch.zeros_like(pixels),
+    )["it"]  # fmt: skip
+    assert found.gain == pytest.approx(gain)
+    assert found.gradient_gain == pytest.approx(-gain)
 
 
 def test_random_orders_gain_nothing_and_their_spread_is_that_of_their_gains() -> None:
@@ -172,7 +187,15 @@ def test_the_explorer_measures_the_predicted_class_and_leaves_the_plain_model_al
     assert found.seed == 4
     assert found.explained_class == int(logits.argmax())
     assert float(found.heatmap.deletion[0]) == pytest.approx(float(logits.softmax(dim=1).max()), abs=1e-5)
-    assert -1 < found.gain < 1
+    heatmap, step = inspector.explain(batch, concepts=0).heatmap.double(), GRID_SHOWN
+    row = torch.arange(len(heatmap)) * step // len(heatmap)
+    patches = row[:, None] * step + row
+    sums = torch.stack([heatmap[patches == patch].sum() for patch in range(step * step)])
+    goes = torch.isin(patches, sums.argsort(descending=True, stable=True)[:step])  # one row's number of them
+    changed = batch.pixels.where(~goes, blurred_baseline(batch.pixels))
+    expected = float(class_probability(inspector.bundle.classifier, found.explained_class)(changed)[0])
+    assert float(found.heatmap.deletion[1]) == pytest.approx(expected, abs=1e-5)
+    assert found.gain == pytest.approx(float(torch.trapezoid(found.heatmap.insertion - found.heatmap.deletion)) / step)
     for name in inspector.composites[1:]:
         other = Explorer(inspector).faithfulness(batch, composite=name, seed=4)
         torch.testing.assert_close(other.random.deletion, found.random.deletion)
@@ -182,7 +205,7 @@ def test_the_explorer_measures_the_predicted_class_and_leaves_the_plain_model_al
 def test_the_explorer_refuses_an_image_that_is_not_there(tiny_bundle: Path, phantoms: Path) -> None:
     inspector = Inspector.load(tiny_bundle, "cpu")
     batch = inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]])
-    with pytest.raises(NeroError, match="index below 1"):
+    with pytest.raises(NeroError, match="index from 0 to 0"):
         Explorer(inspector).faithfulness(batch, index=1)
 
 

@@ -219,6 +219,18 @@ def test_relevance_that_is_all_zero_is_said_in_a_sentence():
     said = texts(figure_bytes(sheet(why=nothing), "svg"))
     assert "No relevance reached the pixels." in said
     assert "no relevance to keep" in said
+    lost = replace(nothing, evidence_conservation=0.0)
+    for figure in (nero_core.evidence_figure(PIXELS, lost, CLASSES), sheet(why=lost)):
+        said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
+        assert "did not reach the pixels" in said and "over-used in this image" not in said
+
+
+def test_signed_evidence_says_what_its_colours_mean():
+    signed = replace(WHY, evidence=WHY.evidence * torch.tensor([1.0, -1.0]).repeat_interleave(16))
+    for why, is_said in ((signed, True), (WHY, False)):
+        for figure in (nero_core.evidence_figure(PIXELS, why, CLASSES), sheet(why=why)):
+            said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
+            assert ("purple takes from it" in said) == is_said
     zero = replace(CHANNELS, relevance=torch.zeros(NEURONS).double(), share=torch.zeros(NEURONS).double())
     none = replace(MEAN, id=torch.zeros(NEURONS).double(), ood=torch.full((NEURONS,), torch.nan).double())
     assert figure_bytes(nero_core.mean_relevance_figure(zero, none), "png", 72)

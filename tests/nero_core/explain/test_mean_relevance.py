@@ -17,7 +17,7 @@ def test_it_is_the_mean_over_images_and_over_each_class():
     features = torch.rand(6, 5, generator=generator)
     head = Head(torch.randn(3, 5, generator=generator), torch.randn(3, generator=generator))
     labels = torch.tensor([0, 0, 2, 2, 2, 0])
-    whole, classes = mean_relevance(features, labels, 3, head, epsilon=0.01)
+    whole, classes, size = mean_relevance(features, labels, 3, head, epsilon=0.01)
     written_out = torch.zeros(6, 5).double()
     for image in range(6):
         logits = head.weight.double() @ features[image].double() + head.bias.double()
@@ -31,13 +31,15 @@ def test_it_is_the_mean_over_images_and_over_each_class():
     torch.testing.assert_close(classes[0], written_out[[0, 1, 5]].mean(dim=0))
     torch.testing.assert_close(classes[2], written_out[[2, 3, 4]].mean(dim=0))
     assert bool(classes[1].isnan().all())  # no image of it
+    assert size == 6
 
 
 def test_an_image_whose_relevance_is_not_finite_is_left_out():
     head = Head(torch.eye(2), torch.zeros(2))
     features = torch.tensor([[1.0, 2.0], [float("inf"), 1.0]])
     labels = torch.tensor([0, 0])
-    whole, _ = mean_relevance(features, labels, 1, head)
+    whole, _, size = mean_relevance(features, labels, 1, head)
+    assert size == 1
     torch.testing.assert_close(whole, neuron_relevance(features[:1].double(), head.to(dtype=torch.float64))[0][0])
 
 

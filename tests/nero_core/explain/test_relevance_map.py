@@ -38,6 +38,14 @@ def test_a_second_map_is_the_same(kind: str):
     assert torch.equal(lay_out(points, kind).coordinates, lay_out(points.clone(), kind).coordinates)  # type: ignore[arg-type]
 
 
+def test_umap_leaves_the_number_of_threads_as_it_was():
+    threads = torch.get_num_threads()
+    laid = lay_out(two_groups(24), "umap")
+    assert torch.get_num_threads() == threads
+    laid.place(two_groups(24)[:1])
+    assert torch.get_num_threads() == threads
+
+
 def test_pca_places_an_image_where_it_lies():
     points = two_groups(20)
     laid = lay_out(points, "pca")

@@ -14,6 +14,7 @@ from nero_core.explain.render import (
     data_uri,
     encode,
     enlarge,
+    evidence_as_shown,
     fit_within,
     heat_limit,
     overlay,
@@ -52,6 +53,19 @@ def test_the_sign_flips_with_the_map_and_the_strength_with_the_limit():
     assert greenness(overlay(grey, -PEAK, 1.0, 1.0))[20, 20] < -60
     strong, weak = (np.abs(overlay(grey, PEAK, 1.0, limit).astype(int) - 128).sum() for limit in (1.0, 10.0))
     assert weak < strong / 3
+
+
+@pytest.mark.parametrize(
+    ("negative", "kind"), [(0.0, "positive"), (0.04, "positive"), (0.06, "signed"), (5.0, "signed")]
+)
+def test_evidence_shows_its_negative_part_where_it_counts(negative: float, kind: str):
+    heatmap = np.zeros((224, 224), np.float32)
+    heatmap[50, 50], heatmap[170, 170] = 1.0, -negative
+    shown, found = evidence_as_shown(heatmap)
+    assert found == kind
+    wanted = smooth(heatmap)
+    assert np.array_equal(shown, wanted if kind == "signed" else np.maximum(wanted, 0))
+    assert float(shown.sum()) == pytest.approx(1 - negative * (kind == "signed"), abs=1e-3)
 
 
 def test_positive_maps_ignore_what_is_below_zero():

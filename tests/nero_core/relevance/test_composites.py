@@ -13,7 +13,9 @@ from zennit.rules import Epsilon, Flat, Norm, ZBox
 
 from nero_core.errors import RelevanceError
 from nero_core.models.canonizers import canonize
+from nero_core.relevance.attribution_copy import AttributionCopy
 from nero_core.relevance.composites import COMPOSITES, choose_composite, composites_for, epsilon_plus
+from nero_core.relevance.heatmap import Attributor
 from nero_core.relevance.shared_forward import Pass
 
 BOX = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
@@ -68,6 +70,36 @@ def test_the_first_convolution_has_a_rule_of_its_own(name: str, first: type) -> 
     assert isinstance(hooks["layer4.0.act2"], Pass)
     assert isinstance(hooks["fc"].rule, Epsilon)
     assert hooks["layer1.0.bn1"] is None and hooks["maxpool"] is None
+
+
+def test_the_box_reaches_from_a_black_pixel_to_a_white_one() -> None:
+    mean, std = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+    copied = AttributionCopy(randomised(BasicBlock), mean, std, "epsilon_gamma_box", None)
+    (box,) = [hook.rule for hook in copied.hooks if isinstance(hook.rule, ZBox)]
+    _, low, high = (modify(torch.zeros(1, 3, 2, 2).double()) for modify in box.input_modifiers)
+    shape = (1, 3, 2, 2)
+    black, white = ([(value - one) / other for one, other in zip(mean, std, strict=True)] for value in (0.0, 1.0))
+    torch.testing.assert_close(low, torch.tensor(black).double().reshape(1, 3, 1, 1).expand(shape))
+    torch.testing.assert_close(high, torch.tensor(white).double().reshape(1, 3, 1, 1).expand(shape))
+
+
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+def test_gradient_times_input_is_autograds(block: type[nn.Module]) -> None:
+    """On a ResNet as it is, BatchNorm and all: the gradient of Σ_j c_j a_j with c_j = r_j / a_j held constant."""
+    mean, std = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+    model = randomised(block)
+    generator = torch.Generator().manual_seed(2)
+    pixels = torch.rand(1, 3, 64, 64, generator=generator).double()
+    centre, scale = (torch.tensor(values).double().reshape(1, 3, 1, 1) for values in (mean, std))
+    data = ((pixels - centre) / scale).requires_grad_()
+    features = model.forward_head(model.forward_features(data), pre_logits=True)[0]
+    start = torch.randn(len(features), generator=generator).double()
+    held = features.detach()
+    (gradient,) = torch.autograd.grad((features * torch.where(held > 0, start / held, 0.0)).sum(), data)
+    expected = (gradient * data.detach())[0].sum(dim=0)
+    found = Attributor(model, mean, std, "gradient_times_input").heatmaps(pixels, start[None]).maps[0].double()
+    assert float(expected.abs().max()) > 0
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
 def vit() -> nn.Module:

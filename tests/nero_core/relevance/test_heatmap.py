@@ -180,6 +180,17 @@ def test_relevance_is_conserved_and_the_figure_is_the_ratio_of_the_sums(engine: 
     result = attributor.heatmaps(image(), starts)
     torch.testing.assert_close(result.conservation, torch.ones(3), rtol=0, atol=1e-3)
     torch.testing.assert_close(result.maps.sum(dim=(1, 2)) / starts.sum(dim=1), result.conservation)
+    cancelled = result.maps.abs().sum(dim=(1, 2)) / starts.sum(dim=1).abs()
+    torch.testing.assert_close(result.cancellation, cancelled)
+    # z+ keeps the sign of each start: alone they do not cancel, together they may
+    torch.testing.assert_close(result.cancellation[1:], torch.ones(2), rtol=0, atol=1e-2)
+    assert bool((result.cancellation >= result.conservation.abs() - 1e-5).all())
+
+
+def test_blocks_refuse_relevance_that_is_not_finite(engine: tuple[Attributor, Tensor]) -> None:
+    attributor, _ = engine
+    with pytest.raises(RelevanceError, match="Expected finite relevance at"):
+        attributor.blocks(image(), torch.full((NEURONS,), 3e38))
 
 
 def test_biases_that_take_relevance_show_in_the_conservation() -> None:
