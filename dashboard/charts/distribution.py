@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import words
-from dashboard.charts.frame import Table, framed, plain_names
+from dashboard.charts.frame import Table, framed, plain_names, point_row
 from dashboard.theme import ID, Theme
 from nero_core.types import ChannelPortrait
 
@@ -51,22 +51,8 @@ def relevance_by_class(
     figure = go.Figure()
     for place, (name, values) in enumerate(reversed(rows)):
         shown = np.asarray(values, dtype=np.float64)
-        figure.add_box(
-            x=shown,
-            y0=place,
-            name=name,
-            orientation="h",
-            boxpoints="all",
-            jitter=0.6,
-            pointpos=0,
-            marker={"color": ID, "size": 3, "opacity": 0.5},
-            line={"color": ID, "width": 1.4},
-            fillcolor="rgba(0,0,0,0)",
-            hovertext=[f"{name}: relevance {words.number(value)}" for value in shown],
-            hoverinfo="text",
-            hoveron="points",
-            showlegend=False,
-        )
+        hover = [f"{name}: relevance {words.number(value)}" for value in shown]
+        point_row(figure, place, name, shown, ID, hover)
     if here is not None:
         top = len(rows) - 0.4
         figure.add_scatter(

@@ -48,3 +48,23 @@ def bar_style(colour: str, pattern: str) -> dict[str, Any]:
         "line": {"width": 1 if pattern else 0, "color": colour},
         "pattern": {"shape": pattern, "size": 6, "solidity": 0.45, "fgopacity": 1},
     }
+
+
+def point_row(figure: go.Figure, place: int, name: str, values: Any, colour: str, hover: list[str]) -> None:  # noqa: ANN401
+    """One group as a row: each value a dot, the middle half a box."""
+    figure.add_box(
+        x=values,
+        y0=place,
+        name=name,
+        orientation="h",
+        boxpoints="all",
+        jitter=0.6,
+        pointpos=0,
+        marker={"color": colour, "size": 3, "opacity": 0.55},
+        line={"color": colour, "width": 1.4},
+        fillcolor="rgba(0,0,0,0)",
+        hovertext=hover,
+        hoverinfo="text",
+        hoveron="points",
+        showlegend=False,
+    )

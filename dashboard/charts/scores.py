@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard import words
-from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names
+from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names, point_row
 from dashboard.theme import ID, OOD, Theme
 from nero_core.types import ReferenceScores
 
@@ -71,22 +71,8 @@ def scores_by_class(
     rows = list(_class_rows(reference, plain_names(class_names), plain_names(ood_class_names)))
     figure = go.Figure()
     for place, (name, values, colour) in enumerate(reversed(rows)):
-        figure.add_box(
-            x=values,
-            y0=place,
-            name=name,
-            orientation="h",
-            boxpoints="all",
-            jitter=0.6,
-            pointpos=0,
-            marker={"color": colour, "size": 3, "opacity": 0.55},
-            line={"color": colour, "width": 1.4},
-            fillcolor="rgba(0,0,0,0)",
-            hovertext=[f"{name}, score {words.number(value)}" for value in values],
-            hoverinfo="text",
-            hoveron="points",
-            showlegend=False,
-        )
+        hover = [f"{name}, score {words.number(value)}" for value in values]
+        point_row(figure, place, name, values, colour, hover)
     _beyond(figure, rows[::-1], (low, high))
     top = len(rows) - 0.35
     _threshold_and_image(figure, reference, score, (low, high), top, theme, bottom=-0.6)
