@@ -340,11 +340,6 @@ def what_if(model: Inspector, item: Source, settings: WhatIfSettings) -> WhatIf:
     return _what_if(key(model), item.id, settings, model, item)
 
 
-def own_size(item: Source) -> NDArray[np.uint8]:
-    """The picture to perturb: at the file's own size, a large one made smaller."""
-    return _own_size(item.id, item)
-
-
 def perturbed(model: Inspector, item: Source, perturbation: Perturbation, tpr: float) -> Perturbed:
     """A perturbed image and its score: of the last few dozen only, so that sliders do not push others' results out."""
     return _perturbed(key(model), item.id, repr(perturbation), tpr, perturbation, model, item)
@@ -367,6 +362,7 @@ def _what_if(model_key: str, image_id: str, settings: WhatIfSettings, _model: In
 
 @st.cache_resource(max_entries=16, ttl=HOUR, show_spinner=False)
 def _own_size(image_id: str, _item: Source) -> NDArray[np.uint8]:
+    """The picture to perturb: at the file's own size, a large one made smaller."""
     with _DECODERS:
         return fit_within(decode_image(_item.data, name=_item.name).pixels, 512)
 

@@ -11,7 +11,6 @@ from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import COMPOSITES, Inspector, concepts_figure
-from nero_core.errors import BundleError
 from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
 from nero_core.types import Concept, Explanation
 
@@ -98,13 +97,5 @@ def _tiles(
 
 
 def _references(inspector: Inspector, concept: Concept, count: int | None) -> str:
-    figures = []
-    for reference_id, relevance in list(zip(concept.references, concept.reference_relevance, strict=True))[:count]:
-        name = inspector.reference_class(reference_id)
-        alt = f"Reference image of {name}, relevance {words.number(relevance)}"
-        try:
-            shown = marks.thumbnail(inspector.thumbnail(reference_id), alt)
-        except BundleError:  # missing or altered: one picture less, and all concepts still there
-            shown = '<span class="nero-missing">no picture</span>'
-        figures.append(f'<figure title="{escape(alt)}">{shown}<figcaption>{escape(name)}</figcaption></figure>')
-    return "".join(figures)
+    pairs = list(zip(concept.references, concept.reference_relevance, strict=True))[:count]
+    return "".join(marks.reference(inspector, reference_id, relevance) for reference_id, relevance in pairs)

@@ -19,7 +19,7 @@ from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
 from nero_core import Inspector, relevance_map_figure
-from nero_core.errors import BundleError, NeroError
+from nero_core.errors import NeroError
 from nero_core.explain.render import data_uri
 from nero_core.types import MapPlace, RelevanceMap
 
@@ -165,10 +165,7 @@ def reference_strip(
     figures = []
     for place, reference_id in enumerate(ids):
         name = inspector.reference_class(reference_id)
-        try:
-            shown = marks.thumbnail(inspector.thumbnail(reference_id), f"Reference image of {name}")
-        except BundleError:
-            shown = '<span class="nero-missing">no picture</span>'
+        shown = marks.reference_picture(inspector, reference_id, f"Reference image of {name}")
         said = f"<br>{escape(says[place])}" if says else ""
         figures.append(f"<figure>{shown}<figcaption>{escape(name)}{said}</figcaption></figure>")
     return f'<div class="nero-references nero-strip">{"".join(figures)}</div>'

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import words
+from nero_core import Inspector
+from nero_core.errors import BundleError
 from nero_core.explain.render import Kind, colour_bar, data_uri
 
 
@@ -20,6 +22,22 @@ def picture(pixels: NDArray[np.uint8], alt: str, form: str = "webp", pixelated: 
 def thumbnail(webp: bytes, alt: str) -> str:
     """An ``<img>`` of a WebP file."""
     return f'<img src="{data_uri(webp, "webp")}" alt="{escape(alt)}">'
+
+
+def reference_picture(inspector: Inspector, reference_id: str, alt: str) -> str:
+    """The picture of a reference image. One that is missing or altered is a box: one picture less, the rest stands."""
+    try:
+        return thumbnail(inspector.thumbnail(reference_id), alt)
+    except BundleError:
+        return '<span class="nero-missing">no picture</span>'
+
+
+def reference(inspector: Inspector, reference_id: str, relevance: float) -> str:
+    """A reference image of a channel, with its class below."""
+    name = inspector.reference_class(reference_id)
+    alt = f"Reference image of {name}, relevance {words.number(relevance)}"
+    shown = reference_picture(inspector, reference_id, alt)
+    return f'<figure title="{escape(alt)}">{shown}<figcaption>{escape(name)}</figcaption></figure>'
 
 
 def legend(kind: Kind, limit: float, unit: str) -> str:

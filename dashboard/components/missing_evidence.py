@@ -8,7 +8,6 @@ from dashboard import resources, words
 from dashboard.components import marks
 from dashboard.resources import Source
 from nero_core import Inspector
-from nero_core.errors import BundleError
 from nero_core.types import MissingConcept
 
 
@@ -33,7 +32,7 @@ def _row(inspector: Inspector, one: MissingConcept, whole: float) -> str:
     part = f" ({words.percent(one.share / whole)})" if whole > 0 else ""
     said = f"{one.channel} {words.use(one.relevance, one.centroid)}"
     pictures = "".join(
-        _picture(inspector, reference, value)
+        marks.reference(inspector, reference, value)
         for reference, value in zip(one.references, one.reference_relevance, strict=True)
     )
     unused = "" if pictures else "<br>no ID image uses it"
@@ -41,13 +40,3 @@ def _row(inspector: Inspector, one: MissingConcept, whole: float) -> str:
         f"<section><p><b>{escape(said)}</b><br>adds {words.number(one.share)}{part}{unused}</p>"
         f'<div class="nero-references">{pictures}</div></section>'
     )
-
-
-def _picture(inspector: Inspector, reference: str, relevance: float) -> str:
-    name = inspector.reference_class(reference)
-    alt = f"Reference image of {name}, relevance {words.number(relevance)}"
-    try:
-        shown = marks.thumbnail(inspector.thumbnail(reference), alt)
-    except BundleError:  # missing or altered: one picture less, and the others still there
-        shown = '<span class="nero-missing">no picture</span>'
-    return f'<figure title="{escape(alt)}">{shown}<figcaption>{escape(name)}</figcaption></figure>'
