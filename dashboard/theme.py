@@ -181,7 +181,7 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
 .nero-quiz-picture img {{ max-height: 26rem; }}
 .nero-quiz-answer {{ font-size: 1.2rem; margin: 0 0 0.4rem; }}
 .st-key-lesson p, .st-key-lesson .katex {{ font-size: 1.12rem; }}
-.st-key-lesson [data-testid="stCaptionContainer"] p {{ font-size: 0.9rem; }}
+.st-key-lesson :is([data-testid="stCaptionContainer"], [data-testid="stPopover"]) p {{ font-size: 0.9rem; }}
 /* a formula breaks where it has an equals or a plus sign, rather than run out of a narrow page */
 .st-key-lesson .katex-display > .katex {{ white-space: normal; }}
 .st-key-lesson .katex-display .base {{ margin: 0.15em 0; }}

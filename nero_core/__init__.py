@@ -17,13 +17,19 @@ if TYPE_CHECKING:
     from nero_core.detectors import DETECTORS, build_detector
     from nero_core.device import pick_device
     from nero_core.errors import NeroError
+    from nero_core.explain.figure_bars import bar_figure
+    from nero_core.explain.figure_channel_bars import channel_bars_figure, image_pair_figure, least_relevant_figure
     from nero_core.explain.figure_depth import channel_classes_figure, faithfulness_figure, relevance_map_figure
+    from nero_core.explain.figure_grid import Panel, panels_figure
     from nero_core.explain.figure_mean_relevance import mean_relevance_figure
     from nero_core.explain.figure_methods import class_heat_figure, method_scores_figure, roc_figure
     from nero_core.explain.figure_panels import concepts_figure, evidence_figure, heatmap_figure, image_figure
     from nero_core.explain.figure_plots import channel_figure, class_scores_figure, histogram_figure
     from nero_core.explain.figure_sheet import figure_sheet
+    from nero_core.explain.figure_verdict import verdict_figure
     from nero_core.explain.figures import figure_bytes
+    from nero_core.explain.score_domain import score_domain
+    from nero_core.explain.wording import MUCH_CANCELLATION, channel_use
     from nero_core.explorer import Explorer
     from nero_core.inspector import Inspector
     from nero_core.models.import_checkpoint import import_checkpoint
@@ -35,6 +41,7 @@ __all__ = [
     "DETECTORS",
     "FILLS",
     "LESIONS",
+    "MUCH_CANCELLATION",
     "PERTURBATIONS",
     "BenchmarkResult",
     "Explorer",
@@ -43,14 +50,18 @@ __all__ = [
     "Lesion",
     "MethodResult",
     "NeroError",
+    "Panel",
     "Perturbation",
     "Picture",
     "QuizCase",
     "Rectangle",
+    "bar_figure",
     "build_detector",
     "can_be_quizzed",
+    "channel_bars_figure",
     "channel_classes_figure",
     "channel_figure",
+    "channel_use",
     "check_archive",
     "class_heat_figure",
     "class_scores_figure",
@@ -65,40 +76,50 @@ __all__ = [
     "heatmap_figure",
     "histogram_figure",
     "image_figure",
+    "image_pair_figure",
     "import_checkpoint",
+    "least_relevant_figure",
     "mean_relevance_figure",
     "method_scores_figure",
     "pack_bundle",
+    "panels_figure",
     "perturb",
     "pick_device",
     "quiz_case",
     "read_result",
     "relevance_map_figure",
     "roc_figure",
+    "score_domain",
     "unpack_bundle",
+    "verdict_figure",
 ]
 
 _HOMES = {
-    "COMPOSITES": "nero_core.relevance.composites",
     "BenchmarkResult": "nero_core.benchmark",
+    "COMPOSITES": "nero_core.relevance.composites",
     "DETECTORS": "nero_core.detectors",
     "Explorer": "nero_core.explorer",
     "FILLS": "nero_core.data.perturb",
     "Head": "nero_core.types",
     "Inspector": "nero_core.inspector",
-    "LESIONS": "nero_core.data.perturb",
     "Lesion": "nero_core.data.perturb",
+    "LESIONS": "nero_core.data.perturb",
     "MethodResult": "nero_core.benchmark",
+    "MUCH_CANCELLATION": "nero_core.explain.wording",
     "NeroError": "nero_core.errors",
-    "PERTURBATIONS": "nero_core.data.perturb",
+    "Panel": "nero_core.explain.figure_grid",
     "Perturbation": "nero_core.data.perturb",
+    "PERTURBATIONS": "nero_core.data.perturb",
     "Picture": "nero_core.data.decode",
     "QuizCase": "nero_core.data.quiz",
     "Rectangle": "nero_core.data.perturb",
+    "bar_figure": "nero_core.explain.figure_bars",
     "build_detector": "nero_core.detectors",
     "can_be_quizzed": "nero_core.data.quiz",
+    "channel_bars_figure": "nero_core.explain.figure_channel_bars",
     "channel_classes_figure": "nero_core.explain.figure_depth",
     "channel_figure": "nero_core.explain.figure_plots",
+    "channel_use": "nero_core.explain.wording",
     "check_archive": "nero_core.data.archive",
     "class_heat_figure": "nero_core.explain.figure_methods",
     "class_scores_figure": "nero_core.explain.figure_plots",
@@ -113,10 +134,13 @@ _HOMES = {
     "heatmap_figure": "nero_core.explain.figure_panels",
     "histogram_figure": "nero_core.explain.figure_plots",
     "image_figure": "nero_core.explain.figure_panels",
+    "image_pair_figure": "nero_core.explain.figure_channel_bars",
     "import_checkpoint": "nero_core.models.import_checkpoint",
+    "least_relevant_figure": "nero_core.explain.figure_channel_bars",
     "mean_relevance_figure": "nero_core.explain.figure_mean_relevance",
     "method_scores_figure": "nero_core.explain.figure_methods",
     "pack_bundle": "nero_core.calibration.bundle_archive",
+    "panels_figure": "nero_core.explain.figure_grid",
     "perturb": "nero_core.data.perturb",
     "pick_device": "nero_core.device",
     "quiz_case": "nero_core.data.quiz",
@@ -124,6 +148,8 @@ _HOMES = {
     "relevance_map_figure": "nero_core.explain.figure_depth",
     "roc_figure": "nero_core.explain.figure_methods",
     "unpack_bundle": "nero_core.calibration.bundle_archive",
+    "verdict_figure": "nero_core.explain.figure_verdict",
+    "score_domain": "nero_core.explain.score_domain",
 }
 
 

@@ -18,7 +18,7 @@ from nero_core.explain.concept_depth import class_distribution, co_used, fed, re
 from nero_core.explain.concepts import describe_concepts
 from nero_core.explain.evidence import describe_missing
 from nero_core.explain.faithfulness import measure_faithfulness
-from nero_core.explain.mean_relevance import mean_relevance
+from nero_core.explain.mean_relevance import compare_mean_relevance
 from nero_core.explain.relevance_map import Kind, Layout, lay_out, nearest_images
 from nero_core.inspector import REFERENCES, Inspector, check_index
 from nero_core.relevance.concept import conditions
@@ -87,24 +87,13 @@ class Explorer:
         """Mean relevance of every channel over the calibration bank (ID) and the OOD bank, neither fitted on."""
         if self._mean_relevance is None:  # two threads may both make it: it is the same, and takes milliseconds
             bundle, nero = self.inspector.bundle, self.inspector.nero()
-            inside, outside, card = bundle.calibration, bundle.ood, bundle.card
-            by_id = mean_relevance(
-                inside.features, inside.labels, len(card.class_names), bundle.classifier.head, nero.epsilon
-            )
-            by_ood = (
+            self._mean_relevance = compare_mean_relevance(
+                (bundle.calibration.features, bundle.calibration.labels, len(bundle.card.class_names)),
                 None
-                if outside is None or not len(outside)
-                else mean_relevance(
-                    outside.features, outside.labels, len(card.ood_class_names), bundle.classifier.head, nero.epsilon
-                )
-            )
-            self._mean_relevance = MeanRelevance(
-                id=by_id[0],
-                id_size=by_id[2],
-                id_classes=by_id[1],
-                ood=by_ood[0] if by_ood else None,
-                ood_size=by_ood[2] if by_ood else 0,
-                ood_classes=by_ood[1] if by_ood else None,
+                if bundle.ood is None or not len(bundle.ood)
+                else (bundle.ood.features, bundle.ood.labels, len(bundle.card.ood_class_names)),
+                bundle.classifier.head,
+                nero.epsilon,
             )
         return self._mean_relevance
 
@@ -142,10 +131,11 @@ class Explorer:
         return ConceptDepth(
             concept=concept,
             conservation=float(heatmaps.conservation[0]),
-            crop=receptive_crop(heatmaps.maps[0]),
+            crop=receptive_crop(heatmaps.maps[0], attributor.sigma),
             portrait=self.portrait(channel),
             feeding=fed(attributor.feeding(pixels, start[0], FEEDING)),
             composite=attributor.composite,
+            sigma=attributor.sigma,
         )
 
     def faithfulness(
@@ -165,7 +155,8 @@ class Explorer:
             index: which of them.
             composite: name among ``inspector.composites``; the architecture's default where None.
             seed: of the random orders.
-            on_progress: called with the number of images passed and the number in all.
+            on_progress: called with the number of images passed and the number in all; what it raises ends the
+                measurement and comes through.
 
         Raises:
             RelevanceError: the architecture or the image has no honest heatmap, or the heatmap is zero everywhere.
@@ -262,13 +253,17 @@ class Explorer:
                 )
             return self._atlas
 
-    def relevance_map(self, kind: Kind = "pca") -> RelevanceMap:
+    def relevance_map(self, kind: Kind = "pca", on_progress: Callable[[int, int], None] | None = None) -> RelevanceMap:
         """The relevance vectors of all fit images in the plane; made once. UMAP takes some seconds, PCA none.
+
+        Args:
+            kind: of the map.
+            on_progress: told of UMAP's epochs, see ``lay_out``; what it raises ends the work and comes through.
 
         Raises:
             RelevanceError: the vectors are all alike, not finite, or too few for UMAP.
         """
-        layout, fit = self._layout(kind), self.inspector.bundle.fit
+        layout, fit = self._layout(kind, on_progress), self.inspector.bundle.fit
         return RelevanceMap(kind, layout.coordinates, fit.labels.cpu(), fit.ids, layout.explained)
 
     def place(self, observation: Observation, kind: Kind = "pca", index: int = 0, neighbours: int = 8) -> MapPlace:
@@ -285,13 +280,14 @@ class Explorer:
         ids = self.inspector.bundle.fit.ids
         return MapPlace(layout.place(point[None])[0], tuple(ids[row] for row in rows), distances)
 
-    def _layout(self, kind: Kind) -> Layout:
+    def _layout(self, kind: Kind, on_progress: Callable[[int, int], None] | None = None) -> Layout:
         if kind not in self._laying:
             raise NeroError(f"Expected a map by {' or '.join(self._laying)}. Found {kind!r}. Choose one of these.")
         if kind not in self._layouts:
             with self._laying[kind]:  # who asks for PCA does not wait for UMAP
                 if kind not in self._layouts:
-                    self._layouts[kind] = lay_out(self._project(self.inspector.fit_relevance()), kind)
+                    points = self._project(self.inspector.fit_relevance())
+                    self._layouts[kind] = lay_out(points, kind, on_progress=on_progress)
         return self._layouts[kind]
 
     def _project(self, relevance: Float[Tensor, "*images neurons"]) -> Float[Tensor, "*images components"]:

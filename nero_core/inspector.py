@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
@@ -13,18 +12,17 @@ from torch import Tensor
 
 from nero_core.calibration.bank import bank_scores
 from nero_core.calibration.bundle import Bundle
-from nero_core.calibration.threshold import conformal_p_values, threshold_at
+from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
 from nero_core.data.decode import decode_batch
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.nero import NERO
-from nero_core.detectors.nero_plus import NeroPlus
 from nero_core.device import describe_device, pick_device
 from nero_core.errors import NeroError, RelevanceError
 from nero_core.explain.channels import Order, compare_channels, top_channels
-from nero_core.explain.concepts import describe_concepts
+from nero_core.explain.concepts import describe_concepts, joint_conservation
 from nero_core.explain.evidence import evidence_start
 from nero_core.relevance.composites import choose_composite, composites_for
-from nero_core.relevance.head import neuron_relevance
+from nero_core.relevance.head import class_start, neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.types import (
     BlockConservation,
@@ -112,7 +110,7 @@ class Inspector:
             CalibrationError: too few calibration images for ``tpr``, or a method that cannot fit this bundle.
         """
         observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
-        confidence, predicted = observation.probabilities.max(dim=1)
+        acceptance = self.bundle.card.tpr if tpr is None else tpr
         found = {}
         for name in methods:
             fitted = self._fit(name)
@@ -122,7 +120,10 @@ class Inspector:
                 if not isinstance(batch, ImageBatch):
                     raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
                 features = second_pass(self.bundle.classifier, batch)
-            found[name] = self._detection(name, fitted, features, predicted.cpu(), confidence.cpu().double(), tpr)
+            score, terms = score_in_terms(fitted.detector, features)
+            found[name] = detect_by_scores(
+                name, score, terms, observation.probabilities, fitted.calibration, acceptance
+            )
         return found
 
     def channels(self, batch: ImageBatch | Observation, index: int = 0) -> Channels:
@@ -180,9 +181,6 @@ class Inspector:
         attributor = self.attributor(composite)
         heatmaps = attributor.heatmaps(pixels, starts, on_progress=on_progress)
         concept_maps = heatmaps.maps[2:]
-        sent = starts[2:].cpu().double().sum(dim=1)
-        reached = (sent.sign() * concept_maps.double().sum(dim=(1, 2))).sum()
-        weight = sent.abs().sum()
         return Explanation(
             id=batch.ids[index],
             heatmap=heatmaps.maps[0],
@@ -194,10 +192,11 @@ class Inspector:
             ),
             evidence=heatmaps.maps[1],
             evidence_conservation=float(heatmaps.conservation[1]),
-            concept_conservation=float(reached / weight) if weight > 0 else float("nan"),
+            concept_conservation=joint_conservation(starts[2:], concept_maps),
             composite=attributor.composite,
             cancellation=float(heatmaps.cancellation[0]),
             evidence_cancellation=float(heatmaps.cancellation[1]),
+            sigma=attributor.sigma,
         )
 
     def blocks(
@@ -215,16 +214,8 @@ class Inspector:
         """A method's scores over the calibration bank and the OOD bank; raises as ``detect``."""
         fitted = self._fit(method)
         acceptance = self.bundle.card.tpr if tpr is None else tpr
-        ood = self.bundle.ood
-        return ReferenceScores(
-            detector=method,
-            calibration=fitted.calibration,
-            calibration_labels=self.bundle.calibration.labels.cpu(),
-            ood=fitted.ood,
-            ood_labels=None if ood is None else ood.labels.cpu(),
-            threshold=threshold_at(fitted.calibration, acceptance),
-            tpr=acceptance,
-        )
+        banks = self.bundle.calibration, self.bundle.ood
+        return reference_scores(method, fitted.calibration, fitted.ood, banks, acceptance)
 
     def thumbnail(self, reference_id: str) -> bytes:
         """The WebP picture of a fit image; BundleError where there is none."""
@@ -246,41 +237,6 @@ class Inspector:
         check_index(index, len(batch))
         pixels = batch.pixels[index : index + 1]
         return pixels, self.observe(ImageBatch(pixels, (batch.ids[index],), batch.names[index : index + 1]))
-
-    def _detection(
-        self,
-        name: str,
-        fitted: _Fitted,
-        features: Float[Tensor, "batch neurons"],
-        predicted: Tensor,
-        confidence: Tensor,
-        tpr: float | None,
-    ) -> Detection:
-        acceptance = self.bundle.card.tpr if tpr is None else tpr
-        threshold = threshold_at(fitted.calibration, acceptance)
-        terms: dict[str, Tensor] = {}
-        if isinstance(fitted.detector, NERO):
-            parts = fitted.detector.terms(features)
-            score = parts.score.cpu().double()
-            terms = {name: getattr(parts, name).cpu() for name in ("distance", "bias", "scale", "nearest", "share")}
-        elif isinstance(fitted.detector, NeroPlus):
-            split = fitted.detector.terms(features)
-            score = split.distance.cpu().double()
-            terms = {name: getattr(split, name).cpu() for name in ("distance", "nearest", "share")}
-        else:
-            score = fitted.detector.predict_features(features).cpu().double()
-        return Detection(
-            detector=name,
-            score=score,
-            threshold=threshold,
-            is_ood=~(score <= threshold),
-            p_value=conformal_p_values(score, fitted.calibration),
-            predicted=predicted,
-            confidence=confidence,
-            calibration_size=len(fitted.calibration),
-            tpr=acceptance,
-            terms=MappingProxyType(terms),
-        )
 
     def _fit(self, name: str) -> _Fitted:
         """The fitted method; threads that ask for it at the same time wait for one fit, others do not."""
@@ -348,13 +304,7 @@ class Inspector:
 
     def _class_relevance(self, observation: Observation, target: int) -> Float[Tensor, " neurons"]:
         """Relevance of the channels when only the explained class's softmax output starts."""
-        probabilities = observation.probabilities.cpu().double()
-        if not 0 <= target < probabilities.shape[1]:
-            raise NeroError(
-                f"Expected a class index below {probabilities.shape[1]}. Found {target}. Choose a class of the bundle."
-            )
-        start = torch.zeros_like(probabilities)
-        start[:, target] = probabilities[:, target]
+        start = class_start(observation.probabilities.cpu().double(), target)
         nero = self.nero()
         relevance, _ = neuron_relevance(observation.features.cpu().double(), nero.head.to("cpu"), nero.epsilon, start)
         return relevance[0]

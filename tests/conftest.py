@@ -12,6 +12,7 @@ from nero_core.data.phantom import ID_CLASSES, write_phantoms
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 
 TINY_SIDE = 64  # pixels
+COMMON = {"allow_reduced_rank": True, "synthetic": True, "device": "cpu"}  # of all bundles that tests calibrate
 
 # Tiny networks on machines that run other things besides: the threads of one operation would wait for one another
 # longer than they compute.
@@ -57,32 +58,14 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, phantoms: Path) -> Path:
     """A real, small bundle: random weights, 48 ID images, 8 OOD images."""
     out = tmp_path_factory.mktemp("bundles") / "tiny"
-    calibrate(
-        tiny_checkpoint,
-        phantoms / "id",
-        out,
-        ood=phantoms / "ood",
-        allow_reduced_rank=True,
-        title="Tiny",
-        synthetic=True,
-        references=0,  # as older bundles have none
-        device="cpu",
-    )
+    # without references, as older bundles are
+    calibrate(tiny_checkpoint, phantoms / "id", out, title="Tiny", ood=phantoms / "ood", references=0, **COMMON)
     return out
 
 
 @pytest.fixture(scope="session")
 def referenced_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, phantoms: Path) -> Path:
-    """The same with reference images of every channel and their heatmaps, two of each kind."""
+    """The same with reference images of every channel and their heatmaps, two of each kind; no OOD images."""
     out = tmp_path_factory.mktemp("bundles") / "referenced"
-    calibrate(
-        tiny_checkpoint,
-        phantoms / "id",
-        out,
-        allow_reduced_rank=True,
-        title="Referenced",
-        synthetic=True,
-        references=2,
-        device="cpu",
-    )
+    calibrate(tiny_checkpoint, phantoms / "id", out, title="Referenced", references=2, **COMMON)
     return out

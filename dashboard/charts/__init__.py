@@ -14,8 +14,8 @@ from dashboard.charts.distribution import class_relevance_table, relevance_by_cl
 from dashboard.charts.faithfulness import faithfulness_plot, faithfulness_table
 from dashboard.charts.frame import Table, toolbar
 from dashboard.charts.image_pair import PAIR_TOP, image_pair, pair_order, pair_table
-from dashboard.charts.lesson import channel_bars, class_bars, drag_picture, least_relevant
-from dashboard.charts.scores import score_domain, score_histogram, score_table, scores_by_class
+from dashboard.charts.lesson import channel_bars, class_bars, drag_picture, least_relevant, lesson_channels
+from dashboard.charts.scores import score_histogram, score_table, scores_by_class
 
 __all__ = [
     "MOST_METHODS",
@@ -39,6 +39,7 @@ __all__ = [
     "faithfulness_table",
     "image_pair",
     "least_relevant",
+    "lesson_channels",
     "method_histograms",
     "pair_order",
     "pair_table",
@@ -46,7 +47,6 @@ __all__ = [
     "relevance_domain",
     "roc_curves",
     "roc_table",
-    "score_domain",
     "score_histogram",
     "score_table",
     "scores_by_class",

@@ -35,9 +35,7 @@ def channel_bars(
         means: of every channel, drawn as marks; none where None.
         means_name: what the marks are.
     """
-    chosen = [int(one) for one in order[:SHOWN]]
-    if marked is not None and marked not in chosen:
-        chosen = [*chosen[:-1], marked]
+    chosen = lesson_channels(order, marked)
     held = np.asarray(values, dtype=np.float64)[chosen]
     names = [str(one) for one in chosen]
     figure = go.Figure()
@@ -72,31 +70,35 @@ def channel_bars(
     return framed(figure, theme, HEIGHT, top=14)
 
 
+def lesson_channels(order: NDArray[np.int64], marked: int | None = None) -> list[int]:
+    """The first channels of an order, and the marked one in any case."""
+    chosen = [int(one) for one in order[:SHOWN]]
+    return [*chosen[:-1], marked] if marked is not None and marked not in chosen else chosen
+
+
 def class_bars(
     values: ArrayLike, class_names: Sequence[str], theme: Theme, unit: str, marked: int, said: Sequence[str]
 ) -> go.Figure:
-    """One bar a class with its number at its end, one of them in the accent colour."""
+    """One bar a class, its number under its name, where a narrow screen has room; one in the accent colour."""
     held = np.asarray(values, dtype=np.float64)
+    rows = list(range(len(held)))
     figure = go.Figure()
     figure.add_bar(
         x=held,
-        y=plain_names(class_names),
+        y=rows,
         orientation="h",
-        marker={"color": [ID if place == marked else theme.text for place in range(len(held))]},
-        text=list(said),
-        textposition="outside",
-        textfont={"color": theme.text, "size": 15},
-        cliponaxis=False,
+        marker={"color": [ID if place == marked else theme.text for place in rows]},
         hoverinfo="skip",
     )
-    low, high = min(0.0, float(held.min())), max(0.0, float(held.max()))
-    room = 0.3 * (high - low or 1.0)
-    figure.update_xaxes(
-        title=unit, range=[low - (room if low < 0 else 0), high + room], fixedrange=True, zerolinecolor=theme.centroid
+    labels = [f"{name}<br><b>{one}</b>" for name, one in zip(plain_names(class_names), said, strict=True)]
+    figure.update_xaxes(title=unit, fixedrange=True, zeroline=True, zerolinecolor=theme.centroid)
+    figure.update_yaxes(
+        autorange="reversed", fixedrange=True, automargin=True, tickvals=rows, ticktext=labels, showgrid=False
     )
-    figure.update_yaxes(autorange="reversed", fixedrange=True, automargin=True, tickfont={"size": 15})
     figure.update_layout(bargap=0.4)
-    return framed(figure, theme, max(200, 90 + 44 * len(held)), top=14)
+    return framed(figure, theme, max(200, 90 + 48 * len(held)), top=14).update_yaxes(
+        tickfont={"size": 15, "color": theme.text}
+    )
 
 
 def least_relevant(features: ArrayLike, relevance: ArrayLike, least: int, theme: Theme) -> go.Figure:

@@ -9,21 +9,8 @@ from numpy.typing import NDArray
 from dashboard import words
 from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names, point_row
 from dashboard.theme import ID, OOD, Theme
+from nero_core import score_domain
 from nero_core.types import ReferenceScores
-
-
-def score_domain(reference: ReferenceScores, score: float) -> tuple[float, float]:
-    """The range of scores worth drawing: the banks without their longest tail, the threshold, and this image unless it
-    lies so far out that the rest would shrink to a line; it is then drawn at the edge and said so."""
-    known = _known(reference)
-    low = min(float(known.min()), reference.threshold, score)
-    high = max(float(np.quantile(known, 0.98)), reference.threshold + 0.15 * abs(reference.threshold - low))
-    if float(known.max()) <= low + 1.5 * (high - low):
-        high = float(known.max())
-    if high < score <= low + 2.0 * (high - low):
-        high = score
-    margin = 0.03 * (high - low) or 1.0
-    return low - margin, high + margin
 
 
 def score_histogram(reference: ReferenceScores, score: float, theme: Theme, bins: int = 44) -> go.Figure:
@@ -97,10 +84,6 @@ def score_table(reference: ReferenceScores, class_names: Sequence[str], ood_clas
         table["class"] += [name] * len(values)
         table["score"] += values.tolist()
     return table
-
-
-def _known(reference: ReferenceScores) -> NDArray[np.float64]:
-    return np.concatenate([values for _, values, _, _ in _groups(reference)])
 
 
 def _groups(reference: ReferenceScores) -> list[tuple[str, NDArray[np.float64], str, str]]:

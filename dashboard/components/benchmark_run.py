@@ -6,22 +6,20 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import jobs, places, resources, state, words
-from dashboard.comparison import Comparison
 from dashboard.components.job_progress import job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
+from dashboard.components.work_progress import work_progress
 from dashboard.jobs import Job
 from dashboard.plain_errors import plain_errors
 from nero_core import BenchmarkResult, Inspector, check_archive
 from nero_core.errors import NeroError
 
 KIND = "benchmark"
-PATIENCE = 0.3  # seconds without a progress bar
-POLL = 0.5  # seconds between looks
 
 
 def asked_run(inspector: Inspector) -> BenchmarkResult | None:
     """The result of the run that the URL names; None while there is none, and then the page says how it stands."""
-    asked = state.job(KIND)
+    asked = state.jobs.job(KIND)
     if asked is None:
         return None
     job = jobs.find(asked, KIND)
@@ -52,18 +50,19 @@ def own_banks(inspector: Inspector) -> BenchmarkResult | None:
                 "came without OOD images. Bring some below: a zip of images that are unlike the reference set."
             )
         return None
-    held = resources.comparison(inspector)
-    if not held.wait(PATIENCE):
-        _watch(held)
-        return None
-    return held.result()
+    work = work_progress(
+        "comparison",
+        "Comparing all methods on the reference set's own images",
+        lambda instead_of: resources.comparison(inspector, instead_of),
+    )
+    return None if work is None else work.result()
 
 
 def run_form(inspector: Inspector) -> None:
     """OOD images of one's own; the comparison runs in a process of its own."""
     with st.container(border=True, key="run_form"), plain_errors():
         st.subheader("Compare on other OOD images", anchor=False)
-        if jobs.find(state.job(KIND), KIND) is not None:
+        if jobs.find(state.jobs.job(KIND), KIND) is not None:
             st.caption("One comparison at a time: how it stands, or what it found, is told at the top of this page.")
             return
         st.markdown(
@@ -81,23 +80,13 @@ def run_form(inspector: Inspector) -> None:
             st.rerun()
 
 
-@st.fragment(run_every=POLL)
-def _watch(held: Comparison) -> None:
-    if held.is_over:
-        st.rerun()
-    share = held.done / held.total if held.total else 0.0
-    far = f": {held.done} of {held.total}" if held.total else ""
-    st.progress(share, text=f"Comparing all methods on the reference set's own images{far} …")
-    st.caption("This is done once, and then kept for everybody.")
-
-
 def _source() -> Path | None:
     named = ""
     if places.data() is not None:
         named = st.text_input(
-            "Or a folder on the server", key=state.OOD_PATH, placeholder="below the server's data folder"
+            "Or a folder on the server", key=state.jobs.OOD_PATH, placeholder="below the server's data folder"
         )
-    uploaded = staged_upload(f"OOD images: one zip, at most {most_megabytes()} MB", state.OOD_ZIP, ".zip", KIND)
+    uploaded = staged_upload(f"OOD images: one zip, at most {most_megabytes()} MB", state.jobs.OOD_ZIP, ".zip", KIND)
     return places.below_data(named) if named.strip() else uploaded
 
 
@@ -119,8 +108,8 @@ def _start(inspector: Inspector, source: Path) -> None:
     command = jobs.nero("benchmark", inspector.bundle.path, "--ood", source, "--out", job.result)
     command += ["--device", os.environ.get("NERO_DEVICE", "auto"), "--progress", str(job.progress)]
     jobs.start(job, command, KIND, name=source.name, bundle=inspector.bundle.card.title)
-    state.show_job(KIND, job.id)
-    state.keep_draft(KIND, None)
+    state.jobs.show_job(KIND, job.id)
+    state.jobs.keep_draft(KIND, None)
 
 
 def _heading(inspector: Inspector, job: Job, name: str, result: BenchmarkResult | None) -> None:
@@ -147,7 +136,7 @@ def _heading(inspector: Inspector, job: Job, name: str, result: BenchmarkResult 
                 "Back to the reference set's own images",
                 icon=":material/arrow_back:",
                 key="leave_run",
-                on_click=state.leave_job,
+                on_click=state.jobs.leave_job,
                 args=(KIND,),
             )
         st.caption(f"Kept for {jobs.KEPT_SECONDS / 3600:g} hours at this page's address.")

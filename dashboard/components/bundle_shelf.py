@@ -31,14 +31,14 @@ def bundle_shelf() -> None:
     with st.container(border=True, key="load"), plain_errors():
         st.subheader("Load one that was made elsewhere", anchor=False)
         file = staged_upload(
-            f"A reference set as one file ({PACKED}), at most {most_megabytes()} MB", state.PACKED, ".zip", KIND
+            f"A reference set as one file ({PACKED}), at most {most_megabytes()} MB", state.jobs.PACKED, ".zip", KIND
         )
         if file is not None and st.button("Add it to the list", type="primary", key="load_bundle"):
             with st.spinner("Checking every file of it …"):
                 name = _load(file)
-            state.announce(f"{name} is in the list.")
+            state.site.announce(f"{name} is in the list.")
             st.rerun()
-        said = state.announced()
+        said = state.site.announced()
         if said:
             st.success(words.plain(said), icon=":material/check:")
 
@@ -55,14 +55,14 @@ def remove(path: Path) -> None:
     """Remove a bundle that users made; out of the list in one move, then from the disk. Another is chosen for it."""
     if not places.is_own(path) or not path.is_dir():
         return
-    is_chosen = state.bundle() == resources.name_of(path)
+    is_chosen = state.site.bundle() == resources.name_of(path)
     gone = path.with_name(f".{path.name}.removed")
     shutil.rmtree(gone, ignore_errors=True)
     path.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
     others = resources.bundle_paths()
     if is_chosen and others:
-        state.choose_bundle(next(iter(others)))
+        state.site.choose_bundle(next(iter(others)))
 
 
 def _row(path: Path) -> None:

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import charts, resources, state, words
 from dashboard.components.concept_gallery import concept_tiles, save_concepts
 from dashboard.components.figure_download import figure_download
+from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
@@ -30,12 +31,22 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
     with plain_errors():
         channels = resources.channels(inspector, item)
         names, size = inspector.bundle.card.class_names, len(channels.relevance)
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader("Feature channels", anchor=False)
-            is_all = st.toggle(f"All {size}", key=state.SPAN, bind="query-params")
-        sort = st.segmented_control(
-            "Sort by", get_args(charts.Sort), default="share", required=True, key=state.SORT, bind="query-params"
-        )
+        offers = {
+            state.screen.SPAN: switch("switch to all channels"),
+            state.screen.SORT: choices("order", get_args(charts.Sort)),
+        }
+        with link_values(offers):
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.subheader("Feature channels", anchor=False)
+                is_all = st.toggle(f"All {size}", key=state.screen.SPAN, bind="query-params")
+            sort = st.segmented_control(
+                "Sort by",
+                get_args(charts.Sort),
+                default="share",
+                required=True,
+                key=state.screen.SORT,
+                bind="query-params",
+            )
         place = st.container()
         others, chosen = _choices(names, channels.nearest, size)
         with place:
@@ -70,11 +81,16 @@ def _mean_relevance(inspector: Inspector, channels: Channels, options: Options) 
 
 def _choices(names: tuple[str, ...], nearest: int, size: int) -> tuple[list[int], int | None]:
     """Classes to compare with, and the channel to open; a click on the plot sets the latter too."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    offered = [name for name in names if name != names[nearest]]
+    offers = {
+        state.screen.CLASSES: choices("class to compare with", offered),
+        state.site.CHANNEL: numbers("channel", 0, size - 1),
+    }
+    with link_values(offers), st.container(horizontal=True, vertical_alignment="bottom"):
         others = st.multiselect(
             "Compare with",
-            [name for name in names if name != names[nearest]],
-            key=state.CLASSES,
+            offered,
+            key=state.screen.CLASSES,
             bind="query-params",
             placeholder="another class",
             width=230,
@@ -85,7 +101,7 @@ def _choices(names: tuple[str, ...], nearest: int, size: int) -> tuple[list[int]
             max_value=size - 1,
             value=None,
             step=1,
-            key=state.CHANNEL,
+            key=state.site.CHANNEL,
             bind="query-params",
             placeholder="number",
             width=170,
@@ -107,8 +123,8 @@ def _plot(
     theme = theme_of(st.context.theme.type)
     st.plotly_chart(
         charts.channel_plot(channels, names, theme, sort, others, named, chosen, None if is_all else charts.TOP),
-        key=state.CHANNEL_PLOT,
-        on_select=state.open_channel,
+        key=state.screen.CHANNEL_PLOT,
+        on_select=state.screen.open_channel,
         selection_mode="points",
         config=charts.toolbar("channels", options.download),
         alt=f"Relevance of {size} channels in this image against class centroids; largest shares: "
@@ -134,5 +150,5 @@ def _open(inspector: Inspector, item: Source, channels: Channels, channel: int) 
         "app_pages/neuron_explorer.py",
         label="Open in the neuron explorer",
         icon=":material/hub:",
-        query_params=state.to_channel(channel),
+        query_params=state.explorer.to_channel(channel),
     )

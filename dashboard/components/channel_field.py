@@ -7,7 +7,11 @@ from nero_core import Inspector
 
 
 def channel_field(
-    inspector: Inspector, label: str, name: str = state.CHANNEL, placeholder: str = "number", width: int = 250
+    inspector: Inspector,
+    label: str,
+    name: str = state.site.CHANNEL,
+    placeholder: str = "number",
+    width: int = 250,
 ) -> int | None:
     """The chosen channel, or None where there is none yet.
 
@@ -19,7 +23,7 @@ def channel_field(
         width: in pixels.
     """
     size = inspector.bundle.classifier.head.neurons
-    asked = state.asked_channel(name)
+    asked = state.explorer.asked_channel(name)
     channel = int(asked) if asked is not None and asked.isascii() and asked.isdigit() and len(asked) < 9 else None
     if asked is not None and (channel is None or channel >= size):
         st.warning(words.no_such_channel(asked, size), icon=":material/link_off:")
@@ -30,8 +34,8 @@ def channel_field(
         max_value=size - 1,
         value=None,
         step=1,
-        key=state.follow_channel(channel, name),
-        on_change=state.choose_channel,
+        key=state.explorer.follow_channel(channel, name),
+        on_change=state.explorer.choose_channel,
         args=(name,),
         placeholder=placeholder,
         width=width,

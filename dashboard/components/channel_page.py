@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import charts, resources, state, words
-from dashboard.components import channel_pictures, marks
+from dashboard.components import channel_figures, channel_pictures, marks
 from dashboard.components.channel_field import channel_field
 from dashboard.components.figure_download import figure_download
 from dashboard.plain_errors import plain_errors
@@ -46,7 +46,7 @@ def channel_page(inspector: Inspector, item: Source | None, channel: int) -> Non
         st.info(f"Channel {channel} cannot be compared with itself. Choose another number.")
     with plain_errors():
         _in_words(inspector, shown)
-        with st.spinner(_waiting(shown, item)):
+        with st.spinner(_waiting(inspector, shown, item)):
             views = [_view(inspector, item, one) for one in shown]
         if item is not None:
             _in_image(inspector, item, views)
@@ -58,17 +58,17 @@ def channel_page(inspector: Inspector, item: Source | None, channel: int) -> Non
 def _header(inspector: Inspector, channel: int) -> int | None:
     size = inspector.bundle.classifier.head.neurons
     with st.container(horizontal=True, vertical_alignment="bottom", key="channel_header"):
-        st.button("All channels", icon=":material/grid_view:", on_click=state.show_channel, args=(None,))
+        st.button("All channels", icon=":material/grid_view:", on_click=state.explorer.show_channel, args=(None,))
         for text, icon, to in (
             ("Previous", "chevron_left", (channel - 1) % size),
             ("Next", "chevron_right", (channel + 1) % size),
         ):
             name = f"{text.lower()}_channel"
-            st.button(text, icon=f":material/{icon}:", key=name, on_click=state.show_channel, args=(to,))
-        other = channel_field(inspector, "Compare with channel", state.OTHER_CHANNEL)
+            st.button(text, icon=f":material/{icon}:", key=name, on_click=state.explorer.show_channel, args=(to,))
+        other = channel_field(inspector, "Compare with channel", state.explorer.OTHER_CHANNEL)
         with st.popover("Link", icon=":material/link:"):
-            beside = {} if other is None else {state.OTHER_CHANNEL: str(other)}
-            st.code(state.link({state.CHANNEL: str(channel)} | beside), language=None, wrap_lines=True)
+            beside = {} if other is None else {state.explorer.OTHER_CHANNEL: str(other)}
+            st.code(state.site.link({state.site.CHANNEL: str(channel)} | beside), language=None, wrap_lines=True)
             st.caption("Opens this view for whoever has the same reference set. It holds no uploaded image.")
     return other
 
@@ -92,8 +92,10 @@ def _in_words(inspector: Inspector, shown: list[int]) -> None:
             )
 
 
-def _waiting(shown: list[int], item: Source | None) -> str:
+def _waiting(inspector: Inspector, shown: list[int], item: Source | None) -> str:
     which = " and ".join(str(channel) for channel in shown)
+    if inspector.composites and not resources.explorer(inspector).has_stored_references:
+        return f"Tracing channel {which} in its reference images: this reference set keeps no heatmaps of them …"
     return f"Tracing channel {which} back to the pixels …" if item is not None else f"Gathering channel {which} …"
 
 
@@ -137,6 +139,8 @@ def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> N
                 "First where the channel lies in the image; green adds to its relevance, purple takes away. Then the "
                 "part of the image where it exceeds half of its strongest relevance."
             )
+            make = partial(channel_figures.in_image_figure, item, channels, depths, names)
+            figure_download(f"{_named(views)} in the image", make, "channel_in_image")
         elif inspector.no_heatmap_because:
             st.info(words.plain(inspector.no_heatmap_because))
 
@@ -160,16 +164,21 @@ def _references(inspector: Inspector, views: list[ChannelView]) -> None:
         first = views[0].portrait.by_relevance
         if first.heatmaps is None:
             st.caption("No conditional heatmaps: " + words.plain(inspector.no_heatmap_because))
-            return
-        st.caption(
-            "Above each picture the whole image, below where the channel lies in it; each with its own colour limit."
-            + (
-                " This reference set keeps no heatmaps of its images, so they were traced on its small pictures: the "
-                "place is rough, the numbers are exact."
-                if first.from_thumbnails
-                else ""
+        else:
+            st.caption(
+                "Above each picture the whole image, below where the channel lies in it; each with its own colour "
+                "limit."
+                + (
+                    " This reference set keeps no heatmaps of its images, so they were traced on its small pictures: "
+                    "the place is rough, the numbers are exact."
+                    if first.from_thumbnails
+                    else ""
+                )
             )
-        )
+        portraits = [view.portrait for view in views]
+        if any(held.ids for one in portraits for held in (one.by_relevance, one.by_activation)):
+            make = partial(channel_figures.references_figure, inspector, portraits)
+            figure_download(f"{_named(views)} reference images", make, "channel_references")
 
 
 def _classes(inspector: Inspector, views: list[ChannelView]) -> None:
@@ -206,6 +215,12 @@ def _classes(inspector: Inspector, views: list[ChannelView]) -> None:
                         partial(channel_classes_figure, view.portrait, names, view.here),
                         f"channel_{view.channel}_by_class",
                     )
+                    figure_download(
+                        f"channel {view.channel} head weights",
+                        partial(channel_figures.weights_figure, view.portrait, names),
+                        f"channel_{view.channel}_weights",
+                        "Save head weights",
+                    )
         st.caption(
             "Dots: reference images; box: the middle half of a class; line: its median. A number at an edge counts "
             "images beyond it. Full bars of the head weights speak for a class, grey ones against it."
@@ -230,13 +245,22 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
                             f"{other} · r {words.number(correlation, 2)}",
                             key=f"together_{view.channel}_{other}",
                             help=f"Open channel {other}",
-                            on_click=state.show_channel,
+                            on_click=state.explorer.show_channel,
                             args=(other,),
                         )
             st.caption(
                 "Correlation r of the relevance over the reference images, strongest first: near 1 both are used in "
                 "the same images, near −1 one where the other is not. A button opens that channel."
             )
+            with st.container(horizontal=True):
+                for view in views:
+                    if view.portrait.co_used:
+                        figure_download(
+                            f"channels used together with {view.channel}",
+                            partial(channel_figures.co_used_figure, view.portrait, TOGETHER),
+                            f"together_{view.channel}",
+                            "Save figure" if len(views) == 1 else f"Save figure of {view.channel}",
+                        )
         fed = [view for view in views if view.depth is not None and view.depth.feeding.channels]
         with feeding_side:
             st.subheader("One layer down", anchor=False)
@@ -244,7 +268,8 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
                 for why in dict.fromkeys(_not_fed(inspector, item, view) for view in views):
                     st.caption(words.plain(why))
                 return
-            limit = channel_pictures.feeding_limit([view.depth for view in fed if view.depth is not None])
+            depths = [view.depth for view in fed if view.depth is not None]
+            limit = channel_pictures.feeding_limit(depths)
             for view in views:
                 if len(views) > 1:
                     st.markdown(f"**Channel {view.channel}**")
@@ -254,10 +279,18 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
                 st.html(channel_pictures.feeding(resources.key(inspector), item, view.depth, limit))
             st.html(channel_pictures.legend(limit))
             st.caption(
-                f"The channels of {words.plain(fed[0].depth.feeding.stage if fed[0].depth else '')}, the stage before, "
+                f"The channels of {words.plain(depths[0].feeding.stage)}, the stage before, "
                 "that pass on most of the channel's relevance in this image, and where each lies. Their numbers count "
                 "that stage's own channels."
             )
+            if item is not None:
+                make = partial(channel_figures.feeding_figure, item, depths)
+                figure_download(f"channels that feed {_named(views)}", make, "channel_feeding")
+
+
+def _named(views: list[ChannelView]) -> str:
+    """``channel 5``, ``channel 5 and 6``: for the name of a file."""
+    return f"channel {' and '.join(str(view.channel) for view in views)}"
 
 
 def _not_fed(inspector: Inspector, item: Source | None, view: ChannelView) -> str:

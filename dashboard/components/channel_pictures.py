@@ -6,6 +6,7 @@ from math import isfinite
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import resources, words
 from dashboard.components import marks
@@ -18,22 +19,32 @@ from nero_core.types import ChannelReferences, ConceptDepth
 SIDE = 448  # pixels of the large panel
 SMALL = 224  # of the channels that feed it
 OPACITY = 0.75
+LEGEND = "relevance per pixel of the channel; green adds, purple takes away"
 
 
 def limit_of(depths: Sequence[ConceptDepth]) -> float:
     """One colour limit for the conditional heatmaps that are compared."""
-    return heat_limit(*(smooth(depth.concept.heatmap) for depth in depths))
+    return heat_limit(*(smooth(depth.concept.heatmap, depth.sigma) for depth in depths))
 
 
 def feeding_limit(depths: Sequence[ConceptDepth]) -> float:
     """One colour limit for all channels of the stage before."""
-    return heat_limit(*(smooth(heatmap) for depth in depths for heatmap in depth.feeding.heatmaps))
+    return heat_limit(*(smooth(heatmap, depth.sigma) for depth in depths for heatmap in depth.feeding.heatmaps))
 
 
 def legend(limit: float) -> str:
     """The colours, narrow enough to stand below the panels."""
-    bar = marks.legend("signed", limit, "relevance per pixel of the channel; green adds, purple takes away")
+    bar = marks.legend("signed", limit, LEGEND)
     return f'<div class="nero-below">{bar}</div>'
+
+
+def cropped(pixels: NDArray[np.uint8], depth: ConceptDepth) -> NDArray[np.uint8]:
+    """The part of the picture where the channel's relevance lies."""
+    top, left, bottom, right = depth.crop
+    tall, wide = (size / of for size, of in zip(pixels.shape[:2], depth.concept.heatmap.shape, strict=True))
+    rows = slice(int(top * tall), max(int(top * tall) + 1, round(bottom * tall)))
+    columns = slice(int(left * wide), max(int(left * wide) + 1, round(right * wide)))
+    return pixels[rows, columns]
 
 
 def in_image(model_key: str, item: Source, depth: ConceptDepth, limit: float) -> str:
@@ -53,15 +64,11 @@ def references(inspector: Inspector, held: ChannelReferences) -> str:
 
 @st.cache_data(max_entries=32, ttl=resources.HOUR, show_spinner=False)
 def _in_image(model_key: str, image_id: str, channel: int, limit: float, _item: Source, _depth: ConceptDepth) -> str:
-    heatmap = smooth(_depth.concept.heatmap)
     pixels = resources.picture(_item)
-    shown = overlay(pixels, heatmap, OPACITY, limit)
+    shown = overlay(pixels, smooth(_depth.concept.heatmap, _depth.sigma), OPACITY, limit)
     panel = marks.picture(fit_within(shown, SIDE), f"Channel {channel} on the image")
-    top, left, bottom, right = _depth.crop
-    high, wide = pixels.shape[0] / heatmap.shape[0], pixels.shape[1] / heatmap.shape[1]
-    rows = slice(int(top * high), max(int(top * high) + 1, round(bottom * high)))
-    columns = slice(int(left * wide), max(int(left * wide) + 1, round(right * wide)))
-    crop = marks.picture(fit_within(pixels[rows, columns], SIDE), f"The part of the image that channel {channel} uses")
+    used = fit_within(cropped(pixels, _depth), SIDE)
+    crop = marks.picture(used, f"The part of the image that channel {channel} uses")
     return (
         f'<div class="nero-depth"><figure>{panel}<figcaption>conditional heatmap</figcaption></figure>'
         f"<figure>{crop}<figcaption>receptive-field crop</figcaption></figure></div>"
@@ -73,7 +80,8 @@ def _feeding(model_key: str, image_id: str, channel: int, limit: float, _item: S
     pixels, fed = fit_within(resources.picture(_item), SMALL), _depth.feeding
     figures = []
     for below, relevance, heatmap in zip(fed.channels, fed.relevance, fed.heatmaps, strict=True):
-        panel = marks.picture(overlay(pixels, smooth(heatmap), OPACITY, limit), f"Channel {below} of {fed.stage}")
+        traced = overlay(pixels, smooth(heatmap, _depth.sigma), OPACITY, limit)
+        panel = marks.picture(traced, f"Channel {below} of {fed.stage}")
         says = f"{escape(fed.stage)} · {below}<br>passes on {words.number(relevance)}"
         figures.append(f"<figure>{panel}<figcaption>{says}</figcaption></figure>")
     return f'<div class="nero-references nero-strip wide">{"".join(figures)}</div>'

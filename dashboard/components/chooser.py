@@ -11,12 +11,12 @@ def choose(files: list[Source], sample: Source | None) -> Source | None:
     if not files:
         return sample
     keys = [item.key for item in files]
-    if sample is None and state.file() not in keys:
-        last = state.shown()
-        state.choose_file(last if last in keys else keys[0])
-    shown = state.file()
+    if sample is None and state.images.file() not in keys:
+        last = state.images.shown()
+        state.images.choose_file(last if last in keys else keys[0])
+    shown = state.images.file()
     if shown in keys:
-        state.keep_shown(str(shown))
+        state.images.keep_shown(str(shown))
     place = keys.index(shown) if shown in keys else None
     if len(files) > 1 or sample is not None:
         _controls(keys, [item.name for item in files], place)
@@ -30,17 +30,23 @@ def _controls(keys: list[str], names: list[str], place: int | None) -> None:
             keys,
             index=None,
             format_func=dict(zip(keys, names, strict=True)).__getitem__,
-            key=state.FILE,
+            key=state.images.FILE,
             placeholder="Back to an uploaded image",
-            on_change=state.leave_sample,
+            on_change=state.images.leave_sample,
             width=360,
         )
         back = keys[(place - 1) % len(keys)] if place is not None else keys[-1]
         on = keys[(place + 1) % len(keys)] if place is not None else keys[0]
         st.button(
-            "Previous", icon=":material/chevron_left:", key="previous_image", on_click=state.choose_file, args=(back,)
+            "Previous",
+            icon=":material/chevron_left:",
+            key="previous_image",
+            on_click=state.images.choose_file,
+            args=(back,),
         )
-        st.button("Next", icon=":material/chevron_right:", key="next_image", on_click=state.choose_file, args=(on,))
+        st.button(
+            "Next", icon=":material/chevron_right:", key="next_image", on_click=state.images.choose_file, args=(on,)
+        )
         st.markdown(f"{len(keys)} uploaded" if place is None else f"{place + 1} of {len(keys)}")
 
 

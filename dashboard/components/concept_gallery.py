@@ -68,7 +68,7 @@ def _tiles(
     _why: Explanation,
 ) -> str:
     pixels = fit_within(resources.picture(_item), SIDE)
-    heatmaps = [smooth(concept.heatmap) for concept in _why.concepts]
+    heatmaps = [smooth(concept.heatmap, _why.sigma) for concept in _why.concepts]
     limit = heat_limit(*heatmaps)
     nearest = _inspector.bundle.card.class_names[_why.channels.nearest]
     largest = max((max(abs(one.relevance), abs(one.centroid)) for one in _why.concepts), default=1.0)

@@ -23,6 +23,6 @@ def empty_state(inspector: Inspector) -> None:
                 "Try a sample",
                 type="primary",
                 key="try_sample",
-                on_click=state.choose_sample,
+                on_click=state.images.choose_sample,
                 args=((outside or inside)[0].stem,),
             )

@@ -2,10 +2,12 @@
 
 import io
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from html import escape
 from math import ceil, sqrt
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -13,19 +15,22 @@ from PIL import Image, UnidentifiedImageError
 
 from dashboard import resources, state, words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download
-from dashboard.map_making import MapMaking
+from dashboard.components.figure_download import figure_download, reference_pixels
+from dashboard.components.link_values import choices, link_values
+from dashboard.components.work_progress import work_progress
+from dashboard.long_work import LongWork
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
-from nero_core import Inspector, relevance_map_figure
+from nero_core import Inspector, Panel, panels_figure, relevance_map_figure
 from nero_core.errors import NeroError
 from nero_core.explain.render import data_uri
 from nero_core.types import MapPlace, RelevanceMap
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 KINDS: dict[str, Literal["pca", "umap"]] = {"PCA": "pca", "UMAP": "umap"}
-PATIENCE = 0.3  # seconds without words
-POLL = 0.5  # seconds between looks
 TILE = 48  # pixels of a picture on the sheet
 MOST_PICTURES = 4096  # on the sheet: some 3 MB in the browser; further points have none
 TAIL = 0.02  # of the points at each end of an axis: what may be far out
@@ -52,44 +57,37 @@ _map = st.components.v2.component(
 def explorer_map(inspector: Inspector, item: Source | None) -> None:
     """The kind of map, the map, and the images that were chosen on it."""
     with st.container(border=True, key="explorer_map"):
-        kind = KINDS[
-            st.segmented_control(
-                "Map by", list(KINDS), default="PCA", required=True, key=state.MAP_KIND, bind="query-params"
+        with link_values({state.explorer.MAP_KIND: choices("map", list(KINDS))}):
+            chosen = st.segmented_control(
+                "Map by", list(KINDS), default="PCA", required=True, key=state.explorer.MAP_KIND, bind="query-params"
             )
-            or "PCA"
-        ]
-        making = resources.map_making(inspector, kind)
-        if making.wait(PATIENCE):
-            if making.is_unforeseen:
-                resources.forget_map(inspector, kind)
-            _explore(inspector, item, making)
-        else:
-            _watch(making, inspector.bundle.fit_size, kind)
-
-
-@st.fragment(run_every=POLL)
-def _watch(making: MapMaking, images: int, kind: str) -> None:
-    if making.wait(0):
-        st.rerun()
-    st.info(
-        f"Laying out {images} images by {kind.upper()}, for {words.duration(making.seconds)} … It takes some seconds "
-        "to minutes the first time on a server, and is then kept for everybody. The rest of the page goes on.",
-        icon=":material/hourglass_top:",
-    )
+        kind = KINDS[chosen or "PCA"]
+        work = work_progress(
+            "map",
+            f"Laying out {inspector.bundle.fit_size} images by {kind.upper()}",
+            lambda instead_of: resources.relevance_map(inspector, kind, instead_of),
+            lambda: state.site.go_to(state.explorer.MAP_KIND, "PCA"),
+            parts="epochs",
+            note="It takes some seconds; the first time on a server up to minutes, most of them before and after the "
+            "epochs.",
+        )
+        if work is not None:
+            _explore(inspector, item, work)
 
 
 @st.fragment
-def _explore(inspector: Inspector, item: Source | None, making: MapMaking) -> None:
+def _explore(inspector: Inspector, item: Source | None, work: LongWork[RelevanceMap]) -> None:
     with plain_errors():
-        laid = making.result()
+        laid = work.result()
         place = None
         if item is not None:
             with plain_errors():  # an image without finite relevance leaves the map standing
                 place = resources.place(inspector, item, laid.kind)
-        key = f"{state.IMAGE_MAP}_{laid.kind}_{inspector.bundle.digest[:12]}"  # rows of one reference set mean no other
+        # rows of one reference set mean no other: the key names it
+        key = f"{state.explorer.IMAGE_MAP}_{laid.kind}_{inspector.bundle.digest[:12]}"
         found = _map(
             key=key,
-            data=_data(inspector, item, laid, place) | {"chosen": state.chosen_on_map(key)},
+            data=_data(inspector, item, laid, place) | {"chosen": state.explorer.chosen_on_map(key)},
             on_chosen_change=lambda: None,
         )
         _caption(laid, place)
@@ -135,7 +133,10 @@ def has_far_points(laid: RelevanceMap) -> bool:
 
 def _nearest(inspector: Inspector, item: Source, place: MapPlace) -> None:
     st.markdown(f"**The reference images nearest to {words.plain(item.name)}**, with their L1 distance in NERO's space")
-    st.html(reference_strip(inspector, place.nearest, [f"distance {words.number(one)}" for one in place.distances]))
+    says = [f"distance {words.number(one)}" for one in place.distances]
+    st.html(reference_strip(inspector, place.nearest, says))
+    make = partial(strip_figure, inspector, place.nearest, says)
+    figure_download("nearest reference images", make, "nearest_images")
 
 
 def _chosen(inspector: Inspector, rows: list[int], laid: RelevanceMap) -> None:
@@ -147,13 +148,15 @@ def _chosen(inspector: Inspector, rows: list[int], laid: RelevanceMap) -> None:
     with st.container(key="chosen_images"):
         st.markdown(words.plain(words.chosen_images(dict(counts.most_common()))))
         of = f"{laid.kind} {rows}"
-        shown = rows[: SHOWN * (1 + state.more_chosen(of))]
+        shown = rows[: SHOWN * (1 + state.explorer.more_chosen(of))]
         st.html(reference_strip(inspector, [laid.ids[row] for row in shown]))
+        make = partial(strip_figure, inspector, [laid.ids[row] for row in shown])
+        figure_download("chosen reference images", make, "chosen_images")
         if len(shown) < len(rows):
             st.button(
                 f"Show more, {len(rows) - len(shown)} are left",
                 key="more_chosen_images",
-                on_click=state.show_more_chosen,
+                on_click=state.explorer.show_more_chosen,
                 args=(of,),
             )
 
@@ -169,6 +172,15 @@ def reference_strip(
         said = f"<br>{escape(says[place])}" if says else ""
         figures.append(f"<figure>{shown}<figcaption>{escape(name)}{said}</figcaption></figure>")
     return f'<div class="nero-references nero-strip">{"".join(figures)}</div>'
+
+
+def strip_figure(inspector: Inspector, ids: Sequence[str], says: Sequence[str] = ()) -> "Figure":
+    """The same images as a figure, eight in a row."""
+    panels = []
+    for place, one in enumerate(ids):
+        said = [inspector.reference_class(one), *says[place : place + 1]]
+        panels.append(Panel((reference_pixels(inspector, one),), "", "\n".join(said)))
+    return panels_figure([("", panels)], 8)
 
 
 def core_of(points: np.ndarray, here: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,23 +1,27 @@
 """Whether a heatmap can be believed: where its relevance goes, and whether the classifier hangs on what it shows."""
 
 import math
+from functools import partial
 
 import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import figure_download, figure_forms
+from dashboard.components.link_values import link_values, switch
 from dashboard.components.sidebar import Options
+from dashboard.components.work_progress import work_progress
+from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import COMPOSITES, Inspector, faithfulness_figure
-from nero_core.types import BlockConservation, Explanation
+from nero_core import COMPOSITES, Inspector, bar_figure, faithfulness_figure
+from nero_core.types import BlockConservation, Explanation, Faithfulness
 
 
 def composite_choice(inspector: Inspector) -> str:
     """The composite that the maps are made with; the URL names it."""
     names = inspector.composites
-    unsuited = state.offer_composites(names)
+    unsuited = state.screen.offer_composites(names)
     if len(names) == 1:
         chosen = names[0]
         st.markdown(f"Composite: {COMPOSITES[chosen].title}", width="content")
@@ -32,9 +36,9 @@ def _select_composite(names: tuple[str, ...]) -> str:
     chosen = st.selectbox(
         "Composite",
         names,
-        key=state.COMPOSITE,
+        key=state.screen.COMPOSITE,
         format_func=lambda name: COMPOSITES[name].title,
-        on_change=state.composite_chosen,
+        on_change=state.screen.composite_chosen,
         args=(names[0],),
         help="Which rule each layer hands relevance on by.",
         width=190,
@@ -48,7 +52,7 @@ def where_relevance_goes(inspector: Inspector, item: Source, why: Explanation) -
         "Where relevance goes",
         icon=":material/water_drop:",
         type="tertiary",
-        key=state.RELEVANCE_WAY,
+        key=state.screen.RELEVANCE_WAY,
         on_change="rerun",
     )
     if not opened.open:
@@ -67,21 +71,46 @@ def where_relevance_goes(inspector: Inspector, item: Source, why: Explanation) -
             f"Relevance at the output of each block, from the last one down to the pixels, over what it started from. "
             f"{words.lost(blocks)}"
         )
+        if start:
+            explained = inspector.bundle.card.class_names[why.explained_class]
+            title = f"Where the relevance of {explained} goes ({COMPOSITES[why.composite].title})"
+            make = partial(
+                bar_figure,
+                [name for name, *_ in rows],
+                [ratio for _, ratio, *_ in rows],
+                "relevance at the output of each block over its start",
+                [told for _, _, told, _ in rows],
+                (len(rows) - 1,),
+                title,
+                words.lost(blocks),
+            )
+            figure_forms("where relevance goes", make, "relevance_blocks")
 
 
 def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: Options) -> None:
-    """Curves on demand: it takes some 180 forward passes."""
-    if not st.toggle("How faithful?", key=state.FAITHFULNESS, help="Blurs the image patch by patch and looks again."):
+    """Curves on demand: they take some 180 forward passes, beside the page."""
+    with link_values({state.screen.FAITHFULNESS: switch("switch of faithfulness")}):
+        is_asked = st.toggle(
+            "How faithful?",
+            key=state.screen.FAITHFULNESS,
+            bind="query-params",
+            help="Blurs the image patch by patch and looks again.",
+        )
+    if not is_asked:
         return
-    place = st.empty()
-    with place:
-        bar = st.progress(0.0, text="Blurring and restoring the image patch by patch …")
+    work = work_progress(
+        "faithfulness",
+        "Blurring and restoring the image patch by patch",
+        lambda instead_of: resources.faithfulness(inspector, item, why.composite, instead_of),
+        lambda: state.site.go_to(state.screen.FAITHFULNESS, False),
+    )
+    if work is None:
+        return
+    with plain_errors():  # a heatmap that cannot be measured leaves the rest of the page standing
+        _curves(inspector, work.result(), options)
 
-    def on_progress(done: int, total: int) -> None:
-        bar.progress(done / total, text=_far(done, total))
 
-    figures = resources.faithfulness(inspector, item, why.composite, on_progress)
-    place.empty()
+def _curves(inspector: Inspector, figures: Faithfulness, options: Options) -> None:
     class_name = inspector.bundle.card.class_names[figures.explained_class]
     st.markdown(words.plain(words.faithfulness(figures, class_name)))
     st.plotly_chart(
@@ -99,10 +128,6 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
         with st.popover("Data table", icon=":material/table:", type="tertiary"):
             st.dataframe(charts.faithfulness_table(figures), hide_index=True, alt="Points of the curves")
         figure_download("faithfulness", lambda: faithfulness_figure(figures, class_name), "faithfulness")
-
-
-def _far(done: int, total: int) -> str:
-    return f"Blurring and restoring the image patch by patch: {done} of {total} …"
 
 
 def _start(blocks: tuple[BlockConservation, ...]) -> float:

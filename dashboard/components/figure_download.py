@@ -5,13 +5,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import resources, words
 from dashboard.components.sidebar import Options
 from dashboard.resources import Source
-from nero_core import Inspector, figure_bytes, figure_sheet
-from nero_core.errors import BundleError, RelevanceError
+from nero_core import Inspector, decode_image, figure_bytes, figure_sheet
+from nero_core.errors import BundleError, NeroError, RelevanceError
 from nero_core.types import Explanation
 
 if TYPE_CHECKING:
@@ -37,18 +39,23 @@ def figure_download(name: str, make: "Callable[[], Figure]", key: str, label: st
     """
     with st.popover(label, icon=":material/image:", type="tertiary", key=f"{key}_figure"):
         st.caption("For papers: drawn anew for print, in one or two columns' width.")
-        with st.container(horizontal=True):
-            for form, (title, mime) in _FORMS.items():
-                st.download_button(
-                    title,
-                    partial(_draw, make, form),
-                    file_name=f"{file_name(name)}.{form}",
-                    mime=mime,
-                    key=f"{key}_{form}",
-                    on_click="ignore",
-                    type="tertiary",
-                    icon=":material/download:",
-                )
+        figure_forms(name, make, key)
+
+
+def figure_forms(name: str, make: "Callable[[], Figure]", key: str) -> None:
+    """The three formats alone, for where a popover is open already; arguments as of ``figure_download``."""
+    with st.container(horizontal=True):
+        for form, (title, mime) in _FORMS.items():
+            st.download_button(
+                title,
+                partial(_draw, make, form),
+                file_name=f"{file_name(name)}.{form}",
+                mime=mime,
+                key=f"{key}_{form}",
+                on_click="ignore",
+                type="tertiary",
+                icon=":material/download:",
+            )
 
 
 def sheet_download(inspector: Inspector, item: Source, options: Options, composite: str | None) -> None:
@@ -84,6 +91,14 @@ def references(inspector: Inspector, why: Explanation | None) -> tuple[list[list
     shown = () if why is None else why.concepts
     thumbnails = [[_thumbnail(inspector, one) for one in concept.references] for concept in shown]
     return thumbnails, [[inspector.reference_class(one) for one in concept.references] for concept in shown]
+
+
+def reference_pixels(inspector: Inspector, reference: str) -> NDArray[np.uint8] | None:
+    """The small picture of a reference image; None where it is missing or altered."""
+    try:
+        return decode_image(inspector.thumbnail(reference), name="reference image").pixels
+    except NeroError:
+        return None
 
 
 def file_name(name: str) -> str:

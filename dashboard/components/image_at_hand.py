@@ -16,7 +16,7 @@ SIDE = 128  # pixels: 64 on the page, at twice the density
 
 def files() -> list[Source]:
     """The files of this session that can be read, under names that differ."""
-    return distinct_names([item for item in state.files_at_hand() if not resources.problem(item)])
+    return distinct_names([item for item in state.images.files_at_hand() if not resources.problem(item)])
 
 
 def image_at_hand(inspector: Inspector) -> Source | None:

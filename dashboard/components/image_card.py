@@ -12,6 +12,7 @@ from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.faithfulness import composite_choice, how_faithful, where_relevance_goes
 from dashboard.components.figure_download import figure_download, sheet_download
+from dashboard.components.link_values import choices, link_values, numbers
 from dashboard.components.missing_evidence import missing_evidence
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
@@ -43,16 +44,17 @@ def image_card(
 def _views(inspector: Inspector, item: Source, options: Options, sheet: DeltaGenerator, below: DeltaGenerator) -> None:
     with plain_errors():
         with sheet:
-            sheet_download(inspector, item, options, state.composite(inspector.composites))
-        view = st.segmented_control(
-            "Show",
-            VIEWS,
-            default="image",
-            required=True,
-            key=state.VIEW,
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+            sheet_download(inspector, item, options, state.screen.composite(inspector.composites))
+        with link_values({state.screen.VIEW: choices("view", VIEWS)}):
+            view = st.segmented_control(
+                "Show",
+                VIEWS,
+                default="image",
+                required=True,
+                key=state.screen.VIEW,
+                bind="query-params",
+                label_visibility="collapsed",
+            )
         pixels = resources.picture(item)
         if view == "image" or not inspector.composites:
             _original(item, pixels)
@@ -77,10 +79,19 @@ def _explained(
     """A map on the image, its controls, and how far it can be believed."""
     names = inspector.bundle.card.class_names
     place = st.container()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    offers = {state.screen.OPACITY: numbers("opacity", 0, 100)}
+    with link_values(offers), st.container(horizontal=True, vertical_alignment="bottom"):
         composite = composite_choice(inspector)
         opacity = st.slider(
-            "Opacity of the map", 0, 100, 70, step=5, format="%d %%", key=state.OPACITY, bind="query-params", width=190
+            "Opacity of the map",
+            0,
+            100,
+            70,
+            step=5,
+            format="%d %%",
+            key=state.screen.OPACITY,
+            bind="query-params",
+            width=190,
         )
     with st.spinner("Tracing relevance back to the pixels …"):
         if composite == inspector.composites[0]:  # the concepts below the card need the same explanation
@@ -104,7 +115,7 @@ def _map(
 ) -> None:
     explained = class_names[why.explained_class]
     if view == "heatmap":
-        heatmap = smooth(why.heatmap)
+        heatmap = smooth(why.heatmap, why.sigma)
         limit = heat_limit(heatmap)
         shown = overlay(pixels, heatmap, opacity, limit)
         alt = f"Heatmap of {explained} on {name}"
@@ -118,7 +129,7 @@ def _map(
             "It shows what the classifier used, not whether the finding is right."
         )
     else:
-        evidence, kind = evidence_as_shown(why.evidence)
+        evidence, kind = evidence_as_shown(why.evidence, why.sigma)
         says = words.conservation(why.evidence_conservation, True, why.evidence_cancellation)
         if not evidence.any():
             st.html(f'<div class="nero-picture">{marks.picture(pixels, f"The image {name}, without evidence")}</div>')

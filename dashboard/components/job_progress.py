@@ -68,4 +68,4 @@ def _over(job: Job, kind: str, status: Status) -> None:
 
 def _forget(job: Job, kind: str) -> None:
     jobs.remove(job)
-    state.leave_job(kind)
+    state.jobs.leave_job(kind)

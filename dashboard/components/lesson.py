@@ -6,6 +6,7 @@ from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.chooser import choose
 from dashboard.components.lesson_steps import STEPS
+from dashboard.components.link_values import choices, link_values
 from dashboard.components.samples import first_sample, sample, sample_strip
 from dashboard.components.uploader import distinct_names
 from dashboard.plain_errors import plain_errors
@@ -17,26 +18,23 @@ PARTS = ("Seven steps", "Perturb and watch", "Quiz")
 
 def part_of_learn() -> str:
     """The part of the page that is open."""
-    missing = state.unavailable(state.PART, PARTS)
-    chosen = st.segmented_control(
-        "Part",
-        PARTS,
-        default=PARTS[0],
-        required=True,
-        key=state.PART,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    part = chosen or PARTS[0]
-    if missing is not None:
-        st.warning(words.not_offered("part", missing, part), icon=":material/link_off:")
-    return part
+    with link_values({state.learn.PART: choices("part", PARTS)}):
+        chosen = st.segmented_control(
+            "Part",
+            PARTS,
+            default=PARTS[0],
+            required=True,
+            key=state.learn.PART,
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+    return chosen or PARTS[0]
 
 
 def picked(inspector: Inspector) -> Source | None:
     """The image of the lesson: the sample that the URL names, an uploaded file, or else the first OOD sample."""
     sample_strip(inspector)
-    files = distinct_names([item for item in state.files_at_hand() if not resources.problem(item)])
+    files = distinct_names([item for item in state.images.files_at_hand() if not resources.problem(item)])
     item = choose(files, sample(inspector)) or first_sample(inspector)
     if item is None:
         st.markdown("There is no sample on this server. Drop an image on “Screen an image” and come back with it.")
@@ -47,19 +45,17 @@ def lesson(inspector: Inspector, item: Source) -> None:
     """One step at a time; the last one leads on to "perturb and watch"."""
     with plain_errors():
         names = list(STEPS)
-        missing = state.unavailable(state.STEP, names)
-        chosen = st.segmented_control(
-            "Step",
-            names,
-            default=names[0],
-            required=True,
-            key=state.STEP,
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+        with link_values({state.learn.STEP: choices("step", names)}):
+            chosen = st.segmented_control(
+                "Step",
+                names,
+                default=names[0],
+                required=True,
+                key=state.learn.STEP,
+                bind="query-params",
+                label_visibility="collapsed",
+            )
         place = names.index(chosen or names[0])
-        if missing is not None:
-            st.warning(words.not_offered("step", missing, names[place]), icon=":material/link_off:")
         with st.container(border=True, key="lesson"):
             _step(inspector, item, names, place)
 
@@ -91,8 +87,8 @@ def _way(names: list[str], place: int) -> None:
             icon=":material/chevron_left:",
             key="lesson_back",
             disabled=place == 0,
-            on_click=state.go_to,
-            args=(state.STEP, names[max(0, place - 1)]),
+            on_click=state.site.go_to,
+            args=(state.learn.STEP, names[max(0, place - 1)]),
         )
         is_last = place == len(names) - 1
         st.button(
@@ -101,6 +97,6 @@ def _way(names: list[str], place: int) -> None:
             icon_position="right",
             type="primary",
             key="lesson_next",
-            on_click=state.go_to,
-            args=(state.PART, PARTS[1]) if is_last else (state.STEP, names[place + 1]),
+            on_click=state.site.go_to,
+            args=(state.learn.PART, PARTS[1]) if is_last else (state.learn.STEP, names[place + 1]),
         )

@@ -2,21 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
+from dashboard.components.figure_download import figure_download
+from dashboard.components.link_values import choices, link_values, numbers
 from dashboard.components.sidebar import acceptances
 from dashboard.components.verdict import headline
+from dashboard.components.what_if import epsilons
 from dashboard.resources import Source
 from dashboard.theme import Theme, theme_of
-from nero_core import Inspector
+from nero_core import Inspector, bar_figure, channel_bars_figure, histogram_figure, least_relevant_figure, score_domain
 from nero_core.types import WhatIf
 
-EPSILONS = (0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)  # of the slider; the bundle's own joins them
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RELEVANCE = "relevance (parts of 1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +45,15 @@ class Step:
 def _features(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     features = resources.observation(inspector, item).features[0].cpu().double().numpy()
     strongest = np.argsort(-features, kind="stable")
-    channel = st.slider(
-        "Channel",
-        0,
-        len(features) - 1,
-        int(strongest[0]),
-        key=state.LESSON_CHANNEL,
-        bind="query-params",
-    )
+    with link_values({state.learn.LESSON_CHANNEL: numbers("channel", 0, len(features) - 1)}):
+        channel = st.slider(
+            "Channel",
+            0,
+            len(features) - 1,
+            int(strongest[0]),
+            key=state.learn.LESSON_CHANNEL,
+            bind="query-params",
+        )
     rank = int(np.flatnonzero(strongest == channel)[0]) + 1
     st.latex(
         rf"a = \mathrm{{pool}}\,F(x) \in \mathbb{{R}}^{{{len(features)}}} \qquad\allowbreak "
@@ -58,13 +67,16 @@ def _features(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     figure = charts.channel_bars(features, _theme(), "activation", strongest, channel)
     _show(figure, "features", f"The strongest features; channel {channel} is marked")
     st.caption("The strongest channels, the chosen one in blue.")
+    shown = charts.lesson_channels(strongest, channel)
+    _save("features", partial(channel_bars_figure, features, shown, "activation", "strongest first", channel))
 
 
 def _logits(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     observation = resources.observation(inspector, item)
     names = inspector.bundle.card.class_names
     logits, probabilities = observation.logits[0].cpu().double(), observation.probabilities[0].cpu().double()
-    chosen = st.selectbox("Class", names, int(logits.argmax()), key=state.LESSON_CLASS, bind="query-params")
+    with link_values({state.learn.LESSON_CLASS: choices("class", names)}):
+        chosen = st.selectbox("Class", names, int(logits.argmax()), key=state.learn.LESSON_CLASS, bind="query-params")
     place = names.index(chosen)
     weight = observation.head.weight[place].cpu().double()
     bias = float(observation.head.bias[place])
@@ -80,21 +92,25 @@ def _logits(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     said = [
         f"{words.number(float(one))}  ({words.percent(float(p))})" for one, p in zip(logits, probabilities, strict=True)
     ]
-    figure = charts.class_bars(logits, names, _theme(), "logit (probability in brackets)", place, said)
-    _show(figure, "logits", "Logit and probability of every class")
+    unit = "logit (probability in brackets)"
+    _show(charts.class_bars(logits, names, _theme(), unit, place, said), "logits", "Logit and probability of a class")
     st.caption("The largest logit is the prediction. The classes share 100 %, even where none of them fits.")
+    _save("logits", partial(bar_figure, names, logits, unit, said, (place,)))
 
 
 def _relevance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     settings = usual.settings
-    epsilon = st.select_slider(
-        "ε",
-        sorted({*EPSILONS, settings.epsilon}),
-        settings.epsilon,
-        format_func=lambda value: f"{value:g}",
-        key=state.LESSON_EPSILON,
-        bind="query-params",
-    )
+    with link_values(
+        {state.learn.LESSON_EPSILON: choices("ε", {f"{one:g}": one for one in epsilons(settings.epsilon)})}
+    ):
+        epsilon = st.select_slider(
+            "ε",
+            epsilons(settings.epsilon),
+            settings.epsilon,
+            format_func=lambda value: f"{value:g}",
+            key=state.learn.LESSON_EPSILON,
+            bind="query-params",
+        )
     found = resources.what_if(inspector, item, replace(settings, epsilon=epsilon))
     total, bias = float(found.channels.relevance.sum()), float(found.detection.terms["bias_relevance"][0])
     st.latex(
@@ -105,21 +121,21 @@ def _relevance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     lost = f"ε keeps back {words.percent(1 - kept)} of it" if kept < 0.995 else "nothing of it is lost"
     st.markdown(f"The probabilities, 1 in all, are handed back to the channels and the bias: {lost}.")
     order = np.argsort(-np.abs(usual.channels.relevance.numpy()), kind="stable")
-    figure = charts.channel_bars(
-        found.channels.relevance,
-        _theme(),
-        "relevance (parts of 1)",
-        order,
-        means=usual.channels.relevance,
-        means_name=f"with ε = {settings.epsilon:g}, as this reference set is set",
-    )
+    values, means = found.channels.relevance, usual.channels.relevance
+    means_name = f"with ε = {settings.epsilon:g}, as this reference set is set"
+    figure = charts.channel_bars(values, _theme(), RELEVANCE, order, means=means, means_name=means_name)
     _show(figure, "relevance", "The channels of largest relevance")
     st.caption("Above zero a channel speaks for the prediction, below against it. A large ε makes all of them small.")
+    shown, by = charts.lesson_channels(order), f"largest |relevance| first; ε = {epsilon:g}"
+    _save("relevance", partial(channel_bars_figure, values, shown, RELEVANCE, by, None, means, means_name))
 
 
 def _centroid(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     card, channels = inspector.bundle.card, usual.channels
-    chosen = st.selectbox("Class", card.class_names, channels.nearest, key=state.LESSON_CENTROID, bind="query-params")
+    with link_values({state.learn.LESSON_CENTROID: choices("class", card.class_names)}):
+        chosen = st.selectbox(
+            "Class", card.class_names, channels.nearest, key=state.learn.LESSON_CENTROID, bind="query-params"
+        )
     place = card.class_names.index(chosen)
     mean = channels.centroids[place]
     size = int((inspector.bundle.fit.labels == place).sum())
@@ -132,19 +148,21 @@ def _centroid(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     here, usually = (words.number(float(values[widest])) for values in (channels.relevance, mean))
     st.markdown(f"Furthest from {words.plain(chosen)} is channel **{widest}**: {here} here, {usually} in the class.")
     order = np.argsort(-gap.numpy(), kind="stable")
-    figure = charts.channel_bars(
-        channels.relevance, _theme(), "relevance (parts of 1)", order, means=mean, means_name=f"{chosen}, mean"
-    )
+    values, means_name = channels.relevance, f"{chosen}, mean"
+    figure = charts.channel_bars(values, _theme(), RELEVANCE, order, means=mean, means_name=means_name)
     _show(figure, "centroid", f"Channels of this image against the mean of {chosen}")
     st.caption("Bars: this image. Marks: the class. The channels that differ most come first.")
+    shown, by = charts.lesson_channels(order), "largest difference first"
+    _save("centroid", partial(channel_bars_figure, values, shown, RELEVANCE, by, None, mean, means_name))
 
 
 def _distance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     names, neurons = inspector.bundle.card.class_names, len(usual.channels.relevance)
     most = resources.what_if(inspector, item, replace(usual.settings, component_share=1.0)).components
-    kept = st.slider(
-        "Principal components", 1, most, usual.components, key=state.LESSON_COMPONENTS, bind="query-params"
-    )
+    with link_values({state.learn.LESSON_COMPONENTS: numbers("number of principal components", 1, most)}):
+        kept = st.slider(
+            "Principal components", 1, most, usual.components, key=state.learn.LESSON_COMPONENTS, bind="query-params"
+        )
     found = resources.what_if(inspector, item, replace(usual.settings, component_share=kept / neurons))
     distances, nearest = found.detection.terms["distances"][0], found.channels.nearest
     st.latex(
@@ -156,17 +174,19 @@ def _distance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
         "Directions come in the order in which the reference images differ most."
     )
     said = [words.number(float(one)) for one in distances]
-    _show(
-        charts.class_bars(distances, names, _theme(), "distance to the centroid", nearest, said),
-        "distance",
-        "Distance to the centroid of every class",
-    )
+    unit = "distance to the centroid"
+    figure = charts.class_bars(distances, names, _theme(), unit, nearest, said)
+    _show(figure, "distance", "Distance to the centroid of every class")
     st.caption("The shortest bar counts, in blue: the distance to the nearest class.")
+    _save("distance", partial(bar_figure, names, distances, unit, said, (nearest,)))
 
 
 def _scale(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     features = resources.observation(inspector, item).features[0].cpu().double().abs()
-    least = st.slider("k", 1, len(features), usual.settings.least, key=state.LESSON_LEAST, bind="query-params")
+    with link_values({state.learn.LESSON_LEAST: numbers("k", 1, len(features))}):
+        least = st.slider(
+            "k", 1, len(features), usual.settings.least, key=state.learn.LESSON_LEAST, bind="query-params"
+        )
     found = resources.what_if(inspector, item, replace(usual.settings, least=least))
     scale, total = float(found.detection.terms["scale"][0]), float(features.sum())
     st.latex(
@@ -180,6 +200,7 @@ def _scale(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     figure = charts.least_relevant(features, found.channels.relevance, least, _theme())
     _show(figure, "scale", f"Activation of all channels, the {least} of least relevance marked")
     st.caption("Each bar is a channel. The blue ones over all of them are ρ.")
+    _save("scale", partial(least_relevant_figure, features, found.channels.relevance, least))
 
 
 def _verdict(inspector: Inspector, item: Source, usual: WhatIf) -> None:
@@ -187,14 +208,17 @@ def _verdict(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     options = acceptances(bundle.card.tpr, bundle.calibration_size)
     accept = bundle.card.tpr
     if len(options) > 1:
-        accept = st.select_slider(
-            "Accept of reference images, in %",
-            options,
-            bundle.card.tpr,
-            format_func=lambda share: f"{round(100 * share, 6):g}",
-            key=state.LESSON_ACCEPT,
-            bind="query-params",
-        )
+        with link_values(
+            {state.learn.LESSON_ACCEPT: choices("acceptance", {state.site.percents(share): share for share in options})}
+        ):
+            accept = st.select_slider(
+                "Accept of reference images, in %",
+                options,
+                bundle.card.tpr,
+                format_func=lambda share: f"{round(100 * share, 6):g}",
+                key=state.learn.LESSON_ACCEPT,
+                bind="query-params",
+            )
     found = resources.what_if(inspector, item, replace(usual.settings, tpr=accept))
     distance, bias, scale = (float(found.detection.terms[name][0]) for name in ("distance", "bias", "scale"))
     st.latex(
@@ -204,11 +228,12 @@ def _verdict(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     st.html(headline(found.detection, 0))
     if bundle.card.synthetic:
         st.caption(words.SYNTHETIC)
-    domain = charts.score_domain(found.reference, found.score)
+    domain = score_domain(found.reference, found.score)
     st.html(marks.score_scale(found.score, found.threshold, domain))
     st.markdown(words.plain(words.p_value(found.p_value, found.detection.calibration_size)))
     _show(charts.score_histogram(found.reference, found.score, _theme()), "histogram", "Scores of the reference images")
     st.caption("Accept more, and the threshold moves right: fewer false alarms, more OOD images let through.")
+    _save("scores", partial(histogram_figure, found.reference, found.score))
 
 
 def _theme() -> Theme:
@@ -217,6 +242,10 @@ def _theme() -> Theme:
 
 def _show(figure: object, name: str, alt: str) -> None:
     st.plotly_chart(figure, key=f"lesson_plot_{name}", config={"displayModeBar": False}, alt=alt)
+
+
+def _save(name: str, make: "Callable[[], Figure]") -> None:
+    figure_download(f"lesson {name}", make, f"lesson_{name}")
 
 
 #: The steps by the name that stands in the URL, in order.

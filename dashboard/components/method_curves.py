@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import charts, state, words
 from dashboard.components.figure_download import figure_download
+from dashboard.components.link_values import choices, link_values
 from dashboard.plain_errors import plain_errors
 from dashboard.theme import theme_of
 from nero_core import BenchmarkResult, Inspector, class_heat_figure, method_scores_figure, roc_figure
@@ -54,16 +55,18 @@ def first_choice(result: BenchmarkResult) -> list[str]:
 def _curves(inspector: Inspector, result: BenchmarkResult, tpr: float, download: str) -> None:
     with plain_errors():
         st.subheader("Curves and scores", anchor=False)
-        chosen = st.multiselect(
-            "Methods",
-            [one.method for one in result.methods],
-            default=first_choice(result),
-            max_selections=charts.MOST_METHODS,
-            select_all=False,
-            key=state.METHODS,
-            bind="query-params",
-            placeholder="up to six methods",
-        )
+        names = [one.method for one in result.methods]
+        with link_values({state.compare.METHODS: choices("method", names, charts.MOST_METHODS)}):
+            chosen = st.multiselect(
+                "Methods",
+                names,
+                default=first_choice(result),
+                max_selections=charts.MOST_METHODS,
+                select_all=False,
+                key=state.compare.METHODS,
+                bind="query-params",
+                placeholder="up to six methods",
+            )
         if not chosen:
             st.caption("Choose a method to see its curve.")
             return

@@ -1,19 +1,25 @@
 """One image, every method: verdicts side by side, and in words where they disagree."""
 
 from collections.abc import Mapping
+from functools import partial
 from html import escape
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import resources, state, words
 from dashboard.components.chooser import choose, title
+from dashboard.components.figure_download import figure_download
 from dashboard.components.samples import sample, sample_strip
 from dashboard.components.uploader import distinct_names
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
-from nero_core import DETECTORS, Inspector
+from nero_core import DETECTORS, Inspector, bar_figure
 from nero_core.types import Detection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def methods_on_image(inspector: Inspector, tpr: float) -> None:
@@ -49,6 +55,7 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
                 f"included; 1/{size + 1} is the smallest. Each threshold accepts {words.percent(tpr)} of them. "
                 "Methods that agree may be wrong together: many look at the same numbers."
             )
+            figure_download("methods on this image", partial(_figure, found), "methods_on_image")
         missing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
         if missing:
             count = len(missing)
@@ -59,9 +66,8 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
 
 def verdict_table(found: Mapping[str, Detection], index: int = 0) -> str:
     """A row a method, the smallest p-value first; NERO's is marked."""
-    order = sorted(found, key=lambda name: (float(found[name].p_value[index]), list(found).index(name)))
     rows = ""
-    for name in order:
+    for name in _ordered(found, index):
         one = found[name]
         verdict, p = one.verdict(index), float(one.p_value[index])
         is_ours = ' class="ours"' if name == "nero" else ""
@@ -77,12 +83,29 @@ def verdict_table(found: Mapping[str, Detection], index: int = 0) -> str:
     return f'<table class="nero-methods"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
+def _ordered(found: Mapping[str, Detection], index: int = 0) -> list[str]:
+    return sorted(found, key=lambda name: (float(found[name].p_value[index]), list(found).index(name)))
+
+
+def _figure(found: Mapping[str, Detection]) -> "Figure":
+    """The p-value of every method as a bar, its verdict in words."""
+    order = _ordered(found)
+    p_values = [float(found[name].p_value[0]) for name in order]
+    names = [f"{words.method(name)} ({DETECTORS[name].family})" for name in order]
+    said = [f"{words.number(p, 2)}, {found[name].verdict(0)}" for name, p in zip(order, p_values, strict=True)]
+    size, tpr = found[order[0]].calibration_size, found[order[0]].tpr
+    note = f"p: the share of {size} calibration images that score as high, this image included. "
+    note += f"Each threshold accepts {words.percent(tpr)} of them."
+    marked = [place for place, name in enumerate(order) if name == "nero"]
+    return bar_figure(names, p_values, "p-value of this image", said, marked, note=note, whole=1.0)
+
+
 _HEADS = (("Method", ""), ("Verdict", ""), ("p", ""), ("Score", " class=wide"), ("Threshold", " class=wide"))
 
 
 def _files() -> list[Source]:
     """The files that came along and can be read."""
-    files = [item for item in state.files_at_hand() if not resources.problem(item)]
+    files = [item for item in state.images.files_at_hand() if not resources.problem(item)]
     return distinct_names(files)
 
 

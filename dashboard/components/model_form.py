@@ -39,10 +39,19 @@ NORMALISATIONS = {
     "none": (_ZERO, _ONE),
 }
 
+REFERENCES_TAKE = (
+    "This takes most of the time: about five minutes for a ResNet-18 on two cores without a GPU, more for a classifier "
+    "with more channels. You may leave the page meanwhile."
+)
+REFERENCES_LATER = (
+    "The set is ready minutes sooner. The neuron explorer then traces a channel when somebody opens it, which takes "
+    "some seconds, on the small pictures of the set: the place is rough, the numbers are exact."
+)
+
 
 def asked_making() -> bool:
     """The making that the URL names: its progress or its end; False where there is none and the form is to be shown."""
-    asked = state.job(KIND)
+    asked = state.jobs.job(KIND)
     if asked is None:
         return False
     job = jobs.find(asked, KIND)
@@ -65,21 +74,21 @@ def asked_making() -> bool:
                 "server."
             )
             use_or_screen(name, "made")
-        st.button("Make another", key="make_another", on_click=state.leave_job, args=(KIND,))
+        st.button("Make another", key="make_another", on_click=state.jobs.leave_job, args=(KIND,))
     return True
 
 
 def use_or_screen(name: str, key: str) -> None:
     """A button that chooses a reference set; once it is chosen, the way to the page that screens images with it."""
-    if state.bundle() == name:
+    if state.site.bundle() == name:
         st.page_link(
             "app_pages/screen_an_image.py",
             label="In use: screen an image",
             icon=":material/image_search:",
-            query_params=state.between_pages(),
+            query_params=state.site.between_pages(),
         )
     else:
-        st.button("Use it", type="primary", key=f"use_{key}", on_click=state.choose_bundle, args=(name,))
+        st.button("Use it", type="primary", key=f"use_{key}", on_click=state.site.choose_bundle, args=(name,))
 
 
 def model_form() -> None:
@@ -92,28 +101,36 @@ def model_form() -> None:
         says = st.container()
     with st.container(border=True, key="step_images"), plain_errors():
         st.subheader("2 · Images that it knows (ID)", anchor=False)
-        images = _images("ID images", state.ID_ZIP, state.ID_PATH)
+        images = _images("ID images", state.jobs.ID_ZIP, state.jobs.ID_PATH)
         found = _classes(images)
         if found:
-            state.offer_classes(list(found))
+            state.jobs.offer_classes(list(found))
         classes = _class_names(found)
     with st.container(border=True, key="step_ood"), plain_errors():
         st.subheader("3 · Images that are unlike them (OOD), if you have some", anchor=False)
         st.caption("They are never fitted on; with them the page compares methods and draws the OOD side of plots.")
-        ood = _images("OOD images", state.OOD_ZIP, state.OOD_PATH)
+        ood = _images("OOD images", state.jobs.OOD_ZIP, state.jobs.OOD_PATH)
         is_ood_sound = ood is None or _classes(ood) is not None
     with says, plain_errors():
         if weights is not None and arch and len(classes) > 1:
             is_checked = _check(weights, arch, classes, side, normalisation)
     with st.container(border=True, key="step_make"), plain_errors():
         st.subheader("4 · Make it", anchor=False)
-        title = st.text_input("Name", key=state.TITLE, placeholder=arch or "my classifier", max_chars=60)
+        title = st.text_input("Name", key=state.jobs.TITLE, placeholder=arch or "my classifier", max_chars=60)
         reduced = st.checkbox(
             "Accept fewer images than NERO asks for",
-            key=state.REDUCED,
+            key=state.jobs.REDUCED,
             help="NERO wants two thirds as many fit images as the classifier has feature channels. With fewer it keeps "
             "fewer components, and its scores are rougher.",
         )
+        references = st.checkbox(
+            "Trace every channel in its reference images",
+            value=True,
+            key=state.jobs.REFERENCES,
+            help="For each channel the images that use it most and the images that excite it most, four of each, with "
+            "the place where the channel lies in them. The neuron explorer shows them.",
+        )
+        st.caption(REFERENCES_TAKE if references else REFERENCES_LATER)
         missing = [
             name
             for name, is_there in (
@@ -127,14 +144,14 @@ def model_form() -> None:
             st.caption(f"Still needed: {'; '.join(missing)}.")
         st.caption("Everyone who uses this server will see the reference set, and small pictures of its ID images.")
         if st.button("Make the reference set", type="primary", key="start_making", disabled=bool(missing)) and images:
-            _start(images, ood, title.strip() or arch, reduced)
+            _start(images, ood, title.strip() or arch, reduced, references)
             st.rerun()
 
 
 def _classifier() -> tuple[Path | None, str, int | None, str]:
     weights = staged_upload(
         f"Checkpoint: a .safetensors file, at most {most_megabytes()} MB",
-        state.WEIGHTS,
+        state.jobs.WEIGHTS,
         ".safetensors",
         KIND,
         "The weights alone, saved with safetensors.torch.save_file(model.state_dict(), …). Pickled files (.pth) may "
@@ -144,7 +161,7 @@ def _classifier() -> tuple[Path | None, str, int | None, str]:
         "Architecture, by its name in timm",
         ARCHITECTURES,
         index=None,
-        key=state.ARCH,
+        key=state.jobs.ARCH,
         accept_new_options=True,
         placeholder="choose one, or write its name",
     )
@@ -155,11 +172,11 @@ def _classifier() -> tuple[Path | None, str, int | None, str]:
             max_value=4096,
             value=None,
             step=1,
-            key=state.INPUT_SIDE,
+            key=state.jobs.INPUT_SIDE,
             placeholder="the architecture's own, else 224",
         )
         normalisation = st.selectbox(
-            "Normalisation in training (mean and deviation)", list(NORMALISATIONS), key=state.NORMALISATION
+            "Normalisation in training (mean and deviation)", list(NORMALISATIONS), key=state.jobs.NORMALISATION
         )
     return weights, (arch or "").strip(), None if side is None else int(side), normalisation
 
@@ -214,7 +231,7 @@ def _is_class(folder: Path) -> bool:
 def _class_names(found: dict[str, int] | None) -> list[str]:
     text = st.text_area(
         "Class names, one a line, in the order of the classifier's outputs",
-        key=state.CLASS_NAMES,
+        key=state.jobs.CLASS_NAMES,
         height=120,
         max_chars=20_000,
         help="Filled in from the class folders, by name: that is the order of most training programs. Change it where "
@@ -238,8 +255,8 @@ def _class_names(found: dict[str, int] | None) -> list[str]:
 def _check(weights: Path, arch: str, classes: list[str], side: int | None, normalisation: str) -> bool:
     """Read the weights as this classifier, once for each set of answers; what is wrong is said beside the fields."""
     job = draft(KIND)
-    answers = (job.id, state.staged(KIND).get(state.WEIGHTS), arch, tuple(classes), side, normalisation)
-    held = state.checked(KIND)
+    answers = (job.id, state.jobs.staged(KIND).get(state.jobs.WEIGHTS), arch, tuple(classes), side, normalisation)
+    held = state.jobs.checked(KIND)
     if held is None or held[0] != answers:
         mean, std = NORMALISATIONS[normalisation]
         with st.spinner("Reading the weights as this classifier …"):
@@ -250,7 +267,7 @@ def _check(weights: Path, arch: str, classes: list[str], side: int | None, norma
                 held = answers, ""
             except NeroError as error:
                 held = answers, str(error)
-        state.keep_checked(KIND, held)
+        state.jobs.keep_checked(KIND, held)
     if held[1]:
         st.error(words.plain(held[1]), icon=":material/error:")
         return False
@@ -258,14 +275,15 @@ def _check(weights: Path, arch: str, classes: list[str], side: int | None, norma
     return True
 
 
-def _start(images: Path, ood: Path | None, title: str, reduced: bool) -> None:
+def _start(images: Path, ood: Path | None, title: str, reduced: bool, references: bool) -> None:
     places.free_place(title)  # refuses now what it would refuse in the end
     job = draft(KIND)
     command = jobs.nero("calibrate", job.inputs / "checkpoint", images, "--out", job.result, f"--title={title}")
     command += ["--device", os.environ.get("NERO_DEVICE", "auto"), "--progress", str(job.progress)]
     command += [] if ood is None else ["--ood", str(ood)]
     command += ["--allow-reduced-rank"] if reduced else []
+    command += [] if references else ["--no-references"]
     command += ["--note", "Made on the page Your own model. Which images trained the classifier is not known."]
     jobs.start(job, command, KIND, deliver=title, title=title)
-    state.show_job(KIND, job.id)
-    state.keep_draft(KIND, None)
+    state.jobs.show_job(KIND, job.id)
+    state.jobs.keep_draft(KIND, None)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -9,11 +10,23 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download
+from dashboard.components.link_values import Offer, choices, link_values, numbers
+from dashboard.components.perturbed_figure import perturbed_figure
 from dashboard.components.verdict import headline
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Perturbed, Source
 from dashboard.theme import theme_of
-from nero_core import FILLS, LESIONS, PERTURBATIONS, Inspector, Lesion, Perturbation, Rectangle, channel_figure
+from nero_core import (
+    FILLS,
+    LESIONS,
+    PERTURBATIONS,
+    Inspector,
+    Lesion,
+    Perturbation,
+    Rectangle,
+    channel_figure,
+    score_domain,
+)
 from nero_core.explain.render import data_uri, heat_limit, overlay, smooth
 from nero_core.types import ReferenceScores
 
@@ -39,8 +52,11 @@ def _panel(inspector: Inspector, item: Source, tpr: float) -> None:
         shown = resources.perturbed(inspector, item, perturbation, tpr)
         with pictures:
             place, says, wants_heatmap = _watch(inspector, item, original, shown, perturbation)
-        with channels:
             is_empty = not bool(shown.channels.relevance.any())
+            traced = wants_heatmap and not is_empty
+            make = partial(perturbed_figure, inspector, item, perturbation, original, shown, traced)
+            figure_download("perturbed image", make, "perturbed_image")
+        with channels:
             if is_empty:
                 st.warning(words.ALL_ZERO)
             else:
@@ -63,7 +79,7 @@ def _watch(
         place = st.empty()
         with place:
             _picture(shown, f"The perturbed image {item.name}")
-        wants = bool(inspector.composites) and st.toggle("Heatmap", key=state.PERTURBED_MAP)
+        wants = bool(inspector.composites) and st.toggle("Heatmap", key=state.learn.PERTURBED_MAP)
         says = st.empty()
         if not inspector.composites:
             says.caption(words.plain(inspector.no_heatmap_because))
@@ -104,8 +120,8 @@ def _drag(item: Source, original: Perturbed, perturbation: Perturbation) -> None
     sides = (hidden.left, hidden.top, hidden.width, hidden.height) if hidden else (0.0, 0.0, 0.0, 0.0)
     st.plotly_chart(
         charts.drag_picture(_uri(item.id, original), (width, height), sides, theme_of(st.context.theme.type)),
-        key=state.drag_plot(),
-        on_select=state.occlude_dragged,
+        key=state.learn.drag_plot(),
+        on_select=state.learn.occlude_dragged,
         selection_mode="box",
         config={"displayModeBar": False},
         alt="The image as it is; drag a rectangle on it, or use the sliders under Occlusion",
@@ -116,7 +132,7 @@ def _scores(original: Perturbed, shown: Perturbed, reference: ReferenceScores) -
     before, after = original.detection, shown.detection
     score = float(after.score[0])
     st.html(headline(after, 0))
-    st.html(marks.score_scale(score, after.threshold, charts.score_domain(reference, score)))
+    st.html(marks.score_scale(score, after.threshold, score_domain(reference, score)))
     p_values = (words.number(float(one.p_value[0]), 2) for one in (before, after))
     distances = (words.number(float(one.terms["distance"][0])) for one in (before, after))
     st.html(
@@ -149,7 +165,7 @@ def _heatmap(
         time.sleep(RESTS / 8)
     with says, st.spinner("Tracing relevance back to the pixels …"):
         why = resources.perturbed_explanation(inspector, item, perturbation, shown)
-    heatmap = smooth(why.heatmap)
+    heatmap = smooth(why.heatmap, why.sigma)
     explained = inspector.bundle.card.class_names[why.explained_class]
     pixels = overlay(shown.pixels, heatmap, 0.7, heat_limit(heatmap))
     with place:
@@ -161,56 +177,65 @@ def _heatmap(
 def _buttons() -> None:
     with st.container(horizontal=True, key="perturb_buttons"):
         st.button(
-            "Undo", icon=":material/undo:", key="perturb_undo", disabled=not state.can_undo(), on_click=state.undo
+            "Undo",
+            icon=":material/undo:",
+            key="perturb_undo",
+            disabled=not state.learn.can_undo(),
+            on_click=state.learn.undo,
         )
         st.button(
-            "Reset", icon=":material/restart_alt:", key="perturb_reset", on_click=state.set_all, args=(_neutral(),)
+            "Reset",
+            icon=":material/restart_alt:",
+            key="perturb_reset",
+            on_click=state.learn.set_all,
+            args=(_neutral(),),
         )
 
 
 def _controls(mean: tuple[float, ...]) -> Perturbation:
     """All sliders, and what they say together."""
     names = list(PERTURBATIONS)
-    camera_side, file_side, occlusion_side, lesion_side = st.columns(4, gap="medium")
-    with camera_side:
-        st.markdown("**Camera**")
-        strengths = {name: _strength(name) for name in names[:3]}
-    with file_side:
-        st.markdown("**Colour and file**")
-        strengths |= {name: _strength(name) for name in names[3:]}
-    with occlusion_side:
-        st.markdown("**Occlusion**, % of the sides")
-        sides = [
-            st.slider(label, 0, 100, 0, key=key, bind="query-params")
-            for label, key in zip(_OCCLUDED, state.OCCLUDED, strict=True)
-        ]
-        fill = st.segmented_control(
-            "Filled with",
-            FILLS,
-            default=FILLS[0],
-            required=True,
-            key=state.FILL,
-            bind="query-params",
-            help="Mean colour: what the classifier's preprocessing turns to 0. Blurred: the picture's own colours.",
-        )
-    with lesion_side:
-        st.markdown("**Paste a drawn lesion**")
-        label = st.selectbox(
-            "Lesion",
-            (NO_LESION, *LESIONS),
-            key=state.LESION,
-            bind="query-params",
-            help="Drawn by the phantom, of no patient.",
-        )
-        off = label == NO_LESION
-        x, y, size, seed = state.LESION_PLACE
-        place = (
-            st.slider("Across, %", 0, 100, 50, key=x, bind="query-params", disabled=off),
-            st.slider("Down, %", 0, 100, 50, key=y, bind="query-params", disabled=off),
-            st.slider("Size, % of the shorter side", 5, 100, 40, key=size, bind="query-params", disabled=off),
-            st.slider("Drawing", 0, 20, 0, key=seed, bind="query-params", disabled=off),
-        )
-    state.remember(_held(strengths, sides, fill, label, place))
+    with link_values(_offers()):
+        camera_side, file_side, occlusion_side, lesion_side = st.columns(4, gap="medium")
+        with camera_side:
+            st.markdown("**Camera**")
+            strengths = {name: _strength(name) for name in names[:3]}
+        with file_side:
+            st.markdown("**Colour and file**")
+            strengths |= {name: _strength(name) for name in names[3:]}
+        with occlusion_side:
+            st.markdown("**Occlusion**, % of the sides")
+            sides = [
+                st.slider(label, 0, 100, 0, key=key, bind="query-params")
+                for label, key in zip(_OCCLUDED, state.learn.OCCLUDED, strict=True)
+            ]
+            fill = st.segmented_control(
+                "Filled with",
+                FILLS,
+                default=FILLS[0],
+                required=True,
+                key=state.learn.FILL,
+                bind="query-params",
+                help="Mean colour: what the classifier's preprocessing turns to 0. Blurred: the picture's own colours.",
+            )
+        with lesion_side:
+            st.markdown("**Paste a drawn lesion**")
+            label = st.selectbox(
+                "Lesion",
+                (NO_LESION, *LESIONS),
+                key=state.learn.LESION,
+                bind="query-params",
+                help="Drawn by the phantom, of no patient.",
+            )
+            off = label == NO_LESION
+            x, y, size, seed = state.learn.LESION_PLACE
+            place = (
+                st.slider("Across, %", 0, 100, 50, key=x, bind="query-params", disabled=off),
+                st.slider("Down, %", 0, 100, 50, key=y, bind="query-params", disabled=off),
+                st.slider("Size, % of the shorter side", 5, 100, 40, key=size, bind="query-params", disabled=off),
+                st.slider("Drawing", 0, 20, 0, key=seed, bind="query-params", disabled=off),
+            )
+    state.learn.remember(_held(strengths, sides, fill, label, place))
     left, top, width, height = (side / 100 for side in sides)
     return Perturbation(
         strengths=strengths,
@@ -219,6 +244,27 @@ def _controls(mean: tuple[float, ...]) -> Perturbation:
         fill=fill or FILLS[0],
         colour=(float(mean[0]), float(mean[1]), float(mean[2])),
     )
+
+
+def _offers() -> dict[str, Offer]:
+    """What a link can ask of the sliders."""
+    offers = {
+        state.learn.strength(name): numbers(
+            spec.title.lower(), _as_slider(name, spec.lowest), _as_slider(name, spec.highest)
+        )
+        for name, spec in PERTURBATIONS.items()
+    }
+    sides = zip(_OCCLUDED, state.learn.OCCLUDED, strict=True)
+    offers |= {key: numbers(f"occlusion ({label.lower()})", 0, 100) for label, key in sides}
+    x, y, size, seed = state.learn.LESION_PLACE
+    return offers | {
+        state.learn.FILL: choices("filling", FILLS),
+        state.learn.LESION: choices("lesion", (NO_LESION, *LESIONS)),
+        x: numbers("place across", 0, 100),
+        y: numbers("place down", 0, 100),
+        size: numbers("size of the lesion", 5, 100),
+        seed: numbers("drawing of the lesion", 0, 20),
+    }
 
 
 def _strength(name: str) -> float:
@@ -232,7 +278,7 @@ def _strength(name: str) -> float:
             number(spec.highest),
             number(spec.neutral),
             number(spec.step),
-            key=state.strength(name),
+            key=state.learn.strength(name),
             bind="query-params",
         )
     )
@@ -242,9 +288,9 @@ def _held(
     strengths: Mapping[str, float], sides: list[int], fill: str | None, label: str, place: tuple[int, ...]
 ) -> dict[str, object]:
     """What every widget holds, by its key."""
-    held: dict[str, object] = {state.strength(name): _as_slider(name, value) for name, value in strengths.items()}
-    held |= dict(zip(state.OCCLUDED, sides, strict=True)) | {state.FILL: fill, state.LESION: label}
-    return held | dict(zip(state.LESION_PLACE, place, strict=True))
+    held: dict[str, object] = {state.learn.strength(name): _as_slider(name, value) for name, value in strengths.items()}
+    held |= dict(zip(state.learn.OCCLUDED, sides, strict=True)) | {state.learn.FILL: fill, state.learn.LESION: label}
+    return held | dict(zip(state.learn.LESION_PLACE, place, strict=True))
 
 
 def _neutral() -> dict[str, object]:

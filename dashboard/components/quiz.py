@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import resources, state, words
 from dashboard.components import marks
+from dashboard.components.link_values import link_values, numbers
 from dashboard.components.methods_on_image import verdict_table
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
@@ -14,6 +15,7 @@ from nero_core.types import Detection
 
 METHODS = ("nero", "nero_plus", "msp")
 YOU = "you"
+SEQUENCES = 10_000  # of pictures, to choose from
 
 
 def quiz(inspector: Inspector, tpr: float) -> None:
@@ -34,10 +36,13 @@ def quiz(inspector: Inspector, tpr: float) -> None:
 @st.fragment
 def _card(inspector: Inspector, tpr: float) -> None:
     with plain_errors():
-        sequence = st.number_input("Sequence of pictures", 0, 9999, 1, key=state.QUIZ, bind="query-params", width=200)
+        with link_values({state.learn.QUIZ: numbers("sequence of pictures", 0, SEQUENCES - 1)}):
+            sequence = st.number_input(
+                "Sequence of pictures", 0, SEQUENCES - 1, 1, key=state.learn.QUIZ, bind="query-params", width=200
+            )
         seed = int(sequence)
         game = (inspector.bundle.digest, tpr, seed)  # another threshold or classifier answers otherwise
-        answers, is_revealed = state.answers(game), state.is_revealed(game)
+        answers, is_revealed = state.learn.answers(game), state.learn.is_revealed(game)
         number = len(answers) - is_revealed
         with st.spinner("Drawing a picture …"):
             case, item = resources.drawn_case(seed, number)
@@ -64,7 +69,7 @@ def _verdicts(inspector: Inspector, item: Source, tpr: float) -> dict[str, Detec
     return {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
 
 
-def _ask(case: QuizCase, found: dict[str, Detection], game: state.Game, number: int) -> None:
+def _ask(case: QuizCase, found: dict[str, Detection], game: state.learn.Game, number: int) -> None:
     right = {name: bool(one.is_ood[0]) == case.is_ood for name, one in found.items()}
     with st.container(horizontal=True, key="quiz_buttons"):
         for label, symbol, says_ood in (("ID", "●", False), ("OOD", "◆", True)):
@@ -72,7 +77,7 @@ def _ask(case: QuizCase, found: dict[str, Detection], game: state.Game, number: 
                 f"{symbol} {label}",
                 key=f"quiz_{label.lower()}",
                 type="primary",
-                on_click=state.answer,
+                on_click=state.learn.answer,
                 args=(game, number, {YOU: says_ood == case.is_ood} | right),
             )
 
@@ -85,10 +90,10 @@ def _reveal(case: QuizCase, found: dict[str, Detection], is_right: bool) -> None
     )
     st.html(verdict_table(found))
     st.caption("Unlike counts as OOD; like and borderline as ID. The smallest p comes first.")
-    st.button("Next picture", key="quiz_next", type="primary", on_click=state.next_picture)
+    st.button("Next picture", key="quiz_next", type="primary", on_click=state.learn.next_picture)
 
 
-def _tally(answers: list[dict[str, bool]], game: state.Game) -> None:
+def _tally(answers: list[dict[str, bool]], game: state.learn.Game) -> None:
     (_, tpr, _), total = game, len(answers)
     if not total:
         against = words.listed([_named(name) for name in METHODS])
@@ -108,7 +113,11 @@ def _tally(answers: list[dict[str, bool]], game: state.Game) -> None:
             f"How many pictures each judged rightly. A method rejects {words.percent(1 - tpr)} of ID images on purpose."
         )
         st.button(
-            "Start again", icon=":material/restart_alt:", key="quiz_restart", on_click=state.restart_quiz, args=(game,)
+            "Start again",
+            icon=":material/restart_alt:",
+            key="quiz_restart",
+            on_click=state.learn.restart_quiz,
+            args=(game,),
         )
 
 

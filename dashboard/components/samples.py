@@ -46,7 +46,7 @@ def sample_strip(inspector: Inspector) -> None:
 
 def sample(inspector: Inspector) -> Source | None:
     """The sample that the URL names, if it is here."""
-    name = state.sample()
+    name = state.images.sample()
     if name is None:
         return None
     inside, outside = sample_paths(inspector)
@@ -72,13 +72,13 @@ def _changed(path: Path) -> int:
 
 
 def _button(path: Path, thumbnail: str) -> None:
-    is_shown = state.sample() == path.stem
+    is_shown = state.images.sample() == path.stem
     st.button(
         f"![{words.plain(path.stem)}]({thumbnail})",
         key=f"sample_{path.stem}",
         help=words.plain(path.stem),
         type="primary" if is_shown else "secondary",
-        on_click=state.choose_sample,
+        on_click=state.images.choose_sample,
         args=(path.stem,),
     )
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import charts, state, words
 from dashboard.components.figure_download import figure_download
+from dashboard.components.link_values import link_values, switch
 from dashboard.plain_errors import plain_errors
 from dashboard.theme import theme_of
 from nero_core import Inspector, class_scores_figure, histogram_figure
@@ -21,9 +22,13 @@ def _histogram(inspector: Inspector, reference: ReferenceScores, score: float, d
     card, theme = inspector.bundle.card, theme_of(st.context.theme.type)
     names = (card.class_names, card.ood_class_names)
     with plain_errors():
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        offers = {state.compare.BY_CLASS: switch("switch to scores by class")}
+        with (
+            link_values(offers),
+            st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"),
+        ):
             st.subheader("Scores", anchor=False)
-            by_class = st.toggle("By class", key=state.BY_CLASS, bind="query-params")
+            by_class = st.toggle("By class", key=state.compare.BY_CLASS, bind="query-params")
         figure = (
             charts.scores_by_class(reference, score, theme, *names)
             if by_class

@@ -1,15 +1,19 @@
 """The side bar: reference set, its facts, research options, and the way to the other pages."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard import resources, state, theme, words
+from dashboard.components.link_values import choices, link_values, numbers, switch
 from nero_core import DETECTORS, Inspector
 from nero_core.errors import BundleError
+
+ORDERS = ("share", "relevance")
+CONCEPTS = (4, 16)  # the fewest and the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,13 @@ class Options:
 def frame(pages: Sequence[st.Page]) -> None:
     """Everything that does not wait for a reference set, and the place that pages fill above it."""
     with st.sidebar:
-        state.keep_side(st.container())
+        state.site.keep_side(st.container())
         st.divider()
         for page in pages:
-            st.page_link(page, width="stretch", query_params=state.between_pages())
-        if st.toggle("Large type", key=state.LARGE_TYPE, bind="query-params"):
+            st.page_link(page, width="stretch", query_params=state.site.between_pages())
+        with link_values({state.site.LARGE_TYPE: switch("switch to large type")}):
+            is_large = st.toggle("Large type", key=state.site.LARGE_TYPE, bind="query-params")
+        if is_large:
             st.html(theme.LARGE_TYPE)
         st.caption("Research and teaching. Not a medical device.")
 
@@ -50,19 +56,17 @@ def reference_set() -> Inspector:
         BundleError: there is none, or the chosen one cannot be used.
     """
     paths = resources.bundle_paths()
-    with state.side():
+    with state.site.side():
         if not paths:
             raise BundleError(
-                f"Expected at least one reference set. Found none in {resources.BUNDLES}. "
+                f"Expected at least one reference set. Found none in {resources.bundles.BUNDLES}. "
                 "Make the demo with: make demo-bundle, or start with: nero dashboard --bundle FOLDER."
             )
-        asked = state.follow_bundle(list(paths))
-        name = st.selectbox("Reference set", list(paths), key=state.BUNDLE, on_change=state.bundle_chosen)
-        if asked is not None and asked not in paths:
-            st.warning(
-                f"The link names the reference set {words.plain(asked)}, which is not here. This is another one."
-            )
+        asked = state.site.follow_bundle(list(paths))
+        name = st.selectbox("Reference set", list(paths), key=state.site.BUNDLE, on_change=state.site.bundle_chosen)
         facts = st.container()
+    if asked is not None and asked not in paths:  # on the page: on a narrow screen the side bar is closed
+        st.warning(f"The link names the reference set {words.plain(asked)}, which is not here. This is another one.")
     inspector = resources.inspector(Path(paths[name]))
     with facts:
         _facts(inspector)
@@ -77,31 +81,49 @@ def reference_set_if_any() -> None:
 
 def chart_options(inspector: Inspector) -> tuple[float, str]:
     """ID acceptance of the thresholds, and ``png`` or ``svg`` for downloads."""
-    with state.side(), st.expander("Research options", icon=":material/tune:"):
-        return _acceptance(inspector), _download()
+    offered = _acceptances_of(inspector)
+    with link_values({state.site.ACCEPT: choices("acceptance", offered)}), _research_options():
+        return _acceptance(inspector, offered), _download()
 
 
 def research_options(inspector: Inspector) -> Options:
-    """Settings that a clinician never touches."""
-    with state.side(), st.expander("Research options", icon=":material/tune:"):
+    """Settings that a clinician never touches. What a link asks of them in vain is said outside of the closed box."""
+    offered, (fewest, most) = _acceptances_of(inspector), CONCEPTS
+    offers = {
+        state.site.METHOD: choices("method", list(DETECTORS)),
+        state.site.ACCEPT: choices("acceptance", offered),
+        state.screen.ORDER: choices("order of concepts", ORDERS),
+        state.screen.CONCEPTS: numbers("number of concepts", fewest, most),
+    }
+    with link_values(offers), _research_options():
         method = st.selectbox(
-            "Method of the score", list(DETECTORS), key=state.METHOD, bind="query-params", help="NERO explains its own."
+            "Method of the score",
+            list(DETECTORS),
+            key=state.site.METHOD,
+            bind="query-params",
+            help="NERO explains its own.",
         )
-        accept = _acceptance(inspector)
+        accept = _acceptance(inspector, offered)
         order = st.segmented_control(
             "Concepts by",
-            ["share", "relevance"],
-            default="share",
+            ORDERS,
+            default=ORDERS[0],
             required=True,
-            key=state.ORDER,
+            key=state.screen.ORDER,
             bind="query-params",
             help="Share of the distance: what made the score. Relevance: what made the prediction.",
         )
         concepts = st.slider(
-            "Number of concepts", min_value=4, max_value=16, value=8, key=state.CONCEPTS, bind="query-params"
+            "Number of concepts", fewest, most, value=8, key=state.screen.CONCEPTS, bind="query-params"
         )
         download = _download()
-    return Options(method, accept, order or "share", concepts, download)
+    return Options(method, accept, order or ORDERS[0], concepts, download)
+
+
+@contextmanager
+def _research_options() -> Iterator[None]:
+    with state.site.side(), st.expander("Research options", icon=":material/tune:"):
+        yield
 
 
 def acceptances(tpr: float, calibration_size: int) -> list[float]:
@@ -110,33 +132,36 @@ def acceptances(tpr: float, calibration_size: int) -> list[float]:
     With n calibration images the largest score is the threshold that accepts n / (n + 1); more cannot be had.
     """
     most = calibration_size / (calibration_size + 1)
-    whole = {share / 100 for share in range(90, 100) if share / 100 <= most and state.percents(tpr) != str(share)}
+    whole = {share / 100 for share in range(90, 100) if share / 100 <= most and state.site.percents(tpr) != str(share)}
     return sorted(whole | {tpr})
 
 
-def _acceptance(inspector: Inspector) -> float:
+def _acceptances_of(inspector: Inspector) -> dict[str, float]:
+    """The acceptances to choose from, each as it stands in the URL."""
     bundle = inspector.bundle
-    options = acceptances(bundle.card.tpr, bundle.calibration_size)
-    is_stale = state.is_accept_of_another(bundle.digest)
-    if len(options) == 1:
-        st.caption(f"Accepts {words.percent(options[0])} of reference images: no more with so few calibration images.")
-        return options[0]
-    if is_stale:
-        st.session_state[state.ACCEPT] = bundle.card.tpr
+    return {state.site.percents(one): one for one in acceptances(bundle.card.tpr, bundle.calibration_size)}
+
+
+def _acceptance(inspector: Inspector, offered: dict[str, float]) -> float:
+    usual = inspector.bundle.card.tpr
+    state.site.follow_accept(offered, usual)
+    if len(offered) == 1:
+        st.caption(f"Accepts {words.percent(usual)} of reference images: no more with so few calibration images.")
+        return usual
     return st.select_slider(
         "Accept of reference images, in %",
-        options,
-        value=None if is_stale else bundle.card.tpr,  # Streamlit warns of a default besides a value that was set
-        format_func=state.percents,
-        key=state.ACCEPT,
-        bind="query-params",
+        list(offered.values()),
+        format_func=state.site.percents,
+        key=state.site.ACCEPT,
+        on_change=state.site.accept_chosen,
+        args=(usual,),
         help="The threshold is set so that this part of the calibration images lies at or below it.",
     )
 
 
 def _download() -> str:
     chosen = st.segmented_control(
-        "Download charts as", ["png", "svg"], default="png", required=True, key=state.DOWNLOAD
+        "Download charts as", ["png", "svg"], default="png", required=True, key=state.site.DOWNLOAD
     )
     return chosen or "png"
 

@@ -23,10 +23,10 @@ def draft(kind: str) -> Job:
     Raises:
         NeroError: the server has no room for another.
     """
-    job = jobs.find_draft(state.draft(kind))
+    job = jobs.find_draft(state.jobs.draft(kind))
     if job is None:
         job = jobs.draft()
-        state.keep_draft(kind, job.id)
+        state.jobs.keep_draft(kind, job.id)
     return job
 
 
@@ -45,16 +45,16 @@ def staged_upload(label: str, key: str, suffix: str, kind: str, about: str = "")
     """
     most = most_megabytes()
     file = st.file_uploader(label, type=[suffix], key=key, max_upload_size=most, help=about or None)
-    held = state.staged(kind)
+    held = state.jobs.staged(kind)
     if file is None:
         held.pop(key, None)
         return None
     name = f"{places.folder_name(Path(file.name).stem)}{suffix}"
     path = draft(kind).inputs / key / name
-    if state.staged(kind).get(key) != file.file_id or not path.is_file():
+    if state.jobs.staged(kind).get(key) != file.file_id or not path.is_file():
         with st.spinner(f"Writing {words.plain(file.name)} to the server's disk …"):
             _write(file, path)
-        state.staged(kind)[key] = file.file_id
+        state.jobs.staged(kind)[key] = file.file_id
     return path
 
 

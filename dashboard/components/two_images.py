@@ -1,13 +1,17 @@
 """Two images side by side: what NERO says of each, how they use the channels, and one channel in both."""
 
+from functools import partial
+
 import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
 from dashboard.components.channel_field import channel_field
 from dashboard.components.channel_pictures import OPACITY, SIDE, legend
+from dashboard.components.figure_download import figure_download
 from dashboard.components.image_at_hand import files
 from dashboard.components.samples import sample_paths
+from dashboard.components.two_images_figures import Heatmap, named, pair_channels_figure, pair_panels_figure, said_of
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
@@ -46,9 +50,12 @@ def two_images(inspector: Inspector, item: Source | None) -> None:
                 f"The {charts.PAIR_TOP} channels whose relevance differs most between the two images, on one axis. "
                 "A number in bold is the channel that is shown above."
             )
-            with st.popover("Data table", icon=":material/table:", type="tertiary"):
-                table = charts.pair_table(first_channels, second_channels, names)
-                st.dataframe(table, hide_index=True, alt="Relevance of all channels in both images")
+            with st.container(horizontal=True):
+                with st.popover("Data table", icon=":material/table:", type="tertiary"):
+                    table = charts.pair_table(first_channels, second_channels, names)
+                    st.dataframe(table, hide_index=True, alt="Relevance of all channels in both images")
+                make = partial(pair_channels_figure, first_channels, second_channels, named((item, second)), int(shown))
+                figure_download("two images by channel", make, "image_pair")
 
 
 def _second(inspector: Inspector, item: Source) -> Source | None:
@@ -64,18 +71,18 @@ def _second(inspector: Inspector, item: Source) -> Source | None:
     for rank, reference_id in enumerate(place.nearest[:NEAREST], 1):
         name = inspector.reference_class(reference_id)
         choices[f"reference {reference_id}"] = f"Reference {rank} of the nearest: {name}"
-    asked = state.second()
+    asked = state.explorer.second()
     if asked is not None and asked not in choices:
         asked = _further(inspector, asked, choices)
-    if st.session_state.get(state.SECOND_IMAGE) not in choices:
-        st.session_state[state.SECOND_IMAGE] = asked
+    if st.session_state.get(state.explorer.SECOND_IMAGE) not in choices:
+        st.session_state[state.explorer.SECOND_IMAGE] = asked
     chosen = st.selectbox(
         "Second image",
         list(choices),
         index=None,
         format_func=choices.__getitem__,
-        key=state.SECOND_IMAGE,
-        on_change=state.choose_second,
+        key=state.explorer.SECOND_IMAGE,
+        on_change=state.explorer.choose_second,
         placeholder="another image",
         width=420,
     )
@@ -116,17 +123,18 @@ def _channels(inspector: Inspector, item: Source) -> Channels:
 
 def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Channels, Channels], channel: int) -> None:
     names = inspector.bundle.card.class_names
-    heatmaps, why = [], ""
+    why = ""
+    heatmaps: list[Heatmap | None] = []
     with st.spinner(f"Tracing channel {channel} in both images …"):
         for item in items:
             try:
-                heatmaps.append(
-                    smooth(resources.explanation(inspector, item, 1, "share", (channel,)).concepts[0].heatmap)
-                )
+                traced = resources.explanation(inspector, item, 1, "share", (channel,))
+                heatmaps.append(smooth(traced.concepts[0].heatmap, traced.sigma))
             except NeroError as error:
                 heatmaps.append(None)
                 why = str(error)
     limit = heat_limit(*(one for one in heatmaps if one is not None))
+    texts = [said_of(inspector, item, channels, channel) for item, channels in zip(items, pair, strict=True)]
     for place, item, channels, heatmap in zip(st.columns(2, gap="medium"), items, pair, heatmaps, strict=True):
         with place, st.container(border=True, height="stretch"):
             st.subheader(words.plain(item.name), anchor=False)
@@ -156,3 +164,5 @@ def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Chan
     else:
         st.html(legend(limit))
         st.caption(f"Channel {channel} in both images, with one colour limit.")
+    make = partial(pair_panels_figure, items, heatmaps, limit, channel, texts)
+    figure_download(f"two images channel {channel}", make, "image_panels")

@@ -20,8 +20,8 @@ def upload(beside: DeltaGenerator) -> list[Source]:
     files = st.file_uploader(
         "Images: PNG, JPEG, TIFF, BMP or WebP",
         accept_multiple_files=True,
-        key=state.FILES,
-        on_change=state.files_changed,
+        key=state.images.FILES,
+        on_change=state.images.files_changed,
         max_upload_size=MEGABYTES,
         help="They stay in this session's memory and are never written to disk or into a link.",
     )
@@ -29,7 +29,7 @@ def upload(beside: DeltaGenerator) -> list[Source]:
     room = fitting([*(len(item.data) for item in earlier), *(file.size for file in files)]) - len(earlier)
     drawn = [resources.source(file.file_id, file.name, file.getvalue()) for file in files[: max(0, room)]]
     if files:
-        state.draw_files(drawn)
+        state.images.draw_files(drawn)
     sources = distinct_names([*earlier, *drawn])
     if len(drawn) < len(files):
         with beside:
@@ -40,7 +40,7 @@ def upload(beside: DeltaGenerator) -> list[Source]:
         with beside:
             _say(sources, problems)
         sources = [item for item, wrong in zip(sources, problems, strict=True) if not wrong]
-    state.take_new_files([item.key for item in sources])
+    state.images.take_new_files([item.key for item in sources])
     return sources
 
 
@@ -68,12 +68,14 @@ def distinct_names(files: list[Source]) -> list[Source]:
 def _earlier(files: list[UploadedFile]) -> list[Source]:
     """The files of earlier visits to this page, which the uploader no longer lists, and a way to remove them."""
     if not files:
-        state.draw_files([])
-    earlier = state.kept_files()
+        state.images.draw_files([])
+    earlier = state.images.kept_files()
     if earlier:
         with st.container(key="kept_files", horizontal=True, vertical_alignment="center"):
             st.caption(f"{len(earlier)} {'file' if len(earlier) == 1 else 'files'} from before")
-            st.button("Remove these files", key="remove_files", type="tertiary", on_click=state.remove_kept_files)
+            st.button(
+                "Remove these files", key="remove_files", type="tertiary", on_click=state.images.remove_kept_files
+            )
     return earlier
 
 

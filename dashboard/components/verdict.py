@@ -1,13 +1,15 @@
 """The verdict: words, then the numbers behind them."""
 
+from functools import partial
 from html import escape
 
 import streamlit as st
 
 from dashboard import words
-from dashboard.charts import score_domain
 from dashboard.components import marks
+from dashboard.components.figure_download import figure_download
 from dashboard.theme import VERDICT_COLOUR
+from nero_core import score_domain, verdict_figure
 from nero_core.types import Detection, ReferenceScores
 
 
@@ -34,6 +36,8 @@ def verdict_card(
             st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
         if is_synthetic:
             st.caption(words.SYNTHETIC)
+        make = partial(verdict_figure, detection, reference, class_names, nearest, index)
+        figure_download(f"{detection.detector} verdict", make, "verdict_card")
 
 
 def headline(detection: Detection, index: int) -> str:

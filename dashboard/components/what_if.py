@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import figure_download
+from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.components.sidebar import acceptances
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
@@ -15,7 +16,7 @@ from dashboard.theme import theme_of
 from nero_core import Inspector, histogram_figure
 from nero_core.types import WhatIf, WhatIfSettings
 
-EPSILONS = (0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)  # of the slider; the bundle's own joins them
+EPSILONS = (0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
 NORMS = (1, 2)
 PACKAGES = ("nero-dashboard", "torch", "timm", "pytorch-ood", "numpy")
 
@@ -29,7 +30,9 @@ def what_if_panel(inspector: Inspector, item: Source, download: str) -> None:
 @st.fragment
 def _panel(inspector: Inspector, item: Source, download: str) -> None:
     with plain_errors():
-        if not st.toggle("What if NERO were set otherwise?", key=state.WHAT_IF, bind="query-params"):
+        with link_values({state.screen.WHAT_IF: switch("switch of the what-if panel")}):
+            is_open = st.toggle("What if NERO were set otherwise?", key=state.screen.WHAT_IF, bind="query-params")
+        if not is_open:
             return
         published = resources.explorer(inspector).settings
         settings_side, figures_side = st.columns([2, 5], gap="large")
@@ -39,7 +42,7 @@ def _panel(inspector: Inspector, item: Source, download: str) -> None:
                 "Reset",
                 icon=":material/restart_alt:",
                 key="what_if_reset",
-                on_click=state.set_all,
+                on_click=state.learn.set_all,
                 args=(_widgets(published, inspector),),
             )
         with figures_side, st.spinner("Scoring the banks anew …"):
@@ -53,84 +56,74 @@ def _panel(inspector: Inspector, item: Source, download: str) -> None:
 def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings:
     neurons, bundle = inspector.bundle.classifier.head.neurons, inspector.bundle
     usual = _widgets(published, inspector)
-    epsilons = sorted({*EPSILONS, published.epsilon})
+    offered_epsilons = epsilons(published.epsilon)
     options = acceptances(published.tpr, bundle.calibration_size)
-    numbers = [str(number) for number in range(1, neurons + 1)]
-    offered = {
-        state.WHAT_IF_LEAST: ("k", numbers),
-        state.WHAT_IF_COMPONENTS: ("number of principal components", numbers),
-        state.WHAT_IF_EPSILON: ("ε", [f"{value:g}" for value in epsilons]),
-        state.WHAT_IF_NORM: ("norm", [str(value) for value in NORMS]),
-        state.WHAT_IF_ACCEPT: ("acceptance", [state.percents(share) for share in options]),
+    offers = {
+        state.screen.WHAT_IF_LEAST: numbers("k", 1, neurons),
+        state.screen.WHAT_IF_COMPONENTS: numbers("number of principal components", 1, neurons),
+        state.screen.WHAT_IF_EPSILON: choices("ε", {f"{value:g}": value for value in offered_epsilons}),
+        state.screen.WHAT_IF_NORM: choices("norm", {str(value): value for value in NORMS}),
+        state.screen.WHAT_IF_ACCEPT: choices("acceptance", {state.site.percents(share): share for share in options}),
     }
-    missing = {key: state.unavailable(key, values) for key, (_, values) in offered.items()}
-    least = st.slider(
-        "k, channels of least relevance",
-        1,
-        neurons,
-        published.least,
-        key=state.WHAT_IF_LEAST,
-        bind="query-params",
-        help="The scale ρ is the part of the activity that lies in these channels.",
-    )
-    components = st.slider(
-        f"Principal components, of {neurons}",
-        1,
-        neurons,
-        int(str(usual[state.WHAT_IF_COMPONENTS])),
-        key=state.WHAT_IF_COMPONENTS,
-        bind="query-params",
-        help="The distance is taken along these directions. The fit images may give fewer than are asked for.",
-    )
-    epsilon = st.select_slider(
-        "ε of the LRP rule",
-        epsilons,
-        published.epsilon,
-        format_func=lambda value: f"{value:g}",
-        key=state.WHAT_IF_EPSILON,
-        bind="query-params",
-        help="Keeps relevance finite where a logit is near 0; the published code has 0.",
-    )
-    norm = st.segmented_control(
-        "Norm of the distance",
-        NORMS,
-        default=published.norm,
-        required=True,
-        key=state.WHAT_IF_NORM,
-        bind="query-params",
-        help="1 as published: the sum of differences. 2: the Euclidean length.",
-    )
+    counted = {
+        state.screen.WHAT_IF_LEAST: (
+            "k, channels of least relevance",
+            "The scale ρ is the part of the activity that lies in these channels.",
+        ),
+        state.screen.WHAT_IF_COMPONENTS: (
+            f"Principal components, of {neurons}",
+            "The distance is taken along these directions. The fit images may give fewer than are asked for.",
+        ),
+    }
     accept = published.tpr
-    if len(options) > 1:
-        accept = st.select_slider(
-            "Accept of reference images, in %",
-            options,
-            published.tpr,
-            format_func=state.percents,
-            key=state.WHAT_IF_ACCEPT,
-            bind="query-params",
+    with link_values(offers):
+        least, components = (
+            st.slider(label, 1, neurons, int(str(usual[key])), key=key, bind="query-params", help=says)
+            for key, (label, says) in counted.items()
         )
-    shown = {
-        state.WHAT_IF_LEAST: str(least),
-        state.WHAT_IF_COMPONENTS: str(components),
-        state.WHAT_IF_EPSILON: f"{epsilon:g}",
-        state.WHAT_IF_NORM: str(norm or published.norm),
-        state.WHAT_IF_ACCEPT: state.percents(accept),
-    }
-    for key, asked in missing.items():
-        if asked is not None:
-            st.warning(words.not_offered(offered[key][0], asked, shown[key]), icon=":material/link_off:")
+        epsilon = st.select_slider(
+            "ε of the LRP rule",
+            offered_epsilons,
+            published.epsilon,
+            format_func=lambda value: f"{value:g}",
+            key=state.screen.WHAT_IF_EPSILON,
+            bind="query-params",
+            help="Keeps relevance finite where a logit is near 0; the published code has 0.",
+        )
+        norm = st.segmented_control(
+            "Norm of the distance",
+            NORMS,
+            default=published.norm,
+            required=True,
+            key=state.screen.WHAT_IF_NORM,
+            bind="query-params",
+            help="1 as published: the sum of differences. 2: the Euclidean length.",
+        )
+        if len(options) > 1:
+            accept = st.select_slider(
+                "Accept of reference images, in %",
+                options,
+                published.tpr,
+                format_func=state.site.percents,
+                key=state.screen.WHAT_IF_ACCEPT,
+                bind="query-params",
+            )
     return WhatIfSettings(epsilon, components / neurons, least, norm or published.norm, accept)
+
+
+def epsilons(own: float) -> list[float]:
+    """What a slider of ε offers: round values, and the bundle's own among them."""
+    return sorted({*EPSILONS, own})
 
 
 def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object]:
     """What each widget holds under these settings, by its key."""
     return {
-        state.WHAT_IF_LEAST: settings.least,
-        state.WHAT_IF_COMPONENTS: round(settings.component_share * inspector.bundle.classifier.head.neurons),
-        state.WHAT_IF_EPSILON: settings.epsilon,
-        state.WHAT_IF_NORM: settings.norm,
-        state.WHAT_IF_ACCEPT: settings.tpr,
+        state.screen.WHAT_IF_LEAST: settings.least,
+        state.screen.WHAT_IF_COMPONENTS: round(settings.component_share * inspector.bundle.classifier.head.neurons),
+        state.screen.WHAT_IF_EPSILON: settings.epsilon,
+        state.screen.WHAT_IF_NORM: settings.norm,
+        state.screen.WHAT_IF_ACCEPT: settings.tpr,
     }
 
 
@@ -195,17 +188,18 @@ def _take_along(inspector: Inspector, item: Source, usual: WhatIf, found: WhatIf
         for name, value in _widgets(found.settings, inspector).items()
         if value != _widgets(usual.settings, inspector)[name]
     }
-    if state.WHAT_IF_ACCEPT in changed:
-        changed[state.WHAT_IF_ACCEPT] = state.percents(found.settings.tpr)
-    if state.WHAT_IF_EPSILON in changed:
-        changed[state.WHAT_IF_EPSILON] = f"{found.settings.epsilon:g}"
+    if state.screen.WHAT_IF_ACCEPT in changed:
+        changed[state.screen.WHAT_IF_ACCEPT] = state.site.percents(found.settings.tpr)
+    if state.screen.WHAT_IF_EPSILON in changed:
+        changed[state.screen.WHAT_IF_EPSILON] = f"{found.settings.epsilon:g}"
     st.code(
-        state.link({state.WHAT_IF: "true"} | {name: str(value) for name, value in changed.items()}),
+        state.site.link({state.screen.WHAT_IF: "true"} | {name: str(value) for name, value in changed.items()}),
         language=None,
         wrap_lines=True,
     )
     st.caption(
-        "This link opens the same setting" + (" and sample." if state.sample() else "; the image stays with you.")
+        "This link opens the same setting"
+        + (" and sample." if state.images.sample() else "; the image stays with you.")
     )
 
 

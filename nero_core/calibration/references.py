@@ -110,7 +110,8 @@ def make_references(
             for first in range(0, len(wanted[row]), _AT_ONCE):
                 channels = wanted[row][first : first + _AT_ONCE]
                 try:
-                    heatmaps = coarse(attributor.heatmaps(pixels[None], conditions(relevance[row], channels)).maps)
+                    made = attributor.heatmaps(pixels[None], conditions(relevance[row], channels))
+                    heatmaps = coarse(made.maps, attributor.sigma)
                 except RelevanceError:
                     heatmaps = None
                 for kind, images in chosen.items():

@@ -82,7 +82,7 @@ class ThumbnailReferences:
                     heatmap = self.attributor.heatmaps(pixels, conditions(self.relevance[row], (channel,))).maps
                 except (ImageError, RelevanceError):  # one picture less, and the others still there
                     continue
-                maps = torch.cat([maps, coarse(heatmap).float()])
+                maps = torch.cat([maps, coarse(heatmap, self.attributor.sigma).float()])
                 explained.append(row)
             images = torch.tensor(explained, dtype=torch.long)
         return describe_references(

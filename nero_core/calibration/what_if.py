@@ -3,16 +3,18 @@
 import math
 import threading
 from collections import OrderedDict
-from types import MappingProxyType
+
+from jaxtyping import Float
+from torch import Tensor
 
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.card import BundleCard
-from nero_core.calibration.threshold import conformal_p_values, threshold_at
+from nero_core.calibration.detection import detect_by_scores, reference_scores
 from nero_core.detectors.nero import NERO, NeroTerms
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.metrics import auroc, fpr_at_tpr
-from nero_core.types import Channels, Detection, Head, Observation, ReferenceScores, WhatIf, WhatIfSettings
+from nero_core.types import Channels, Head, Observation, ReferenceScores, WhatIf, WhatIfSettings
 
 NAME = "nero"
 KEPT = 8  # fits, each with all components: D² numbers of 8 bytes, 2 MB for 512 channels and 34 MB for 2048
@@ -114,7 +116,14 @@ def score_again(
     known = reference.calibration, reference.ood
     return WhatIf(
         settings=settings,
-        detection=_detection(nero, terms, observation, index, reference),
+        detection=detect_by_scores(
+            NAME,
+            terms.score.cpu().double(),
+            _shown_terms(nero, terms, one),
+            observation.probabilities[index : index + 1],
+            reference.calibration,
+            settings.tpr,
+        ),
         reference=reference,
         channels=Channels(
             terms.relevance[0].cpu(), nero.means.cpu(), int(terms.nearest[0]), terms.share[0].cpu().double()
@@ -128,36 +137,12 @@ def score_again(
 
 def _reference(nero: NERO, calibration: Bank, ood: Bank | None, tpr: float) -> ReferenceScores:
     scores = nero.predict_features(calibration.features).cpu().double()
-    return ReferenceScores(
-        detector=NAME,
-        calibration=scores,
-        calibration_labels=calibration.labels.cpu(),
-        ood=None if ood is None else nero.predict_features(ood.features).cpu().double(),
-        ood_labels=None if ood is None else ood.labels.cpu(),
-        threshold=threshold_at(scores, tpr),
-        tpr=tpr,
-    )
+    ood_scores = None if ood is None else nero.predict_features(ood.features).cpu().double()
+    return reference_scores(NAME, scores, ood_scores, (calibration, ood), tpr)
 
 
-def _detection(
-    nero: NERO, terms: NeroTerms, observation: Observation, index: int, reference: ReferenceScores
-) -> Detection:
-    one = observation.features[index : index + 1]
-    confidence, predicted = observation.probabilities[index : index + 1].max(dim=1)
-    score = terms.score.cpu().double()
+def _shown_terms(nero: NERO, terms: NeroTerms, one: Float[Tensor, "1 neurons"]) -> dict[str, Tensor]:
+    """The parts of the score, and besides them what the lesson shows of the way there."""
     names = ("distance", "bias", "scale", "nearest", "share", "relevance")
     parts = {name: getattr(terms, name).cpu() for name in names}
-    parts["bias_relevance"] = nero.bias_relevance(one).cpu()
-    parts["distances"] = nero.distances(one).cpu()
-    return Detection(
-        detector=NAME,
-        score=score,
-        threshold=reference.threshold,
-        is_ood=~(score <= reference.threshold),
-        p_value=conformal_p_values(score, reference.calibration),
-        predicted=predicted.cpu(),
-        confidence=confidence.cpu().double(),
-        calibration_size=len(reference.calibration),
-        tpr=reference.tpr,
-        terms=MappingProxyType(parts),
-    )
+    return parts | {"bias_relevance": nero.bias_relevance(one).cpu(), "distances": nero.distances(one).cpu()}

@@ -40,7 +40,7 @@ def dashboard(
             )
         environment["NERO_BUNDLE"] = str(bundle.resolve())
     check_port(host, port)
-    command = [sys.executable, "-m", "streamlit", "run", str(page)]
+    command = [sys.executable, "-m", "dashboard.server", "run", str(page)]
     command += ["--server.port", str(port), "--server.address", host, "--server.headless", "true"]
     command += ["--server.maxUploadSize", str(max_upload)]
     typer.echo(f"Dashboard: http://{host}:{port} (Ctrl-C stops it)")

@@ -33,6 +33,7 @@ from nero_core.explain.render import (
     overlay,
     smooth,
 )
+from nero_core.explain.wording import channel_use
 from nero_core.explorer import Explorer
 from nero_core.types import Channels, Concept, Detection, Explanation
 
@@ -88,16 +89,19 @@ def draw_overlays(
 ) -> dict[str, bytes]:
     """The image and its heatmaps as PNG, by file name; each says what it shows and how much relevance it keeps."""
     names = [printable(name, LONGEST_NAME) for name in inspector.bundle.card.class_names]
-    heatmaps = [smooth(concept.heatmap) for concept in explanation.concepts]
+    heatmaps = [smooth(concept.heatmap, explanation.sigma) for concept in explanation.concepts]
     limit = heat_limit(*heatmaps)
-    evidence, kind = evidence_as_shown(explanation.evidence)
+    evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
     says = (
-        f"{colours_say(kind)}{kept(explanation.evidence_conservation)}" if evidence.any() else no_evidence(explanation)
+        colours_say(kind) + kept(explanation.evidence_conservation, cancellation=explanation.evidence_cancellation)
+        if evidence.any()
+        else no_evidence(explanation)
     )
     shown = {
         "heatmap.png": (
-            overlay(pixels, smooth(explanation.heatmap)),
-            f"class heatmap of {names[explanation.explained_class]}, {kept(explanation.conservation)}",
+            overlay(pixels, smooth(explanation.heatmap, explanation.sigma)),
+            f"class heatmap of {names[explanation.explained_class]}, "
+            + kept(explanation.conservation, cancellation=explanation.cancellation),
         ),
         "evidence.png": (
             overlay(pixels, evidence, kind=kind),
@@ -105,7 +109,7 @@ def draw_overlays(
         ),
     }
     for rank, (concept, heatmap) in enumerate(zip(explanation.concepts, heatmaps, strict=True), 1):
-        use = "over-used" if concept.over_used else "under-used"
+        use = channel_use(concept.relevance, concept.centroid)
         numbers = f"{concept.relevance:.3g} against {concept.centroid:.3g}"
         shown[concept_name(rank, concept.channel)] = (
             overlay(pixels, heatmap, limit=limit),
@@ -121,7 +125,7 @@ def _picture_figures(
     thumbnails: list[list[bytes | None]],
     classes: list[list[str]],
 ) -> dict[str, Callable[[], "Figure"]]:
-    limit = heat_limit(*(smooth(concept.heatmap) for concept in explanation.concepts))
+    limit = heat_limit(*(smooth(concept.heatmap, explanation.sigma) for concept in explanation.concepts))
     figures: dict[str, Callable[[], Figure]] = {
         "image": lambda: image_figure(pixels),
         "heatmap": lambda: heatmap_figure(pixels, explanation, names),

@@ -11,7 +11,9 @@ from nero_core.types import Feeding
 CROP_SHARE = 0.5  # of the largest relevance: the full width at half maximum, as optics measures a spot
 
 
-def receptive_crop(heatmap: Float[Tensor, "height width"], share: float = CROP_SHARE) -> tuple[int, int, int, int]:
+def receptive_crop(
+    heatmap: Float[Tensor, "height width"], sigma: float, share: float = CROP_SHARE
+) -> tuple[int, int, int, int]:
     """The receptive-field crop: the box around where the channel's |relevance| exceeds ``share`` of its maximum.
 
     The heatmap is smoothed first, as it is shown. In theory a channel of the last stage sees more than the whole image
@@ -19,6 +21,7 @@ def receptive_crop(heatmap: Float[Tensor, "height width"], share: float = CROP_S
 
     Args:
         heatmap: conditional heatmap, signed.
+        sigma: of the Gaussian that it is shown with, in pixels.
         share: of the largest smoothed |relevance|, in [0, 1).
 
     Returns:
@@ -31,7 +34,7 @@ def receptive_crop(heatmap: Float[Tensor, "height width"], share: float = CROP_S
         |relevance|, since a channel may speak against its class; zennit-crp crops around positive relevance. Its
         ``share`` is 0.1, at which the smooth maps of the z+ rule give a box of nearly the whole image.
     """
-    strength = np.abs(smooth(heatmap))
+    strength = np.abs(smooth(heatmap, sigma))
     peak = float(strength.max())
     height, width = strength.shape
     if not peak > 0:

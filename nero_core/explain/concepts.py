@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from nero_core.explain.references import most_relevant
+from nero_core.explain.references import describe_use
 from nero_core.types import Channels, Concept
 
 
@@ -18,18 +18,20 @@ def describe_concepts(
     references: int,
 ) -> tuple[Concept, ...]:
     """The chosen channels with their conditional heatmaps, numbers and reference images."""
-    concepts = []
-    for row, channel in enumerate(chosen):
-        ids, values = most_relevant(bank_relevance[:, channel], bank_ids, references)
-        concepts.append(
-            Concept(
-                channel=channel,
-                heatmap=heatmaps[row],
-                relevance=float(channels.relevance[channel]),
-                centroid=float(channels.centroid[channel]),
-                share=float(channels.share[channel]),
-                references=ids,
-                reference_relevance=values,
-            )
-        )
-    return tuple(concepts)
+    return tuple(
+        Concept(heatmap=heatmaps[row], **describe_use(channels, channel, bank_relevance, bank_ids, references))
+        for row, channel in enumerate(chosen)
+    )
+
+
+def joint_conservation(
+    starts: Float[Tensor, "concepts neurons"], heatmaps: Float[Tensor, "concepts height width"]
+) -> float:
+    """``Σ sign(r_j)·Σ heatmap_j / Σ|r_j|`` over all concepts; 1 = nothing lost, nan where nothing started.
+
+    By magnitude, so that what one concept loses is not made up for by another of the other sign.
+    """
+    sent = starts.cpu().double().sum(dim=1)
+    reached = (sent.sign() * heatmaps.double().sum(dim=(1, 2))).sum()
+    weight = sent.abs().sum()
+    return float(reached / weight) if weight > 0 else float("nan")

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nero_core.explain.references import most_relevant
+from nero_core.explain.references import describe_use
 from nero_core.types import Channels, MissingConcept
 
 
@@ -44,17 +44,4 @@ def describe_missing(
     """
     share = channels.share.where(channels.relevance < channels.centroid, 0)
     top = [channel for channel in share.argsort(descending=True, stable=True)[:count].tolist() if share[channel] > 0]
-    found = []
-    for channel in top:
-        ids, values = most_relevant(bank_relevance[:, channel], bank_ids, references)
-        found.append(
-            MissingConcept(
-                channel=channel,
-                relevance=float(channels.relevance[channel]),
-                centroid=float(channels.centroid[channel]),
-                share=float(channels.share[channel]),
-                references=ids,
-                reference_relevance=values,
-            )
-        )
-    return tuple(found)
+    return tuple(MissingConcept(**describe_use(channels, one, bank_relevance, bank_ids, references)) for one in top)

@@ -62,7 +62,8 @@ def measure_faithfulness(
             light stay and the detail goes. Grey or black patches would make an image that no camera takes, and the
             classifier would answer to their edges.
         chunk: images a forward pass.
-        on_progress: called with the number of images passed and the number in all.
+        on_progress: called with the number of images passed and the number in all, before the first and after each
+            forward pass. What it raises ends the measurement and comes through.
 
     Raises:
         RelevanceError: a map is zero everywhere or not finite, or the value is not finite.
@@ -156,6 +157,8 @@ def _curves(
     values: list[Tensor] = []
     masks = _sharp_parts(orders, patches, grid)
     done = 0
+    if on_progress is not None:
+        on_progress(done, total)
     while kept := list(islice(masks, chunk)):
         batch = torch.where(torch.stack(kept)[:, None], sharp, blurred)
         values.append(value(batch).detach().cpu().double())

@@ -78,6 +78,12 @@ class Canvas:
             x, height, width, bottom=y, align="edge", color=colour, hatch=hatch, linewidth=0, edgecolor="white"
         )
 
+    def dot(self, x: float, y: float, radius: float, colour: str) -> None:
+        """A filled circle about (x, y)."""
+        from matplotlib.patches import Circle
+
+        self._ground.add_patch(Circle((x, y), radius, color=colour, linewidth=0, zorder=4))
+
     def scale(self, kind: Kind, limit: float, unit: str, x: float, y: float, width: float) -> float:
         """A map's colours with their values and their unit; returns its height in inches."""
         bar = colour_bar(kind)
@@ -85,7 +91,7 @@ class Canvas:
         ends = {"left": -limit, "center": 0.0, "right": limit} if kind == "signed" else {"left": 0.0, "right": limit}
         for align, value in ends.items():
             self.words(number(value), x, y + 0.09, width, SMALL, align=align)  # type: ignore[arg-type]
-        return 0.2 + self.words(unit, x, y + 0.2, width, SMALL, lines=3)
+        return 0.2 + self.words(unit, x, y + 0.2, width, SMALL, lines=4)
 
     def plot(self, x: float, y: float, width: float, height: float) -> "Axes":
         """Axes whose frame has its upper left corner at (x, y)."""

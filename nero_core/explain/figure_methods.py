@@ -111,8 +111,8 @@ def class_heat_figure(
     left = 0.15 + max((text_width(name, PLAIN) for name in names), default=0)
     cell = min(0.62, (DOUBLE - left - 0.6) / max(1, len(classes)))
     head = 0.15 + max((text_width(label(name, 28), SMALL) for name in classes), default=0) * 0.72
-    width = left + cell * len(classes)
-    canvas = Canvas(min(DOUBLE, max(SINGLE, width + 0.75 + 0.5 * head)), head + 0.17 * len(names) + 0.1)
+    width, tall = left + cell * len(classes), max(0.17 * len(names), 0.55)  # the scale's name needs its room
+    canvas = Canvas(min(DOUBLE, max(SINGLE, width + 0.75 + 0.5 * head)), head + tall + 0.1)
     axes = canvas.plot(left, head, cell * len(classes), 0.17 * len(names))
     shown = axes.imshow(100 * values, cmap=matplotlib.colormaps["Blues"], vmin=50, vmax=110, aspect="auto")
     for row, column in np.ndindex(values.shape):
@@ -129,7 +129,7 @@ def class_heat_figure(
     )  # fmt: skip
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    bar = canvas.plot(left + cell * len(classes) + 0.1, head, 0.08, 0.17 * len(names))
+    bar = canvas.plot(width + 0.1, head, 0.08, tall)
     scale = canvas.figure.colorbar(shown, cax=bar, ticks=[50, 75, 100], boundaries=np.linspace(50, 100, 101))
     scale.ax.set_yticklabels(["≤ 50", "75", "100"])
     scale.set_label("AUROC (%)")

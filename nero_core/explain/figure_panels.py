@@ -1,17 +1,18 @@
 """Figures of pictures: the image, its heatmaps, and concepts with their reference images."""
 
 from collections.abc import Sequence
-from math import ceil, isfinite, isnan
+from math import ceil, isfinite, isnan, nan
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from nero_core.data.decode import THUMBNAIL_LIMITS, decode_image
 from nero_core.errors import ImageError
-from nero_core.explain.figure_canvas import Canvas
+from nero_core.explain.figure_canvas import LINE, Canvas
 from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, number, styled
 from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, smooth
+from nero_core.explain.wording import cancelling, channel_use
 from nero_core.relevance.composites import COMPOSITES
 from nero_core.types import Concept, Explanation
 
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 OPACITY = 0.75
 GAP = 0.08  # inches between pictures
 
+Picture = UInt8[np.ndarray, "height width 3"]
+Map = Float[np.ndarray, "rows columns"]
 Thumbnails = Sequence[Sequence[bytes | None]]
 
 
 @styled()
-def image_figure(pixels: UInt8[np.ndarray, "height width 3"]) -> "Figure":
+def image_figure(pixels: Picture) -> "Figure":
     """The image alone; single column."""
     side = SINGLE - 0.1
     canvas = Canvas(SINGLE, 0.1 + side * picture_height(pixels))
@@ -35,51 +38,33 @@ def image_figure(pixels: UInt8[np.ndarray, "height width 3"]) -> "Figure":
 
 @styled()
 def heatmap_figure(
-    pixels: UInt8[np.ndarray, "height width 3"],
-    explanation: Explanation,
-    class_names: Sequence[str],
-    opacity: float = OPACITY,
+    pixels: Picture, explanation: Explanation, class_names: Sequence[str], opacity: float = OPACITY
 ) -> "Figure":
     """The class heatmap on the image, its colours, its unit and how much relevance it keeps; single column."""
     name = label(class_names[explanation.explained_class])
-    heatmap = smooth(explanation.heatmap)
-    canvas = Canvas(SINGLE, 0.75 + (SINGLE - 0.1) * picture_height(pixels))
-    y = _titled(canvas, f"Class heatmap of {name}")
-    if not heatmap.any():
-        return _without(canvas, pixels, y, "No relevance reached the pixels: there is no heatmap to show.")
-    limit = heat_limit(heatmap)
-    y += _fitted(canvas, overlay(pixels, heatmap, opacity, limit), 0.05, y, SINGLE - 0.1) + GAP
-    says = kept(explanation.conservation, explanation.composite)
+    says = kept(explanation.conservation, explanation.composite, explanation.cancellation)
     unit = f"relevance per pixel; green speaks for {name}, purple against it; {says}"
-    canvas.scale("signed", limit, unit, 0.05, y, SINGLE - 0.1)
-    return canvas.figure
+    nothing = "No relevance reached the pixels: there is no heatmap to show."
+    heatmap = smooth(explanation.heatmap, explanation.sigma)
+    return _map_figure(f"Class heatmap of {name}", pixels, (heatmap, "signed"), opacity, unit, nothing)
 
 
 @styled()
 def evidence_figure(
-    pixels: UInt8[np.ndarray, "height width 3"],
-    explanation: Explanation,
-    class_names: Sequence[str],
-    opacity: float = OPACITY,
+    pixels: Picture, explanation: Explanation, class_names: Sequence[str], opacity: float = OPACITY
 ) -> "Figure":
     """Where the distance comes from, on the image; as ``heatmap_figure``."""
     name = label(class_names[explanation.channels.nearest])
-    evidence, kind = evidence_as_shown(explanation.evidence)
-    canvas = Canvas(SINGLE, 0.75 + (SINGLE - 0.1) * picture_height(pixels))
-    y = _titled(canvas, f"Evidence for the distance to {name}")
-    if not evidence.any():
-        return _without(canvas, pixels, y, f"{no_evidence(explanation)} There is no evidence to show.")
-    limit = heat_limit(evidence)
-    y += _fitted(canvas, overlay(pixels, evidence, opacity, limit, kind), 0.05, y, SINGLE - 0.1) + GAP
-    says = kept(explanation.evidence_conservation, explanation.composite)
+    evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
+    says = kept(explanation.evidence_conservation, explanation.composite, explanation.evidence_cancellation)
     unit = f"distance per pixel, from over-used channels; {colours_say(kind)}{says}"
-    canvas.scale(kind, limit, unit, 0.05, y, SINGLE - 0.1)
-    return canvas.figure
+    nothing = f"{no_evidence(explanation)} There is no evidence to show."
+    return _map_figure(f"Evidence for the distance to {name}", pixels, (evidence, kind), opacity, unit, nothing)
 
 
 @styled()
 def concepts_figure(
-    pixels: UInt8[np.ndarray, "height width 3"],
+    pixels: Picture,
     explanation: Explanation,
     references: Thumbnails = (),
     reference_names: Sequence[Sequence[str]] = (),
@@ -112,7 +97,7 @@ def concepts_figure(
     thumbnail = 0.78 * side - 0.05
     rows, height = ceil(len(concepts) / columns), 0.24 + max(side, thumbnail + 0.22 if shown else 0.0)
     canvas = Canvas(width, 0.05 + rows * height + 0.5)
-    maps = [smooth(concept.heatmap) for concept in concepts]
+    maps = [smooth(concept.heatmap, explanation.sigma) for concept in concepts]
     limit = limit or heat_limit(*maps)
     for place, (concept, heatmap) in enumerate(zip(concepts, maps, strict=True)):
         x, y = 0.05 + (place % columns) * (card + 2 * GAP), 0.05 + (place // columns) * height
@@ -144,15 +129,19 @@ def draw_reference(canvas: Canvas, data: bytes | None, name: str, x: float, y: f
 
 
 def heading(concept: Concept) -> str:
-    """``channel 417, over-used: 0.031 against 0.012``."""
-    use = "over-used" if concept.over_used else "under-used"
+    """``channel 417, over-used ×2.6: 0.031 against 0.012``."""
+    use = channel_use(concept.relevance, concept.centroid)
     return f"channel {concept.channel}, {use}: {number(concept.relevance)} against {number(concept.centroid)}"
 
 
-def kept(conservation: float, composite: str = "") -> str:
-    """How much of the relevance a map keeps, and the composite that made it, where it is named."""
-    made_by = f"; {COMPOSITES[composite].title}" if composite in COMPOSITES else ""
-    return f"keeps {conservation:.2f} of relevance{made_by}" if isfinite(conservation) else "no relevance to keep"
+def kept(conservation: float, composite: str = "", cancellation: float = nan) -> str:
+    """How much of the relevance a map keeps, whether its two signs mostly cancel, and the composite that made it."""
+    if not isfinite(conservation):
+        return "no relevance to keep"
+    made_by = COMPOSITES[composite].title if composite in COMPOSITES else ""
+    within = -0.005 <= conservation <= 1.05  # beyond, negative contributions and biases have added to it
+    keeps = f"{'keeps' if within else 'comes to'} {conservation:.2f} of relevance"
+    return "; ".join(filter(None, (keeps, made_by, cancelling(cancellation))))
 
 
 def no_evidence(explanation: Explanation) -> str:
@@ -166,23 +155,30 @@ def colours_say(kind: Kind) -> str:
     return "green adds to the distance, purple takes from it; " if kind == "signed" else ""
 
 
-def _titled(canvas: Canvas, title: str) -> float:
-    return 0.08 + canvas.words(title, 0.05, 0.05, SINGLE - 0.1, LARGE, lines=2)
-
-
-def _without(canvas: Canvas, pixels: UInt8[np.ndarray, "height width 3"], y: float, why: str) -> "Figure":
-    y += _fitted(canvas, pixels, 0.05, y, SINGLE - 0.1) + GAP
-    canvas.words(why, 0.05, y, SINGLE - 0.1, PLAIN, lines=2)
+def _map_figure(
+    title: str, pixels: Picture, shown: tuple[Map, Kind], opacity: float, unit: str, nothing: str
+) -> "Figure":
+    """Title, map on the picture and its colours; the picture and why there is no map where it is 0 everywhere."""
+    (values, kind), width = shown, SINGLE - 0.1
+    canvas = Canvas(SINGLE, 0.75 + width * picture_height(pixels) + LINE * SMALL)
+    y = 0.08 + canvas.words(title, 0.05, 0.05, width, LARGE, lines=2)
+    if not values.any():
+        y += _fitted(canvas, pixels, 0.05, y, width) + GAP
+        canvas.words(nothing, 0.05, y, width, PLAIN, lines=2)
+        return canvas.figure
+    limit = heat_limit(values)
+    y += _fitted(canvas, overlay(pixels, values, opacity, limit, kind), 0.05, y, width) + GAP
+    canvas.scale(kind, limit, unit, 0.05, y, width)
     return canvas.figure
 
 
-def _fitted(canvas: Canvas, pixels: UInt8[np.ndarray, "height width 3"], x: float, y: float, width: float) -> float:
+def _fitted(canvas: Canvas, pixels: Picture, x: float, y: float, width: float) -> float:
     """The picture as wide as the column, or as high as it is wide; returns its height."""
     height = width * picture_height(pixels)
     canvas.picture(pixels, x, y - (width - height) / 2, width)
     return height
 
 
-def picture_height(pixels: UInt8[np.ndarray, "height width 3"]) -> float:
+def picture_height(pixels: Picture) -> float:
     """Of a column: that of a wide picture is its own, a tall one is fitted into a square."""
     return min(1.0, float(pixels.shape[0] / pixels.shape[1]))

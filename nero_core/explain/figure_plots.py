@@ -22,6 +22,7 @@ from nero_core.explain.figures import (
     number,
     styled,
 )
+from nero_core.explain.score_domain import score_domain
 from nero_core.types import Channels, ReferenceScores
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def histogram_figure(reference: ReferenceScores, score: float, bins: int = 40) -
     The last bar holds all scores beyond the axis.
     """
     groups = _groups(reference)
-    low, high = _domain(reference, score)
+    low, high = score_domain(reference, score)
     canvas = Canvas(SINGLE, 2.34)
     axes = canvas.plot(0.45, 0.34, SINGLE - 0.55, 1.6)
     draw_histogram(axes, groups, np.linspace(low, high, bins + 1))
@@ -114,7 +115,7 @@ def class_scores_figure(
     if reference.ood is not None and reference.ood_labels is not None:
         rows += _by_class(reference.ood, reference.ood_labels, ood_class_names, OOD)
     left = 0.15 + max(text_width(name, SMALL) for name, _, _ in rows)
-    low, high = _domain(reference, score)
+    low, high = score_domain(reference, score)
     canvas = Canvas(SINGLE, 0.62 + 0.24 * len(rows))
     axes = canvas.plot(left, 0.25, SINGLE - left - 0.12, 0.24 * len(rows))
     draw = np.random.default_rng(0)  # spreads the dots, so that they can be told apart
@@ -163,19 +164,6 @@ def _groups(reference: ReferenceScores) -> Groups:
     if reference.ood is not None and len(reference.ood):
         groups.append((f"OOD bank ({len(reference.ood)})", np.asarray(reference.ood, dtype=np.float64), OOD, "//////"))
     return groups
-
-
-def _domain(reference: ReferenceScores, score: float) -> tuple[float, float]:
-    """That of the screen: the banks without their longest tail, the threshold, and this image unless it lies so far out
-    that the rest would shrink to a line."""
-    known = np.concatenate([values for _, values, _, _ in _groups(reference)])
-    low = min(float(known.min()), reference.threshold, score)
-    high = max(float(np.quantile(known, 0.98)), reference.threshold + 0.15 * abs(reference.threshold - low))
-    if float(known.max()) <= low + 1.5 * (high - low):
-        high = float(known.max())
-    if high < score <= low + 2.0 * (high - low):
-        high = score
-    return low, high if high > low else low + 1.0
 
 
 def _by_class(

@@ -18,8 +18,10 @@ from nero_core.explain.figure_panels import (
     no_evidence,
     picture_height,
 )
-from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SMALL, label, method_name, number, styled
+from nero_core.explain.figure_verdict import detection_line
+from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SMALL, label, number, styled
 from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, smooth
+from nero_core.explain.wording import cancelling, channel_use
 from nero_core.types import Channels, Concept, Detection, Explanation, MeanRelevance
 
 if TYPE_CHECKING:
@@ -68,17 +70,17 @@ def figure_sheet(
     rows, panel, card = -(-len(concepts) // 4), _SIDE * picture_height(pixels), _MAP + 0.5
     strips = STRIP * (2 if mean.ood is None else 3) + 0.3
     head = (0.3 if detection is not None else 0.05) + (0.18 if note else 0.0)
-    top = 0.22 + panel + 0.5
+    top = 0.22 + panel + (0.72 if explanation is not None and _cancels(explanation) else 0.5)
     middle = (0.22 + rows * card + 0.48) if concepts else 0.0
     canvas = Canvas(DOUBLE, head + top + middle + 0.34 + strips)
     if detection is not None:
-        canvas.words(_numbers(detection, class_names), 0.05, 0.06, DOUBLE - 0.1, PLAIN)
+        canvas.words(detection_line(detection, class_names), 0.05, 0.06, DOUBLE - 0.1, PLAIN)
     if note:
         canvas.words(note, 0.05, head - 0.22, DOUBLE - 0.1, PLAIN)
     _first_row(canvas, head, panel, pixels, explanation, class_names, reason, opacity)
     if explanation is not None and concepts:
         _letter(canvas, 0.05, head + top, "d", _concepts_title(explanation, len(concepts)))
-        maps = [smooth(concept.heatmap) for concept in concepts]
+        maps = [smooth(concept.heatmap, explanation.sigma) for concept in concepts]
         limit = heat_limit(*maps)
         for place, (concept, heatmap) in enumerate(zip(concepts, maps, strict=True)):
             x = 0.05 + (place % 4) * (_CARD + 0.15)
@@ -114,12 +116,15 @@ def _first_row(
         label(class_names[one]) for one in (explanation.explained_class, explanation.channels.nearest)
     )
     made_by = explanation.composite
-    heatmap, (evidence, kind) = smooth(explanation.heatmap), evidence_as_shown(explanation.evidence)
-    distance = f"distance per pixel; {colours_say(kind)}{kept(explanation.evidence_conservation, made_by)}"
+    heatmap = smooth(explanation.heatmap, explanation.sigma)
+    evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
+    says = kept(explanation.evidence_conservation, made_by, explanation.evidence_cancellation)
+    distance = f"distance per pixel; {colours_say(kind)}{says}"
+    keeps = kept(explanation.conservation, made_by, explanation.cancellation)
     _panel(
         canvas, 1, y, panel, "b", f"Class heatmap: {explained}",
         overlay(pixels, heatmap, opacity, heat_limit(heatmap)) if heatmap.any() else pixels,
-        ("signed", heat_limit(heatmap), f"relevance per pixel; {kept(explanation.conservation, made_by)}")
+        ("signed", heat_limit(heatmap), f"relevance per pixel; {keeps}")
         if heatmap.any() else "No relevance reached the pixels.",
     )  # fmt: skip
     _panel(
@@ -157,7 +162,7 @@ def _concept(
     references: Sequence[bytes | None],
     names: Sequence[str],
 ) -> None:
-    use = "over-used" if concept.over_used else "under-used"
+    use = channel_use(concept.relevance, concept.centroid)
     canvas.words(f"{concept.channel} {use}", x, y, _CARD, PLAIN, weight="bold")
     against = f"{number(concept.relevance)} against {number(concept.centroid)}"
     canvas.words(against, x, y + 0.12, _CARD, SMALL)
@@ -170,6 +175,10 @@ def _concept(
         canvas.words(f"references: {counted}", x, y + 0.26 + _MAP, _CARD, SMALL, lines=2)
 
 
+def _cancels(explanation: Explanation) -> bool:
+    return any(map(cancelling, (explanation.cancellation, explanation.evidence_cancellation)))
+
+
 def _letter(canvas: Canvas, x: float, y: float, letter: str, title: str, width: float = DOUBLE - 0.1) -> None:
     canvas.words(letter, x, y, 0.2, LARGE, weight="bold")
     canvas.words(title, x + 0.15, y + 0.02, width - 0.15, PLAIN)
@@ -179,12 +188,3 @@ def _concepts_title(explanation: Explanation, shown: int) -> str:
     of = f", {shown} of the {len(explanation.concepts)} asked for" if shown < len(explanation.concepts) else ""
     nearest = "the mean of the nearest class"
     return f"Concepts{of}: channel on the image, its relevance against {nearest}, reference images that use it most"
-
-
-def _numbers(detection: Detection, class_names: Sequence[str]) -> str:
-    side = "above" if bool(detection.is_ood[0]) else "at or below"
-    return (
-        f"{method_name(detection.detector)} score {number(float(detection.score[0]))}, {side} the threshold "
-        f"{number(detection.threshold)}; p = {number(float(detection.p_value[0]))}; predicted "
-        f"{label(class_names[int(detection.predicted[0])])} ({100 * float(detection.confidence[0]):.1f} %)"
-    )

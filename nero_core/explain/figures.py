@@ -1,7 +1,6 @@
 """Figures for papers: their style, and saving them as SVG, PDF or PNG. Drawn by matplotlib without a display.
 
-The figures themselves stand in ``figure_plots.py``, ``figure_methods.py``, ``figure_panels.py`` and
-``figure_sheet.py``; the screen draws its own with plotly.
+The figures themselves stand in the modules ``figure_*.py`` beside this one; the screen draws its own with plotly.
 """
 
 import io
@@ -118,16 +117,16 @@ def method_name(name: str) -> str:
     return {"nero": "NERO", "nero_plus": "NERO+"}.get(name, label(name))
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 3) -> str:
     """Three significant digits, a true minus sign, powers of ten written out."""
     if not isfinite(value):
         return "not defined"
-    rounded = float(f"{abs(value):.2e}")  # 0.00999999 has the digits of 0.0100
+    rounded = float(f"{abs(value):.{digits - 1}e}")  # 0.00999999 has the digits of 0.0100
     if rounded == 0:
         return "0"
     if 0.0005 <= rounded < 1e5:
-        shown = f"{abs(value):.{max(0, 2 - floor(log10(rounded)))}f}"
+        shown = f"{abs(value):.{max(0, digits - 1 - floor(log10(rounded)))}f}"
     else:
-        mantissa, exponent = f"{rounded:.2e}".split("e")
+        mantissa, exponent = f"{rounded:.{digits - 1}e}".split("e")
         shown = f"{mantissa} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
     return f"−{shown}" if value < 0 else shown

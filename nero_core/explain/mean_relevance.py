@@ -5,7 +5,23 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nero_core.relevance.head import neuron_relevance
-from nero_core.types import Head
+from nero_core.types import Head, MeanRelevance
+
+Labelled = tuple[Float[Tensor, "_ neurons"], Int[Tensor, " _"], int]  # features, labels, number of classes
+
+
+def compare_mean_relevance(inside: Labelled, outside: Labelled | None, head: Head, epsilon: float) -> MeanRelevance:
+    """``mean_relevance`` of ID images and of OOD images, where there are such."""
+    by_id = mean_relevance(*inside, head, epsilon)
+    by_ood = None if outside is None else mean_relevance(*outside, head, epsilon)
+    return MeanRelevance(
+        id=by_id[0],
+        id_size=by_id[2],
+        id_classes=by_id[1],
+        ood=by_ood[0] if by_ood else None,
+        ood_size=by_ood[2] if by_ood else 0,
+        ood_classes=by_ood[1] if by_ood else None,
+    )
 
 
 def mean_relevance(

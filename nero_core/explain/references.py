@@ -1,11 +1,33 @@
-"""Reference images of a channel: the ID images that use it most."""
+"""Reference images of a channel: the ID images that use it most, and what the channel is beside them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.relevance.strongest import strongest_images
+from nero_core.types import Channels
+
+
+def describe_use(
+    channels: Channels,
+    channel: int,
+    bank_relevance: Float[Tensor, "images neurons"],
+    bank_ids: Sequence[str],
+    references: int,
+) -> dict[str, Any]:
+    """What `Concept` and `MissingConcept` both tell of a channel, by the names that the records give it: its numbers in
+    the image, and the reference images that use it most."""
+    ids, values = most_relevant(bank_relevance[:, channel], bank_ids, references)
+    return {
+        "channel": channel,
+        "relevance": float(channels.relevance[channel]),
+        "centroid": float(channels.centroid[channel]),
+        "share": float(channels.share[channel]),
+        "references": ids,
+        "reference_relevance": values,
+    }
 
 
 def most_relevant(

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from nero_core.errors import RelevanceError
 from nero_core.explain.figures import PROCESS_WIDE
 
 Kind = Literal["pca", "umap"]
+Progress = Callable[[int, int], None]
 
 LEAST_FOR_UMAP = 5  # images: below, neighbourhoods are the whole set and the map says nothing
 _NEIGHBOURS = 15  # of a point in UMAP's graph; the default of McInnes et al.
@@ -39,7 +40,9 @@ class Layout:
     place: Callable[[Float[Tensor, "batch dimensions"]], Float[Tensor, "batch 2"]]
 
 
-def lay_out(points: Float[Tensor, "images dimensions"], kind: Kind, seed: int = 0) -> Layout:
+def lay_out(
+    points: Float[Tensor, "images dimensions"], kind: Kind, seed: int = 0, on_progress: Progress | None = None
+) -> Layout:
     """Relevance vectors in the plane.
 
     Args:
@@ -48,6 +51,9 @@ def lay_out(points: Float[Tensor, "images dimensions"], kind: Kind, seed: int = 
         kind: ``pca``: the two directions of largest variance, exact. ``umap``: neighbourhoods by L1 distance; only who
             is near whom means something, not how far groups lie apart.
         seed: of UMAP's optimisation; the same seed gives the same map.
+        on_progress: called with UMAP's epochs that are done and those in all, and with (0, 0) before they are counted:
+            the first time in a process its kernels are compiled until then. What it raises ends the work and comes
+            through. PCA takes no time and does not call it.
 
     Raises:
         RelevanceError: the points are not finite or all alike, or too few for UMAP, or ``kind`` is none of the two.
@@ -63,7 +69,7 @@ def lay_out(points: Float[Tensor, "images dimensions"], kind: Kind, seed: int = 
             f"Expected relevance that differs between images. Found {len(points)} equal vectors: there is nothing to "
             "lay out. Choose a reference set whose classifier has learned something."
         )
-    return _pca(points.double()) if kind == "pca" else _umap(points.double(), seed)
+    return _pca(points.double()) if kind == "pca" else _umap(points.double(), seed, on_progress)
 
 
 def nearest_images(
@@ -117,17 +123,45 @@ def _umap_run() -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _umap(points: Tensor, seed: int) -> Layout:
+@contextmanager
+def _told_of_epochs(on_progress: Progress | None) -> Iterator[None]:
+    """Inside, umap-learn's loop over its epochs tells of each; only in ``_umap_run``, since it is one for the process.
+
+    Its own ``tqdm_kwds`` would do to tell, but not to stop: tqdm keeps its lock for ever when its output raises.
+    """
+    if on_progress is None:
+        yield
+        return
+    layouts: Any = importlib.import_module("umap.layouts")
+    tqdm = layouts.tqdm
+
+    def epochs(numbers: range, **_: object) -> Iterator[int]:
+        for number in numbers:
+            on_progress(number, len(numbers))
+            yield number
+        on_progress(len(numbers), len(numbers))
+
+    layouts.tqdm = epochs
+    try:
+        yield
+    finally:
+        layouts.tqdm = tqdm
+
+
+def _umap(points: Tensor, seed: int, on_progress: Progress | None) -> Layout:
     if len(points) < LEAST_FOR_UMAP:
         raise RelevanceError(
             f"Expected at least {LEAST_FOR_UMAP} ID images for UMAP. Found {len(points)}. Choose PCA for so few."
         )
     padded = torch.nn.functional.pad(points, (0, max(0, 2 - points.shape[1])))
+    unknown = on_progress or (lambda done, total: None)
     with _umap_run():
+        unknown(0, 0)  # who was stopped while another map was made ends here
         # Numba takes seconds to import and to compile: only who asks for UMAP waits.
         with PROCESS_WIDE, warnings.catch_warnings():
             warnings.simplefilter("ignore", ImportWarning)  # it says that its TensorFlow variant is missing
             reducer_class = importlib.import_module("umap").UMAP
+        unknown(0, 0)
         reducer = reducer_class(
             n_components=2,
             n_neighbors=min(_NEIGHBOURS, len(points) - 1),
@@ -136,7 +170,8 @@ def _umap(points: Tensor, seed: int) -> Layout:
             random_state=seed,
             n_jobs=1,  # what a seed asks for
         )
-        laid = torch.from_numpy(reducer.fit_transform(padded.numpy())).double()
+        with _told_of_epochs(on_progress):
+            laid = torch.from_numpy(reducer.fit_transform(padded.numpy())).double()
     if not bool(laid.isfinite().all()):
         raise RelevanceError(
             "Expected a point for every image. Found some without neighbours, which UMAP cannot place. Choose PCA."

@@ -62,16 +62,13 @@ def overlay(
     return np.asarray(np.rint(picture + alpha * (_colours(scaled, kind) - picture)), dtype=np.uint8)
 
 
-def smooth(heatmap: ArrayLike, sigma: float = 12.0) -> Float[np.ndarray, "height width"]:
+def smooth(heatmap: ArrayLike, sigma: float) -> Float[np.ndarray, "height width"]:
     """The map as it is shown: blurred with a Gaussian whose sum is 1, mirrored at the border, so that its sum stays.
-
-    A ResNet's strided shortcuts read every 32nd pixel at the last stage, so relevance reaches the pixels on a grid of
-    that spacing. The grid is the network's, not the image's.
 
     Args:
         heatmap: the map at the classifier's input size.
-        sigma: standard deviation in pixels of the map; 12 is three eighths of the grid's spacing, at which
-            the grid is hardly seen. 0 changes nothing.
+        sigma: standard deviation in pixels of the map, which an explanation's ``sigma`` gives: it hides the grid on
+            which the network reads the image, and no more. 0 changes nothing.
     """
     values = np.asarray(heatmap, dtype=np.float32)
     if sigma <= 0:
@@ -88,13 +85,13 @@ def smooth(heatmap: ArrayLike, sigma: float = 12.0) -> Float[np.ndarray, "height
     return values
 
 
-def evidence_as_shown(evidence: ArrayLike) -> tuple[Float[np.ndarray, "height width"], Kind]:
+def evidence_as_shown(evidence: ArrayLike, sigma: float) -> tuple[Float[np.ndarray, "height width"], Kind]:
     """The evidence map, smoothed, and the kind of map it wears.
 
     Evidence starts positive. Rules with negative weights (ε, γ, the plain gradient) make part of it negative; where
     that part is more than 5 % of the positive one it is shown too, since what the map keeps is the sum of both.
     """
-    values = smooth(evidence)
+    values = smooth(evidence, sigma)
     negative, positive = np.abs(values[values < 0].sum()), values[values > 0].sum()
     return (values, "signed") if negative > 0.05 * positive else (np.maximum(values, 0), "positive")
 

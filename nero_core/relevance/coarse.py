@@ -6,13 +6,12 @@ import torch
 from jaxtyping import Float, Int8
 from torch import Tensor
 
-CELLS = 16  # a side; a cell is 14 pixels at 224, about the width of the blur
-SIGMA = 12.0  # pixels of the classifier's input; as the screen smooths every heatmap
+CELLS = 16  # a side; a cell is 14 pixels at 224, about the width of a ResNet's blur
 _STEPS = 126  # of an int8 that a map's largest |value| takes; one is left over for the carry
 
 
 def coarse(
-    maps: Float[Tensor, "maps height width"], cells: int = CELLS, sigma: float = SIGMA
+    maps: Float[Tensor, "maps height width"], sigma: float, cells: int = CELLS
 ) -> Float[Tensor, "maps cells cells"]:
     """Smooth heatmaps as the screen does, and sum them over ``cells × cells`` patches of the image.
 
@@ -21,8 +20,8 @@ def coarse(
 
     Args:
         maps: heatmaps at the classifier's input size.
+        sigma: standard deviation of the Gaussian, in pixels of the maps: ``Attributor.sigma``.
         cells: patches along each side.
-        sigma: standard deviation of the Gaussian, in pixels of the maps.
     """
     height, width = maps.shape[1:]
     reach = min(round(3 * sigma), height, width)

@@ -1,8 +1,10 @@
 """Relevance at the feature layer in closed form: two matrix products for a whole batch, no loop, no hook."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.errors import NeroError
 from nero_core.types import Head
 
 
@@ -51,3 +53,17 @@ def neuron_relevance(
     logits = head.logits(features)
     gain = output_gain(logits, logits.softmax(dim=1) if start is None else start, epsilon)
     return features * (gain @ head.weight.to(features)), gain @ head.bias.to(features)
+
+
+def class_start(probabilities: Float[Tensor, "batch classes"], target: int) -> Float[Tensor, "batch classes"]:
+    """Start relevance of a class heatmap: the softmax output of one class, 0 at all others.
+
+    Raises:
+        NeroError: there is no such class.
+    """
+    classes = probabilities.shape[1]
+    if not 0 <= target < classes:
+        raise NeroError(f"Expected a class index below {classes}. Found {target}. Choose a class of the bundle.")
+    start = torch.zeros_like(probabilities)
+    start[:, target] = probabilities[:, target]
+    return start

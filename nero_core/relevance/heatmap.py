@@ -17,6 +17,12 @@ from nero_core.types import BlockConservation, Feeding
 __all__ = ["Attributor", "Heatmaps", "conditions"]
 
 
+#: Of the grid's step. A ResNet's strided shortcuts read every 32nd pixel at the last stage and a ViT its patches, so
+#: that relevance reaches the pixels on a grid, which is the network's and not the image's. At 3/8 of its step the grid
+#: is hardly seen: exp(-2π²·(3/8)²) = 6 % of its first harmonic is left; at more, neighbours that differ run together.
+SMOOTHING = 3 / 8
+
+
 @dataclass(frozen=True, slots=True)
 class Heatmaps:
     """Signed relevance of the pixels, summed over colour; on the CPU.
@@ -44,6 +50,10 @@ class Attributor:
 
     Attributes:
         composite: name of the composite, in `COMPOSITES`.
+        sigma: standard deviation of the Gaussian that the heatmaps are shown with, in pixels: `SMOOTHING` of the grid
+            on which the network reads the image, which is a ViT's patch and otherwise what the strides of all stages
+            multiply to. 12 for a ResNet, 6 for a ViT with patches of 16 pixels, at any input size. The maps themselves
+            are not smoothed.
 
     Reference: Achtibat et al., "From attribution maps to human-understandable explanations through concept relevance
         propagation", Nature Machine Intelligence 2023; the conditions are zennit-crp's `ChannelConcept` masks.
@@ -74,6 +84,7 @@ class Attributor:
         """
         self._copy = AttributionCopy(model, mean, std, composite, device)
         self.composite = self._copy.composite
+        self.sigma = SMOOTHING * grid_step(self._copy.model)
 
     def heatmaps(
         self,
@@ -178,6 +189,11 @@ class Attributor:
             maps = graph.heatmaps(output, rows[:, None], chunk=16)
         _check_finite(maps)
         return Feeding(stage, tuple(channels), tuple(by_channel.detach()[channels].tolist()), maps.float())
+
+
+def grid_step(model: nn.Module) -> int:
+    """Pixels of the image from one position of the last feature map, or one patch, to the next."""
+    return int(model.feature_info[-1]["reduction"])  # type: ignore[index]  # timm measures strides and patches itself
 
 
 def _check_finite(maps: Tensor) -> None:

@@ -54,7 +54,7 @@ class Server:
         self._environment = os.environ | ({"NERO_BUNDLE": str(bundle)} if bundle else {}) | environment
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", f"--server.port={self.port}"]
+        command = [sys.executable, "-m", "dashboard.server", "run", "dashboard/app.py", f"--server.port={self.port}"]
         command += ["--server.address=127.0.0.1", "--server.headless=true"]
         self._out = tempfile.TemporaryFile()
         self._process = subprocess.Popen(

@@ -281,3 +281,24 @@ def test_a_page_goes_on_after_the_server_was_restarted(browser: Browser, tiny_bu
         assert "not foreseen" not in page.locator("body").inner_text()
         page.context.close()
     assert "Traceback" not in again.log
+
+
+def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(browser: Browser, tiny_bundle: Path):
+    with Server(tiny_bundle, NERO_DEVICE="cpu", NERO_BUNDLES="") as fresh:  # which has compiled nothing yet
+        one, other = (opened(browser, fresh, "look=image+map&map=UMAP") for _ in range(2))
+        main = one.get_by_test_id("stMainBlockContainer")
+        expect(other.get_by_text("Laying out").first).to_be_visible()
+        main.get_by_role("button", name="Stop").click()
+        expect(one.locator("svg.plane")).to_be_visible()
+        expect(one.get_by_text("two directions of largest variance")).to_be_visible()
+        expect(main.get_by_role("button", name="Stop")).to_have_count(0)
+        settle(one)
+        assert "map=UMAP" not in one.url
+        expect(other.get_by_text("Whoever waits for it can stop it")).to_be_visible()
+        other.get_by_role("button", name="Begin again").click()
+        expect(other.get_by_text("Laying out").first).to_be_visible()
+        other.reload()
+        expect(other.get_by_text("Who is near whom")).to_be_visible(timeout=240_000)
+        for page in (one, other):
+            expect_no_problems(page)
+            page.context.close()

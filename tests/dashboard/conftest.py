@@ -8,8 +8,7 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard.comparison import Comparison
-from nero_core import BenchmarkResult, Inspector
+from nero_core import BenchmarkResult, Inspector, compare_banks
 from nero_core.types import Channels, ReferenceScores
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -47,16 +46,9 @@ def sample_folder(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def comparison_of(tiny_bundle: Path) -> Comparison:
+def comparison(tiny_bundle: Path) -> BenchmarkResult:
     """All methods on the tiny bundle's own banks."""
-    held = Comparison(Inspector.load(tiny_bundle, "cpu"))
-    assert held.wait(240)
-    return held
-
-
-@pytest.fixture(scope="session")
-def comparison(comparison_of: Comparison) -> BenchmarkResult:
-    return comparison_of.result()
+    return compare_banks(Inspector.load(tiny_bundle, "cpu"))
 
 
 @pytest.fixture
@@ -70,7 +62,7 @@ def app(
     monkeypatch.setenv("NERO_SAMPLES", str(sample_folder))
     monkeypatch.setenv("NERO_DEVICE", "cpu")
     monkeypatch.delenv("NERO_BUNDLE", raising=False)
-    monkeypatch.setattr("dashboard.resources.BUNDLES", tiny_bundle.parent / "none")
+    monkeypatch.setattr("dashboard.resources.bundles.BUNDLES", tiny_bundle.parent / "none")
 
     def start(**query: str) -> AppTest:
         running = AppTest.from_file(str(APP), default_timeout=120)

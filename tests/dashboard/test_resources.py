@@ -14,7 +14,7 @@ from nero_core.errors import BundleError
 
 @pytest.fixture(autouse=True)
 def no_bundles_but_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(resources, "BUNDLES", tmp_path / "none")
+    monkeypatch.setattr(resources.bundles, "BUNDLES", tmp_path / "none")
     monkeypatch.delenv("NERO_BUNDLE", raising=False)
     monkeypatch.delenv("NERO_BUNDLES", raising=False)
     monkeypatch.setenv("NERO_HOME", str(tmp_path / "home"))
@@ -88,3 +88,33 @@ def test_users_at_once_get_their_own_images_results(tiny_bundle: Path, phantoms:
         found = list(pool.map(lambda image: resources.detection(model, image, "nero", 0.95), images * 3))
     for detection, score in zip(found, expected * 3, strict=True):
         torch.testing.assert_close(detection.score, score, rtol=1e-4, atol=1e-6)
+
+
+def test_long_work_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Path, phantoms: Path):
+    st.cache_resource.clear()
+    model = resources.inspector(tiny_bundle)
+    files = sorted((phantoms / "ood" / "polyps").iterdir())[:2]
+    one, other = (resources.source(file.name, file.name, file.read_bytes()) for file in files)
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(lambda _: resources.faithfulness(model, one, "epsilon_plus"), range(4)))
+    first = asked[0]
+    assert all(work is first for work in asked)
+    assert resources.faithfulness(model, other, "epsilon_plus") is not first
+    assert resources.faithfulness(model, one, "gradient_times_input") is not first
+    first.stop()
+    assert resources.faithfulness(model, one, "epsilon_plus") is first  # until somebody asks for another
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda _: resources.faithfulness(model, one, "epsilon_plus", first), range(4)))
+    assert again[0] is not first
+    assert all(work is again[0] for work in again)
+    assert again[0].wait(240)
+    assert again[0].result().composite == "epsilon_plus"
+    assert again[0].done == again[0].total > 100
+
+
+def test_a_map_and_what_places_an_image_on_it_are_made_together(tiny_bundle: Path):
+    st.cache_resource.clear()
+    model = resources.inspector(tiny_bundle)
+    work = resources.relevance_map(model, "pca")
+    assert work.wait(60)
+    assert work.result().ids == model.bundle.fit.ids

@@ -150,6 +150,15 @@ def test_a_job_says_what_it_does_and_why_it_waits():
     assert words.waiting(2, 2).endswith("after one that was asked for earlier.")
     assert words.waiting(4, 2).endswith("after 3 that were asked for earlier.")
     assert words.waiting(1, 2) == "It is about to start."
+    assert words.turn(0).endswith("This begins after the next that ends.")
+    assert words.turn(1).endswith("This begins after 1 that was asked for earlier.")
+    assert words.turn(3).endswith("This begins after 3 that were asked for earlier.")
+
+
+def test_a_link_that_asks_in_vain_is_told_what_it_gets():
+    assert words.not_offered("page", "99", "1") == "The link's page 99 is not available here; this is 1."
+    assert words.not_offered("channel", "x" * 99, "").endswith("xxx is not available here; none is chosen.")
+    assert len(words.not_offered("channel", "x" * 99, "")) < 100
 
 
 def test_no_sentence_diagnoses_or_speaks_of_ai():

@@ -41,6 +41,17 @@ def used(stored: Explorer, image: ImageBatch) -> int:
     return int(stored.inspector.channels(image, 1).relevance.argmax())
 
 
+def explorer_of(arch: str, images: Path, folder: Path, references: int) -> Explorer:
+    """Of a bundle of another architecture, with random weights."""
+    torch.manual_seed(0)
+    model = create_classifier(arch, ID_CLASSES, (64, 64)).model
+    save_checkpoint(folder / "checkpoint", model, ModelCard(arch=arch, classes=ID_CLASSES, input_size=(64, 64)))
+    calibrate(
+        folder / "checkpoint", images, folder / "out", allow_reduced_rank=True, references=references, device="cpu"
+    )
+    return Explorer(Inspector.load(folder / "out", device="cpu"))
+
+
 def test_a_concept_in_depth_agrees_with_the_explanation(stored: Explorer, image: ImageBatch, used: int):
     depth = stored.concept(image, used, index=1)
     why = stored.inspector.explain(image, 1, channels=(used,))
@@ -52,8 +63,9 @@ def test_a_concept_in_depth_agrees_with_the_explanation(stored: Explorer, image:
         concept.share,
         concept.references,
     )
+    assert depth.sigma == why.sigma == 12.0
     assert depth.conservation == pytest.approx(float(concept.heatmap.sum()) / concept.relevance, rel=1e-3)
-    assert depth.crop == receptive_crop(depth.concept.heatmap) and depth.composite == why.composite
+    assert depth.crop == receptive_crop(depth.concept.heatmap, 12.0) and depth.composite == why.composite
     assert depth.portrait.by_relevance.ids == concept.references[: len(depth.portrait.by_relevance.ids)] != ()
 
 
@@ -194,14 +206,7 @@ def test_a_small_picture_that_is_none_is_left_out(lazy: Explorer, used: int, mon
 
 
 def test_the_channels_of_a_vit_have_references_and_are_fed(phantoms: Path, tmp_path: Path):
-    torch.manual_seed(0)
-    model = create_classifier("test_vit", ID_CLASSES, (64, 64)).model
-    card = ModelCard(arch="test_vit", classes=ID_CLASSES, input_size=(64, 64))
-    save_checkpoint(tmp_path / "checkpoint", model, card)
-    calibrate(
-        tmp_path / "checkpoint", phantoms / "id", tmp_path / "out", allow_reduced_rank=True, references=1, device="cpu"
-    )
-    explorer = Explorer(Inspector.load(tmp_path / "out", device="cpu"))
+    explorer = explorer_of("test_vit", phantoms / "id", tmp_path, references=1)
     image = explorer.inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
     channel = int(explorer.inspector.channels(image).relevance.argmax())
     depth = explorer.concept(image, channel)
@@ -211,20 +216,16 @@ def test_the_channels_of_a_vit_have_references_and_are_fed(phantoms: Path, tmp_p
     path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == found.ids[0])
     start = torch.zeros(1, explorer.inspector.bundle.classifier.head.neurons, dtype=torch.float64)
     start[0, channel] = found.relevance[0]
-    wanted = coarse(explorer.inspector.attributor().heatmaps(explorer.inspector.decode([path]).pixels, start).maps)
+    maps = explorer.inspector.attributor().heatmaps(explorer.inspector.decode([path]).pixels, start).maps
+    assert explorer.inspector.explain(image, concepts=0).sigma == depth.sigma == 6.0  # its patches: 16 pixels
+    assert depth.crop == receptive_crop(depth.concept.heatmap, 6.0)
+    wanted = coarse(maps, 6.0)
     assert found.heatmaps is not None and not found.from_thumbnails
     assert float((found.heatmaps - wanted).abs().max()) <= 0.01 * float(wanted.abs().max())
 
 
 def test_an_architecture_without_honest_heatmaps_shows_its_references_without_them(phantoms: Path, tmp_path: Path):
-    torch.manual_seed(0)
-    model = create_classifier("test_efficientnet", ID_CLASSES, (64, 64)).model
-    card = ModelCard(arch="test_efficientnet", classes=ID_CLASSES, input_size=(64, 64))
-    save_checkpoint(tmp_path / "checkpoint", model, card)
-    calibrate(
-        tmp_path / "checkpoint", phantoms / "id", tmp_path / "out", allow_reduced_rank=True, references=0, device="cpu"
-    )
-    explorer = Explorer(Inspector.load(tmp_path / "out", device="cpu"))
+    explorer = explorer_of("test_efficientnet", phantoms / "id", tmp_path, references=0)
     channel = int(explorer.inspector.fit_relevance().amax(dim=0).argmax())
     found: ChannelReferences = explorer.portrait(channel).by_relevance
     assert len(found.ids) == 4 and found.heatmaps is None and not found.from_thumbnails and found.composite == ""

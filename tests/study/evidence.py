@@ -130,7 +130,7 @@ def place(inspector: Inspector, phantom: Phantom) -> Placed:
     detection = inspector.detect(batch)["nero"]
     lesion = phantom.lesion
     signed = {
-        (name, kind): np.asarray(heatmap if kind == "raw" else smooth(heatmap), dtype=np.float64)
+        (name, kind): np.asarray(heatmap if kind == "raw" else smooth(heatmap, why.sigma), dtype=np.float64)
         for name, heatmap in (("evidence", why.evidence), ("heatmap", why.heatmap))
         for kind in ("raw", "shown")
     }
@@ -188,8 +188,8 @@ def flip(inspector: Inspector, phantom: Phantom) -> Flipped:
         area=float(phantom.lesion.mean()),
         inside={
             name: (
-                share(positive(smooth(why.heatmap)), phantom.lesion),
-                share(positive(smooth(why.evidence)), phantom.lesion),
+                share(positive(smooth(why.heatmap, why.sigma)), phantom.lesion),
+                share(positive(smooth(why.evidence, why.sigma)), phantom.lesion),
             )
             for name, why in found.items()
         },

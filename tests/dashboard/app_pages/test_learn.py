@@ -95,18 +95,19 @@ def test_without_a_choice_a_sample_is_shown(app: Start):
 
 
 @pytest.mark.parametrize(
-    ("query", "says"),
+    ("key", "asked", "says", "other"),
     [
-        ({"step": "bogus"}, "The link's step bogus is not available here; this is features."),
-        ({"part": "<b>"}, r"The link's part \<b\> is not available here; this is Seven steps."),
+        ("step", "bogus", "The link's step bogus is not available here; this is features.", "logits"),
+        ("part", "<b>", r"The link's part \<b\> is not available here; this is Seven steps.", "Quiz"),
     ],
-    ids=str,
 )
-def test_a_link_to_what_is_not_offered_says_so_once(app: Start, query: dict[str, str], says: str):
-    running = learn(app, sample="polyps", **query)
+def test_a_link_to_what_is_not_offered_says_so_until_something_is_chosen(
+    app: Start, key: str, asked: str, says: str, other: str
+):
+    running = learn(app, sample="polyps", **{key: asked})
     no_traceback(running)
     assert says in [warning.value for warning in running.warning]
-    running.button(key="lesson_next").click().run()
+    running.segmented_control(key=key).set_value(other).run()
     assert not running.warning
 
 
@@ -242,13 +243,13 @@ def test_a_verdict_says_that_the_reference_set_is_drawn(app: Start, query: dict[
 
 
 def test_a_second_click_on_one_picture_counts_for_nothing(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("dashboard.state.st.session_state", {})
+    monkeypatch.setattr("dashboard.state.learn.st.session_state", {})
     game = ("digest", 0.95, 1)
-    state.answer(game, 0, {"you": True})
-    state.answer(game, 0, {"you": False})
-    assert state.answers(game) == [{"you": True}]
-    state.answer(game, 1, {"you": False})
-    assert state.answers(game) == [{"you": True}, {"you": False}]
+    state.learn.answer(game, 0, {"you": True})
+    state.learn.answer(game, 0, {"you": False})
+    assert state.learn.answers(game) == [{"you": True}]
+    state.learn.answer(game, 1, {"you": False})
+    assert state.learn.answers(game) == [{"you": True}, {"you": False}]
 
 
 def test_another_threshold_has_a_tally_of_its_own(app: Start):

@@ -156,7 +156,7 @@ def test_a_map_that_failed_can_be_tried_again(explorer: Start, monkeypatch: pyte
         broken.setattr("nero_core.Explorer.relevance_map", fail)
         running = explorer(look="image map")
         assert "written to its log" in running.error[0].value
-    running.run()
+    running.button(key="again_map").click().run()
     assert not running.error
     assert "nero_image_map" in [one.proto.component_name for one in running.get("bidi_component")]
 

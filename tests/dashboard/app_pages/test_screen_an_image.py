@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from nero_core import COMPOSITES
 from nero_core.errors import CalibrationError
+from tests.dashboard.app_pages.test_compare_methods import until
 from tests.dashboard.material import html, png
 
 Start = Callable[..., AppTest]
@@ -316,7 +317,7 @@ def test_faithfulness_is_measured_on_demand_and_said_in_words(app: Start):
     charts = len(running.get("plotly_chart"))
     assert not any("random orders" in text.value for text in running.markdown)
     running.toggle(key="faithfulness").set_value(True).run()
-    no_traceback(running)
+    until(running, lambda: any("random orders" in text.value for text in running.markdown))
     assert len(running.get("plotly_chart")) == charts + 1
     said = next(text.value for text in running.markdown if "random orders" in text.value)
     assert said.startswith(("Weak", "Faithful here"))

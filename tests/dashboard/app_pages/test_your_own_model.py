@@ -41,6 +41,10 @@ def filled(app: Start, checkpoint: Path, phantoms: Path, arch: str = "resnet10t"
     return running
 
 
+def captions(running: AppTest) -> str:
+    return " ".join(caption.value for caption in running.caption)
+
+
 def errors(running: AppTest) -> str:
     return " ".join(error.value for error in running.error).replace("\\", "")
 
@@ -53,19 +57,35 @@ def test_a_checkpoint_and_images_become_a_reference_set(app: Start, tiny_checkpo
     assert any("The weights are those of resnet10t" in caption.value.replace("\\", "") for caption in running.caption)
     running.text_input(key="title_of_bundle").set_value("Ours & theirs").run()
     running.checkbox(key="reduced").check().run()
+    assert running.checkbox(key="keep_references").value and "five minutes" in captions(running)
     running.button(key="start_making").click().run()
     no_traceback(running)
     making = asked(running, "making")
     assert jobs.find(making, "calibrate") is not None
     again = own(app, making=making)
     until(again, lambda: any("is ready" in heading.value for heading in again.subheader), 240)
-    assert [path.name for path in resources.own_bundles()] == ["Ours-theirs"]
+    (made,) = resources.own_bundles()
+    assert made.name == "Ours-theirs" and (made / "references.safetensors").exists()
     assert "Ours-theirs" in again.selectbox(key="bundle").options
     job = jobs.find(making, "calibrate")
     assert job is not None and not job.inputs.exists() and not job.result.exists()
     again.button(key="use_made").click().run()
     no_traceback(again)
     assert again.selectbox(key="bundle").value == "Ours-theirs"
+
+
+@pytest.mark.slow
+def test_a_reference_set_may_be_made_without_traced_channels(app: Start, tiny_checkpoint: Path, phantoms: Path):
+    running = filled(app, tiny_checkpoint, phantoms)
+    running.text_input(key="title_of_bundle").set_value("Bare").run()
+    running.checkbox(key="reduced").check().run()
+    running.checkbox(key="keep_references").uncheck().run()
+    assert "minutes sooner" in captions(running) and "five minutes" not in captions(running)
+    running.button(key="start_making").click().run()
+    again = own(app, making=asked(running, "making"))
+    until(again, lambda: any("is ready" in heading.value for heading in again.subheader), 240)
+    (made,) = resources.own_bundles()
+    assert made.name == "Bare" and not (made / "references.safetensors").exists()
 
 
 @pytest.mark.slow

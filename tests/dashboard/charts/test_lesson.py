@@ -1,7 +1,6 @@
 """The plots of the seven steps."""
 
 import numpy as np
-import pytest
 
 from dashboard import charts
 from dashboard.charts.lesson import SHOWN
@@ -28,15 +27,12 @@ def test_marks_stand_at_the_bars_they_belong_to_and_names_are_escaped():
     assert marks.name == "&lt;b&gt;x&lt;/b&gt;"
 
 
-@pytest.mark.parametrize("values", [[3.0, -1.0, 2.0], [0.0, 0.0, 0.0], [-2.0, -1.0, -3.0]])
-def test_class_bars_keep_zero_and_room_for_their_numbers(values: list[float]):
-    figure = charts.class_bars(values, ["a", "b", "c"], LIGHT, "logit", 2, ["1", "2", "3"])
-    low, high = figure.layout.xaxis.range
-    assert low <= min(0, *values)
-    assert high >= max(0, *values)
-    assert high > low
-    assert list(figure.data[0].text) == ["1", "2", "3"]
-    assert figure.data[0].marker.color[2] == ID
+def test_class_bars_write_the_number_of_each_class_under_its_name_whatever_its_sign():
+    figure = charts.class_bars([3.0, -1.0, 2.0], ["a", "b<i>", "c"], LIGHT, "logit", 2, ["3.00", "−1.00", "2.00"])
+    assert list(figure.data[0].x) == [3.0, -1.0, 2.0]
+    assert list(figure.layout.yaxis.ticktext) == ["a<br><b>3.00</b>", "b&lt;i&gt;<br><b>−1.00</b>", "c<br><b>2.00</b>"]
+    assert list(figure.layout.yaxis.tickvals) == list(figure.data[0].y)
+    assert [colour == ID for colour in figure.data[0].marker.color] == [False, False, True]
 
 
 def test_the_least_relevant_channels_are_the_first_and_no_channel_is_lost():

@@ -1,5 +1,6 @@
 """Every plot and panel can be saved for a paper; nothing is drawn before somebody asks."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import words
 from dashboard.components import figure_download
-from nero_core import COMPOSITES
+from nero_core import COMPOSITES, BenchmarkResult
+from tests.dashboard.app_pages.test_compare_methods import until
 from tests.dashboard.material import png
 
 Start = Callable[..., AppTest]
@@ -95,7 +97,7 @@ def test_the_sheet_is_made_by_the_composite_that_is_chosen_and_says_that_the_set
 def test_the_closer_looks_of_the_screen_page_can_be_saved(app: Start, offered: Offered):
     running = app(sample="polyps", view="heatmap", channel="7", whatif="true")
     running.toggle(key="faithfulness").set_value(True).run()
-    assert not running.exception
+    until(running, lambda: "faithfulness.svg" in offered)
     assert names("faithfulness", "mean-relevance", "channel-7", "what-if-scores", "scores-as-set") <= offered.keys()
     assert "random orders, gain 0" in text_of(offered, "faithfulness.svg")
     means = text_of(offered, "mean-relevance.svg")
@@ -115,6 +117,7 @@ def test_what_if_saves_the_histogram_of_each_setting(app: Start, offered: Offere
 def test_the_plots_of_the_explorer_can_be_saved(app: Start, offered: Offered):
     on("neuron_explorer", app, look="image map", sample="polyps")
     assert "this image, 8 nearest ringed" in text_of(offered, "map-by-pca.svg")
+    assert text_of(offered, "nearest-reference-images.svg").count("distance") == 8
     on("neuron_explorer", app, channel="5", other="6", sample="polyps")
     for channel in (5, 6):  # each draws its own
         assert f"relevance of channel {channel} (" in text_of(offered, f"channel-{channel}-by-class.svg")
@@ -126,6 +129,115 @@ def test_the_channels_of_a_perturbed_image_can_be_saved(app: Start, offered: Off
     running.slider(key="perturb_blur").set_value(3.0).run()
     assert not running.exception
     assert offered["perturbed-channels.svg"]() != before
+
+
+@pytest.mark.parametrize(
+    ("step", "saved", "told"),
+    [
+        ("features", "lesson-features", ["activation", "24 of 512, strongest first"]),
+        ("logits", "lesson-logits", ["normal-cecum", "logit (probability in brackets)"]),
+        ("relevance", "lesson-relevance", ["as this reference set is set", "largest |relevance| first"]),
+        ("centroid", "lesson-centroid", ["largest difference first", ", mean"]),
+        ("distance", "lesson-distance", ["normal-z-line", "distance to the centroid"]),
+        ("scale", "lesson-scale", ["of least relevance: ρ = ", "all 512"]),
+        ("verdict", "lesson-scores", ["calibration, ID", "this image"]),
+    ],
+)
+def test_the_plot_of_each_step_of_the_lesson_can_be_saved(
+    app: Start, offered: Offered, step: str, saved: str, told: list[str]
+):
+    on("learn", app, step=step, sample="polyps")
+    assert offered.keys() == names(saved)
+    text = text_of(offered, f"{saved}.svg")
+    assert [one for one in told if one not in text] == []
+
+
+def test_the_plot_of_a_step_that_is_saved_is_the_one_that_the_control_has_made(app: Start, offered: Offered):
+    running = on("learn", app, step="scale", sample="polyps")
+    before = text_of(offered, "lesson-scale.svg")
+    running.slider(key="lesson_k").set_value(20).run()
+    after = text_of(offered, "lesson-scale.svg")
+    assert "the 20 of least relevance" in after and before != after
+    scale = running.get("latex")[0].value.rsplit("= ", 1)[1].strip("$ \n")
+    assert f"ρ = {scale} of the activity" in after  # as the formula has it
+
+
+def test_every_panel_of_a_channels_page_can_be_saved(app: Start, offered: Offered):
+    on("neuron_explorer", app, channel="417", sample="polyps")
+    assert offered.keys() == names(
+        "channel-417-in-the-image", "channel-417-reference-images", "channel-417-by-class", "channel-417-head-weights",
+        "channels-used-together-with-417", "channels-that-feed-channel-417",
+    )  # fmt: skip
+    assert "receptive-field crop" in text_of(offered, "channel-417-in-the-image.svg")
+    references = text_of(offered, "channel-417-reference-images.svg")
+    said = ("by relevance (RelMax)", "by activation (ActMax)", "where the channel lies in it")
+    assert [one for one in said if one not in references] == []
+    assert "head weight of channel 417" in text_of(offered, "channel-417-head-weights.svg")
+    assert "correlation r with the relevance of channel 417" in text_of(offered, "channels-used-together-with-417.svg")
+    assert text_of(offered, "channels-that-feed-channel-417.svg").count("passes on") == 5
+
+
+def test_two_channels_are_saved_on_one_figure_and_their_plots_one_by_one(app: Start, offered: Offered):
+    on("neuron_explorer", app, channel="5", other="6", sample="polyps")
+    both = text_of(offered, "channels-that-feed-channel-5-and-6.svg")
+    assert "relevance of channel 5" in both and "relevance of channel 6" in both
+    assert names("channel-5-head-weights", "channel-6-head-weights") <= offered.keys()
+    assert names("channels-used-together-with-5", "channels-used-together-with-6") <= offered.keys()
+
+
+def test_without_an_image_a_channels_page_offers_what_it_shows(app: Start, offered: Offered):
+    on("neuron_explorer", app, channel="5")
+    assert offered.keys() == names(
+        "channel-5-reference-images", "channel-5-by-class", "channel-5-head-weights", "channels-used-together-with-5"
+    )
+
+
+def test_the_tiles_that_are_shown_can_be_saved_with_the_figure_that_sorts_them(app: Start, offered: Offered):
+    running = on("neuron_explorer", app, grid_sort="class selectivity")
+    text = text_of(offered, "channels-by-class-selectivity.svg")
+    assert text.count("selectivity 0.") == 48
+    running.selectbox(key="grid_sort").select("channel").run()
+    text = text_of(offered, "channels-by-channel.svg")
+    assert text.count("mean relevance") == 48 + 1  # each tile and the sentence at the end
+
+
+def test_two_images_can_be_saved_side_by_side_and_channel_by_channel(app: Start, offered: Offered):
+    on("neuron_explorer", app, look="two images", sample="polyps", second="sample normal-cecum")
+    (panels,) = [name for name in offered if re.fullmatch(r"two-images-channel-\d+\.svg", name)]
+    channel = panels.removesuffix(".svg").rsplit("-", 1)[1]
+    text = text_of(offered, panels)
+    assert f"right channel {channel} on it" in text and "First image: polyps.jpg" in text
+    assert text.count(f"Channel {channel}: relevance") == 2
+    assert f"{channel} in bold" in text_of(offered, "two-images-by-channel.svg")
+
+
+def test_the_verdict_and_the_missing_evidence_can_be_saved(app: Start, offered: Offered):
+    on_screen = app(sample="polyps", view="evidence")
+    assert not on_screen.exception
+    assert "× scale" in text_of(offered, "nero-verdict.svg")
+    text = " ".join(text_of(offered, "missing-evidence.svg").split())
+    assert "uses more than this image does" in text and "adds 0." in text
+
+
+def test_where_relevance_goes_can_be_saved_once_it_is_open(app: Start, offered: Offered):
+    running = app(sample="polyps", view="heatmap")
+    assert "where-relevance-goes.svg" not in offered
+    running.session_state["where_relevance_goes"] = True
+    running.run()
+    assert not running.exception
+    text = text_of(offered, "where-relevance-goes.svg")
+    assert "layer4" in text and "pixels" in text and "Where the relevance of normal-" in text
+
+
+def test_both_pictures_of_a_perturbed_image_can_be_saved_and_say_what_was_done(app: Start, offered: Offered):
+    running = on("learn", app, sample="polyps", part="Perturb and watch")
+    assert "Nothing was changed." in text_of(offered, "perturbed-image.svg")
+    running.slider(key="perturb_blur").set_value(3.0).run()
+    assert "Blur 3.0" in text_of(offered, "perturbed-image.svg")
+    assert "Heatmap of" not in text_of(offered, "perturbed-image.svg")
+    running.toggle(key="perturbed_map").set_value(True).run()
+    assert not running.exception
+    assert "Heatmap of" in text_of(offered, "perturbed-image.svg")
 
 
 def test_nothing_is_drawn_before_somebody_asks(app: Start, offered: Offered, monkeypatch: pytest.MonkeyPatch):
@@ -146,18 +258,28 @@ def test_the_name_of_an_uploaded_file_is_in_no_file_and_no_file_name(app: Start,
     assert not any("smith" in name for name in offered)
     assert b"smith" not in offered["figure-sheet.svg"]()
     assert b"smith" not in offered["image.svg"]()
+    for query in ({"look": "two images", "second": "sample normal-cecum"}, {"channel": "5"}):
+        offered.clear()
+        for name, value in query.items():
+            running.query_params[name] = value
+        running.switch_page("app_pages/neuron_explorer.py").run()
+        assert not running.exception
+        assert any(name.startswith(("two-images", "channel-5-in-the-image")) for name in offered)
+        assert not any("smith" in name or b"smith" in make() for name, make in offered.items() if "svg" in name)
 
 
 def test_the_comparison_of_methods_can_be_saved(
-    app: Start, offered: Offered, monkeypatch: pytest.MonkeyPatch, comparison_of: object
+    app: Start, offered: Offered, monkeypatch: pytest.MonkeyPatch, comparison: BenchmarkResult
 ):
-    monkeypatch.setattr("dashboard.resources._comparison", lambda *_: comparison_of)
+    monkeypatch.setattr("dashboard.resources.long_works.compare_banks", lambda *_, **__: comparison)
     running = app(sample="polyps")
     running.switch_page("app_pages/compare_methods.py").run()
     assert not running.exception
     for name in names("roc", "method-scores", "auroc-by-class"):
         assert offered[name]().startswith(STARTS[name[-3:]])
     assert "NERO, AUROC" in "".join(ElementTree.fromstring(offered["roc.svg"]()).itertext())
+    text = text_of(offered, "methods-on-this-image.svg")
+    assert "p-value of this image" in text and "NERO (" in text
 
 
 @pytest.mark.parametrize(

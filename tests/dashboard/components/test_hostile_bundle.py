@@ -38,6 +38,7 @@ def map_page(view: str, is_empty: bool, is_signed: bool = False) -> None:
         evidence_conservation=kept,
         cancellation=kept,
         evidence_cancellation=19.0 if is_signed else kept,
+        sigma=6.0,
     )
     _map(np.zeros((64, 64, 3), np.uint8), why, view, 0.7, ("[x](https://evil)",), "a.png")  # type: ignore[arg-type]
 

@@ -187,7 +187,7 @@ def test_references_are_told_made_with_the_stored_weights_and_the_same_each_time
     assert torch.equal(classifier.head.weight, classifier.head.weight.half().float())
     attributor = Attributor(classifier.model, classifier.mean, classifier.std)
     relevance, _ = neuron_relevance(first.fit.features.double(), classifier.head, first.card.nero.epsilon)
-    wanted = coarse(attributor.heatmaps(pixels, conditions(relevance[row], [channel])).maps)[0]
+    wanted = coarse(attributor.heatmaps(pixels, conditions(relevance[row], [channel])).maps, attributor.sigma)[0]
     kept = first.references.relevance
     step = float(kept.scales[channel, 0])
     assert float((from_steps(kept.heatmaps, kept.scales)[channel, 0] - wanted).abs().max()) <= 1.01 * step

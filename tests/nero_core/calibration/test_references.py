@@ -73,7 +73,7 @@ def test_each_heatmap_is_the_conditional_heatmap_of_its_own_image(
         for position, one in enumerate(found.ids):
             start = conditions(relevance[bank.ids.index(one)], [channel])
             heatmaps = attributor.heatmaps(images[one].pixels, start)
-            wanted = coarse(heatmaps.maps)[0].float()
+            wanted = coarse(heatmaps.maps, attributor.sigma)[0].float()
             assert found.heatmaps is not None
             step = float(wanted.abs().max()) / 126
             assert float((found.heatmaps[position] - wanted).abs().max()) <= 1.01 * step + 1e-9

@@ -50,7 +50,7 @@ def test_dashboard_starts_streamlit_in_the_projects_folder_with_the_bundle(
     assert result.exit_code == 0, result.output
     assert f"http://localhost:{free_port}" in result.stdout
     [(command, folder, environment)] = served
-    assert command[:4] == [sys.executable, "-m", "streamlit", "run"]
+    assert command[:4] == [sys.executable, "-m", "dashboard.server", "run"]
     assert Path(command[4]).name == "app.py"
     assert command[command.index("--server.port") + 1] == str(free_port)
     assert command[command.index("--server.maxUploadSize") + 1] == "50"

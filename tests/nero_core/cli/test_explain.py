@@ -18,6 +18,7 @@ from nero_core.calibration import calibrate
 from nero_core.cli import explain_files
 from nero_core.data.phantom import ID_CLASSES
 from nero_core.errors import RelevanceError
+from nero_core.explain.wording import channel_use
 from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.types import Channels
@@ -77,7 +78,7 @@ def test_the_captions_say_what_is_shown_and_how_much_relevance_it_keeps(
     assert nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, "--device", "cpu").exit_code == 0
     record = json.loads((tmp_path / "explanation.json").read_text())
     kept, [concept] = record["conservation"], record["concepts"]
-    use = "over-used" if concept["over_used"] else "under-used"
+    use = channel_use(concept["relevance"], concept["centroid"])
     assert texts[0] == f"class heatmap of {record['explained_class']}, keeps {kept['heatmap']:.2f} of relevance"
     assert texts[1].startswith(f"evidence: where the distance to {record['nearest_class']} comes from, keeps ")
     assert texts[2].startswith(f"channel {concept['channel']}, {use}: ")

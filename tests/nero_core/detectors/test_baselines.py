@@ -13,12 +13,6 @@ from nero_core.types import Head
 CLASSES, NEURONS, IMAGES = 4, 16, 120
 
 
-@pytest.fixture
-def head() -> Head:
-    generator = torch.Generator().manual_seed(0)
-    return Head(torch.randn(CLASSES, NEURONS, generator=generator), torch.randn(CLASSES, generator=generator))
-
-
 def made(seed: int, images: int = IMAGES) -> tuple[Tensor, Tensor]:
     features = torch.randn(images, NEURONS, generator=torch.Generator().manual_seed(seed)).relu()
     return features, torch.arange(images) % CLASSES

@@ -13,17 +13,6 @@ CLASSES, NEURONS, IMAGES = 4, 11, 80
 
 
 @pytest.fixture
-def head() -> Head:
-    generator = torch.Generator().manual_seed(0)
-    return Head(torch.randn(CLASSES, NEURONS, generator=generator), torch.randn(CLASSES, generator=generator))
-
-
-@pytest.fixture
-def features() -> Tensor:
-    return torch.randn(IMAGES, NEURONS, generator=torch.Generator().manual_seed(1)).relu()
-
-
-@pytest.fixture
 def labels(head: Head, features: Tensor) -> Tensor:
     """The head's own predictions, every seventh of them wrong."""
     predicted = head.logits(features).argmax(dim=1)

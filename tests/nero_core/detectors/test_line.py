@@ -13,22 +13,6 @@ from nero_core.types import Head
 CLASSES, NEURONS, IMAGES = 5, 23, 90
 
 
-@pytest.fixture
-def head() -> Head:
-    generator = torch.Generator().manual_seed(0)
-    return Head(torch.randn(CLASSES, NEURONS, generator=generator), torch.randn(CLASSES, generator=generator))
-
-
-@pytest.fixture
-def features() -> Tensor:
-    return torch.randn(IMAGES, NEURONS, generator=torch.Generator().manual_seed(1)).relu()
-
-
-@pytest.fixture
-def labels() -> Tensor:
-    return torch.arange(IMAGES) % CLASSES
-
-
 def replica(
     head: Head, fit: Tensor, labels: Tensor, x: Tensor, weight_percent: float, activation_percent: float, clip: float
 ) -> list[float]:

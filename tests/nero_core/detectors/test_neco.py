@@ -13,20 +13,9 @@ CLASSES, NEURONS, IMAGES = 3, 14, 70
 
 
 @pytest.fixture
-def head() -> Head:
-    generator = torch.Generator().manual_seed(0)
-    return Head(torch.randn(CLASSES, NEURONS, generator=generator), torch.randn(CLASSES, generator=generator))
-
-
-@pytest.fixture
 def features() -> Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.randn(IMAGES, NEURONS, generator=generator) @ torch.randn(NEURONS, NEURONS, generator=generator)
-
-
-@pytest.fixture
-def labels() -> Tensor:
-    return torch.arange(IMAGES) % CLASSES
 
 
 @pytest.mark.parametrize("max_logit", [False, True])

@@ -11,22 +11,6 @@ from nero_core.types import Head
 CLASSES, NEURONS, IMAGES = 3, 15, 80
 
 
-@pytest.fixture
-def head() -> Head:
-    generator = torch.Generator().manual_seed(0)
-    return Head(torch.randn(CLASSES, NEURONS, generator=generator), torch.randn(CLASSES, generator=generator))
-
-
-@pytest.fixture
-def features() -> Tensor:
-    return torch.randn(IMAGES, NEURONS, generator=torch.Generator().manual_seed(1)).relu()
-
-
-@pytest.fixture
-def labels() -> Tensor:
-    return torch.arange(IMAGES) % CLASSES
-
-
 def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, least: int, kept: int) -> list[float]:
     """The score written out image by image and neuron by neuron, with numpy's SVD for the PCA."""
     weight, bias = head.weight.double(), head.bias.double()

@@ -5,6 +5,7 @@ import torch
 
 from nero_core.errors import RelevanceError
 from nero_core.explain.channels import compare_channels, top_channels
+from nero_core.explain.concepts import joint_conservation
 from nero_core.explain.evidence import evidence_start
 from nero_core.explain.references import most_relevant
 from nero_core.types import Channels
@@ -46,3 +47,13 @@ def test_references_are_sorted_by_relevance() -> None:
 def test_an_image_that_does_not_use_a_channel_is_no_reference() -> None:
     assert most_relevant(torch.tensor([-0.1, 0.2, 0.0]), ("a", "b", "c"), 3) == (("b",), (pytest.approx(0.2),))
     assert most_relevant(torch.zeros(3), ("a", "b", "c"), 3) == ((), ())
+
+
+def test_what_one_concept_loses_no_other_of_the_other_sign_makes_up_for() -> None:
+    starts = torch.tensor([[2.0, 0.0], [0.0, -1.0]])
+    whole = torch.zeros(2, 4, 4)
+    whole[0, 0, 0], whole[1, 1, 1] = 2.0, -1.0
+    assert joint_conservation(starts, whole) == pytest.approx(1.0)
+    whole[0, 0, 0], whole[1, 1, 1] = 1.0, 0.0  # the plain sums would still agree: 1 of 1
+    assert joint_conservation(starts, whole) == pytest.approx(1 / 3)
+    assert torch.tensor(joint_conservation(torch.zeros(1, 2), torch.zeros(1, 4, 4))).isnan()

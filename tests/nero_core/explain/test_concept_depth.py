@@ -13,28 +13,29 @@ def test_the_crop_holds_all_and_only_rows_and_columns_above_the_share():
     generator = torch.Generator().manual_seed(3)
     heatmap = torch.zeros(224, 224)
     heatmap[60:90, 100:120] = torch.randn(30, 20, generator=generator)
-    strength = np.abs(smooth(heatmap))
+    strength = np.abs(smooth(heatmap, 12.0))
     for share in (0.1, 0.5, 0.9):
-        top, left, bottom, right = receptive_crop(heatmap, share)
+        top, left, bottom, right = receptive_crop(heatmap, 12.0, share)
         strong = strength > share * strength.max()
         assert strong[top:bottom, left:right].sum() == strong.sum() > 0
         assert strong[top].any() and strong[bottom - 1].any() and strong[:, left].any() and strong[:, right - 1].any()
 
 
-def test_a_single_spot_is_cropped_where_the_blur_falls_below_half():
+@pytest.mark.parametrize("sigma", [6.0, 12.0])
+def test_a_single_spot_is_cropped_where_the_blur_falls_below_half(sigma: float):
     heatmap = torch.zeros(224, 224)
     heatmap[100, 50] = 2.0
-    reach = int(np.floor(12 * np.sqrt(2 * np.log(2))))  # of a Gaussian of 12 pixels
-    assert receptive_crop(heatmap) == (100 - reach, 50 - reach, 101 + reach, 51 + reach)
+    reach = int(np.floor(sigma * np.sqrt(2 * np.log(2))))  # of a Gaussian
+    assert receptive_crop(heatmap, sigma) == (100 - reach, 50 - reach, 101 + reach, 51 + reach)
 
 
 def test_the_crop_follows_relevance_against_the_class_too():
     heatmap = torch.randn(64, 48)
-    assert receptive_crop(-heatmap) == receptive_crop(heatmap)
+    assert receptive_crop(-heatmap, 12.0) == receptive_crop(heatmap, 12.0)
 
 
 def test_the_crop_of_a_heatmap_of_zero_is_the_whole_map():
-    assert receptive_crop(torch.zeros(64, 48)) == (0, 0, 64, 48)
+    assert receptive_crop(torch.zeros(64, 48), 12.0) == (0, 0, 64, 48)
 
 
 def test_the_class_distribution_holds_each_image_once():

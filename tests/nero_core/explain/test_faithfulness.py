@@ -117,6 +117,7 @@ def test_several_heatmaps_share_the_passes_and_get_what_each_gets_alone() -> Non
     )  # fmt: skip
     assert sum(passed) == 2 + (2 + 1 + 5) * 2 * 3 == seen[-1][0] == seen[-1][1]
     assert max(passed) == 7
+    assert [done for done, _ in seen[:2]] == [0, 7]
     for name, heatmap in maps.items():
         assert together[name].gain == pytest.approx(figures(heatmap).gain)
         assert together[name].composite == name

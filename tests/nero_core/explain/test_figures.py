@@ -20,6 +20,7 @@ from nero_core.explain.figure_panels import concepts_figure
 from nero_core.explain.figure_plots import channel_figure
 from nero_core.explain.figures import figure_bytes, label, number, styled
 from nero_core.explain.render import encode
+from nero_core.explain.wording import channel_use
 from nero_core.types import (
     ChannelPortrait,
     ChannelReferences,
@@ -34,6 +35,7 @@ from nero_core.types import (
     ReferenceScores,
     RelevanceMap,
 )
+from tests.nero_core.explain.figure_text import overlaps
 
 NEURONS, CLASSES = 96, ("normal-cecum", "normal-pylorus", "normal-z-line")
 HOSTILE = ("a $x^2$ <b>&amp;</b> \\frac{1}{2}", "\x1b[2J\x00\x07\ud800 steering\u202e", "y" * 5000)
@@ -130,6 +132,21 @@ FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
         names,
         MapPlace(torch.zeros(2).double(), ("1", "2"), (0.1, 0.2)),
     ),
+    "bars": lambda names: nero_core.bar_figure(names, [1.0, -0.5, np.nan], "logit", names, (0,), names[0], names[1]),
+    "channel bars": lambda names: nero_core.channel_bars_figure(
+        CHANNELS.relevance, range(24), "relevance", "by number", 5, MEAN.id, f"mean of {names[0]}"
+    ),
+    "image pair": lambda names: nero_core.image_pair_figure(MEAN.id, MEAN.ood, range(20), (names[0], names[1]), 3),
+    "least relevant": lambda _: nero_core.least_relevant_figure(CHANNELS.share, CHANNELS.relevance, 30),
+    "panels": lambda names: nero_core.panels_figure(
+        [(name, [nero_core.Panel((PIXELS, None), name, name)] * 3) for name in names[:2]],
+        2,
+        ("signed", 1.0, names[0]),
+        names[1],
+    ),
+    "verdict": lambda names: nero_core.verdict_figure(
+        replace(DETECTION, terms={name: torch.ones(1) for name in ("distance", "bias", "scale")}), SCORES, names, 2
+    ),
     "channel by class": lambda names: nero_core.channel_classes_figure(
         ChannelPortrait(3, SEEN, SEEN, (random(20), random(20), torch.zeros(0).double()), random(3), ()), names, 0.1
     ),
@@ -177,7 +194,7 @@ def test_hostile_names_leave_every_figure_valid_and_are_written_as_they_are(name
     said = texts(figure_bytes(figure, "svg"))
     assert not any(ord(letter) < 32 and letter != "\n" for letter in said)
     assert "y" * 100 not in said
-    if name in ("heatmap", "histogram", "channels", "class heat"):
+    if name in ("heatmap", "histogram", "channels", "class heat", "bars", "channel bars", "image pair", "panels"):
         assert "steering" in said or "$x^2$ <b>" in said
 
 
@@ -235,6 +252,35 @@ def test_signed_evidence_says_what_its_colours_mean():
     none = replace(MEAN, id=torch.zeros(NEURONS).double(), ood=torch.full((NEURONS,), torch.nan).double())
     assert figure_bytes(nero_core.mean_relevance_figure(zero, none), "png", 72)
     assert figure_bytes(nero_core.channel_figure(zero, CLASSES), "png", 72)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_of_any_figure_stands_on_another_or_leaves_the_figure(name: str):
+    assert overlaps(FIGURES[name](CLASSES)) == []  # type: ignore[arg-type]
+
+
+def test_maps_whose_signs_mostly_cancel_say_so_and_leave_the_words_in_their_places():
+    why = replace(WHY, evidence=WHY.heatmap, evidence_cancellation=19.0, cancellation=26.0, evidence_conservation=1.31)
+    for figure, times in (
+        (nero_core.evidence_figure(PIXELS, why, CLASSES), "19"),
+        (nero_core.heatmap_figure(PIXELS, why, CLASSES), "26"),
+        (sheet(why=why), "19"),
+        (sheet(why=why), "26"),
+    ):
+        text = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
+        assert f"mostly cancel: together {times} times what it started from" in text
+        assert overlaps(figure) == []  # type: ignore[arg-type]
+    assert "comes to 1.31 of relevance" in text
+    assert "cancel" not in texts(figure_bytes(nero_core.evidence_figure(PIXELS, WHY, CLASSES), "svg"))
+
+
+def test_the_use_of_a_channel_is_worded_as_on_the_screen():
+    concept = replace(WHY.concepts[0], relevance=-0.3, centroid=-0.1)
+    why = replace(WHY, concepts=(concept,))
+    for figure in (concept_cards(why=why), sheet(why=why)):
+        text = texts(figure_bytes(figure, "svg"))  # type: ignore[arg-type]
+        assert channel_use(-0.3, -0.1) in text
+        assert "under-used" not in text
 
 
 @pytest.mark.parametrize("concepts", [0, 1, 8, 9, 64])

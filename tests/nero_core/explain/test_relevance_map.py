@@ -46,6 +46,36 @@ def test_umap_leaves_the_number_of_threads_as_it_was():
     assert torch.get_num_threads() == threads
 
 
+def test_umap_tells_of_each_epoch_and_is_the_same_map():
+    told: list[tuple[int, int]] = []
+    points = two_groups(24)
+    laid = lay_out(points, "umap", on_progress=lambda done, total: told.append((done, total)))
+    epochs = [one for one in told if one[1]]
+    assert told[0] == (0, 0)
+    assert [done for done, _ in epochs] == list(range(epochs[-1][1] + 1))
+    assert epochs[-1][1] >= 200
+    assert torch.equal(laid.coordinates, lay_out(points, "umap").coordinates)
+
+
+@pytest.mark.parametrize("at", [(0, 0), (3, 500)])
+def test_what_on_progress_raises_ends_umap_and_the_next_map_is_made(at: tuple[int, int]):
+    class EnoughError(Exception):
+        pass
+
+    last: list[tuple[int, int]] = []
+
+    def enough(done: int, total: int) -> None:
+        last.append((done, total))
+        if (done, total) == at:
+            raise EnoughError
+
+    points = two_groups(24)
+    with pytest.raises(EnoughError):
+        lay_out(points, "umap", on_progress=enough)
+    assert last[-1] == at
+    assert lay_out(points, "umap").coordinates.isfinite().all()
+
+
 def test_pca_places_an_image_where_it_lies():
     points = two_groups(20)
     laid = lay_out(points, "pca")

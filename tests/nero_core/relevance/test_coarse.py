@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from nero_core.explain.render import smooth
-from nero_core.relevance.coarse import CELLS, SIGMA, coarse, from_steps, to_steps
+from nero_core.relevance.coarse import CELLS, coarse, from_steps, to_steps
 
 
-def test_it_is_the_screens_smoothing_summed_over_patches():
+@pytest.mark.parametrize("sigma", [6.0, 12.0])
+def test_it_is_the_screens_smoothing_summed_over_patches(sigma: float):
     maps = torch.randn(2, 224, 224, dtype=torch.float64)
-    wanted = [smooth(one.numpy(), SIGMA).reshape(CELLS, 14, CELLS, 14).sum(axis=(1, 3)) for one in maps]
-    np.testing.assert_allclose(coarse(maps), np.stack(wanted), atol=2e-4)
+    wanted = [smooth(one.numpy(), sigma).reshape(CELLS, 14, CELLS, 14).sum(axis=(1, 3)) for one in maps]
+    np.testing.assert_allclose(coarse(maps, sigma), np.stack(wanted), atol=2e-4)
 
 
 @pytest.mark.parametrize("size", [(224, 224), (97, 130), (64, 16), (10, 33)])
@@ -32,7 +33,7 @@ def test_a_pixel_between_two_patches_is_shared_out_by_area():
 
 def test_it_is_linear():
     first, second = torch.randn(2, 1, 50, 60, dtype=torch.float64)
-    torch.testing.assert_close(coarse(2 * first - second), 2 * coarse(first) - coarse(second))
+    torch.testing.assert_close(coarse(2 * first - second, 12.0), 2 * coarse(first, 12.0) - coarse(second, 12.0))
 
 
 def test_a_heatmap_in_steps_is_off_by_less_than_a_step_and_its_sum_by_half_a_step():

@@ -17,6 +17,7 @@ from nero_core.relevance.attribution_copy import AttributionCopy
 from nero_core.relevance.composites import COMPOSITES, choose_composite, composites_for, epsilon_plus
 from nero_core.relevance.heatmap import Attributor
 from nero_core.relevance.shared_forward import Pass
+from tests.nero_core.relevance.norms import randomise_norms
 
 BOX = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
 CONVOLUTIONAL = ("epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat", "gradient_times_input")
@@ -25,12 +26,7 @@ CONVOLUTIONAL = ("epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat
 def randomised(block: type[nn.Module]) -> nn.Module:
     torch.manual_seed(0)
     model = ResNet(block, [1, 2, 1, 1], channels=(32, 32, 48, 64), num_classes=3, stem_width=32).eval()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.5, 0.5)
-            module.running_var.uniform_(0.5, 2.0)
-            module.weight.data.uniform_(0.5, 1.5)
-            module.bias.data.uniform_(-0.5, 0.5)
+    randomise_norms(model)
     return model.double().requires_grad_(False)
 
 

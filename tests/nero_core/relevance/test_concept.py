@@ -4,7 +4,6 @@ import pytest
 import torch
 from crp.concepts import ChannelConcept
 
-from nero_core.errors import RelevanceError
 from nero_core.relevance.concept import TokenChannelConcept
 
 RELEVANCE = torch.randn(4, 5, 7, generator=torch.Generator().manual_seed(0))  # batch tokens channels
@@ -23,28 +22,7 @@ def test_a_mask_works_on_the_pooled_token_too() -> None:
     assert found[0].nonzero().flatten().tolist() == [3] and torch.equal(found[1:], RELEVANCE[1:, 0])
 
 
-def test_a_mask_of_the_receptive_field_keeps_single_tokens() -> None:
-    found = TokenChannelConcept.mask_rf(1, {2: [0, 4]})(RELEVANCE.clone())
-    assert sorted(map(tuple, found[1].nonzero().tolist())) == [(0, 2), (4, 2)]
-    assert list(TokenChannelConcept().get_rf_indices((5, 7))) == [0, 1, 2, 3, 4]
-    assert list(TokenChannelConcept().get_rf_indices((7,))) == [0]
-
-
 @pytest.mark.parametrize("normalised", [True, False])
 def test_channels_are_summed_over_tokens_as_over_space(normalised: bool) -> None:
     found = TokenChannelConcept().attribute(RELEVANCE, abs_norm=normalised)
     torch.testing.assert_close(found, ChannelConcept().attribute(AS_MAPS.contiguous(), abs_norm=normalised))
-
-
-@pytest.mark.parametrize("target", ["sum", "max"])
-@pytest.mark.parametrize("normalised", [True, False])
-def test_reference_sampling_is_that_of_channels(target: str, normalised: bool) -> None:
-    found = TokenChannelConcept().reference_sampling(RELEVANCE, max_target=target, abs_norm=normalised)
-    expected = ChannelConcept().reference_sampling(AS_MAPS.contiguous(), max_target=target, abs_norm=normalised)
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other)
-
-
-def test_another_target_is_an_error() -> None:
-    with pytest.raises(RelevanceError, match="'sum' or 'max'"):
-        TokenChannelConcept().reference_sampling(RELEVANCE, max_target="mean")

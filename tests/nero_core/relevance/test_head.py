@@ -1,8 +1,10 @@
 """Closed-form relevance: conservation, the role of ε, and a slow replica."""
 
+import pytest
 import torch
 
-from nero_core.relevance.head import neuron_relevance
+from nero_core.errors import NeroError
+from nero_core.relevance.head import class_start, neuron_relevance
 from nero_core.types import Head
 
 
@@ -57,3 +59,13 @@ def test_epsilon_shrinks_relevance_of_small_logits() -> None:
     large = neuron_relevance(features, head, 1e-6)[0].abs().max()
     small = neuron_relevance(features, head, 1.0)[0].abs().max()
     assert large > small
+
+
+def test_a_class_starts_alone_and_all_classes_together_are_the_whole_start() -> None:
+    head, features = example()
+    p = head.logits(features).softmax(dim=1)
+    parts = [neuron_relevance(features, head, 1e-6, class_start(p, one))[0] for one in range(p.shape[1])]
+    torch.testing.assert_close(torch.stack(parts).sum(dim=0), neuron_relevance(features, head)[0])
+    assert torch.equal(class_start(p, 1).nonzero()[:, 1].unique(), torch.tensor([1]))
+    with pytest.raises(NeroError, match=r"class index below 4\. Found 4"):
+        class_start(p, 4)

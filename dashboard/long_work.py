@@ -1,0 +1,214 @@
+"""Long work beside the pages, in threads of the server. Knows no Streamlit.
+
+A page is run anew at every click and every reload, which would cut a computation of half a minute short. This one
+belongs to no page: whoever asks first begins it, whoever asks later sees how far it is, and it is kept for all of them.
+A stop ends it for all of them too, since two who look at the same picture cannot be told apart from one with two
+windows; ``components.work_progress`` tells the others and lets them begin it again.
+"""
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Generic, Literal, TypeVar
+
+from nero_core.errors import NeroError
+
+AT_ONCE = 2  # works that run: each uses all cores of a small server
+MOST_WAITING = 16  # for their turn; each holds an image
+WATCHED_SECONDS = 5.0  # since a page last asked: pages ask every half second, and a busy one is late
+Progress = Callable[[int, int], None]
+State = Literal["waiting", "running", "finished", "failed", "stopped"]
+Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
+_numbers = itertools.count(1)
+
+
+class StoppedError(Exception):
+    """Raised out of ``on_progress`` to end a computation that somebody stopped.
+
+    No ``NeroError``: nothing is wrong with any input, and nothing that makes do without a part that fails may take it
+    for such a failure. What computes lets it through.
+    """
+
+
+class LongWork(Generic[Result]):
+    """One computation. It begins when this is made, or when its turn comes.
+
+    Args:
+        what: it finds, for sentences: ``a map of the reference images``.
+        compute: finds it, and tells ``on_progress`` how far it is; the call ends it, once somebody has stopped it.
+        turns: how many run at once; the server's own where None.
+
+    Attributes:
+        number: of this work, unlike that of any other.
+        done: parts that are done.
+        total: parts in all; 0 where that is not known.
+        is_unforeseen: failed by no error of ours, so that another try may succeed.
+
+    Raises:
+        NeroError: too many works wait on this server.
+    """
+
+    def __init__(self, what: str, compute: Callable[[Progress], Result], turns: "Turns | None" = None) -> None:
+        self.what, self.number = what, next(_numbers)
+        self.done, self.total = 0, 0
+        self.is_unforeseen = False
+        self._compute: Callable[[Progress], Result] | None = compute
+        self._result: Result | None = None
+        self._error: NeroError | None = None
+        self._state: State = "waiting"
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._since = self._seen = time.monotonic()
+        self._turns = turns or TURNS
+        self._turns.ask(self)
+
+    @property
+    def state(self) -> State:
+        """How it stands."""
+        return self._state
+
+    @property
+    def seconds(self) -> float:
+        """Since it began, or, while it waits, since it was asked for."""
+        return time.monotonic() - self._since
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether some page has waited for it just now."""
+        return time.monotonic() - self._seen < WATCHED_SECONDS
+
+    @property
+    def ahead(self) -> int:
+        """How many works begin before this one; 0 when it has begun."""
+        return self._turns.ahead(self)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end, but not longer than this; whether it is over."""
+        self._seen = time.monotonic()
+        return self._over.wait(seconds)
+
+    def stop(self) -> None:
+        """Give it up for everybody. It is over at once.
+
+        Where it computes, that ends when it tells how far it is the next time; what it still finds is dropped.
+        """
+        self._end("stopped")
+        self._turns.leave(self)
+
+    def result(self) -> Result:
+        """What was found, once it is over.
+
+        Raises:
+            NeroError: the computation's own, or something unforeseen, which the log holds; or it was stopped.
+        """
+        if self._state == "finished":
+            return self._result  # type: ignore[return-value]  # None is a result where Result holds it
+        if self._error is not None:
+            raise self._error
+        found = "it stopped" if self._state == "stopped" else "an error, which the server has written to its log"
+        raise NeroError(f"Expected {self.what}. Found {found}. Begin again.")
+
+    def begin(self) -> None:
+        """Its turn has come; for ``Turns``."""
+        with self._lock:
+            if self._state == "waiting":
+                self._state, self._since = "running", time.monotonic()
+        threading.Thread(target=self._run, name=self.what, daemon=True).start()
+
+    def _run(self) -> None:
+        compute, self._compute = self._compute, None  # which holds images and models
+        try:
+            assert compute is not None
+            self._tell(0, 0)
+            self._end("finished", compute(self._tell))
+        except StoppedError:
+            pass
+        except NeroError as error:
+            self._error = error
+            self._end("failed")
+        except Exception:
+            self.is_unforeseen = True
+            _log.exception("unforeseen in %s", self.what)
+            self._end("failed")
+        finally:
+            self._turns.give_back()
+
+    def _tell(self, done: int, total: int) -> None:
+        if self._state == "stopped":
+            raise StoppedError
+        self.done, self.total = done, total
+
+    def _end(self, state: State, result: Result | None = None) -> None:
+        with self._lock:
+            if not self._over.is_set():
+                self._state, self._result = state, result
+                self._over.set()
+
+
+class Turns:
+    """Lets a few works run at once; the others wait. Those that somebody waits for go first, in the order of asking.
+
+    A stopped work keeps its turn until its thread has ended, since it computes so long.
+
+    Args:
+        at_once: how many run.
+        most_waiting: how many may wait. Beyond, the first that nobody waits for is stopped.
+    """
+
+    def __init__(self, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
+        self._at_once, self._most_waiting = at_once, most_waiting
+        self._running = 0
+        self._waiting: list[LongWork[Any]] = []
+        self._lock = threading.RLock()
+
+    def ask(self, work: LongWork[Any]) -> None:
+        """Begin it now or later.
+
+        Raises:
+            NeroError: too many wait, and somebody waits for each of them.
+        """
+        with self._lock:
+            if len(self._waiting) >= self._most_waiting:
+                forgotten = next((one for one in self._waiting if not one.is_watched), None)
+                if forgotten is None:
+                    raise NeroError(
+                        f"Expected fewer than {self._most_waiting} computations that wait for their turn on this "
+                        f"server. Found {len(self._waiting)}. Try again in some minutes."
+                    )
+                forgotten.stop()
+            self._waiting.append(work)
+            self._begin()
+
+    def leave(self, work: LongWork[Any]) -> None:
+        """It waits no more."""
+        with self._lock:
+            if work in self._waiting:
+                self._waiting.remove(work)
+
+    def give_back(self) -> None:
+        """One has ended."""
+        with self._lock:
+            self._running -= 1
+            self._begin()
+
+    def ahead(self, work: LongWork[Any]) -> int:
+        """How many begin before this one."""
+        with self._lock:
+            order = self._order()
+            return order.index(work) if work in order else 0
+
+    def _order(self) -> list[LongWork[Any]]:
+        return sorted(self._waiting, key=lambda work: (not work.is_watched, work.number))
+
+    def _begin(self) -> None:
+        while self._waiting and self._running < self._at_once:
+            work = self._order()[0]
+            self._waiting.remove(work)
+            self._running += 1
+            work.begin()
+
+
+TURNS = Turns()

@@ -1,0 +1,57 @@
+"""What several users share: loaded bundles and finished results, in bounded caches.
+
+Records are frozen and nobody writes to their tensors, so they are shared as they are (``cache_resource``) and not
+copied for each session. Results are kept under the digest of the image's bytes, the digest of the bundle and the
+setting; a file's name is never part of what is kept, since two people may have one image under different names.
+"""
+
+from dashboard.resources.bundles import bundle_paths, explorer, inspector, key, name_of, own_bundles, samples
+from dashboard.resources.explanations import blocks, explanation, missing_evidence
+from dashboard.resources.images import HOUR, Source, note, picture, problem, source
+from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
+from dashboard.resources.long_works import comparison, faithfulness, relevance_map
+from dashboard.resources.neurons import concept, place, portrait, reference_channels
+from dashboard.resources.verdicts import (
+    answer,
+    channels,
+    detection,
+    job_result,
+    observation,
+    what_if,
+)
+
+__all__ = [
+    "HOUR",
+    "Perturbed",
+    "Source",
+    "answer",
+    "blocks",
+    "bundle_paths",
+    "channels",
+    "comparison",
+    "concept",
+    "detection",
+    "drawn_case",
+    "explanation",
+    "explorer",
+    "faithfulness",
+    "inspector",
+    "job_result",
+    "key",
+    "missing_evidence",
+    "name_of",
+    "note",
+    "observation",
+    "own_bundles",
+    "perturbed",
+    "perturbed_explanation",
+    "picture",
+    "place",
+    "portrait",
+    "problem",
+    "reference_channels",
+    "relevance_map",
+    "samples",
+    "source",
+    "what_if",
+]

@@ -1,0 +1,60 @@
+"""The maps on the page "Screen an image": the slow part."""
+
+from typing import Literal
+
+import streamlit as st
+
+from dashboard.resources.bundles import explorer, key
+from dashboard.resources.images import HOUR, Source
+from dashboard.resources.verdicts import batch, observation
+from nero_core import Inspector
+from nero_core.types import BlockConservation, Explanation, MissingConcept
+
+
+def explanation(
+    model: Inspector,
+    item: Source,
+    concepts: int,
+    order: str,
+    chosen: tuple[int, ...] = (),
+    composite: str | None = None,
+) -> Explanation:
+    """Heatmaps and concepts: the slow part. The architecture's own composite where none is named."""
+    return _explanation(key(model), item.id, concepts, order, chosen, composite, model, item)
+
+
+def blocks(model: Inspector, item: Source, composite: str) -> tuple[BlockConservation, ...]:
+    """How much relevance of the class heatmap reaches each block."""
+    return _blocks(key(model), item.id, composite, model, item)
+
+
+def missing_evidence(model: Inspector, item: Source) -> tuple[MissingConcept, ...]:
+    """The under-used channels that add most to the distance, with their reference images; no backward pass."""
+    return _missing_evidence(key(model), item.id, model, item)
+
+
+@st.cache_resource(max_entries=48, ttl=HOUR, show_spinner=False)
+def _explanation(
+    model_key: str,
+    image_id: str,
+    concepts: int,
+    order: str,
+    chosen: tuple[int, ...],
+    composite: str | None,
+    _model: Inspector,
+    _item: Source,
+) -> Explanation:
+    by: Literal["share", "relevance"] = "relevance" if order == "relevance" else "share"
+    return _model.explain(batch(_model, _item), concepts=concepts, by=by, channels=chosen, composite=composite)
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _blocks(
+    model_key: str, image_id: str, composite: str, _model: Inspector, _item: Source
+) -> tuple[BlockConservation, ...]:
+    return _model.blocks(batch(_model, _item), composite=composite)
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _missing_evidence(model_key: str, image_id: str, _model: Inspector, _item: Source) -> tuple[MissingConcept, ...]:
+    return explorer(_model).missing_evidence(observation(_model, _item))

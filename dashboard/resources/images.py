@@ -1,0 +1,91 @@
+"""Uploaded files, decoded within limits."""
+
+import hashlib
+import threading
+import unicodedata
+from dataclasses import dataclass, field
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from nero_core import decode_image
+from nero_core.errors import ImageError
+from nero_core.explain.render import enlarge, fit_within
+
+HOUR = 3600.0  # seconds that results are kept
+DECODERS = threading.Semaphore(2)  # a 64-megapixel image takes 200 MB while it is decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One image file that somebody chose.
+
+    Attributes:
+        key: distinguishes files of one name.
+        name: as shown.
+        data: the file's bytes.
+        id: sha256 of the bytes.
+    """
+
+    key: str
+    name: str
+    data: bytes = field(repr=False)
+    id: str
+
+
+def source(key: str, name: str, data: bytes) -> Source:
+    """A file with its digest, which is computed once."""
+    clean = "".join(letter for letter in name if unicodedata.category(letter)[0] != "C").strip()
+    return Source(key, clean or "unnamed image", data, _digest(key, len(data), data))
+
+
+def problem(item: Source) -> str:
+    """What is wrong with a file, or nothing."""
+    return _problem(item.id, item.name, item)
+
+
+def picture(item: Source) -> NDArray[np.uint8]:
+    """The image for the screen: its own aspect, at most 1200 px, a small one enlarged pixel by pixel.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    return _picture(item.id, item)[0]
+
+
+def note(item: Source) -> str:
+    """What decoding did that a reader should know."""
+    return _picture(item.id, item)[1]
+
+
+def own_size(item: Source) -> NDArray[np.uint8]:
+    """The picture to perturb: at the file's own size, a large one made smaller."""
+    return _own_size(item.id, item)
+
+
+@st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)
+def _digest(key: str, size: int, _data: bytes) -> str:
+    return hashlib.sha256(_data).hexdigest()
+
+
+@st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)
+def _problem(image_id: str, name: str, _item: Source) -> str:
+    try:
+        _picture(image_id, _item)
+    except ImageError as error:
+        return str(error)
+    return ""
+
+
+@st.cache_resource(max_entries=48, ttl=HOUR, show_spinner=False)
+def _picture(image_id: str, _item: Source) -> tuple[NDArray[np.uint8], str]:
+    with DECODERS:
+        decoded = decode_image(_item.data, name=_item.name)
+        return enlarge(fit_within(decoded.pixels)), decoded.note
+
+
+@st.cache_resource(max_entries=16, ttl=HOUR, show_spinner=False)
+def _own_size(image_id: str, _item: Source) -> NDArray[np.uint8]:
+    with DECODERS:
+        return fit_within(decode_image(_item.data, name=_item.name).pixels, 512)

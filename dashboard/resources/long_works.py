@@ -1,0 +1,83 @@
+"""Long work for all users: one of each, begun by whoever comes first, see ``dashboard.long_work``.
+
+Each takes the work that it is to be done anew for, where one was stopped or failed: two who ask for that at once begin
+one.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import streamlit as st
+
+from dashboard.long_work import LongWork, Progress
+from dashboard.resources.bundles import explorer, key
+from dashboard.resources.images import HOUR, Source
+from dashboard.resources.verdicts import batch
+from nero_core import BenchmarkResult, Inspector, compare_banks
+from nero_core.types import Faithfulness, Observation, RelevanceMap
+
+Result = TypeVar("Result")
+
+
+def comparison(model: Inspector, instead_of: LongWork[Any] | None = None) -> LongWork[BenchmarkResult]:
+    """All methods on the bundle's own banks."""
+
+    def compute(on_progress: Progress) -> BenchmarkResult:
+        return compare_banks(model, on_progress=lambda stage, done, total: on_progress(done, total))
+
+    return _kept(("comparison", key(model)), "a comparison of all methods", lambda: compute, instead_of)
+
+
+def relevance_map(
+    model: Inspector, kind: Literal["pca", "umap"], instead_of: LongWork[Any] | None = None
+) -> LongWork[RelevanceMap]:
+    """The map of all relevance vectors. What places images on it is compiled too, so that no page waits for that."""
+    fit, found = model.bundle.fit, explorer(model)
+    one = Observation(fit.features[:1], model.bundle.classifier.head, fit.ids[:1])
+
+    def compute(on_progress: Progress) -> RelevanceMap:
+        laid = found.relevance_map(kind, on_progress)
+        found.place(one, kind)
+        return laid
+
+    return _kept(("map", key(model), kind), "a map of the reference images", lambda: compute, instead_of)
+
+
+def faithfulness(
+    model: Inspector, item: Source, composite: str, instead_of: LongWork[Any] | None = None
+) -> LongWork[Faithfulness]:
+    """Whether the heatmap of a composite is faithful in this image."""
+
+    def prepare() -> Callable[[Progress], Faithfulness]:
+        pixels, found = batch(model, item), explorer(model)  # from the shared caches, which are the pages' alone
+        return lambda on_progress: found.faithfulness(pixels, composite=composite, on_progress=on_progress)
+
+    return _kept(("faithfulness", key(model), item.id, composite), "figures of faithfulness", prepare, instead_of)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The work of one kind on one thing."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    work: LongWork[Any] | None = None
+
+
+def _kept(
+    of: tuple[str, ...],
+    what: str,
+    prepare: Callable[[], Callable[[Progress], Result]],
+    instead_of: LongWork[Any] | None,
+) -> LongWork[Result]:
+    kept = _place(of)
+    with kept.lock:
+        if kept.work is None or kept.work is instead_of:
+            kept.work = LongWork(what, prepare())
+        return kept.work
+
+
+@st.cache_resource(max_entries=256, ttl=24 * HOUR, show_spinner=False)
+def _place(of: tuple[str, ...]) -> _Kept:
+    return _Kept()

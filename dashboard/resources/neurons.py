@@ -1,0 +1,53 @@
+"""The page "Neuron explorer": channels in depth and the map of reference images."""
+
+from typing import Literal
+
+import streamlit as st
+
+from dashboard.resources.bundles import explorer, key
+from dashboard.resources.images import HOUR, Source
+from dashboard.resources.verdicts import batch, observation
+from nero_core import Inspector
+from nero_core.types import ChannelPortrait, Channels, ConceptDepth, MapPlace, Observation
+
+
+def concept(model: Inspector, item: Source, channel: int) -> ConceptDepth:
+    """One channel in one image, in depth: the slow part of a channel's page."""
+    return _concept(key(model), item.id, channel, model, item)
+
+
+def portrait(model: Inspector, channel: int) -> ChannelPortrait:
+    """One channel in the fit bank."""
+    return _portrait(key(model), channel, model)
+
+
+def reference_channels(model: Inspector, reference_id: str) -> Channels:
+    """Every channel of a fit image against the centroids, from the bank."""
+    return _reference_channels(key(model), reference_id, model)
+
+
+def place(model: Inspector, item: Source, kind: Literal["pca", "umap"]) -> MapPlace:
+    """Where an image lies on a map that is made."""
+    return _place(key(model), item.id, kind, model, item)
+
+
+@st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)
+def _concept(model_key: str, image_id: str, channel: int, _model: Inspector, _item: Source) -> ConceptDepth:
+    return explorer(_model).concept(batch(_model, _item), channel)
+
+
+@st.cache_resource(max_entries=128, ttl=HOUR, show_spinner=False)
+def _portrait(model_key: str, channel: int, _model: Inspector) -> ChannelPortrait:
+    return explorer(_model).portrait(channel)
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _reference_channels(model_key: str, reference_id: str, _model: Inspector) -> Channels:
+    fit = _model.bundle.fit
+    row = fit.ids.index(reference_id)
+    return _model.channels(Observation(fit.features[row : row + 1], _model.bundle.classifier.head, (reference_id,)))
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _place(model_key: str, image_id: str, kind: Literal["pca", "umap"], _model: Inspector, _item: Source) -> MapPlace:
+    return explorer(_model).place(observation(_model, _item), kind)

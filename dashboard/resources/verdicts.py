@@ -1,0 +1,92 @@
+"""Scores and verdicts: what needs no backward pass."""
+
+import streamlit as st
+
+from dashboard.jobs import Job
+from dashboard.resources.bundles import explorer, key
+from dashboard.resources.images import DECODERS, HOUR, Source
+from nero_core import DETECTORS, BenchmarkResult, Inspector, read_result
+from nero_core.errors import NeroError
+from nero_core.types import Channels, Detection, ImageBatch, Observation, WhatIf, WhatIfSettings
+
+
+def batch(model: Inspector, item: Source) -> ImageBatch:
+    """The image at the classifier's input size."""
+    return _batch(key(model), item.id, model, item)
+
+
+def observation(model: Inspector, item: Source) -> Observation:
+    """The one forward pass."""
+    return _observation(key(model), item.id, model, item)
+
+
+def detection(model: Inspector, item: Source, method: str, tpr: float) -> Detection:
+    """The verdict's record."""
+    return _detection(key(model), item.id, method, tpr, model, item)
+
+
+def answer(model: Inspector, item: Source, method: str, tpr: float) -> Detection | str:
+    """The verdict's record, or the reason why a method has none."""
+    return _answer(key(model), item.id, method, tpr, model, item)
+
+
+def channels(model: Inspector, item: Source) -> Channels:
+    """Every channel against the centroids; no backward pass."""
+    return _channels(key(model), item.id, model, item)
+
+
+def what_if(model: Inspector, item: Source, settings: WhatIfSettings) -> WhatIf:
+    """NERO under other settings, from the banks."""
+    return _what_if(key(model), item.id, settings, model, item)
+
+
+def job_result(job: Job) -> BenchmarkResult:
+    """What a finished comparison found.
+
+    Raises:
+        NeroError: its file is missing or was altered.
+    """
+    return _job_result(job.id, job)
+
+
+@st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)
+def _batch(model_key: str, image_id: str, _model: Inspector, _item: Source) -> ImageBatch:
+    with DECODERS:
+        return _model.decode([_item.data], [_item.name])
+
+
+@st.cache_resource(max_entries=512, ttl=HOUR, show_spinner=False)
+def _observation(model_key: str, image_id: str, _model: Inspector, _item: Source) -> Observation:
+    return _model.observe(_batch(model_key, image_id, _model, _item))
+
+
+@st.cache_resource(max_entries=1024, ttl=HOUR, show_spinner=False)
+def _detection(model_key: str, image_id: str, method: str, tpr: float, _model: Inspector, _item: Source) -> Detection:
+    looks_again = method in DETECTORS and DETECTORS[method].second_pass is not None
+    seen = (_batch if looks_again else _observation)(model_key, image_id, _model, _item)
+    return _model.detect(seen, (method,), tpr)[method]
+
+
+@st.cache_resource(max_entries=4096, ttl=HOUR, show_spinner=False)
+def _answer(
+    model_key: str, image_id: str, method: str, tpr: float, _model: Inspector, _item: Source
+) -> Detection | str:
+    try:
+        return _detection(model_key, image_id, method, tpr, _model, _item)
+    except NeroError as error:
+        return str(error)
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _channels(model_key: str, image_id: str, _model: Inspector, _item: Source) -> Channels:
+    return _model.channels(_observation(model_key, image_id, _model, _item))
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _what_if(model_key: str, image_id: str, settings: WhatIfSettings, _model: Inspector, _item: Source) -> WhatIf:
+    return explorer(_model).what_if(_observation(model_key, image_id, _model, _item), settings)
+
+
+@st.cache_resource(max_entries=8, ttl=HOUR, show_spinner="Reading the result …")
+def _job_result(job_id: str, _job: Job) -> BenchmarkResult:
+    return read_result(_job.result)

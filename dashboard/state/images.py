@@ -1,0 +1,96 @@
+"""Uploaded files and samples: which there are, and which is shown."""
+
+import streamlit as st
+
+from dashboard.resources import Source
+from dashboard.state.site import SAMPLE
+
+# in the session alone
+FILES = "files"
+FILE = "file"
+_SHOWN_FILE = "shown_file"
+_KNOWN_FILES = "known_files"
+_DRAWN_FILES = "drawn_files"
+_KEPT_FILES = "kept_files"
+
+
+def sample() -> str | None:
+    """The sample that the URL names."""
+    return st.query_params.get(SAMPLE)
+
+
+def choose_sample(name: str) -> None:
+    """Show a sample."""
+    st.query_params[SAMPLE] = name
+    st.session_state[FILE] = None
+
+
+def choose_file(file_id: str | None) -> None:
+    """Show an uploaded file."""
+    st.query_params.pop(SAMPLE, None)
+    st.session_state[FILE] = file_id
+
+
+def leave_sample() -> None:
+    """The select box chose an uploaded file: the URL names no sample any more."""
+    if st.session_state.get(FILE) is not None:
+        st.query_params.pop(SAMPLE, None)
+
+
+def file() -> str | None:
+    """The uploaded file that is shown."""
+    return st.session_state.get(FILE)
+
+
+def files_at_hand() -> list[Source]:
+    """All files of this session: on pages without an uploader."""
+    return [*kept_files(), *st.session_state.get(_DRAWN_FILES, [])]
+
+
+def keep_shown(file_id: str) -> None:
+    """Remember the uploaded file that is shown, since a select box forgets it on another page."""
+    st.session_state[_SHOWN_FILE] = file_id
+
+
+def shown() -> str | None:
+    """The uploaded file that was shown last, on whichever page."""
+    held: str | None = st.session_state.get(_SHOWN_FILE)
+    return held
+
+
+def take_new_files(file_ids: list[str]) -> None:
+    """Show the first file of those that came with this run; forget the one that went."""
+    known = st.session_state.get(_KNOWN_FILES, [])
+    fresh = [file_id for file_id in file_ids if file_id not in known]
+    st.session_state[_KNOWN_FILES] = file_ids
+    if fresh:
+        choose_file(fresh[0])
+    elif file() not in file_ids:
+        st.session_state[FILE] = None
+
+
+def draw_files(drawn: list[Source]) -> None:
+    """What the uploader holds now.
+
+    Streamlit empties the uploader when another page is shown. An uploader that is empty although nobody emptied it
+    (see ``files_changed``) has just come back, and what it held last joins the files of earlier visits.
+    """
+    if not drawn:
+        st.session_state[_KEPT_FILES] = [*kept_files(), *st.session_state.get(_DRAWN_FILES, [])]
+    st.session_state[_DRAWN_FILES] = drawn
+
+
+def kept_files() -> list[Source]:
+    """The files of earlier visits to the page."""
+    kept: list[Source] = st.session_state.get(_KEPT_FILES, [])
+    return kept
+
+
+def files_changed() -> None:
+    """Somebody added or removed files: what it held before is not kept."""
+    st.session_state[_DRAWN_FILES] = []
+
+
+def remove_kept_files() -> None:
+    """Forget the files of earlier visits."""
+    st.session_state[_KEPT_FILES] = []

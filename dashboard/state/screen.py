@@ -1,0 +1,57 @@
+"""The page "Screen an image" and its panels."""
+
+import streamlit as st
+
+from dashboard.state.site import CHANNEL
+
+# in the URL
+ORDER = "order"
+CONCEPTS = "concepts"
+VIEW = "view"
+OPACITY = "opacity"
+SORT = "sort"
+SPAN = "span"
+CLASSES = "classes"
+COMPOSITE = "composite"  # written by hand: a select box would write its words there, we want the name
+FAITHFULNESS = "faithfulness"
+WHAT_IF = "whatif"
+WHAT_IF_EPSILON = "whatif_epsilon"
+WHAT_IF_COMPONENTS = "whatif_components"
+WHAT_IF_LEAST = "whatif_k"
+WHAT_IF_NORM = "whatif_norm"
+WHAT_IF_ACCEPT = "whatif_accept"
+
+# in the session alone
+RELEVANCE_WAY = "where_relevance_goes"
+CHANNEL_PLOT = "channel_plot"
+
+
+def open_channel() -> None:
+    """A click on the channel plot opens that channel."""
+    points = st.session_state[CHANNEL_PLOT].selection.points
+    if points and "customdata" in points[0]:
+        picked = points[0]["customdata"]
+        st.session_state[CHANNEL] = int(picked[0] if isinstance(picked, list | tuple) else picked)
+
+
+def offer_composites(names: tuple[str, ...]) -> str | None:
+    """Choose the composite that the URL names, or else the first; answers the one that does not suit, if any."""
+    asked = st.query_params.get(COMPOSITE)
+    if st.session_state.get(COMPOSITE) not in names:
+        st.session_state[COMPOSITE] = asked if asked in names else names[0]
+    return asked if asked is not None and asked not in names else None
+
+
+def composite(names: tuple[str, ...]) -> str | None:
+    """The composite of the maps, whether or not one is shown: the chosen one, the URL's, or else the first."""
+    asked = (st.session_state.get(COMPOSITE), st.query_params.get(COMPOSITE), *names[:1])
+    return next((one for one in asked if one in names), None)
+
+
+def composite_chosen(default: str) -> None:
+    """Somebody chose a composite: the URL names it, unless it is the default."""
+    chosen = st.session_state[COMPOSITE]
+    if chosen == default:
+        st.query_params.pop(COMPOSITE, None)
+    else:
+        st.query_params[COMPOSITE] = chosen

@@ -1,0 +1,177 @@
+"""What all pages share: the reference set, the method, the acceptance, the side bar, and what a link takes along."""
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+# in the URL
+BUNDLE = "bundle"
+METHOD = "method"
+ACCEPT = "accept"
+LARGE_TYPE = "large_type"
+SAMPLE = "sample"
+CHANNEL = "channel"
+JOBS = {"benchmark": "run", "calibrate": "making"}  # kind of job → where the URL holds its id
+
+# in the session alone
+DOWNLOAD = "download"
+_ANNOUNCED = "announced"
+_SIDE = "side"
+_WATCHED = "watched"
+_JUDGED = "judged"
+_REFUSED = "refused"
+_NOT_YET = "not drawn yet"
+
+
+def between_pages() -> dict[str, str]:
+    """What a link to another page takes along: the sample, the jobs, the reference set, the method and the acceptance.
+
+    The method that is chosen goes before the one that the address held when the page was opened.
+    """
+    lasting = (SAMPLE, *JOBS.values(), BUNDLE, METHOD, ACCEPT)
+    held = {name: st.query_params[name] for name in lasting if name in st.query_params}
+    if st.session_state.get(METHOD) is not None:
+        held[METHOD] = st.session_state[METHOD]
+    return held
+
+
+def percents(share: float) -> str:
+    """An acceptance as it stands in the URL: ``95`` or ``97.5``."""
+    return f"{round(100 * share, 6):g}"
+
+
+def bundle() -> str | None:
+    """The reference set that is chosen."""
+    return st.session_state.get(BUNDLE)
+
+
+def choose_bundle(name: str) -> None:
+    """Show another reference set from now on; for a callback, before the select box is drawn."""
+    st.session_state[BUNDLE] = name
+    bundle_chosen()
+
+
+def follow_bundle(names: list[str]) -> str | None:
+    """Choose the reference set that the URL names, or else the first; answers what the URL names.
+
+    The URL holds it and the select box follows, on every page and on the way back: a box that Streamlit binds to the
+    URL forgets on the next page what was chosen on this one.
+    """
+    asked = st.query_params.get(BUNDLE)
+    if asked in names:
+        st.session_state[BUNDLE] = asked
+    else:
+        st.query_params.pop(BUNDLE, None)
+        st.session_state[BUNDLE] = names[0]
+    return asked
+
+
+def bundle_chosen() -> None:
+    """The select box chose a reference set: the URL names it, and the acceptance of the one before stays behind."""
+    st.query_params[BUNDLE] = st.session_state[BUNDLE]
+    st.query_params.pop(ACCEPT, None)
+
+
+def follow_accept(offered: Mapping[str, float], usual: float) -> None:
+    """Choose the acceptance that the URL names, or else the reference set's own; before the slider is drawn.
+
+    Two pages have the slider. The URL holds what it says and the slider follows, as with the reference set: Streamlit
+    drops from the URL what a slider of another page is bound to, on the way back too.
+
+    Args:
+        offered: each acceptance as it stands in the URL.
+        usual: the reference set's own.
+    """
+    asked = st.query_params.get(ACCEPT)
+    if asked is not None and asked not in offered:
+        st.query_params.pop(ACCEPT)
+    st.session_state[ACCEPT] = usual if asked is None else offered.get(asked, usual)
+
+
+def accept_chosen(usual: float) -> None:
+    """The slider chose an acceptance: the URL names it, unless it is the reference set's own."""
+    if st.session_state[ACCEPT] == usual:
+        st.query_params.pop(ACCEPT, None)
+    else:
+        st.query_params[ACCEPT] = percents(st.session_state[ACCEPT])
+
+
+def link(settings: dict[str, str]) -> str:
+    """The address of this page with these settings, the reference set and the sample; no uploaded image."""
+    named = {BUNDLE: bundle() or "", SAMPLE: st.query_params.get(SAMPLE, "")} | settings
+    return f"{_address()}?{urlencode({name: value for name, value in named.items() if value})}"
+
+
+def refuse(key: str, has: Callable[[str], bool], most: int | None = None) -> None:
+    """Note what the URL asks of a widget that does not offer it; before the widget is drawn, which drops it.
+
+    Each text is judged once: what Streamlit says of the URL may be older than what somebody chose since. Of several
+    that it offers it takes the first, so many as ``most`` says.
+    """
+    judged: set[tuple[str, str]] = st.session_state.setdefault(_JUDGED, set())
+    asked = [one for one in st.query_params.get_all(key) if one and (key, one) not in judged]
+    judged |= {(key, one) for one in asked}
+    taken = [one for one in asked if has(one)][:most]
+    in_vain = tuple(one for one in asked if one not in taken)
+    if in_vain:
+        st.session_state.setdefault(_REFUSED, {})[key] = (in_vain, _address(), _NOT_YET)
+
+
+def refused(key: str) -> tuple[str, ...]:
+    """What the URL asked of a widget in vain, until somebody moves it or leaves the page; after it is drawn."""
+    notes: dict[str, tuple[tuple[str, ...], str, object]] = st.session_state.get(_REFUSED, {})
+    asked, address, held_then = notes.get(key, ((), "", None))
+    if not asked:
+        return ()
+    if address != _address() or held_then not in (_NOT_YET, held(key)):
+        del notes[key]
+        return ()
+    notes[key] = (asked, address, held(key))
+    return asked
+
+
+def held(key: str) -> object:
+    """What a widget holds."""
+    return st.session_state.get(key)
+
+
+def _address() -> str:
+    return str(st.context.url or "").partition("?")[0]
+
+
+def go_to(key: str, value: object) -> None:
+    """Move a widget; for a callback."""
+    st.session_state[key] = value
+
+
+def announce(sentence: str) -> None:
+    """Something to say once, in the run that follows."""
+    st.session_state[_ANNOUNCED] = sentence
+
+
+def announced() -> str:
+    """What is to be said once."""
+    return str(st.session_state.pop(_ANNOUNCED, ""))
+
+
+def watch(name: str, number: int | None) -> None:
+    """This session waits for the long work of this number at that place, or with None for none."""
+    st.session_state[f"{_WATCHED} {name}"] = number
+
+
+def is_watched(name: str, number: int) -> bool:
+    """Whether this session has waited for that very work."""
+    return bool(st.session_state.get(f"{_WATCHED} {name}") == number)
+
+
+def keep_side(place: DeltaGenerator) -> None:
+    """The part of the side bar that pages fill; made anew in each run."""
+    st.session_state[_SIDE] = place
+
+
+def side() -> DeltaGenerator:
+    """The part of the side bar that pages fill."""
+    place: DeltaGenerator = st.session_state[_SIDE]
+    return place

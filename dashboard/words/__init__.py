@@ -1,0 +1,63 @@
+"""Numbers into sentences. Plain and precise; never a diagnosis."""
+
+from dashboard.words.channels import (
+    ALL_ZERO,
+    LITTLE_CONTRAST,
+    channel,
+    channel_in_set,
+    chosen_images,
+    concept,
+    conservation,
+    faithfulness,
+    lost,
+    no_such_channel,
+    weight,
+)
+from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
+from dashboard.words.numbers import duration, listed, number, percent, plain, tex
+from dashboard.words.verdicts import ADVICE, DIMMED, HEADLINE, SYMBOL, SYNTHETIC, change, p_value, tally, threshold
+from dashboard.words.waiting import STOPPED, composite_missing, contents, not_offered, stage, turn, waiting
+from nero_core import channel_use as use
+
+__all__ = [
+    "ADVICE",
+    "ALL_ZERO",
+    "DIMMED",
+    "HEADLINE",
+    "LITTLE_CONTRAST",
+    "MEANING",
+    "STOPPED",
+    "SYMBOL",
+    "SYNTHETIC",
+    "agreement",
+    "change",
+    "channel",
+    "channel_in_set",
+    "chosen_images",
+    "composite_missing",
+    "concept",
+    "conservation",
+    "contents",
+    "duration",
+    "faithfulness",
+    "figure",
+    "interval",
+    "listed",
+    "lost",
+    "method",
+    "no_such_channel",
+    "not_offered",
+    "number",
+    "p_value",
+    "percent",
+    "plain",
+    "stage",
+    "standing",
+    "tally",
+    "tex",
+    "threshold",
+    "turn",
+    "use",
+    "waiting",
+    "weight",
+]

@@ -1,0 +1,123 @@
+"""What channels, heatmaps and their tests say."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from dashboard.words.numbers import listed, number, percent, plain
+from nero_core import MUCH_CANCELLATION
+from nero_core import channel_use as use
+from nero_core.types import BlockConservation, Channels, Concept, Faithfulness
+
+LITTLE_CONTRAST = 0.1  # of the probability: the image against its blurred self
+ALL_ZERO = (
+    "The relevance of this image is 0 in every channel: the network saw nothing in it that it knows, as in an "
+    "all-black picture. There is no channel to compare. Choose another image, or a sample."
+)
+
+
+def concept(item: Concept) -> str:
+    """The heading of a concept: ``417 over-used ×3.1``."""
+    return f"{item.channel} {use(item.relevance, item.centroid)}"
+
+
+def channel(channels: Channels, index: int, class_names: tuple[str, ...] | list[str]) -> str:
+    """One channel of one image, said in a sentence."""
+    here, usual = float(channels.relevance[index]), float(channels.centroid[index])
+    part, whole = float(channels.share[index]), float(channels.share.sum())
+    of_distance = f" ({percent(part / whole)})" if whole > 0 else ""
+    return (
+        f"Channel {index}: relevance {number(here)} here, {number(usual)} on average in "
+        f"{class_names[channels.nearest]}; {use(here, usual)}. Adds {number(part)}{of_distance} to the distance."
+    )
+
+
+def conservation(value: float, is_evidence: bool = False, cancellation: float = 1.0) -> str:
+    """How much of the relevance a heatmap kept; evidence starts from the over-used channels alone.
+
+    Args:
+        value: sum of the map over what it started from; nan where nothing started.
+        is_evidence: whether it is the evidence map.
+        cancellation: Σ|R| of the map over what it started from.
+    """
+    if not math.isfinite(value):
+        none = "no channel is over-used in this image" if is_evidence else "no relevance started here"
+        return f"Nothing to show: {none}."
+    if cancellation == 0:
+        return "Nothing to show: relevance started, but none of it arrived at the pixels."
+    cancels = (
+        f" Positive and negative parts mostly cancel: together they are {number(cancellation, 2)} times what it "
+        "started from."
+        if cancellation > MUCH_CANCELLATION
+        else ""
+    )
+    if not -0.005 <= value <= 1.05:  # negative contributions and biases add to it under some composites
+        return f"Comes to {number(value)} of the relevance it started from (1.00 = nothing lost or added).{cancels}"
+    return f"Keeps {value:.2f} of the relevance it started from (1.00 = nothing lost).{cancels}"
+
+
+def faithfulness(figures: Faithfulness, class_name: str) -> str:
+    """Whether a heatmap is faithful in this image, how it compares with chance and with the plain gradient."""
+    gain, stray = figures.gain, number(figures.spread, 2)
+    whole, blurred = float(figures.heatmap.deletion[0]), float(figures.heatmap.deletion[-1])
+    if not figures.is_weak:
+        said = f"Faithful here: the probability of {class_name} hangs on what the map calls relevant."
+    elif gain < -figures.margin:
+        said = f"Weak: blurring what the map calls relevant helps {class_name} more than chance would."
+    else:
+        said = "Weak: the map ranks the parts of this image not clearly better than chance."
+    said += f" Gain {number(gain, 2)} (random orders: 0 ± {stray}; plain gradient: {number(figures.gradient_gain, 2)})."
+    if figures.gradient_gain > max(gain, figures.margin):
+        said += " The plain gradient does better."
+    if abs(figures.contrast) < LITTLE_CONTRAST:
+        said += (
+            f" The test tells little here: even with all of the image blurred the probability is {blurred:.2f}, "
+            f"against {whole:.2f}."
+        )
+    return said
+
+
+def lost(blocks: Sequence[BlockConservation]) -> str:
+    """Where relevance goes between the output and the pixels, in a sentence."""
+    taken = blocks[-1].absorbed if blocks else 0.0
+    if not blocks or not math.isfinite(blocks[-1].ratio):
+        return "No relevance started here."
+    if abs(blocks[-1].ratio - 1) > 0.05:
+        return "This composite does not conserve relevance: the figures say how far it drifts from block to block."
+    start = (blocks[-1].relevance + taken) / blocks[-1].ratio
+    if abs(taken) <= 0.005 * abs(start):
+        return "All of it reaches the pixels; biases take none."
+    if taken / start < 0:
+        return f"Biases add {percent(-taken / start)} to it on the way; all of that reaches the pixels."
+    return f"Biases take {percent(taken / start)} of it on the way; the rest reaches the pixels."
+
+
+def no_such_channel(asked: str, size: int) -> str:
+    """The link names a channel that is none."""
+    return (
+        f"The link names the channel {plain(asked[:40])}. Expected a number from 0 to {size - 1}: this classifier has "
+        f"{size} channels. Choose one below."
+    )
+
+
+def channel_in_set(class_name: str, mean_relevance: float, selectivity: float, separation: float, has_ood: bool) -> str:
+    """What one channel is in the reference set, in three sentences."""
+    told = (
+        f"Used most for {class_name}, with mean relevance {number(mean_relevance)}. "
+        f"The class explains {percent(float(f'{selectivity:.2g}'))} of its variance over images (class selectivity)."
+    )
+    if not has_ood:
+        return f"{told} OOD separation is unknown: this reference set came without OOD images."
+    how = "hardly" if separation < 0.6 else "partly" if separation < 0.8 else "well"
+    return f"{told} Alone it {how} separates ID from OOD images (AUROC {number(separation, 2)}; 0.5 = not at all)."
+
+
+def chosen_images(counts: Mapping[str, int]) -> str:
+    """What a lasso caught: ``37 images chosen: 20 normal-cecum and 17 normal-z-line.``"""
+    total = sum(counts.values())
+    listing = listed([f"{count} {name}" for name, count in counts.items()])
+    return f"{total} {'image' if total == 1 else 'images'} chosen: {listing}."
+
+
+def weight(value: float) -> str:
+    """What a head weight does: speaks for or against the class."""
+    return f"{number(value, 2)}, {'for' if value > 0 else 'against' if value < 0 else 'neither'}"

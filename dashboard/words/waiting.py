@@ -1,0 +1,49 @@
+"""What is said of long work, of files and of links."""
+
+from collections.abc import Mapping
+
+from dashboard.words.numbers import duration, listed, plain
+
+STOPPED = "This was stopped before it was done. Whoever waits for it can stop it, for everybody."
+
+
+def stage(name: str, done: int, total: int, seconds: float) -> str:
+    """What a job is doing: ``Observing fit images: 96 of 381, for 12 s``."""
+    what = f"{name[:1].upper()}{name[1:]}" if name else "Starting"
+    far = f": {done} of {total}" if total > 1 else ""
+    return f"{what}{far}, for {duration(seconds)}"
+
+
+def contents(classes: Mapping[str, int], skipped: int) -> str:
+    """What a set of images holds: ``60 images of 3 classes: a 20, b 20, c 20``."""
+    total, count = sum(classes.values()), len(classes)
+    listing = listed([f"{name} {images}" for name, images in classes.items()])
+    left = f" {skipped} other {'file is' if skipped == 1 else 'files are'} left out." if skipped else ""
+    of = f"{count} {'class' if count == 1 else 'classes'}"
+    return f"{total} {'image' if total == 1 else 'images'} of {of}: {listing}.{left}"
+
+
+def turn(ahead: int) -> str:
+    """Why work beside the pages has not begun."""
+    others = "the next that ends" if ahead == 0 else f"{ahead} that {'was' if ahead == 1 else 'were'} asked for earlier"
+    return f"Waiting: the server does other long work now. This begins after {others}."
+
+
+def waiting(ahead: int, at_once: int) -> str:
+    """Why a job has not begun."""
+    first = ahead - at_once + 1
+    if first <= 0:
+        return "It is about to start."
+    behind = "one that was asked for earlier" if first == 1 else f"{first} that were asked for earlier"
+    return f"The server runs {at_once} jobs at once; this one starts after {behind}."
+
+
+def not_offered(what: str, asked: str, shown: str) -> str:
+    """The link asks a widget for what it does not offer; ``shown`` is nothing where it shows nothing."""
+    instead = f"this is {plain(shown)}" if shown else "none is chosen"
+    return f"The link's {what} {plain(asked[:40])} is not available here; {instead}."
+
+
+def composite_missing(asked: str, title: str) -> str:
+    """The URL names a composite that is not to be had."""
+    return f"The link names the composite {plain(asked)}, which does not suit this classifier. This is {title}."

@@ -1,0 +1,31 @@
+"""The part of the score axis that is worth drawing, on the screen and on paper."""
+
+import numpy as np
+
+from nero_core.types import ReferenceScores
+
+TAIL = 0.02  # share of the reference images that may lie beyond the axis
+MARGIN = 0.03  # of the axis, at each end
+
+
+def score_domain(reference: ReferenceScores, score: float) -> tuple[float, float]:
+    """From where to where: the banks without their longest tail, the threshold, and this image unless it lies so far
+    out that the rest would shrink to a line; it is then drawn at the edge and said so.
+
+    Args:
+        reference: scores of the calibration images and of the OOD bank, and the threshold.
+        score: of this image.
+
+    Returns:
+        Both ends, in units of the score; the first is the smaller.
+    """
+    banks = [reference.calibration, *([] if reference.ood is None else [reference.ood])]
+    known = np.concatenate([np.asarray(bank, dtype=np.float64) for bank in banks])
+    low = min(float(known.min()), reference.threshold, score)
+    high = max(float(np.quantile(known, 1 - TAIL)), reference.threshold + 0.15 * abs(reference.threshold - low))
+    if float(known.max()) <= low + 1.5 * (high - low):
+        high = float(known.max())
+    if high < score <= low + 2.0 * (high - low):
+        high = score
+    margin = MARGIN * (high - low) or 1.0
+    return low - margin, high + margin

@@ -1,0 +1,53 @@
+"""The records that flow from an uploaded file to the screen. They are frozen: each step makes a new one.
+
+``ImageBatch`` → ``Observation`` → ``Detection`` → ``Explanation``; a ``Head`` is the classifier's last linear layer.
+"""
+
+from nero_core.types.detection import Detection, ReferenceScores, Verdict
+from nero_core.types.explanation import (
+    BlockConservation,
+    Channels,
+    Concept,
+    Explanation,
+    Faithfulness,
+    FlippingCurves,
+    MissingConcept,
+)
+from nero_core.types.explorer import (
+    ChannelAtlas,
+    ChannelPortrait,
+    ChannelReferences,
+    ConceptDepth,
+    Feeding,
+    MapPlace,
+    MeanRelevance,
+    RelevanceMap,
+)
+from nero_core.types.observation import Head, ImageBatch, Observation
+from nero_core.types.what_if import WhatIf, WhatIfSettings
+
+__all__ = [
+    "BlockConservation",
+    "ChannelAtlas",
+    "ChannelPortrait",
+    "ChannelReferences",
+    "Channels",
+    "Concept",
+    "ConceptDepth",
+    "Detection",
+    "Explanation",
+    "Faithfulness",
+    "Feeding",
+    "FlippingCurves",
+    "Head",
+    "ImageBatch",
+    "MapPlace",
+    "MeanRelevance",
+    "MissingConcept",
+    "Observation",
+    "ReferenceScores",
+    "RelevanceMap",
+    "Verdict",
+    "WhatIf",
+    "WhatIfSettings",
+]

@@ -1,0 +1,76 @@
+"""What a method says of images, and what it says of the reference images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Verdict = Literal["like", "borderline", "unlike"]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A detector's answer for a batch. **Higher score = more OOD, everywhere.** All tensors are on the CPU.
+
+    Attributes:
+        detector: name in the catalog.
+        score: the detector's score.
+        threshold: score above which an image is called OOD.
+        is_ood: ``score > threshold``.
+        p_value: conformal p-value in [1/(n+1), 1]; small = unlike the n calibration images.
+        predicted: predicted class index.
+        confidence: softmax probability of the predicted class, in [0, 1].
+        calibration_size: n, the number of calibration scores behind the p-value.
+        tpr: share of ID images that the threshold was set to accept, in (0, 1).
+        terms: parts of the score. For NERO ``distance``, ``bias``, ``scale``, ``nearest`` (class index), each
+            ``batch``, with score = (distance + bias) · scale; and ``share`` ``batch neurons``, which sums to
+            ``distance``. For NERO+ ``distance`` (the score), ``nearest`` and ``share``.
+            Empty for detectors whose score is one number.
+    """
+
+    detector: str
+    score: Float[Tensor, " batch"]
+    threshold: float
+    is_ood: Bool[Tensor, " batch"]
+    p_value: Float[Tensor, " batch"]
+    predicted: Int[Tensor, " batch"]
+    confidence: Float[Tensor, " batch"]
+    calibration_size: int
+    tpr: float
+    terms: Mapping[str, Tensor] = field(default_factory=lambda: MappingProxyType({}))
+
+    def verdict(self, index: int) -> Verdict:
+        """Three words for one image: ``unlike`` above the threshold, ``borderline`` when it is accepted but its p-value
+        is at most twice the rejected share, ``2·(1 − tpr)``, else ``like``."""
+        if bool(self.is_ood[index]):
+            return "unlike"
+        return "borderline" if float(self.p_value[index]) <= 2 * (1 - self.tpr) + 1e-12 else "like"
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceScores:
+    """One detector's scores over the bundle's banks, for the histogram. All tensors are on the CPU.
+
+    Attributes:
+        detector: name in the catalog.
+        calibration: scores of the calibration images (ID, never fitted on).
+        calibration_labels: their class indices, into the bundle's ``class_names``.
+        ood: scores of the OOD bank, or None where the bundle has none.
+        ood_labels: their class indices, into the bundle's ``ood_class_names``.
+        threshold: score above which an image is called OOD.
+        tpr: share of ID images that the threshold was set to accept.
+    """
+
+    detector: str
+    calibration: Float[Tensor, " calibration"]
+    calibration_labels: Int[Tensor, " calibration"]
+    ood: Float[Tensor, " ood"] | None
+    ood_labels: Int[Tensor, " ood"] | None
+    threshold: float
+    tpr: float

@@ -1,0 +1,210 @@
+"""Why: channels against the centroids, heatmaps and concepts, and whether a heatmap can be believed."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Every feature channel of one image against the ID classes.
+
+    Attributes:
+        relevance: signed relevance r_j of the image.
+        centroids: mean relevance of each ID class over the fit bank.
+        nearest: index of the nearest class centroid.
+        share: what each channel adds to the distance; sums to it.
+    """
+
+    relevance: Float[Tensor, " neurons"]
+    centroids: Float[Tensor, "classes neurons"]
+    nearest: int
+    share: Float[Tensor, " neurons"]
+
+    @property
+    def centroid(self) -> Float[Tensor, " neurons"]:
+        """Mean relevance of the nearest class."""
+        return self.centroids[self.nearest]
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One feature channel, seen in the image and in the reference set.
+
+    Attributes:
+        channel: channel number.
+        heatmap: conditional heatmap, signed; sums to ``relevance`` as far as relevance is conserved.
+        relevance: r_j of this image.
+        centroid: mean r_j of the nearest class.
+        share: what the channel adds to the distance.
+        references: ids of the fit images that use the channel most, most first.
+        reference_relevance: r_j of those images.
+    """
+
+    channel: int
+    heatmap: Float[Tensor, "height width"]
+    relevance: float
+    centroid: float
+    share: float
+    references: tuple[str, ...]
+    reference_relevance: tuple[float, ...]
+
+    @property
+    def over_used(self) -> bool:
+        """True when the image uses the channel more than the nearest class does; False is missing evidence."""
+        return self.relevance > self.centroid
+
+
+@dataclass(frozen=True, slots=True)
+class BlockConservation:
+    """Relevance at the output of one block, against what the explanation started from.
+
+    Attributes:
+        name: of the block in the model, or "pixels" for the image itself.
+        relevance: sum of the relevance there, in units of the start.
+        absorbed: what biases between the start and there took, the class token and position embedding among them.
+        ratio: ``(relevance + absorbed)`` over the start; 1 = all is accounted for, nan where the start sums to 0.
+    """
+
+    name: str
+    relevance: float
+    absorbed: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one image got its score. Heatmaps are at the classifier's input size, on the CPU.
+
+    Attributes:
+        id: sha256 of the image's file.
+        heatmap: signed relevance of the explained class.
+        explained_class: index of that class.
+        conservation: sum of ``heatmap`` over the relevance it started from; 1 = nothing lost.
+        channels: all channels against the class centroids.
+        concepts: the channels asked for, in that order.
+        evidence: where the distance comes from; sums to the positive shares of the over-used channels as far as
+            relevance is conserved.
+        evidence_conservation: sum of ``evidence`` over what it started from; nan when no channel is over-used.
+        concept_conservation: the same over all concepts together: Σ sign(r_j)·Σ heatmap_j / Σ|r_j|.
+        composite: name of the composite that made the heatmaps.
+        cancellation: Σ|R| of ``heatmap`` over |what it started from|; 1 = all of one sign and nothing lost; large =
+            positive and negative parts mostly cancel; nan where nothing started.
+        evidence_cancellation: the same of ``evidence``.
+        sigma: standard deviation of the Gaussian that the heatmaps are shown with, in their pixels; see
+            ``Attributor.sigma``.
+    """
+
+    id: str
+    heatmap: Float[Tensor, "height width"]
+    explained_class: int
+    conservation: float
+    channels: Channels
+    concepts: tuple[Concept, ...]
+    evidence: Float[Tensor, "height width"]
+    evidence_conservation: float
+    concept_conservation: float
+    composite: str = ""
+    cancellation: float = float("nan")
+    evidence_cancellation: float = float("nan")
+    sigma: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class MissingConcept:
+    """An under-used channel: evidence that the nearest class has and the image has not.
+
+    Attributes:
+        channel: channel number.
+        relevance: r_j of this image, below ``centroid``.
+        centroid: mean r_j of the nearest class.
+        share: what the channel adds to the distance, > 0.
+        references: ids of the fit images that use the channel most, most first.
+        reference_relevance: r_j of those images.
+    """
+
+    channel: int
+    relevance: float
+    centroid: float
+    share: float
+    references: tuple[str, ...]
+    reference_relevance: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlippingCurves:
+    """A class's output while patches of the image are exchanged in one order; ``steps`` values, from none to all.
+
+    Attributes:
+        deletion: patches of the image replaced by the baseline, the first in the order first.
+        insertion: patches of the image put into the baseline, the first in the order first.
+    """
+
+    deletion: Float[Tensor, " steps"]
+    insertion: Float[Tensor, " steps"]
+
+    @property
+    def deletion_area(self) -> float:
+        """Mean of the deletion curve over the share of patches; small for a faithful order."""
+        return float(torch.trapezoid(self.deletion) / (len(self.deletion) - 1))
+
+    @property
+    def insertion_area(self) -> float:
+        """Mean of the insertion curve over the share of patches; large for a faithful order."""
+        return float(torch.trapezoid(self.insertion) / (len(self.insertion) - 1))
+
+    @property
+    def gain(self) -> float:
+        """``insertion_area − deletion_area``; for a probability in (−1, 1), 0 for a random order on average."""
+        return self.insertion_area - self.deletion_area
+
+
+@dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """Whether the patches that a heatmap calls relevant are those that the classifier's output hangs on.
+
+    Attributes:
+        explained_class: index of the class whose probability was followed.
+        composite: of the heatmap.
+        share: share of the patches exchanged at each step, from 0 to 1.
+        heatmap: curves of the heatmap's order.
+        gradient: curves of the plain gradient's order.
+        random: mean curves of random orders; their gain is 0.
+        spread: standard deviation of the gain of random orders.
+        margin: gain up to which the heatmap is called weak.
+        permutations: random orders, each forwards and backwards.
+        seed: of the random orders.
+    """
+
+    explained_class: int
+    composite: str
+    share: Float[Tensor, " steps"]
+    heatmap: FlippingCurves
+    gradient: FlippingCurves
+    random: FlippingCurves
+    spread: float
+    margin: float
+    permutations: int
+    seed: int
+
+    @property
+    def gain(self) -> float:
+        """The heatmap's gain over random orders, in (−1, 1); above 0 = better than chance, higher = more faithful."""
+        return self.heatmap.gain - self.random.gain
+
+    @property
+    def gradient_gain(self) -> float:
+        """The same of the plain gradient."""
+        return self.gradient.gain - self.random.gain
+
+    @property
+    def is_weak(self) -> bool:
+        """True when the heatmap's order is no better than chance, by the margin."""
+        return self.gain <= self.margin
+
+    @property
+    def contrast(self) -> float:
+        """The class's probability in the image less that in the baseline, in [−1, 1]; near 0 the test tells little."""
+        return float(self.heatmap.deletion[0] - self.heatmap.deletion[-1])

@@ -1,0 +1,182 @@
+"""The researcher's closer look: one channel in depth, all channels, all reference images."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nero_core.types.explanation import Concept
+
+
+@dataclass(frozen=True, slots=True)
+class Feeding:
+    """Which channels of the stage before feed what was propagated (CRP attribution graph), strongest first.
+
+    Attributes:
+        stage: name of that stage in the model.
+        channels: channel numbers there, by |relevance|, largest first.
+        relevance: relevance that reaches each of them, signed, summed over space or tokens.
+        heatmaps: conditional heatmap of each of them, signed; on the CPU.
+    """
+
+    stage: str
+    channels: tuple[int, ...]
+    relevance: tuple[float, ...]
+    heatmaps: Float[Tensor, "channels height width"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReferences:
+    """The fit images that use one channel most, each with its own conditional heatmap. All tensors are on the CPU.
+
+    Attributes:
+        channel: channel number.
+        by: what they were chosen by: "relevance" is RelMax, "activation" is ActMax.
+        ids: ids of the fit images, most first; fewer than asked for, or none, where fewer images have a value > 0.
+        values: what they were chosen by: r_j, or the activation a_j; > 0, largest first.
+        relevance: r_j of each of them, signed; the same as ``values`` for RelMax.
+        heatmaps: conditional heatmap of the channel in each of them, signed, smoothed as on the screen; a cell holds
+            the sum over its patch of the image, so that a map sums to its ``relevance`` as far as that is conserved.
+            None where the architecture has no honest heatmap.
+        composite: name of the composite that made the heatmaps, "" where there are none.
+        from_thumbnails: True when the heatmaps were made from the small pictures of the bundle instead of the images
+            themselves, and so show the place only roughly; values and relevance are those of the images all the same.
+    """
+
+    channel: int
+    by: Literal["relevance", "activation"]
+    ids: tuple[str, ...]
+    values: tuple[float, ...]
+    relevance: tuple[float, ...]
+    heatmaps: Float[Tensor, "references 16 16"] | None
+    composite: str = ""
+    from_thumbnails: bool = False
+
+    @property
+    def conservation(self) -> tuple[float, ...]:
+        """Sum of each heatmap over its relevance; 1 = nothing lost, nan where that is 0. Empty without heatmaps."""
+        if self.heatmaps is None:
+            return ()
+        sums = self.heatmaps.double().sum(dim=(1, 2)).tolist()
+        return tuple(one / of if of else float("nan") for one, of in zip(sums, self.relevance, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPortrait:
+    """What one channel is in the whole fit bank, without any image of the user's. All tensors are on the CPU.
+
+    Attributes:
+        channel: channel number.
+        by_relevance: RelMax references.
+        by_activation: ActMax references.
+        class_relevance: r_j of every fit image, one tensor for each ID class, in the order of the class names.
+        weights: head weight of the channel for each ID class; it speaks for a class where the weight is > 0.
+        co_used: other channels and the Pearson correlation of their relevance with this one's over the fit bank, in
+            [-1, 1], strongest by absolute value first.
+    """
+
+    channel: int
+    by_relevance: ChannelReferences
+    by_activation: ChannelReferences
+    class_relevance: tuple[Float[Tensor, " _"], ...]
+    weights: Float[Tensor, " classes"]
+    co_used: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptDepth:
+    """One channel in one image, in depth.
+
+    Attributes:
+        concept: the channel in this image: conditional heatmap, relevance, centroid, share, references.
+        conservation: sum of the conditional heatmap over ``concept.relevance``; nan where that is 0.
+        crop: box (top, left, bottom, right) around where the channel's relevance lies, in pixels of the heatmap, bottom
+            and right exclusive; the whole map where the heatmap is 0 everywhere.
+        portrait: the channel in the fit bank.
+        feeding: the channels of the stage before that feed it in this image.
+        composite: name of the composite of the heatmaps.
+        sigma: standard deviation of the Gaussian that the heatmaps are shown with, in their pixels, and that ``crop``
+            was found with.
+    """
+
+    concept: Concept
+    conservation: float
+    crop: tuple[int, int, int, int]
+    portrait: ChannelPortrait
+    feeding: Feeding
+    composite: str
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeanRelevance:
+    """Mean relevance of every channel over images that no detector was fitted on, ID against OOD; on the CPU.
+
+    Attributes:
+        id: mean r_j over the calibration bank, signed, a probability.
+        id_size: number of its images that are averaged: those whose relevance is finite.
+        id_classes: the same for each ID class; nan where the bank has no image of it.
+        ood: mean r_j over the OOD bank, or None where the bundle has none.
+        ood_size: number of its images that are averaged, 0 where there is none.
+        ood_classes: the same for each OOD class, or None.
+    """
+
+    id: Float[Tensor, " neurons"]
+    id_size: int
+    id_classes: Float[Tensor, "classes neurons"]
+    ood: Float[Tensor, " neurons"] | None = None
+    ood_size: int = 0
+    ood_classes: Float[Tensor, "ood_classes neurons"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAtlas:
+    """Every channel of a bundle in figures. All tensors are float64 or int64 on the CPU.
+
+    Attributes:
+        mean_relevance: mean r_j of each ID class over the fit bank, signed; nan for a class without fit images.
+        selectivity: η², the share of the variance of r_j over the fit bank that the classes explain, in [0, 1];
+            0 where r_j never varies.
+        best_class: index of the class with the largest mean relevance.
+        separation: max(AUROC, 1 − AUROC) of r_j, calibration bank against OOD bank, in [0.5, 1]; nan without OOD bank.
+    """
+
+    mean_relevance: Float[Tensor, "classes neurons"]
+    selectivity: Float[Tensor, " neurons"]
+    best_class: Int[Tensor, " neurons"]
+    separation: Float[Tensor, " neurons"]
+
+
+@dataclass(frozen=True, slots=True)
+class RelevanceMap:
+    """The relevance vectors of all fit images in the plane. All tensors are on the CPU.
+
+    Attributes:
+        kind: "pca" or "umap".
+        coordinates: one point a fit image, no unit.
+        labels: class index of each image.
+        ids: sha256 of each image's file.
+        explained: share of the variance that the two axes keep, in [0, 1]; nan for UMAP, whose axes have none.
+    """
+
+    kind: Literal["pca", "umap"]
+    coordinates: Float[Tensor, "images 2"]
+    labels: Int[Tensor, " images"]
+    ids: tuple[str, ...]
+    explained: float
+
+
+@dataclass(frozen=True, slots=True)
+class MapPlace:
+    """Where one image lies among the fit images.
+
+    Attributes:
+        here: its point on the map.
+        nearest: ids of the fit images nearest to it by the distance of NERO's score (not on the map), nearest first.
+        distances: ‖P(r) − P(r')‖₁ to each of them, ≥ 0, smallest first.
+    """
+
+    here: Float[Tensor, " 2"]
+    nearest: tuple[str, ...]
+    distances: tuple[float, ...]

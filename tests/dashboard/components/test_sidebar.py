@@ -1,0 +1,56 @@
+"""The ID acceptance, which two pages share: the URL holds it and the slider follows."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components.sidebar import acceptances
+from tests.dashboard.app_pages.test_compare_methods import PAGE, asked, no_traceback
+
+Start = Callable[..., AppTest]
+
+
+def test_the_acceptance_of_one_page_is_that_of_the_other_and_the_url_names_it(app: Start):
+    running = app(sample="polyps", accept="92")
+    assert running.select_slider(key="accept").value == 0.92
+    running.select_slider(key="accept").set_value(0.93).run()
+    assert asked(running, "accept") == "93"
+    running.switch_page(PAGE).run()
+    no_traceback(running)
+    assert running.select_slider(key="accept").value == 0.93
+    running.select_slider(key="accept").set_value(0.95).run()
+    assert "accept" not in running.query_params  # the reference set's own
+    links = [link.proto.query_string for link in running.get("page_link")]
+    assert links
+    assert not any("accept" in link for link in links)
+
+
+def test_an_acceptance_that_the_link_asks_in_vain_is_said_on_the_page_and_goes(app: Start):
+    running = app(sample="polyps", accept="150")
+    no_traceback(running)
+    assert [one.value for one in running.main.warning] == [
+        "The link's acceptance 150 is not available here; this is 95."
+    ]
+    assert running.select_slider(key="accept").value == 0.95
+    assert "accept" not in running.query_params
+
+
+def test_another_reference_set_leaves_the_acceptance_behind(
+    app: Start, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NERO_BUNDLE", str(shutil.copytree(tiny_bundle, tmp_path / "other")))
+    running = app(sample="polyps", bundle=tiny_bundle.name, accept="92")
+    assert running.select_slider(key="accept").value == 0.92
+    running.selectbox(key="bundle").set_value("other").run()
+    no_traceback(running)
+    assert "accept" not in running.query_params
+    assert running.select_slider(key="accept").value == 0.95
+
+
+def test_few_calibration_images_offer_only_what_they_can_tell():
+    assert acceptances(0.95, 300)[-1] == 0.99
+    assert acceptances(0.95, 21) == [0.90, 0.91, 0.92, 0.93, 0.94, 0.95]
+    assert acceptances(0.5, 1) == [0.5]
