@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import theme
 from dashboard.components import sidebar
+from dashboard.components.one_step_back import one_step_back
 from dashboard.components.restart_notice import restart_notice
 from dashboard.plain_errors import plain_errors
 
@@ -28,5 +29,6 @@ pages = [
 page = st.navigation(pages, position="hidden")
 sidebar.frame(pages)
 restart_notice()
+one_step_back()
 with plain_errors():
     page.run()

@@ -10,7 +10,8 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 from nero_core.errors import NeroError
@@ -40,24 +41,33 @@ class LongWork(Generic[Result]):
         what: it finds, for sentences: ``a map of the reference images``.
         compute: finds it, and tells ``on_progress`` how far it is; the call ends it, once somebody has stopped it.
         turns: how many run at once; the server's own where None.
+        alone: of those with the same, one runs at a time and the others take no turn until it has ended: two would
+            only wait for one another. None: beside any other.
 
     Attributes:
         number: of this work, unlike that of any other.
         done: parts that are done.
         total: parts in all; 0 where that is not known.
         is_unforeseen: failed by no error of ours, so that another try may succeed.
+        is_forgotten: ended by the server itself while it waited, since no page looked and too many others waited.
 
     Raises:
         NeroError: too many works wait on this server.
     """
 
-    def __init__(self, what: str, compute: Callable[[Progress], Result], turns: "Turns | None" = None) -> None:
-        self.what, self.number = what, next(_numbers)
+    def __init__(
+        self,
+        what: str,
+        compute: Callable[[Progress], Result],
+        turns: "Turns | None" = None,
+        alone: Hashable | None = None,
+    ) -> None:
+        self.what, self.number, self.alone = what, next(_numbers), alone
         self.done, self.total = 0, 0
-        self.is_unforeseen = False
+        self.is_unforeseen = self.is_forgotten = False
         self._compute: Callable[[Progress], Result] | None = compute
         self._result: Result | None = None
-        self._error: NeroError | None = None
+        self._failed: Callable[[], NeroError] | None = None  # no error: its traceback would hold what was computed
         self._state: State = "waiting"
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -85,6 +95,11 @@ class LongWork(Generic[Result]):
         """How many works begin before this one; 0 when it has begun."""
         return self._turns.ahead(self)
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it waits for one that may not run beside it, not for a turn alone."""
+        return self._turns.holds_up(self)
+
     def wait(self, seconds: float) -> bool:
         """Wait for the end, but not longer than this; whether it is over."""
         self._seen = time.monotonic()
@@ -106,9 +121,11 @@ class LongWork(Generic[Result]):
         """
         if self._state == "finished":
             return self._result  # type: ignore[return-value]  # None is a result where Result holds it
-        if self._error is not None:
-            raise self._error
-        found = "it stopped" if self._state == "stopped" else "an error, which the server has written to its log"
+        if self._failed is not None:
+            raise self._failed()
+        found = "an error, which the server has written to its log"
+        if self._state == "stopped":
+            found = "it dropped, since nobody waited for it and many others did" if self.is_forgotten else "it stopped"
         raise NeroError(f"Expected {self.what}. Found {found}. Begin again.")
 
     def begin(self) -> None:
@@ -119,22 +136,22 @@ class LongWork(Generic[Result]):
         threading.Thread(target=self._run, name=self.what, daemon=True).start()
 
     def _run(self) -> None:
-        compute, self._compute = self._compute, None  # which holds images and models
+        compute = self._compute
         try:
-            assert compute is not None
             self._tell(0, 0)
+            assert compute is not None  # a stop takes it away, and then nothing may be told
             self._end("finished", compute(self._tell))
         except StoppedError:
             pass
         except NeroError as error:
-            self._error = error
+            self._failed = partial(type(error), *error.args)
             self._end("failed")
         except Exception:
             self.is_unforeseen = True
             _log.exception("unforeseen in %s", self.what)
             self._end("failed")
         finally:
-            self._turns.give_back()
+            self._turns.give_back(self)
 
     def _tell(self, done: int, total: int) -> None:
         if self._state == "stopped":
@@ -145,13 +162,15 @@ class LongWork(Generic[Result]):
         with self._lock:
             if not self._over.is_set():
                 self._state, self._result = state, result
+                self._compute = None  # which holds images and models
                 self._over.set()
 
 
 class Turns:
     """Lets a few works run at once; the others wait. Those that somebody waits for go first, in the order of asking.
 
-    A stopped work keeps its turn until its thread has ended, since it computes so long.
+    A stopped work keeps its turn until its thread has ended, since it computes so long. What may not run beside it
+    waits without a turn, and lets others by.
 
     Args:
         at_once: how many run.
@@ -160,7 +179,7 @@ class Turns:
 
     def __init__(self, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
         self._at_once, self._most_waiting = at_once, most_waiting
-        self._running = 0
+        self._running: list[LongWork[Any]] = []
         self._waiting: list[LongWork[Any]] = []
         self._lock = threading.RLock()
 
@@ -178,6 +197,7 @@ class Turns:
                         f"Expected fewer than {self._most_waiting} computations that wait for their turn on this "
                         f"server. Found {len(self._waiting)}. Try again in some minutes."
                     )
+                forgotten.is_forgotten = True
                 forgotten.stop()
             self._waiting.append(work)
             self._begin()
@@ -188,10 +208,10 @@ class Turns:
             if work in self._waiting:
                 self._waiting.remove(work)
 
-    def give_back(self) -> None:
-        """One has ended."""
+    def give_back(self, work: LongWork[Any]) -> None:
+        """Its thread has ended."""
         with self._lock:
-            self._running -= 1
+            self._running.remove(work)
             self._begin()
 
     def ahead(self, work: LongWork[Any]) -> int:
@@ -200,14 +220,21 @@ class Turns:
             order = self._order()
             return order.index(work) if work in order else 0
 
+    def holds_up(self, work: LongWork[Any]) -> bool:
+        """Whether one runs that it may not run beside."""
+        with self._lock:
+            return work.alone is not None and any(one.alone == work.alone for one in self._running if one is not work)
+
     def _order(self) -> list[LongWork[Any]]:
         return sorted(self._waiting, key=lambda work: (not work.is_watched, work.number))
 
     def _begin(self) -> None:
-        while self._waiting and self._running < self._at_once:
-            work = self._order()[0]
+        while len(self._running) < self._at_once:
+            work = next((one for one in self._order() if not self.holds_up(one)), None)
+            if work is None:
+                return
             self._waiting.remove(work)
-            self._running += 1
+            self._running.append(work)
             work.begin()
 
 

@@ -1,11 +1,18 @@
 """Streamlit's command line, on a server whose small answers leave at once: ``python -m dashboard.server run app.py``.
 
+It also ends cleanly while something computes.
+
 Streamlit binds its socket itself, and for such a socket asyncio leaves Nagle's algorithm on (uvicorn, issue 3149): on a
 connection that stays open each small file waits until the one before has been acknowledged, which Linux puts off by
 40 ms. The first page that somebody opens is a hundred small files.
 """
 
+import atexit
+import os
 import socket
+import sys
+from contextlib import suppress
+from typing import NoReturn
 
 from streamlit.web.cli import main
 
@@ -19,6 +26,25 @@ def listen_without_delay(listening: socket.socket, *backlog: int) -> None:
     _listen(listening, *backlog)
 
 
+def end(status: object) -> NoReturn:
+    """End the process with what ``sys.exit`` was told, and whatever thread still computes with it.
+
+    An interpreter that takes itself apart ends a thread that comes out of PyTorch by unwinding it, which C++ answers
+    with SIGABRT. Nothing that runs in a thread here writes a file that it would leave broken.
+    """
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(status if isinstance(status, int) else int(status is not None))
+
+
 if __name__ == "__main__":
     socket.socket.listen = listen_without_delay  # type: ignore[method-assign]
-    main(prog_name="streamlit")
+    try:
+        main(prog_name="streamlit")
+    except SystemExit as said:
+        end(said.code)
+    end(0)

@@ -45,8 +45,12 @@ STYLE = f"""<style>
 .stMainBlockContainer .st-key-title h3 {{ padding-top: 0.6rem; }}
 :root {{ --nero-id: {ID}; --nero-ood: {OOD}; --nero-borderline: {BORDERLINE}; --nero-grey: {LIGHT.centroid};
   --nero-rule: color-mix(in srgb, currentColor 16%, transparent); }}
-button:focus-visible, a:focus-visible, input:focus-visible, summary:focus-visible, [role="slider"]:focus-visible,
+button:focus-visible, a:focus-visible, input:not([role="combobox"]):focus-visible, summary:focus-visible,
+[role="slider"]:focus-visible,
 [role="radio"]:focus-visible {{ outline: 3px solid currentColor; outline-offset: 2px; }}
+/* the box around it, since a select's own input is clipped */
+[role="group"]:has(> input[role="combobox"]:focus-visible) {{ outline: 3px solid currentColor; outline-offset: 2px; }}
+[data-testid="stPageLink-NavLink"]:focus-visible {{ outline: 3px solid currentColor !important; outline-offset: -3px; }}
 button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]:focus-visible {{
   outline-color: CanvasText; }} /* its words lie on a ground of their own, the ring does not */
 /* Streamlit writes the words of a quiet button under the pointer in the accent, which the dark ground swallows */
@@ -169,27 +173,65 @@ button[kind="primary"]:focus-visible, button[data-testid="stBaseButton-primary"]
   background: var(--nero-rule); }}
 .nero-p i {{ display: block; height: 100%; min-width: 2px; border-radius: 0.25rem; background: currentColor; }}
 
-.st-key-alive {{ display: none; }}
+.st-key-alive, .st-key-steps {{ display: none; }}
 .nero-restarted {{ position: fixed; inset: auto 1rem 1rem; z-index: 1000000; padding: 0.9rem 1.1rem;
   border: 1px solid {LIGHT.background}; border-radius: 0.6rem; background: {LIGHT.text}; color: {LIGHT.background}; }}
 .nero-restarted button {{ font: inherit; font-weight: 600; margin-left: 0.4rem; padding: 0.2rem 0.8rem; cursor: pointer;
   color: {LIGHT.text}; background: {LIGHT.background}; border: 0; border-radius: 0.4rem; }}
 
-/* Learn */
-.nero-lesson-picture img {{ width: 100%; max-height: 16rem; object-fit: contain; }}
-.nero-perturbed img {{ width: 100%; height: 270px; object-fit: contain; border-radius: 0; }}
+/* Learn: everything of a step on one screen of a projector */
+.stMainBlockContainer:has(.st-key-learn_head) > .stVerticalBlock {{ gap: 0.6rem; }}
+.st-key-learn_head h1 {{ padding: 0; }}
+.st-key-learn_head, .st-key-lesson_way {{ gap: 0.5rem 0.75rem; }}
+.st-key-lesson_bar [role="radiogroup"] button {{ padding-left: 0.6rem; padding-right: 0.6rem; }}
+.st-key-lesson {{ gap: 0.5rem; padding-top: 0.6rem; }}
+.st-key-lesson_says {{ flex-wrap: nowrap; }}
+.st-key-lesson_says .stHeading {{ margin-bottom: 0.3rem; }}
+.st-key-lesson .stSlider {{ margin-bottom: -0.7rem; }} /* below the track there is room for a scale that it lacks */
+.st-key-lesson .nero-scale {{ margin: 0 0 -0.4rem; }}
+.st-key-lesson .nero-verdict p {{ font-size: 1rem; margin: 0; }}
+.nero-lesson-picture img {{ height: clamp(6.5rem, 16vh, 12rem); width: auto; max-width: 12rem; object-fit: contain; }}
+.st-key-lesson .stColumn > .stVerticalBlock {{ gap: 0.4rem; }}
+.nero-perturbed img {{ width: 100%; height: 240px; object-fit: contain; object-position: top; border-radius: 0; }}
+.st-key-perturb_pictures, .st-key-perturb_sliders {{ gap: 0.5rem; padding-top: 0.7rem; padding-bottom: 0.7rem; }}
+.st-key-perturb_pictures .nero-facts {{ gap: 0 1rem; }}
+.st-key-perturb_pictures .nero-scale {{ margin-top: 0.2rem; }}
+.st-key-perturb_pair {{ flex-wrap: nowrap; }}
+.st-key-perturb_pair > * {{ flex: 1 1 0; min-width: 0; }}
+.st-key-perturb_groups {{ display: grid; gap: 1rem 1.5rem;
+  grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }}
+:is(.st-key-fill, .st-key-step) [role="radiogroup"] {{ flex-wrap: wrap; }}
+.st-key-perturbed_channels .xtick text {{ font-size: 0.72rem !important; }}
+.nero-line {{ margin: 0; padding: 0.4rem 0; }}
+.nero-line span {{ -webkit-text-stroke: 0.03rem {LIGHT.text}; }}
+[data-testid="stLayoutWrapper"]:has(> .st-key-perturb_line) {{ display: none; }}
+@media (min-width: 40.01rem) {{
+  .stColumn:has(.st-key-perturb_pictures) {{ position: sticky; top: 3.75rem; align-self: flex-start; }}
+  /* beside Streamlit's menu, not below it; where the side bar is closed, the logo stands there */
+  .stApp:has(.st-key-learn_head):not(:has([data-testid="stExpandSidebarButton"])) {{
+    .stMainBlockContainer {{ padding-top: 0.5rem; }}
+    .stColumn:has(.st-key-perturb_pictures) {{ top: 0.5rem; }}
+    .stAppHeader, .stAppToolbar {{ background: none; pointer-events: none; }}
+    .stAppHeader :is(button, a) {{ pointer-events: auto; }}
+  }}
+}}
 .nero-quiz-picture img {{ max-height: 26rem; }}
 .nero-quiz-answer {{ font-size: 1.2rem; margin: 0 0 0.4rem; }}
 .st-key-lesson p, .st-key-lesson .katex {{ font-size: 1.12rem; }}
+.st-key-lesson p {{ line-height: 1.4; }}
 .st-key-lesson :is([data-testid="stCaptionContainer"], [data-testid="stPopover"]) p {{ font-size: 0.9rem; }}
 /* a formula breaks where it has an equals or a plus sign, rather than run out of a narrow page */
 .st-key-lesson .katex-display > .katex {{ white-space: normal; }}
+.st-key-lesson .katex-display {{ margin: 0; overflow-x: auto; overflow-y: hidden; padding: 0 0 0.5rem; }}
 .st-key-lesson .katex-display .base {{ margin: 0.15em 0; }}
-.st-key-lesson .katex-display {{ overflow-x: auto; overflow-y: hidden; padding: 0.2rem 0; }}
-.st-key-quiz_buttons button {{ min-width: 8rem; min-height: 3rem; }}
+.st-key-quiz_buttons button {{ min-width: 10rem; min-height: 3rem; }}
 
 @media (max-width: 40rem) {{
   .nero-methods .wide {{ display: none; }} .nero-p {{ width: 2.5rem; }}
+  .nero-lesson-picture img {{ height: 4.5rem; }}
+  [data-testid="stLayoutWrapper"]:has(> .st-key-perturb_line) {{
+    display: block; position: sticky; top: 3.75rem; z-index: 10;
+    background: light-dark({LIGHT.background}, {DARK.background}); border-bottom: 1px solid var(--nero-rule); }}
   .stMainBlockContainer {{ padding-left: 1rem; padding-right: 1rem; }}
   .nero-concept, .nero-concepts.single .nero-concept {{ display: grid; grid-template-columns: 7.5rem 1fr;
     gap: 0 0.8rem; align-items: center; }}

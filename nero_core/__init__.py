@@ -23,13 +23,26 @@ if TYPE_CHECKING:
     from nero_core.explain.figure_grid import Panel, panels_figure
     from nero_core.explain.figure_mean_relevance import mean_relevance_figure
     from nero_core.explain.figure_methods import class_heat_figure, method_scores_figure, roc_figure
+    from nero_core.explain.figure_origin import short_id, with_origin
     from nero_core.explain.figure_panels import concepts_figure, evidence_figure, heatmap_figure, image_figure
     from nero_core.explain.figure_plots import channel_figure, class_scores_figure, histogram_figure
     from nero_core.explain.figure_sheet import figure_sheet
     from nero_core.explain.figure_verdict import verdict_figure
     from nero_core.explain.figures import figure_bytes
+    from nero_core.explain.map_core import map_core
+    from nero_core.explain.relevance_domain import relevance_domain
     from nero_core.explain.score_domain import score_domain
-    from nero_core.explain.wording import MUCH_CANCELLATION, channel_use
+    from nero_core.explain.wording import (
+        HEADLINE,
+        MUCH_CANCELLATION,
+        SIGNS_CANCEL,
+        channel_use,
+        here_and_usual,
+        kept,
+        kept_briefly,
+        mean_of_few,
+        own_limit,
+    )
     from nero_core.explorer import Explorer
     from nero_core.inspector import Inspector
     from nero_core.models.import_checkpoint import import_checkpoint
@@ -40,9 +53,11 @@ __all__ = [
     "COMPOSITES",
     "DETECTORS",
     "FILLS",
+    "HEADLINE",
     "LESIONS",
     "MUCH_CANCELLATION",
     "PERTURBATIONS",
+    "SIGNS_CANCEL",
     "BenchmarkResult",
     "Explorer",
     "Head",
@@ -74,24 +89,33 @@ __all__ = [
     "figure_sheet",
     "find_bundles",
     "heatmap_figure",
+    "here_and_usual",
     "histogram_figure",
     "image_figure",
     "image_pair_figure",
     "import_checkpoint",
+    "kept",
+    "kept_briefly",
     "least_relevant_figure",
+    "map_core",
+    "mean_of_few",
     "mean_relevance_figure",
     "method_scores_figure",
+    "own_limit",
     "pack_bundle",
     "panels_figure",
     "perturb",
     "pick_device",
     "quiz_case",
     "read_result",
+    "relevance_domain",
     "relevance_map_figure",
     "roc_figure",
     "score_domain",
+    "short_id",
     "unpack_bundle",
     "verdict_figure",
+    "with_origin",
 ]
 
 _HOMES = {
@@ -100,6 +124,7 @@ _HOMES = {
     "DETECTORS": "nero_core.detectors",
     "Explorer": "nero_core.explorer",
     "FILLS": "nero_core.data.perturb",
+    "HEADLINE": "nero_core.explain.wording",
     "Head": "nero_core.types",
     "Inspector": "nero_core.inspector",
     "Lesion": "nero_core.data.perturb",
@@ -113,6 +138,7 @@ _HOMES = {
     "Picture": "nero_core.data.decode",
     "QuizCase": "nero_core.data.quiz",
     "Rectangle": "nero_core.data.perturb",
+    "SIGNS_CANCEL": "nero_core.explain.wording",
     "bar_figure": "nero_core.explain.figure_bars",
     "build_detector": "nero_core.detectors",
     "can_be_quizzed": "nero_core.data.quiz",
@@ -132,23 +158,32 @@ _HOMES = {
     "figure_sheet": "nero_core.explain.figure_sheet",
     "find_bundles": "nero_core.calibration",
     "heatmap_figure": "nero_core.explain.figure_panels",
+    "here_and_usual": "nero_core.explain.wording",
     "histogram_figure": "nero_core.explain.figure_plots",
     "image_figure": "nero_core.explain.figure_panels",
     "image_pair_figure": "nero_core.explain.figure_channel_bars",
     "import_checkpoint": "nero_core.models.import_checkpoint",
+    "kept": "nero_core.explain.wording",
+    "kept_briefly": "nero_core.explain.wording",
     "least_relevant_figure": "nero_core.explain.figure_channel_bars",
+    "map_core": "nero_core.explain.map_core",
+    "mean_of_few": "nero_core.explain.wording",
     "mean_relevance_figure": "nero_core.explain.figure_mean_relevance",
     "method_scores_figure": "nero_core.explain.figure_methods",
+    "own_limit": "nero_core.explain.wording",
     "pack_bundle": "nero_core.calibration.bundle_archive",
     "panels_figure": "nero_core.explain.figure_grid",
     "perturb": "nero_core.data.perturb",
     "pick_device": "nero_core.device",
     "quiz_case": "nero_core.data.quiz",
     "read_result": "nero_core.benchmark",
+    "relevance_domain": "nero_core.explain.relevance_domain",
     "relevance_map_figure": "nero_core.explain.figure_depth",
     "roc_figure": "nero_core.explain.figure_methods",
+    "short_id": "nero_core.explain.figure_origin",
     "unpack_bundle": "nero_core.calibration.bundle_archive",
     "verdict_figure": "nero_core.explain.figure_verdict",
+    "with_origin": "nero_core.explain.figure_origin",
     "score_domain": "nero_core.explain.score_domain",
 }
 

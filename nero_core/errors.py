@@ -35,3 +35,7 @@ class CalibrationError(NeroError):
 
 class RelevanceError(NeroError):
     """A model or an image for which relevance cannot be propagated honestly."""
+
+
+class BusyError(NeroError):
+    """What only one may use at a time is in use; a later try may succeed."""

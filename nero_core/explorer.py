@@ -19,7 +19,7 @@ from nero_core.explain.concepts import describe_concepts
 from nero_core.explain.evidence import describe_missing
 from nero_core.explain.faithfulness import measure_faithfulness
 from nero_core.explain.mean_relevance import compare_mean_relevance
-from nero_core.explain.relevance_map import Kind, Layout, lay_out, nearest_images
+from nero_core.explain.relevance_map import Kind, Layout, held, lay_out, nearest_images
 from nero_core.inspector import REFERENCES, Inspector, check_index
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance
@@ -125,12 +125,9 @@ class Explorer:
         start = conditions(compared.relevance, (channel,))
         heatmaps = attributor.heatmaps(pixels, start)
         fit = inspector.bundle.fit
-        (concept,) = describe_concepts(
-            compared, (channel,), heatmaps.maps, inspector.fit_relevance(), fit.ids, REFERENCES
-        )
+        (concept,) = describe_concepts(compared, (channel,), heatmaps, inspector.fit_relevance(), fit.ids, REFERENCES)
         return ConceptDepth(
             concept=concept,
-            conservation=float(heatmaps.conservation[0]),
             crop=receptive_crop(heatmaps.maps[0], attributor.sigma),
             portrait=self.portrait(channel),
             feeding=fed(attributor.feeding(pixels, start[0], FEEDING)),
@@ -177,7 +174,8 @@ class Explorer:
         return found[why.composite]
 
     def missing_evidence(self, observation: Observation, index: int = 0, count: int = 4) -> tuple[MissingConcept, ...]:
-        """The under-used channels that add most to the distance, with reference images; no backward pass.
+        """The channels of less relevance than usual that add most to the distance, with reference images; no backward
+        pass. Some are missing in the image, others speak against in it, see ``MissingConcept``.
 
         Raises:
             RelevanceError: the relevance of the image is not finite.
@@ -266,25 +264,46 @@ class Explorer:
         layout, fit = self._layout(kind, on_progress), self.inspector.bundle.fit
         return RelevanceMap(kind, layout.coordinates, fit.labels.cpu(), fit.ids, layout.explained)
 
-    def place(self, observation: Observation, kind: Kind = "pca", index: int = 0, neighbours: int = 8) -> MapPlace:
+    def has_map(self, kind: Kind) -> bool:
+        """Whether the map is made, so that nothing waits for it."""
+        return kind in self._layouts
+
+    def place(
+        self,
+        observation: Observation,
+        kind: Kind = "pca",
+        index: int = 0,
+        neighbours: int = 8,
+        patience: float | None = None,
+    ) -> MapPlace:
         """Where one image lies on the map, and the fit images nearest to it by the distance of NERO's score.
+
+        Args:
+            observation: with the image.
+            kind: of the map, which is made where it is not.
+            index: which image of the observation.
+            neighbours: how many of the nearest.
+            patience: seconds to wait while UMAP lays out a map, which it does one at a time; to its end where None.
 
         Raises:
             RelevanceError: the relevance of the image is not finite, or there is no map.
             NeroError: the index is outside the observation.
+            BusyError: UMAP lays out a map, and the patience is over.
         """
         check_index(index, len(observation))  # before a map that takes seconds
-        layout = self._layout(kind)
+        layout = self._layout(kind, patience=patience)
         point = self._project(self.inspector.channels(observation, index).relevance)
         rows, distances = nearest_images(point, self._project(self.inspector.fit_relevance()), neighbours)
         ids = self.inspector.bundle.fit.ids
-        return MapPlace(layout.place(point[None])[0], tuple(ids[row] for row in rows), distances)
+        return MapPlace(layout.place(point[None], patience)[0], tuple(ids[row] for row in rows), distances)
 
-    def _layout(self, kind: Kind, on_progress: Callable[[int, int], None] | None = None) -> Layout:
+    def _layout(
+        self, kind: Kind, on_progress: Callable[[int, int], None] | None = None, patience: float | None = None
+    ) -> Layout:
         if kind not in self._laying:
             raise NeroError(f"Expected a map by {' or '.join(self._laying)}. Found {kind!r}. Choose one of these.")
         if kind not in self._layouts:
-            with self._laying[kind]:  # who asks for PCA does not wait for UMAP
+            with held(self._laying[kind], patience):  # who asks for PCA does not wait for UMAP
                 if kind not in self._layouts:
                     points = self._project(self.inspector.fit_relevance())
                     self._layouts[kind] = lay_out(points, kind, on_progress=on_progress)

@@ -175,12 +175,11 @@ class Inspector:
         compared = self.channels(observation)
         chosen = tuple(channels) or top_channels(compared, concepts, by)
         target = int(observation.predicted[0]) if explained_class is None else explained_class
-        class_start = self._class_relevance(observation, target)
+        class_relevance = self._class_relevance(observation, target)
         evidence = evidence_start(compared, observation.features[0])
-        starts = torch.stack([class_start, evidence, *conditions(compared.relevance, chosen)])
+        starts = torch.stack([class_relevance, evidence, *conditions(compared.relevance, chosen)])
         attributor = self.attributor(composite)
         heatmaps = attributor.heatmaps(pixels, starts, on_progress=on_progress)
-        concept_maps = heatmaps.maps[2:]
         return Explanation(
             id=batch.ids[index],
             heatmap=heatmaps.maps[0],
@@ -188,11 +187,11 @@ class Inspector:
             conservation=float(heatmaps.conservation[0]),
             channels=compared,
             concepts=describe_concepts(
-                compared, chosen, concept_maps, self.fit_relevance(), self.bundle.fit.ids, REFERENCES
+                compared, chosen, heatmaps, self.fit_relevance(), self.bundle.fit.ids, REFERENCES
             ),
             evidence=heatmaps.maps[1],
             evidence_conservation=float(heatmaps.conservation[1]),
-            concept_conservation=joint_conservation(starts[2:], concept_maps),
+            concept_conservation=joint_conservation(starts[2:], heatmaps.maps[2:]),
             composite=attributor.composite,
             cancellation=float(heatmaps.cancellation[0]),
             evidence_cancellation=float(heatmaps.cancellation[1]),

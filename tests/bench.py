@@ -262,7 +262,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "bundles" / "phantom-resnet18")
     parser.add_argument("--transformer", type=Path, default=ROOT / "assets" / "bundles" / "phantom-deit")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--no-browser", action="store_true", help="leave out the two times that need Chromium")
+    parser.add_argument("--no-browser", action="store_true", help="leave out what is measured on the real page")
     options = parser.parse_args()
     inspector = Inspector.load(options.bundle)
     print(f"{describe_device(inspector.device)}, {os.cpu_count()} cores, {torch.get_num_threads()} threads")

@@ -1,24 +1,20 @@
 """Learn: NERO in seven steps, a place to perturb an image and watch, and a quiz."""
 
-import streamlit as st
-
-from dashboard.components.lesson import lesson, part_of_learn, picked
-from dashboard.components.perturb_panel import perturb_panel
+from dashboard.components.learn_way import LESSON, QUIZ, learn_head, way
+from dashboard.components.lesson import lesson
+from dashboard.components.perturb_panel import perturb_page
 from dashboard.components.quiz import quiz
 from dashboard.components.sidebar import chart_options, reference_set
 
-st.title("Learn", anchor=False)
+part, way_place = learn_head()
 inspector = reference_set()
 tpr, _ = chart_options(inspector)
 
-part = part_of_learn()
-if part == "Quiz":
-    quiz(inspector, tpr)
+if part == LESSON:
+    lesson(inspector, way_place)
 else:
-    item = picked(inspector)
-    if item is None:
-        st.stop()
-    if part == "Seven steps":
-        lesson(inspector, item)
+    way(way_place, part)
+    if part == QUIZ:
+        quiz(inspector, tpr)
     else:
-        perturb_panel(inspector, item, tpr)
+        perturb_page(inspector, tpr)

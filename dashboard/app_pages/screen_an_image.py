@@ -7,6 +7,7 @@ from dashboard.components.channel_card import channel_card
 from dashboard.components.chooser import choose, title
 from dashboard.components.concept_gallery import concept_gallery
 from dashboard.components.empty_state import empty_state
+from dashboard.components.figure_download import origin
 from dashboard.components.image_card import image_card
 from dashboard.components.samples import sample, sample_strip
 from dashboard.components.score_histogram import score_histogram_card
@@ -26,8 +27,10 @@ with files_side:
     files = upload(beside=samples_side)
 
 shown = choose(files, sample(inspector))
+guide = st.empty()  # what it holds goes at once when an image comes, and not when the page is done
 if shown is None:
-    empty_state(inspector)
+    with guide:
+        empty_state(inspector)
     st.stop()
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="title_row"):
@@ -44,9 +47,9 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
         reference = inspector.reference_scores(options.method, options.tpr)
         nearest = resources.channels(inspector, shown).nearest
         card = inspector.bundle.card
-        verdict_card(detection, reference, card.class_names, nearest, card.synthetic)
+        verdict_card(detection, reference, card.class_names, nearest, card.synthetic, of=origin(inspector, shown))
     with scores_side:
-        score_histogram_card(inspector, reference, float(detection.score[0]), options.download)
+        score_histogram_card(inspector, shown, reference, float(detection.score[0]), options.download)
 with channels_side:
     channel_card(inspector, shown, options, open_channel)
 with image_side:

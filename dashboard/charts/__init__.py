@@ -10,7 +10,7 @@ from dashboard.charts.benchmark import (
     roc_table,
 )
 from dashboard.charts.channels import TOP, Sort, channel_order, channel_plot, channel_table
-from dashboard.charts.distribution import class_relevance_table, relevance_by_class, relevance_domain
+from dashboard.charts.distribution import class_relevance_table, relevance_by_class
 from dashboard.charts.faithfulness import faithfulness_plot, faithfulness_table
 from dashboard.charts.frame import Table, toolbar
 from dashboard.charts.image_pair import PAIR_TOP, image_pair, pair_order, pair_table
@@ -44,7 +44,6 @@ __all__ = [
     "pair_order",
     "pair_table",
     "relevance_by_class",
-    "relevance_domain",
     "roc_curves",
     "roc_table",
     "score_histogram",

@@ -11,8 +11,10 @@ from dashboard.charts.frame import framed, legend, plain_names
 from dashboard.theme import ID, Theme
 
 SHOWN = 24  # channels: as many as are told apart from the back of a room
+MOST_CLASSES = 20
+LONGEST_NAME = 22  # letters: half of a narrow screen
 HEIGHT = 340  # pixels
-PICTURE = 270  # pixels, as high as the perturbed one beside it
+PICTURE = 240  # pixels, as high as the perturbed one beside it
 
 
 def channel_bars(
@@ -79,18 +81,27 @@ def lesson_channels(order: NDArray[np.int64], marked: int | None = None) -> list
 def class_bars(
     values: ArrayLike, class_names: Sequence[str], theme: Theme, unit: str, marked: int, said: Sequence[str]
 ) -> go.Figure:
-    """One bar a class, its number under its name, where a narrow screen has room; one in the accent colour."""
-    held = np.asarray(values, dtype=np.float64)
+    """One bar a class, its number under its name, where a narrow screen has room; one in the accent colour.
+
+    Of more than ``MOST_CLASSES`` those next to the marked one in the order of their values are shown; a long name is
+    whole under the pointer.
+    """
+    of = classes_shown(values, marked)
+    held = np.asarray(values, dtype=np.float64)[of]
     rows = list(range(len(held)))
     figure = go.Figure()
     figure.add_bar(
         x=held,
         y=rows,
         orientation="h",
-        marker={"color": [ID if place == marked else theme.text for place in rows]},
-        hoverinfo="skip",
+        marker={"color": [ID if place == marked else theme.text for place in of]},
+        hovertext=[
+            f"{name}: {said[place]}" for name, place in zip(plain_names(class_names[i] for i in of), of, strict=True)
+        ],
+        hoverinfo="text",
     )
-    labels = [f"{name}<br><b>{one}</b>" for name, one in zip(plain_names(class_names), said, strict=True)]
+    short = plain_names(shorten(class_names[place], LONGEST_NAME) for place in of)
+    labels = [f"{name}<br><b>{said[place]}</b>" for name, place in zip(short, of, strict=True)]
     figure.update_xaxes(title=unit, fixedrange=True, zeroline=True, zerolinecolor=theme.centroid)
     figure.update_yaxes(
         autorange="reversed", fixedrange=True, automargin=True, tickvals=rows, ticktext=labels, showgrid=False
@@ -99,6 +110,22 @@ def class_bars(
     return framed(figure, theme, max(200, 90 + 48 * len(held)), top=14).update_yaxes(
         tickfont={"size": 15, "color": theme.text}
     )
+
+
+def classes_shown(values: ArrayLike, marked: int) -> list[int]:
+    """All classes in their order, or, of many, the ``MOST_CLASSES`` next to the marked one in the order of values."""
+    held = np.asarray(values, dtype=np.float64)
+    if len(held) <= MOST_CLASSES:
+        return list(range(len(held)))
+    order = np.argsort(-held, kind="stable")
+    place = int(np.flatnonzero(order == marked)[0])
+    first = min(max(0, place - MOST_CLASSES // 2), len(held) - MOST_CLASSES)
+    return [int(one) for one in order[first : first + MOST_CLASSES]]
+
+
+def shorten(name: str, longest: int) -> str:
+    """A name for an axis."""
+    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
 
 
 def least_relevant(features: ArrayLike, relevance: ArrayLike, least: int, theme: Theme) -> go.Figure:
@@ -162,7 +189,7 @@ def drag_picture(
         )
     bare = {"visible": False, "fixedrange": True, "constrain": "domain"}
     figure.update_xaxes(range=[0, 1], **bare)
-    figure.update_yaxes(range=[1, 0], scaleanchor="x", scaleratio=size[1] / size[0], **bare)
+    figure.update_yaxes(range=[1, 0], scaleanchor="x", scaleratio=size[1] / size[0], constraintoward="top", **bare)
     figure.update_layout(
         dragmode="select",
         newselection={"line": {"color": "#FFFFFF", "width": 2}},

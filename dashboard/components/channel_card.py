@@ -7,13 +7,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, resources, state, words
 from dashboard.components.concept_gallery import concept_tiles, save_concepts
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import figure_download, origin
 from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector, channel_figure, mean_relevance_figure
+from nero_core import Inspector, channel_figure, mean_of_few, mean_relevance_figure
 from nero_core.types import Channels
 
 if TYPE_CHECKING:
@@ -58,14 +58,20 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
                 )
             top = None if is_all else charts.TOP
             figure_download(
-                "channels", lambda: channel_figure(channels, names, top, sort or "share", others), "channels"
+                "channels",
+                lambda: channel_figure(channels, names, top, sort or "share", others),
+                "channels",
+                of=origin(inspector, item),
             )
             figure_download(
                 "mean relevance",
                 lambda: _mean_relevance(inspector, channels, options),
                 "mean_relevance",
                 "Save mean relevance",
+                origin(inspector, item),
             )
+        if few := mean_of_few(resources.explorer(inspector).mean_relevance()):
+            st.caption(f"{words.plain(few)}.")
         with below:
             opened = st.empty()  # written in every run, so that Streamlit lets the fragment fill it
         if chosen is not None:

@@ -23,7 +23,7 @@ def channel_field(
         width: in pixels.
     """
     size = inspector.bundle.classifier.head.neurons
-    asked = state.explorer.asked_channel(name)
+    asked = state.explorer.asked_channel(name) or None
     channel = int(asked) if asked is not None and asked.isascii() and asked.isdigit() and len(asked) < 9 else None
     if asked is not None and (channel is None or channel >= size):
         st.warning(words.no_such_channel(asked, size), icon=":material/link_off:")

@@ -1,16 +1,15 @@
 """Figures of the page of one channel, or of two side by side: drawn outside the page, when somebody saves them."""
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dashboard import resources, words
-from dashboard.components.channel_pictures import LEGEND, OPACITY, cropped, feeding_limit, limit_of
+from dashboard.components.channel_pictures import LEGEND, OPACITY, cropped, fed_keeps, feeding_limits, limits_of
 from dashboard.components.figure_download import reference_pixels
 from dashboard.resources import Source
-from nero_core import COMPOSITES, Inspector, Panel, bar_figure, panels_figure
+from nero_core import COMPOSITES, Inspector, Panel, bar_figure, kept_briefly, own_limit, panels_figure
 from nero_core.explain.render import heat_limit, overlay, smooth
 from nero_core.types import ChannelPortrait, ChannelReferences, Channels, ConceptDepth
 
@@ -26,15 +25,16 @@ _BY = {
 
 def in_image_figure(item: Source, channels: Channels, depths: Sequence[ConceptDepth], names: Sequence[str]) -> "Figure":
     """Each channel's conditional heatmap on the image, and its receptive-field crop."""
-    pixels, limit = resources.picture(item), limit_of(depths)
+    pixels, (shared, limits) = resources.picture(item), limits_of(depths)
     panels = []
-    for depth in depths:
+    for depth, limit in zip(depths, limits, strict=True):
         shown = overlay(pixels, smooth(depth.concept.heatmap, depth.sigma), OPACITY, limit)
         said = words.channel(channels, depth.concept.channel, tuple(names))
-        kept = words.conservation(depth.conservation)
+        share, cancels = depth.concept.conservation, depth.concept.cancellation
+        kept = words.conservation(share, cancellation=cancels, own=own_limit(limit, shared))
         panels.append(Panel((shown, cropped(pixels, depth)), f"Channel {depth.concept.channel}", f"{said}\n{kept}"))
     note = f"Left the conditional heatmap ({COMPOSITES[depths[0].composite].title}), right the receptive-field crop."
-    return panels_figure([("", panels)], 2, ("signed", limit, LEGEND), note)
+    return panels_figure([("", panels)], 2, ("signed", shared, LEGEND), note)
 
 
 def references_figure(inspector: Inspector, portraits: Sequence[ChannelPortrait]) -> "Figure":
@@ -58,21 +58,23 @@ def references_figure(inspector: Inspector, portraits: Sequence[ChannelPortrait]
 
 def feeding_figure(item: Source, depths: Sequence[ConceptDepth]) -> "Figure":
     """The channels of the stage before that pass on most of each channel's relevance, each on the image."""
-    pixels, limit = resources.picture(item), feeding_limit(depths)
+    pixels, (shared, of_each) = resources.picture(item), feeding_limits(depths)
     groups = []
-    for depth in depths:
+    for depth, limits in zip(depths, of_each, strict=True):
         fed = depth.feeding
         panels = [
             Panel(
                 (overlay(pixels, smooth(heatmap, depth.sigma), OPACITY, limit),),
                 f"{fed.stage} · {below}",
-                f"passes on {words.number(relevance)}",
+                said,
             )
-            for below, relevance, heatmap in zip(fed.channels, fed.relevance, fed.heatmaps, strict=True)
+            for below, heatmap, limit, said in zip(
+                fed.channels, fed.heatmaps, limits, fed_keeps(depth, limits, shared), strict=True
+            )
         ]
         heading = f"Channels of {fed.stage} that pass on most of the relevance of channel {depth.concept.channel}"
         groups.append((heading, panels))
-    return panels_figure(groups, FED, ("signed", limit, LEGEND))
+    return panels_figure(groups, FED, ("signed", shared, LEGEND))
 
 
 def weights_figure(portrait: ChannelPortrait, names: Sequence[str]) -> "Figure":
@@ -102,7 +104,7 @@ def co_used_figure(portrait: ChannelPortrait, most: int) -> "Figure":
 
 
 def _references(inspector: Inspector, held: ChannelReferences) -> list[Panel]:
-    panels, conserved = [], held.conservation
+    panels, conserved, cancels = [], held.conservation, held.cancellation
     for place, (reference_id, value) in enumerate(zip(held.ids, held.values, strict=True)):
         pixels = reference_pixels(inspector, reference_id)
         said = f"{inspector.reference_class(reference_id)}\n{held.by} {words.number(value)}"
@@ -111,7 +113,6 @@ def _references(inspector: Inspector, held: ChannelReferences) -> list[Panel]:
             heatmap = np.asarray(held.heatmaps[place])
             traced = None if pixels is None else overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))
             pictures = (pixels, traced)
-            if isfinite(conserved[place]):
-                said += f"; keeps {conserved[place]:.2f}"
+            said += f"\n{kept_briefly(conserved[place], cancels[place])}"
         panels.append(Panel(pictures, "", said))
     return panels

@@ -8,13 +8,13 @@ import streamlit as st
 from dashboard import charts, resources, state, words
 from dashboard.components import channel_figures, channel_pictures, marks
 from dashboard.components.channel_field import channel_field
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import figure_download, origin
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector, channel_classes_figure
+from nero_core import MUCH_CANCELLATION, SIGNS_CANCEL, Inspector, channel_classes_figure, own_limit, relevance_domain
 from nero_core.errors import NeroError
-from nero_core.types import ChannelPortrait, ConceptDepth
+from nero_core.types import ChannelPortrait, ChannelReferences, ConceptDepth, Feeding
 
 TOGETHER = 6  # links to co-used channels: one line of buttons
 
@@ -51,7 +51,7 @@ def channel_page(inspector: Inspector, item: Source | None, channel: int) -> Non
         if item is not None:
             _in_image(inspector, item, views)
         _references(inspector, views)
-        _classes(inspector, views)
+        _classes(inspector, item, views)
         _neighbours(inspector, item, views)
 
 
@@ -122,25 +122,28 @@ def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> N
             return
         names = inspector.bundle.card.class_names
         depths = [view.depth for view in views if view.depth is not None and view.here]
-        limit = channel_pictures.limit_of(depths)
+        shared, limits = channel_pictures.limits_of(depths)
+        limit_of = dict(zip((depth.concept.channel for depth in depths), limits, strict=True))
         for place, view in zip(st.columns(len(views), gap="medium"), views, strict=True):
             with place:
                 st.markdown(words.plain(words.channel(channels, view.channel, names)))
                 if not view.here:
                     st.info(f"This image does not use channel {view.channel}: there is no place to show.")
                 elif view.depth is not None:
+                    concept, limit = view.depth.concept, limit_of[view.channel]
                     st.html(channel_pictures.in_image(resources.key(inspector), item, view.depth, limit))
-                    st.caption(words.conservation(view.depth.conservation))
+                    share, cancels = concept.conservation, concept.cancellation
+                    st.caption(words.conservation(share, cancellation=cancels, own=own_limit(limit, shared)))
                 elif view.problem and not inspector.no_heatmap_because:  # one sentence for all channels stands below
                     st.error(words.plain(view.problem), icon=":material/error:")
         if depths:
-            st.html(channel_pictures.legend(limit))
+            st.html(channel_pictures.legend(shared))
             st.caption(
                 "First where the channel lies in the image; green adds to its relevance, purple takes away. Then the "
                 "part of the image where it exceeds half of its strongest relevance."
             )
             make = partial(channel_figures.in_image_figure, item, channels, depths, names)
-            figure_download(f"{_named(views)} in the image", make, "channel_in_image")
+            figure_download(f"{_named(views)} in the image", make, "channel_in_image", of=origin(inspector, item))
         elif inspector.no_heatmap_because:
             st.info(words.plain(inspector.no_heatmap_because))
 
@@ -174,6 +177,7 @@ def _references(inspector: Inspector, views: list[ChannelView]) -> None:
                     if first.from_thumbnails
                     else ""
                 )
+                + _cancels(*(held for one in views for held in (one.portrait.by_relevance, one.portrait.by_activation)))
             )
         portraits = [view.portrait for view in views]
         if any(held.ids for one in portraits for held in (one.by_relevance, one.by_activation)):
@@ -181,11 +185,11 @@ def _references(inspector: Inspector, views: list[ChannelView]) -> None:
             figure_download(f"{_named(views)} reference images", make, "channel_references")
 
 
-def _classes(inspector: Inspector, views: list[ChannelView]) -> None:
+def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]) -> None:
     """How ID classes use the channels, and for which they speak."""
     names, theme = inspector.bundle.card.class_names, theme_of(st.context.theme.type)
     marked = [view.here for view in views if view.here is not None]
-    domain = charts.relevance_domain([view.portrait for view in views], marked)
+    domain = relevance_domain([view.portrait for view in views], marked)
     largest = max(float(view.portrait.weights.abs().max()) for view in views)
     with st.container(border=True, key="channel_classes"):
         st.subheader("What the classes make of it", anchor=False)
@@ -212,8 +216,9 @@ def _classes(inspector: Inspector, views: list[ChannelView]) -> None:
                     name = f"channel {view.channel} by class"
                     figure_download(
                         name,
-                        partial(channel_classes_figure, view.portrait, names, view.here),
+                        partial(channel_classes_figure, view.portrait, names, view.here, domain),
                         f"channel_{view.channel}_by_class",
+                        of=None if item is None or view.here is None else origin(inspector, item),
                     )
                     figure_download(
                         f"channel {view.channel} head weights",
@@ -269,23 +274,32 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
                     st.caption(words.plain(why))
                 return
             depths = [view.depth for view in fed if view.depth is not None]
-            limit = channel_pictures.feeding_limit(depths)
+            shared, of_each = channel_pictures.feeding_limits(depths)
+            limits_of = dict(zip((depth.concept.channel for depth in depths), of_each, strict=True))
             for view in views:
                 if len(views) > 1:
                     st.markdown(f"**Channel {view.channel}**")
                 if view.depth is None or not view.depth.feeding.channels or item is None:
                     st.caption(words.plain(_not_fed(inspector, item, view)))
                     continue
-                st.html(channel_pictures.feeding(resources.key(inspector), item, view.depth, limit))
-            st.html(channel_pictures.legend(limit))
+                limits = limits_of[view.channel]
+                st.html(channel_pictures.feeding(resources.key(inspector), item, view.depth, limits, shared))
+            st.html(channel_pictures.legend(shared))
             st.caption(
                 f"The channels of {words.plain(depths[0].feeding.stage)}, the stage before, "
                 "that pass on most of the channel's relevance in this image, and where each lies. Their numbers count "
-                "that stage's own channels."
+                "that stage's own channels." + _cancels(*(depth.feeding for depth in depths))
             )
             if item is not None:
                 make = partial(channel_figures.feeding_figure, item, depths)
-                figure_download(f"channels that feed {_named(views)}", make, "channel_feeding")
+                figure_download(
+                    f"channels that feed {_named(views)}", make, "channel_feeding", of=origin(inspector, item)
+                )
+
+
+def _cancels(*shown: ChannelReferences | Feeding) -> str:
+    """What the pictures mean by signs that cancel, where one of them says so."""
+    return f" {SIGNS_CANCEL}." if any(one > MUCH_CANCELLATION for held in shown for one in held.cancellation) else ""
 
 
 def _named(views: list[ChannelView]) -> str:

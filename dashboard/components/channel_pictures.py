@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from html import escape
-from math import isfinite
 
 import numpy as np
 import streamlit as st
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from dashboard import resources, words
 from dashboard.components import marks
 from dashboard.resources import Source
-from nero_core import Inspector, decode_image
+from nero_core import Inspector, decode_image, kept_briefly, own_limit
 from nero_core.errors import NeroError
-from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
+from nero_core.explain.render import fit_within, heat_limit, overlay, scale_limits, smooth
 from nero_core.types import ChannelReferences, ConceptDepth
 
 SIDE = 448  # pixels of the large panel
@@ -22,14 +21,21 @@ OPACITY = 0.75
 LEGEND = "relevance per pixel of the channel; green adds, purple takes away"
 
 
-def limit_of(depths: Sequence[ConceptDepth]) -> float:
-    """One colour limit for the conditional heatmaps that are compared."""
-    return heat_limit(*(smooth(depth.concept.heatmap, depth.sigma) for depth in depths))
+Limits = tuple[float, tuple[float, ...]]  # of the scale, and of each map
 
 
-def feeding_limit(depths: Sequence[ConceptDepth]) -> float:
-    """One colour limit for all channels of the stage before."""
-    return heat_limit(*(smooth(heatmap, depth.sigma) for depth in depths for heatmap in depth.feeding.heatmaps))
+def limits_of(depths: Sequence[ConceptDepth]) -> Limits:
+    """Colour limits for the conditional heatmaps that are compared."""
+    heatmaps = [smooth(depth.concept.heatmap, depth.sigma) for depth in depths]
+    return scale_limits(heatmaps, [depth.concept.cancellation for depth in depths])
+
+
+def feeding_limits(depths: Sequence[ConceptDepth]) -> tuple[float, list[tuple[float, ...]]]:
+    """Colour limits for all channels of the stage before: of the scale, and of the maps that feed each channel."""
+    heatmaps = [smooth(heatmap, depth.sigma) for depth in depths for heatmap in depth.feeding.heatmaps]
+    shared, limits = scale_limits(heatmaps, [one for depth in depths for one in depth.feeding.cancellation])
+    left = iter(limits)
+    return shared, [tuple(next(left) for _ in depth.feeding.channels) for depth in depths]
 
 
 def legend(limit: float) -> str:
@@ -52,9 +58,19 @@ def in_image(model_key: str, item: Source, depth: ConceptDepth, limit: float) ->
     return _in_image(model_key, item.id, depth.concept.channel, round(limit, 12), item, depth)
 
 
-def feeding(model_key: str, item: Source, depth: ConceptDepth, limit: float) -> str:
+def feeding(model_key: str, item: Source, depth: ConceptDepth, limits: tuple[float, ...], shared: float) -> str:
     """The channels of the stage before, each on the image."""
-    return _feeding(model_key, item.id, depth.concept.channel, round(limit, 12), item, depth)
+    return _feeding(model_key, item.id, depth.concept.channel, limits, shared, item, depth)
+
+
+def fed_keeps(depth: ConceptDepth, limits: tuple[float, ...], shared: float) -> list[str]:
+    """What is said of each map of the stage before: ``passes on 0.0210; keeps 0.97``."""
+    fed = depth.feeding
+    told = zip(fed.relevance, fed.conservation, fed.cancellation, limits, strict=True)
+    return [
+        f"passes on {words.number(relevance)}; {kept_briefly(share, cancels, own_limit(limit, shared))}"
+        for relevance, share, cancels, limit in told
+    ]
 
 
 def references(inspector: Inspector, held: ChannelReferences) -> str:
@@ -76,13 +92,22 @@ def _in_image(model_key: str, image_id: str, channel: int, limit: float, _item: 
 
 
 @st.cache_data(max_entries=32, ttl=resources.HOUR, show_spinner=False)
-def _feeding(model_key: str, image_id: str, channel: int, limit: float, _item: Source, _depth: ConceptDepth) -> str:
+def _feeding(
+    model_key: str,
+    image_id: str,
+    channel: int,
+    limits: tuple[float, ...],
+    shared: float,
+    _item: Source,
+    _depth: ConceptDepth,
+) -> str:
     pixels, fed = fit_within(resources.picture(_item), SMALL), _depth.feeding
     figures = []
-    for below, relevance, heatmap in zip(fed.channels, fed.relevance, fed.heatmaps, strict=True):
+    keeps = fed_keeps(_depth, limits, shared)
+    for below, heatmap, limit, said in zip(fed.channels, fed.heatmaps, limits, keeps, strict=True):
         traced = overlay(pixels, smooth(heatmap, _depth.sigma), OPACITY, limit)
         panel = marks.picture(traced, f"Channel {below} of {fed.stage}")
-        says = f"{escape(fed.stage)} · {below}<br>passes on {words.number(relevance)}"
+        says = f"{escape(fed.stage)} · {below}<br>{said}"
         figures.append(f"<figure>{panel}<figcaption>{says}</figcaption></figure>")
     return f'<div class="nero-references nero-strip wide">{"".join(figures)}</div>'
 
@@ -91,7 +116,7 @@ def _feeding(model_key: str, image_id: str, channel: int, limit: float, _item: S
 def _references(model_key: str, channel: int, by: str, _inspector: Inspector, _held: ChannelReferences) -> str:
     figures = []
     unit = "relevance" if by == "relevance" else "activation"
-    conserved = _held.conservation
+    conserved, cancels = _held.conservation, _held.cancellation
     for place, (reference_id, value) in enumerate(zip(_held.ids, _held.values, strict=True)):
         name = _inspector.reference_class(reference_id)
         says = f"{escape(name)}<br>{unit} {words.number(value)}"
@@ -102,8 +127,7 @@ def _references(model_key: str, channel: int, by: str, _inspector: Inspector, _h
                 pixels = decode_image(data, name=name).pixels
                 heatmap = np.asarray(_held.heatmaps[place])
                 traced = overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))
-                if isfinite(conserved[place]):
-                    says += f"<br>keeps {conserved[place]:.2f}"
+                says += f"<br>{kept_briefly(conserved[place], cancels[place])}"
                 shown += marks.picture(traced, f"Channel {channel} on this reference image of {name}")
         except NeroError:  # missing or altered: one picture less, and all others still there
             shown = '<span class="nero-missing">no picture</span>'

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import state, words
 from dashboard.resources import Source
+from nero_core import short_id
 
 
 def choose(files: list[Source], sample: Source | None) -> Source | None:
@@ -54,5 +55,4 @@ def title(item: Source, note: str = "") -> None:
     """The name of what is shown."""
     with st.container(key="title"):
         st.subheader(words.plain(item.name), anchor=False)
-        if note:
-            st.caption(words.plain(note))
+        st.caption(" · ".join(filter(None, (f"image {short_id(item.id)}", words.plain(note)))))  # as in its figures

@@ -6,12 +6,12 @@ import streamlit as st
 
 from dashboard import resources, words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download, references
+from dashboard.components.figure_download import figure_download, origin, references
 from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import COMPOSITES, Inspector, concepts_figure
-from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
+from nero_core import COMPOSITES, MUCH_CANCELLATION, SIGNS_CANCEL, Inspector, concepts_figure, kept, own_limit
+from nero_core.explain.render import fit_within, overlay, scale_limits, smooth
 from nero_core.types import Concept, Explanation
 
 REFERENCES = 4  # thumbnails a concept: as many as fit beside one another; all that there are in a single card
@@ -32,20 +32,20 @@ def concept_gallery(inspector: Inspector, item: Source, options: Options) -> Non
             why = resources.explanation(inspector, item, options.concepts, options.order)
         with place:
             nearest = inspector.bundle.card.class_names[why.channels.nearest]
-            kept = words.conservation(why.concept_conservation)
-            by = f"All maps share one colour scale and are traced by {COMPOSITES[why.composite].title}"
+            by = "All maps share one colour scale, unless a card says otherwise, "
+            by += f"and are traced by {COMPOSITES[why.composite].title}"
             by += ", whichever composite the map above is made with." if len(inspector.composites) > 1 else "."
             st.caption(
-                f"Each card is one feature channel: where it lies in this image, its relevance against the mean of "
-                f"{words.plain(nearest)}, and the reference images that use it most. "
-                f"{by} {kept}"
+                f"Each card is one feature channel: where it lies in this image, its relevance here and on "
+                f"average in {words.plain(nearest)}, and the reference images that use it most. "
+                f"{by} All maps together: {kept(why.concept_conservation)}.{_cancels(why)}"
             )
             concept_tiles(inspector, item, why)
             save_concepts(inspector, item, why, "concepts", "concepts")
 
 
 def concept_tiles(inspector: Inspector, item: Source, why: Explanation, is_single: bool = False) -> None:
-    """One card a concept, all maps with one colour limit."""
+    """One card a concept, all maps with one colour limit but those that mostly cancel and would hide the others."""
     shown = tuple(concept.channel for concept in why.concepts)
     st.html(_tiles(resources.key(inspector), item.id, shown, is_single, inspector, item, why))
 
@@ -53,7 +53,10 @@ def concept_tiles(inspector: Inspector, item: Source, why: Explanation, is_singl
 def save_concepts(inspector: Inspector, item: Source, why: Explanation, name: str, key: str) -> None:
     """The maps and reference images of the concepts as a figure."""
     figure_download(
-        name, lambda: concepts_figure(resources.picture(item), why, *references(inspector, why), OPACITY), key
+        name,
+        lambda: concepts_figure(resources.picture(item), why, *references(inspector, why), OPACITY),
+        key,
+        of=origin(inspector, item),
     )
 
 
@@ -69,11 +72,11 @@ def _tiles(
 ) -> str:
     pixels = fit_within(resources.picture(_item), SIDE)
     heatmaps = [smooth(concept.heatmap, _why.sigma) for concept in _why.concepts]
-    limit = heat_limit(*heatmaps)
+    shared, limits = scale_limits(heatmaps, [one.cancellation for one in _why.concepts])
     nearest = _inspector.bundle.card.class_names[_why.channels.nearest]
     largest = max((max(abs(one.relevance), abs(one.centroid)) for one in _why.concepts), default=1.0)
     tiles = []
-    for concept, heatmap in zip(_why.concepts, heatmaps, strict=True):
+    for concept, heatmap, limit in zip(_why.concepts, heatmaps, limits, strict=True):
         # No file name here: the HTML is kept for everybody who has this image.
         panel = marks.picture(overlay(pixels, heatmap, OPACITY, limit), f"Channel {concept.channel} on the image")
         pair = marks.bars(
@@ -86,16 +89,26 @@ def _tiles(
         )
         references = _references(_inspector, concept, None if is_single else REFERENCES)
         introduced = "References that use it most:" if references else "No ID image uses it."
+        keeps = (
+            words.conservation(concept.conservation, cancellation=concept.cancellation)
+            if is_single
+            else words.map_keeps(concept.conservation, concept.cancellation, own_limit(limit, shared))
+        )
         tiles.append(
             f'<section class="nero-concept"><h4>{escape(words.concept(concept))}</h4>{panel}{pair}'
-            f'<p class="caption">Adds {words.number(concept.share)} to the distance. {introduced}</p>'
+            f'<p class="caption">{keeps} Adds {words.number(concept.share)} to the distance. {introduced}</p>'
             f'<div class="nero-references">{references}</div></section>'
         )
     css = "nero-concepts single" if is_single else "nero-concepts"
-    legend = marks.legend("signed", limit, "relevance per pixel of the channel; green adds, purple takes away")
+    legend = marks.legend("signed", shared, "relevance per pixel of the channel; green adds, purple takes away")
     return f'<div class="{css}">{"".join(tiles)}</div><div class="nero-below">{legend}</div>'
 
 
 def _references(inspector: Inspector, concept: Concept, count: int | None) -> str:
     pairs = list(zip(concept.references, concept.reference_relevance, strict=True))[:count]
     return "".join(marks.reference(inspector, reference_id, relevance) for reference_id, relevance in pairs)
+
+
+def _cancels(why: Explanation) -> str:
+    """What the cards mean by signs that cancel, where one of them says so."""
+    return f" {SIGNS_CANCEL}." if any(one.cancellation > MUCH_CANCELLATION for one in why.concepts) else ""

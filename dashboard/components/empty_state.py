@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import state, words
-from dashboard.components.samples import sample_paths
+from dashboard.components.samples import first_path
 from nero_core import Inspector
 
 
@@ -15,14 +15,15 @@ def empty_state(inspector: Inspector) -> None:
         st.markdown(
             f"Drop an image above. It is compared with {inspector.bundle.fit_size} reference images of "
             f"{len(card.class_names)} classes ({words.plain(', '.join(card.class_names))}). You read in words "
-            "whether it is like them, how sure that is, and which neurons and which parts of the image say so."
+            "whether it is like them, how rare its score is among them, and which neurons and which parts of the image "
+            "say so."
         )
-        inside, outside = sample_paths(inspector)
-        if inside + outside:
+        path = first_path(inspector)
+        if path is not None:
             st.button(
                 "Try a sample",
                 type="primary",
                 key="try_sample",
                 on_click=state.images.choose_sample,
-                args=((outside or inside)[0].stem,),
+                args=(path.stem,),
             )

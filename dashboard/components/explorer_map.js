@@ -32,6 +32,13 @@ function draw(name, attributes, parent) {
   return element;
 }
 
+// The view with more room to one side, so that a unit of the map is as long on both axes.
+function atOneScale(view, spans, room) {
+  const units = [0, 1].map((axis) => Math.max(1e-9, (view[axis + 2] - view[axis]) * spans[axis] / room[axis]));
+  const [x, y] = units.map((one, axis) => (view[axis + 2] - view[axis]) * (Math.max(...units) / one - 1) / 2);
+  return [view[0] - x, view[1] - y, view[2] + x, view[3] + y];
+}
+
 function build(root, data, tell) {
   const svg = root.querySelector("svg.plane"), tip = root.querySelector(".tip"), said = root.querySelector(".said");
   const tools = root.querySelector(".tools"), legend = root.querySelector(".legend");
@@ -66,9 +73,11 @@ function build(root, data, tell) {
     const width = svg.clientWidth || 600, height = Math.round(Math.max(300, Math.min(560, width * 0.62)));
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.style.height = `${height}px`;
+    const room = [width - 2 * MARGIN, height - 2 * MARGIN];
+    const [left, bottom, right, top] = data.spans ? atOneScale(view, data.spans, room) : view;
     const at = ([x, y]) => [
-      MARGIN + (x - view[0]) / (view[2] - view[0]) * (width - 2 * MARGIN),
-      height - MARGIN - (y - view[1]) / (view[3] - view[1]) * (height - 2 * MARGIN),
+      MARGIN + (x - left) / (right - left) * room[0],
+      height - MARGIN - (y - bottom) / (top - bottom) * room[1],
     ];
     const put = (element, [x, y]) => element.setAttribute("transform", `translate(${x.toFixed(1)},${y.toFixed(1)})`);
     // In the first view far points stand at its edge; in a closer one, what is outside is not drawn.

@@ -15,15 +15,14 @@ from PIL import Image, UnidentifiedImageError
 
 from dashboard import resources, state, words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download, reference_pixels
+from dashboard.components.figure_download import figure_download, origin, reference_pixels
 from dashboard.components.link_values import choices, link_values
 from dashboard.components.work_progress import work_progress
-from dashboard.long_work import LongWork
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
-from nero_core import Inspector, Panel, panels_figure, relevance_map_figure
-from nero_core.errors import NeroError
+from nero_core import Inspector, Panel, map_core, panels_figure, relevance_map_figure
+from nero_core.errors import BusyError, NeroError
 from nero_core.explain.render import data_uri
 from nero_core.types import MapPlace, RelevanceMap
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 KINDS: dict[str, Literal["pca", "umap"]] = {"PCA": "pca", "UMAP": "umap"}
 TILE = 48  # pixels of a picture on the sheet
 MOST_PICTURES = 4096  # on the sheet: some 3 MB in the browser; further points have none
-TAIL = 0.02  # of the points at each end of an axis: what may be far out
 SHOWN = 60  # chosen images in a row of the grid
 AROUND = 12  # images that the keyboard chooses at once
 _HERE = Path(__file__).parent
@@ -62,27 +60,34 @@ def explorer_map(inspector: Inspector, item: Source | None) -> None:
                 "Map by", list(KINDS), default="PCA", required=True, key=state.explorer.MAP_KIND, bind="query-params"
             )
         kind = KINDS[chosen or "PCA"]
-        work = work_progress(
-            "map",
-            f"Laying out {inspector.bundle.fit_size} images by {kind.upper()}",
-            lambda instead_of: resources.relevance_map(inspector, kind, instead_of),
-            lambda: state.site.go_to(state.explorer.MAP_KIND, "PCA"),
-            parts="epochs",
-            note="It takes some seconds; the first time on a server up to minutes, most of them before and after the "
-            "epochs.",
-        )
-        if work is not None:
-            _explore(inspector, item, work)
+        with plain_errors():
+            laid = _laid(inspector, kind)
+            if laid is not None:
+                _explore(inspector, item, laid)
+
+
+def _laid(inspector: Inspector, kind: Literal["pca", "umap"]) -> RelevanceMap | None:
+    """The map; None while UMAP is at work, and then the page says so."""
+    says = f"Laying out {inspector.bundle.fit_size} images by {kind.upper()}"
+    if kind == "pca":
+        with st.spinner(f"{says} …"):
+            return resources.explorer(inspector).relevance_map(kind)
+    work = work_progress(
+        "map",
+        says,
+        lambda instead_of: resources.umap(inspector, instead_of),
+        lambda: state.site.go_to(state.explorer.MAP_KIND, "PCA"),
+        parts="epochs",
+        note="Compiling UMAP, once on a server, takes half a minute, minutes on a busy one; its epochs take seconds.",
+        around=("compiling it, once on a server, and finding neighbours", "compiling what places an image on the map"),
+    )
+    return None if work is None else work.result()
 
 
 @st.fragment
-def _explore(inspector: Inspector, item: Source | None, work: LongWork[RelevanceMap]) -> None:
+def _explore(inspector: Inspector, item: Source | None, laid: RelevanceMap) -> None:
     with plain_errors():
-        laid = work.result()
-        place = None
-        if item is not None:
-            with plain_errors():  # an image without finite relevance leaves the map standing
-                place = resources.place(inspector, item, laid.kind)
+        place = None if item is None else _placed(inspector, item, laid.kind)
         # rows of one reference set mean no other: the key names it
         key = f"{state.explorer.IMAGE_MAP}_{laid.kind}_{inspector.bundle.digest[:12]}"
         found = _map(
@@ -92,10 +97,24 @@ def _explore(inspector: Inspector, item: Source | None, work: LongWork[Relevance
         )
         _caption(laid, place)
         names = inspector.bundle.card.class_names
-        figure_download(f"map by {laid.kind}", lambda: relevance_map_figure(laid, names, place), "relevance_map")
+        make = partial(relevance_map_figure, laid, names, place)
+        of = None if item is None or place is None else origin(inspector, item)
+        figure_download(f"map by {laid.kind}", make, "relevance_map", of=of)
         if place is not None and item is not None:
             _nearest(inspector, item, place)
         _chosen(inspector, [int(row) for row in found.chosen or [] if 0 <= int(row) < len(laid.ids)], laid)
+
+
+def _placed(inspector: Inspector, item: Source, kind: Literal["pca", "umap"]) -> MapPlace | None:
+    """Where this image lies; None where that cannot be said, which leaves the map standing."""
+    with plain_errors():  # an image without finite relevance
+        try:
+            with st.spinner("Looking for this image's place …"):
+                return resources.place(inspector, item, kind)
+        except BusyError as error:
+            st.info(words.plain(str(error)), icon=":material/hourglass_empty:")
+            st.button("Look again", icon=":material/refresh:", key="place_again")  # pressed, it runs this fragment anew
+    return None
 
 
 def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
@@ -127,16 +146,16 @@ def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
 def has_far_points(laid: RelevanceMap) -> bool:
     """Whether the part that is shown first leaves points out."""
     points = np.asarray(laid.coordinates)
-    low, high = core_of(points)
+    low, high = map_core(points)
     return bool(((points < low) | (points > high)).any())
 
 
 def _nearest(inspector: Inspector, item: Source, place: MapPlace) -> None:
     st.markdown(f"**The reference images nearest to {words.plain(item.name)}**, with their L1 distance in NERO's space")
-    says = [f"distance {words.number(one)}" for one in place.distances]
+    says = [f"distance {words.number(one, 4)}" for one in place.distances]  # with three the order is not visible
     st.html(reference_strip(inspector, place.nearest, says))
     make = partial(strip_figure, inspector, place.nearest, says)
-    figure_download("nearest reference images", make, "nearest_images")
+    figure_download("nearest reference images", make, "nearest_images", of=origin(inspector, item))
 
 
 def _chosen(inspector: Inspector, rows: list[int], laid: RelevanceMap) -> None:
@@ -183,21 +202,11 @@ def strip_figure(inspector: Inspector, ids: Sequence[str], says: Sequence[str] =
     return panels_figure([("", panels)], 8)
 
 
-def core_of(points: np.ndarray, here: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the map that is shown first: without the farthest points, of which there are few, where they would
-    shrink all others to a blot. This image is inside unless it lies as far out as they do."""
-    low, high = np.quantile(points, TAIL, axis=0), np.quantile(points, 1 - TAIL, axis=0)
-    margin = np.where(high > low, 0.5 * (high - low), 0.0)
-    known = points if here is None else np.concatenate([points, here[None]])
-    core = np.where((known >= low - margin) & (known <= high + margin), known, np.nan)
-    return np.nanmin(core, axis=0), np.nanmax(core, axis=0)
-
-
 def _data(inspector: Inspector, item: Source | None, laid: RelevanceMap, place: MapPlace | None) -> dict[str, Any]:
     """What the browser draws: all coordinates in [0, 1], this image inside."""
     points = np.asarray(laid.coordinates)
     here = None if place is None else np.asarray(place.here)
-    low, high = core_of(points, here)
+    low, high = map_core(points, here)
     span = np.where(high > low, high - low, 1.0)
     sheet, tiles, pictures = _sheet(resources.key(inspector), inspector)
     rows = {reference_id: row for row, reference_id in enumerate(laid.ids)}
@@ -207,6 +216,7 @@ def _data(inspector: Inspector, item: Source | None, laid: RelevanceMap, place: 
         "key": f"{resources.key(inspector)} {laid.kind} {image_id}",
         "label": f"Map of {len(points)} reference images by {laid.kind.upper()}. Arrow keys walk from point to point.",
         "points": np.round((points - low) / span, 4).tolist(),
+        "spans": span.tolist() if laid.kind == "pca" else None,  # one scale for both axes: distances mean something
         "classes": laid.labels.tolist(),
         "names": names,
         "colours": [ID, *CLASSES],

@@ -7,10 +7,11 @@ import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download, figure_forms
+from dashboard.components.figure_download import figure_download, figure_forms, origin
 from dashboard.components.link_values import link_values, switch
+from dashboard.components.samples import is_sample
 from dashboard.components.sidebar import Options
-from dashboard.components.work_progress import work_progress
+from dashboard.components.work_progress import FOR_ALL, WHILE_HERE, work_progress
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
@@ -84,7 +85,7 @@ def where_relevance_goes(inspector: Inspector, item: Source, why: Explanation) -
                 title,
                 words.lost(blocks),
             )
-            figure_forms("where relevance goes", make, "relevance_blocks")
+            figure_forms("where relevance goes", make, "relevance_blocks", origin(inspector, item))
 
 
 def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: Options) -> None:
@@ -96,21 +97,25 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
             bind="query-params",
             help="Blurs the image patch by patch and looks again.",
         )
+    of = f"{item.id} {why.composite}"
+    was_stopped = state.screen.faithfulness_stopped(of)
     if not is_asked:
-        return
-    work = work_progress(
-        "faithfulness",
-        "Blurring and restoring the image patch by patch",
-        lambda instead_of: resources.faithfulness(inspector, item, why.composite, instead_of),
-        lambda: state.site.go_to(state.screen.FAITHFULNESS, False),
-    )
-    if work is None:
+        if was_stopped:
+            st.caption("It was stopped before it was done. Switch it on to begin again.")
         return
     with plain_errors():  # a heatmap that cannot be measured leaves the rest of the page standing
-        _curves(inspector, work.result(), options)
+        work = work_progress(
+            "faithfulness",
+            "Blurring and restoring the image patch by patch",
+            lambda instead_of: resources.faithfulness(inspector, item, why.composite, instead_of),
+            partial(state.screen.stop_faithfulness, of),
+            lasts=FOR_ALL if is_sample(item) else WHILE_HERE,
+        )
+        if work is not None:
+            _curves(inspector, item, work.result(), options)
 
 
-def _curves(inspector: Inspector, figures: Faithfulness, options: Options) -> None:
+def _curves(inspector: Inspector, item: Source, figures: Faithfulness, options: Options) -> None:
     class_name = inspector.bundle.card.class_names[figures.explained_class]
     st.markdown(words.plain(words.faithfulness(figures, class_name)))
     st.plotly_chart(
@@ -127,7 +132,8 @@ def _curves(inspector: Inspector, figures: Faithfulness, options: Options) -> No
     with st.container(horizontal=True):
         with st.popover("Data table", icon=":material/table:", type="tertiary"):
             st.dataframe(charts.faithfulness_table(figures), hide_index=True, alt="Points of the curves")
-        figure_download("faithfulness", lambda: faithfulness_figure(figures, class_name), "faithfulness")
+        make = partial(faithfulness_figure, figures, class_name)
+        figure_download("faithfulness", make, "faithfulness", of=origin(inspector, item))
 
 
 def _start(blocks: tuple[BlockConservation, ...]) -> float:

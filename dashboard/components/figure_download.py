@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from dashboard import resources, words
 from dashboard.components.sidebar import Options
 from dashboard.resources import Source
-from nero_core import Inspector, decode_image, figure_bytes, figure_sheet
+from nero_core import Inspector, decode_image, figure_bytes, figure_sheet, short_id, with_origin
 from nero_core.errors import BundleError, NeroError, RelevanceError
 from nero_core.types import Explanation
 
@@ -28,7 +29,27 @@ _FORMS: dict[Form, tuple[str, str]] = {
 }
 
 
-def figure_download(name: str, make: "Callable[[], Figure]", key: str, label: str = "Save figure") -> None:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a figure is made of: said at its foot, so that it can be matched with the image on the screen.
+
+    Attributes:
+        image_id: sha256 of the image's file. Its name is what a user called it, and stands in no figure.
+        reference_set: title of the bundle.
+    """
+
+    image_id: str
+    reference_set: str
+
+
+def origin(inspector: Inspector, item: Source) -> Origin:
+    """Of a figure of this image."""
+    return Origin(item.id, inspector.bundle.card.title)
+
+
+def figure_download(
+    name: str, make: "Callable[[], Figure]", key: str, label: str = "Save figure", of: Origin | None = None
+) -> None:
     """A quiet button with the three formats.
 
     Args:
@@ -36,20 +57,22 @@ def figure_download(name: str, make: "Callable[[], Figure]", key: str, label: st
         make: draws the figure. It runs outside the page, when somebody clicks: no Streamlit calls, no session.
         key: of the button, one for each place.
         label: of the button.
+        of: what a figure of one image is made of.
     """
     with st.popover(label, icon=":material/image:", type="tertiary", key=f"{key}_figure"):
         st.caption("For papers: drawn anew for print, in one or two columns' width.")
-        figure_forms(name, make, key)
+        figure_forms(name, make, key, of)
 
 
-def figure_forms(name: str, make: "Callable[[], Figure]", key: str) -> None:
+def figure_forms(name: str, make: "Callable[[], Figure]", key: str, of: Origin | None = None) -> None:
     """The three formats alone, for where a popover is open already; arguments as of ``figure_download``."""
+    stem = file_name(name) if of is None else f"{file_name(name)}-{short_id(of.image_id)}"
     with st.container(horizontal=True):
         for form, (title, mime) in _FORMS.items():
             st.download_button(
                 title,
-                partial(_draw, make, form),
-                file_name=f"{file_name(name)}.{form}",
+                partial(_draw, make, form, of),
+                file_name=f"{stem}.{form}",
                 mime=mime,
                 key=f"{key}_{form}",
                 on_click="ignore",
@@ -83,7 +106,7 @@ def sheet_download(inspector: Inspector, item: Source, options: Options, composi
             note=words.SYNTHETIC if inspector.bundle.card.synthetic else "",
         )
 
-    figure_download("figure sheet", make, "sheet", "Figure sheet")
+    figure_download("figure sheet", make, "sheet", "Figure sheet", origin(inspector, item))
 
 
 def references(inspector: Inspector, why: Explanation | None) -> tuple[list[list[bytes | None]], list[list[str]]]:
@@ -106,8 +129,9 @@ def file_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "figure"
 
 
-def _draw(make: "Callable[[], Figure]", form: Form) -> bytes:
-    return figure_bytes(make(), form, DPI)
+def _draw(make: "Callable[[], Figure]", form: Form, of: Origin | None) -> bytes:
+    figure = make()
+    return figure_bytes(figure if of is None else with_origin(figure, of.image_id, of.reference_set), form, DPI)
 
 
 def _thumbnail(inspector: Inspector, reference: str) -> bytes | None:

@@ -26,10 +26,7 @@ def image_at_hand(inspector: Inspector) -> Source | None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             place = st.container(width=64)
             says = st.container(width="stretch")
-            with st.popover("Choose an image", icon=":material/image:"):
-                item = choose(files(), asked)
-                sample_strip(inspector)
-                st.caption("An image of your own: drop it on “Screen an image” and come back; it comes along.")
+            item = image_popover(inspector, asked)
         if item is None:
             says.markdown(
                 "This page shows the reference set alone. Choose an image to see it marked: how it uses each channel, "
@@ -38,4 +35,13 @@ def image_at_hand(inspector: Inspector) -> Source | None:
             return None
         place.html(f'<div class="nero-mini">{picture(fit_within(resources.picture(item), SIDE), item.name)}</div>')
         says.markdown(f"**{words.plain(item.name)}** is marked on this page.")
+    return item
+
+
+def image_popover(inspector: Inspector, asked: Source | None) -> Source | None:
+    """The button that opens samples and uploaded files, and the image that is chosen; ``asked`` is the URL's sample."""
+    with st.popover("Choose an image", icon=":material/image:", key="choose_image"):
+        item = choose(files(), asked)
+        sample_strip(inspector)
+        st.caption("An image of your own: drop it on “Screen an image” and come back; it comes along.")
     return item

@@ -1,6 +1,7 @@
 """The image, and on it where the evidence lies."""
 
 import io
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -11,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.faithfulness import composite_choice, how_faithful, where_relevance_goes
-from dashboard.components.figure_download import figure_download, sheet_download
+from dashboard.components.figure_download import figure_download, origin, sheet_download
 from dashboard.components.link_values import choices, link_values, numbers
 from dashboard.components.missing_evidence import missing_evidence
 from dashboard.components.sidebar import Options
@@ -55,26 +56,28 @@ def _views(inspector: Inspector, item: Source, options: Options, sheet: DeltaGen
                 bind="query-params",
                 label_visibility="collapsed",
             )
+        with below:
+            closer = st.empty()  # written in every run, so that Streamlit lets the fragment fill it
         pixels = resources.picture(item)
         if view == "image" or not inspector.composites:
-            _original(item, pixels)
+            _original(inspector, item, pixels)
             if view != "image":
                 st.caption(words.plain(inspector.no_heatmap_because))
         else:
-            _explained(inspector, item, options, pixels, str(view), below)
+            _explained(inspector, item, options, pixels, str(view), closer)
         if view == "evidence":
-            with below, st.container(border=True, key="closer_look"):
+            with closer, st.container(border=True, key="closer_look"):
                 missing_evidence(inspector, item)
 
 
-def _original(item: Source, pixels: NDArray[np.uint8]) -> None:
+def _original(inspector: Inspector, item: Source, pixels: NDArray[np.uint8]) -> None:
     shown = marks.picture(pixels, f"The image {item.name}", "png", pixelated=_is_enlarged(item, pixels))
     st.html(f'<div class="nero-picture">{shown}</div>')
-    figure_download("image", lambda: image_figure(pixels), "image")
+    figure_download("image", lambda: image_figure(pixels), "image", of=origin(inspector, item))
 
 
 def _explained(
-    inspector: Inspector, item: Source, options: Options, pixels: NDArray[np.uint8], view: str, below: DeltaGenerator
+    inspector: Inspector, item: Source, options: Options, pixels: NDArray[np.uint8], view: str, closer: DeltaGenerator
 ) -> None:
     """A map on the image, its controls, and how far it can be believed."""
     names = inspector.bundle.card.class_names
@@ -102,11 +105,12 @@ def _explained(
         _map(pixels, why, view, opacity / 100, names, item.name)
     draw = heatmap_figure if view == "heatmap" else evidence_figure
     with st.container(horizontal=True, vertical_alignment="center"):
-        figure_download(view, lambda: draw(pixels, why, names, opacity / 100), view)
+        make = partial(draw, pixels, why, names, opacity / 100)
+        figure_download(view, make, view, of=origin(inspector, item))
         if view == "heatmap":
             where_relevance_goes(inspector, item, why)
     if view == "heatmap":
-        with below, st.container(border=True, key="closer_look"):
+        with closer, st.container(border=True, key="closer_look"):
             how_faithful(inspector, item, why, options)
 
 
@@ -144,7 +148,7 @@ def _map(
             if kind == "positive"
             else "Green adds to the distance, purple takes from it."
         )
-        limits = f"{says_colour} Missing evidence is listed below."
+        limits = f"{says_colour} What is missing or speaks against is listed below."
     st.html(f'<div class="nero-picture">{marks.picture(shown, alt)}</div>{legend}')
     st.caption(f"{says} {limits} Smoothed, since the network reads the image on a coarse grid.")
 

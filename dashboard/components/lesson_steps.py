@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import Origin, figure_download, origin
 from dashboard.components.link_values import choices, link_values, numbers
 from dashboard.components.sidebar import acceptances
 from dashboard.components.verdict import headline
@@ -34,15 +35,16 @@ class Step:
     Attributes:
         title: what comes in and what comes out.
         says: the step in two short sentences.
-        draw: control, formula, numbers and plot, from the reference set, the image, and NERO as it is set.
+        draw: control, formula and numbers where it is called, and the plot in the place it is given beside them; from
+            the reference set, the image, and NERO as it is set.
     """
 
     title: str
     says: str
-    draw: Callable[[Inspector, Source, WhatIf], None]
+    draw: Callable[[Inspector, Source, WhatIf, DeltaGenerator], None]
 
 
-def _features(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+def _features(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     features = resources.observation(inspector, item).features[0].cpu().double().numpy()
     strongest = np.argsort(-features, kind="stable")
     with link_values({state.learn.LESSON_CHANNEL: numbers("channel", 0, len(features) - 1)}):
@@ -65,13 +67,15 @@ def _features(inspector: Inspector, item: Source, usual: WhatIf) -> None:
         f"Over the reference images its mean is {words.number(float(bank))}."
     )
     figure = charts.channel_bars(features, _theme(), "activation", strongest, channel)
-    _show(figure, "features", f"The strongest features; channel {channel} is marked")
-    st.caption("The strongest channels, the chosen one in blue.")
     shown = charts.lesson_channels(strongest, channel)
-    _save("features", partial(channel_bars_figure, features, shown, "activation", "strongest first", channel))
+    make = partial(channel_bars_figure, features, shown, "activation", "strongest first", channel)
+    alt = f"The strongest features; channel {channel} is marked"
+    _plotted(
+        plot, origin(inspector, item), figure, "features", alt, "The strongest channels, the chosen one in blue.", make
+    )
 
 
-def _logits(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+def _logits(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     observation = resources.observation(inspector, item)
     names = inspector.bundle.card.class_names
     logits, probabilities = observation.logits[0].cpu().double(), observation.probabilities[0].cpu().double()
@@ -93,12 +97,13 @@ def _logits(inspector: Inspector, item: Source, usual: WhatIf) -> None:
         f"{words.number(float(one))}  ({words.percent(float(p))})" for one, p in zip(logits, probabilities, strict=True)
     ]
     unit = "logit (probability in brackets)"
-    _show(charts.class_bars(logits, names, _theme(), unit, place, said), "logits", "Logit and probability of a class")
-    st.caption("The largest logit is the prediction. The classes share 100 %, even where none of them fits.")
-    _save("logits", partial(bar_figure, names, logits, unit, said, (place,)))
+    figure = charts.class_bars(logits, names, _theme(), unit, place, said)
+    make = partial(bar_figure, names, logits, unit, said, (place,))
+    says = "The largest logit is the prediction. The classes share 100 %, even where none of them fits."
+    _plotted(plot, origin(inspector, item), figure, "logits", "Logit and probability of a class", says, make)
 
 
-def _relevance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+def _relevance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     settings = usual.settings
     with link_values(
         {state.learn.LESSON_EPSILON: choices("ε", {f"{one:g}": one for one in epsilons(settings.epsilon)})}
@@ -124,13 +129,13 @@ def _relevance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     values, means = found.channels.relevance, usual.channels.relevance
     means_name = f"with ε = {settings.epsilon:g}, as this reference set is set"
     figure = charts.channel_bars(values, _theme(), RELEVANCE, order, means=means, means_name=means_name)
-    _show(figure, "relevance", "The channels of largest relevance")
-    st.caption("Above zero a channel speaks for the prediction, below against it. A large ε makes all of them small.")
     shown, by = charts.lesson_channels(order), f"largest |relevance| first; ε = {epsilon:g}"
-    _save("relevance", partial(channel_bars_figure, values, shown, RELEVANCE, by, None, means, means_name))
+    make = partial(channel_bars_figure, values, shown, RELEVANCE, by, None, means, means_name)
+    says = "Above zero a channel speaks for the prediction, below against it. A large ε makes all of them small."
+    _plotted(plot, origin(inspector, item), figure, "relevance", "The channels of largest relevance", says, make)
 
 
-def _centroid(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+def _centroid(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     card, channels = inspector.bundle.card, usual.channels
     with link_values({state.learn.LESSON_CENTROID: choices("class", card.class_names)}):
         chosen = st.selectbox(
@@ -150,13 +155,21 @@ def _centroid(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     order = np.argsort(-gap.numpy(), kind="stable")
     values, means_name = channels.relevance, f"{chosen}, mean"
     figure = charts.channel_bars(values, _theme(), RELEVANCE, order, means=mean, means_name=means_name)
-    _show(figure, "centroid", f"Channels of this image against the mean of {chosen}")
-    st.caption("Bars: this image. Marks: the class. The channels that differ most come first.")
     shown, by = charts.lesson_channels(order), "largest difference first"
-    _save("centroid", partial(channel_bars_figure, values, shown, RELEVANCE, by, None, mean, means_name))
+    make = partial(channel_bars_figure, values, shown, RELEVANCE, by, None, mean, means_name)
+    says = "Bars: this image. Marks: the class. The channels that differ most come first."
+    _plotted(
+        plot,
+        origin(inspector, item),
+        figure,
+        "centroid",
+        f"Channels of this image against the mean of {chosen}",
+        says,
+        make,
+    )
 
 
-def _distance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+def _distance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     names, neurons = inspector.bundle.card.class_names, len(usual.channels.relevance)
     most = resources.what_if(inspector, item, replace(usual.settings, component_share=1.0)).components
     with link_values({state.learn.LESSON_COMPONENTS: numbers("number of principal components", 1, most)}):
@@ -167,7 +180,7 @@ def _distance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     distances, nearest = found.detection.terms["distances"][0], found.channels.nearest
     st.latex(
         rf"d = \min_c \lVert P\,(r - m_c) \rVert_{found.settings.norm} = {words.tex(float(distances[nearest]))}"
-        rf"\qquad\allowbreak P: \mathbb{{R}}^{{{neurons}}} \to \mathbb{{R}}^{{{found.components}}}"
+        rf"\qquad\allowbreak {{P: \mathbb{{R}}^{{{neurons}}} \to \mathbb{{R}}^{{{found.components}}}}}"
     )
     st.markdown(
         f"With {found.components} of {most} directions this image is nearest to **{words.plain(names[nearest])}**. "
@@ -176,12 +189,12 @@ def _distance(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     said = [words.number(float(one)) for one in distances]
     unit = "distance to the centroid"
     figure = charts.class_bars(distances, names, _theme(), unit, nearest, said)
-    _show(figure, "distance", "Distance to the centroid of every class")
-    st.caption("The shortest bar counts, in blue: the distance to the nearest class.")
-    _save("distance", partial(bar_figure, names, distances, unit, said, (nearest,)))
+    make = partial(bar_figure, names, distances, unit, said, (nearest,))
+    says = "The shortest bar counts, in blue: the distance to the nearest class."
+    _plotted(plot, origin(inspector, item), figure, "distance", "Distance to the centroid of every class", says, make)
 
 
-def _scale(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     features = resources.observation(inspector, item).features[0].cpu().double().abs()
     with link_values({state.learn.LESSON_LEAST: numbers("k", 1, len(features))}):
         least = st.slider(
@@ -198,12 +211,20 @@ def _scale(inspector: Inspector, item: Source, usual: WhatIf) -> None:
         "In OOD images that part is often large."
     )
     figure = charts.least_relevant(features, found.channels.relevance, least, _theme())
-    _show(figure, "scale", f"Activation of all channels, the {least} of least relevance marked")
-    st.caption("Each bar is a channel. The blue ones over all of them are ρ.")
-    _save("scale", partial(least_relevant_figure, features, found.channels.relevance, least))
+    make = partial(least_relevant_figure, features, found.channels.relevance, least)
+    alt = f"Activation of all channels, the {least} of least relevance marked"
+    _plotted(
+        plot,
+        origin(inspector, item),
+        figure,
+        "scale",
+        alt,
+        "Each bar is a channel. The blue ones over all of them are ρ.",
+        make,
+    )
 
 
-def _verdict(inspector: Inspector, item: Source, usual: WhatIf) -> None:
+def _verdict(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     bundle = inspector.bundle
     options = acceptances(bundle.card.tpr, bundle.calibration_size)
     accept = bundle.card.tpr
@@ -222,30 +243,33 @@ def _verdict(inspector: Inspector, item: Source, usual: WhatIf) -> None:
     found = resources.what_if(inspector, item, replace(usual.settings, tpr=accept))
     distance, bias, scale = (float(found.detection.terms[name][0]) for name in ("distance", "bias", "scale"))
     st.latex(
-        rf"S = (d + \lambda |r_\beta|)\,\rho = ({words.tex(distance)} + {words.tex(bias)}) \cdot {words.tex(scale)} "
-        rf"= {words.tex(found.score)}"
+        rf"S = (d + \lambda |r_\beta|)\,\rho \allowbreak {{{{}} = ({words.tex(distance)} + {words.tex(bias)}) "
+        rf"\cdot {words.tex(scale)} = {words.tex(found.score)}}}"
     )
     st.html(headline(found.detection, 0))
-    if bundle.card.synthetic:
-        st.caption(words.SYNTHETIC)
     domain = score_domain(found.reference, found.score)
     st.html(marks.score_scale(found.score, found.threshold, domain))
     st.markdown(words.plain(words.p_value(found.p_value, found.detection.calibration_size)))
-    _show(charts.score_histogram(found.reference, found.score, _theme()), "histogram", "Scores of the reference images")
-    st.caption("Accept more, and the threshold moves right: fewer false alarms, more OOD images let through.")
-    _save("scores", partial(histogram_figure, found.reference, found.score))
+    if bundle.card.synthetic:
+        st.caption(words.SYNTHETIC)
+    figure = charts.score_histogram(found.reference, found.score, _theme())
+    make = partial(histogram_figure, found.reference, found.score)
+    says = "Accept more, and the threshold moves right: fewer false alarms, more OOD images let through."
+    _plotted(plot, origin(inspector, item), figure, "scores", "Scores of the reference images", says, make)
 
 
 def _theme() -> Theme:
     return theme_of(st.context.theme.type)
 
 
-def _show(figure: object, name: str, alt: str) -> None:
-    st.plotly_chart(figure, key=f"lesson_plot_{name}", config={"displayModeBar": False}, alt=alt)
-
-
-def _save(name: str, make: "Callable[[], Figure]") -> None:
-    figure_download(f"lesson {name}", make, f"lesson_{name}")
+def _plotted(
+    place: DeltaGenerator, of: Origin, figure: object, name: str, alt: str, says: str, make: "Callable[[], Figure]"
+) -> None:
+    """The plot, how to read it, and the same for a paper."""
+    with place:
+        st.plotly_chart(figure, key=f"lesson_plot_{name}", config={"displayModeBar": False}, alt=alt)
+        st.caption(says)
+        figure_download(f"lesson {name}", make, f"lesson_{name}", of=of)
 
 
 #: The steps by the name that stands in the URL, in order.

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import resources, state, words
 from dashboard.components.chooser import choose, title
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import figure_download, origin
 from dashboard.components.samples import sample, sample_strip
 from dashboard.components.uploader import distinct_names
 from dashboard.plain_errors import plain_errors
@@ -55,7 +55,8 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
                 f"included; 1/{size + 1} is the smallest. Each threshold accepts {words.percent(tpr)} of them. "
                 "Methods that agree may be wrong together: many look at the same numbers."
             )
-            figure_download("methods on this image", partial(_figure, found), "methods_on_image")
+            make = partial(_figure, found)
+            figure_download("methods on this image", make, "methods_on_image", of=origin(inspector, item))
         missing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
         if missing:
             count = len(missing)

@@ -1,4 +1,4 @@
-"""What the image lacks: under-used channels have no place in it, so their reference images are shown."""
+"""What less relevance than usual adds: channels that the image lacks, and channels that speak against in it."""
 
 from functools import partial
 from html import escape
@@ -8,15 +8,18 @@ import streamlit as st
 
 from dashboard import resources, words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download, reference_pixels
+from dashboard.components.figure_download import figure_download, origin, reference_pixels
 from dashboard.resources import Source
-from nero_core import Inspector, Panel, panels_figure
+from nero_core import Inspector, Panel, here_and_usual, panels_figure
 from nero_core.types import MissingConcept
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 4  # reference images of a channel in the figure
+TITLE = "Missing evidence and counter-evidence"
+_MISSING = "missing evidence"
+_COUNTER = "counter-evidence"
 
 
 def missing_evidence(inspector: Inspector, item: Source) -> None:
@@ -24,17 +27,26 @@ def missing_evidence(inspector: Inspector, item: Source) -> None:
     channels = resources.channels(inspector, item)
     found = resources.missing_evidence(inspector, item)
     nearest = inspector.bundle.card.class_names[channels.nearest]
-    st.markdown("**Missing evidence**")
+    st.markdown(f"**{TITLE}**")
     if not found:
-        st.caption(f"None: no channel that {words.plain(nearest)} uses more adds to the distance.")
+        st.caption(f"None: no channel with less relevance than in {words.plain(nearest)} adds to the distance.")
         return
     whole = float(channels.share.sum())
     st.html(f'<div class="nero-lacking">{"".join(_row(inspector, one, whole) for one in found)}</div>')
-    st.caption(
-        f"Channels that {words.plain(nearest)} uses more than this image does, with what they add to the distance. "
-        "They have no place here; these reference images use them most."
-    )
-    figure_download("missing evidence", partial(_figure, inspector, found, nearest, whole), "missing_evidence")
+    st.caption(_says(found, words.plain(nearest), bool(inspector.composites)))
+    make = partial(_figure, inspector, found, nearest, whole)
+    figure_download(TITLE, make, "missing_evidence", of=origin(inspector, item))
+
+
+def _says(found: tuple[MissingConcept, ...], nearest: str, has_maps: bool) -> str:
+    """How to read the list: of the two kinds those that are in it."""
+    told = [f"Channels with less relevance here than {nearest} has on average, with what they add to the distance."]
+    if not all(one.is_counter_evidence for one in found):
+        told.append("Missing evidence: used less here; what is missing has no place in the image.")
+    if any(one.is_counter_evidence for one in found):
+        place = "; it has a place, purple on the channel's map (its concept card, or open it)" if has_maps else ""
+        told.append(f"Counter-evidence: active here, and speaks against the prediction{place}.")
+    return " ".join([*told, "The pictures are the reference images that use the channel most."])
 
 
 def _figure(inspector: Inspector, found: tuple[MissingConcept, ...], nearest: str, whole: float) -> "Figure":
@@ -42,11 +54,20 @@ def _figure(inspector: Inspector, found: tuple[MissingConcept, ...], nearest: st
         Panel(
             tuple(reference_pixels(inspector, reference) for reference in one.references[:MOST]),
             _named(one),
-            ", ".join([_adds(one, whole), *([] if one.references else ["no ID image uses it"])]),
+            "; ".join(
+                [
+                    f"{_kind(one)}: {here_and_usual(one.relevance, one.centroid)}",
+                    _adds(one, whole),
+                    *([] if one.references else ["no ID image uses it"]),
+                ]
+            ),
         )
         for one in found
     ]
-    heading = f"Channels that {nearest} uses more than this image does, and the reference images that use them most"
+    heading = (
+        f"Channels with less relevance in this image than {nearest} has on average, and the reference images that use "
+        "them most"
+    )
     return panels_figure([(heading, panels)], 2)
 
 
@@ -56,10 +77,15 @@ def _row(inspector: Inspector, one: MissingConcept, whole: float) -> str:
         for reference, value in zip(one.references, one.reference_relevance, strict=True)
     )
     unused = "" if pictures else "<br>no ID image uses it"
+    numbers = escape(here_and_usual(one.relevance, one.centroid))
     return (
-        f"<section><p><b>{escape(_named(one))}</b><br>{_adds(one, whole)}{unused}</p>"
+        f"<section><p><b>{escape(_named(one))}</b><br>{_kind(one)}<br>{numbers}<br>{_adds(one, whole)}{unused}</p>"
         f'<div class="nero-references">{pictures}</div></section>'
     )
+
+
+def _kind(one: MissingConcept) -> str:
+    return _COUNTER if one.is_counter_evidence else _MISSING
 
 
 def _named(one: MissingConcept) -> str:

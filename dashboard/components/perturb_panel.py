@@ -9,13 +9,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, resources, state, words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import figure_download, origin
+from dashboard.components.lesson import picked
 from dashboard.components.link_values import Offer, choices, link_values, numbers
 from dashboard.components.perturbed_figure import perturbed_figure
 from dashboard.components.verdict import headline
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Perturbed, Source
-from dashboard.theme import theme_of
+from dashboard.theme import VERDICT_COLOUR, theme_of
 from nero_core import (
     FILLS,
     LESIONS,
@@ -28,39 +29,49 @@ from nero_core import (
     score_domain,
 )
 from nero_core.explain.render import data_uri, heat_limit, overlay, smooth
-from nero_core.types import ReferenceScores
 
 NO_LESION = "none"
 RESTS = 0.4  # seconds without a movement before a heatmap is begun
 _OCCLUDED = ("Left", "Top", "Width", "Height")
 
 
-def perturb_panel(inspector: Inspector, item: Source, tpr: float) -> None:
-    """The image as it is and as it is perturbed, side by side."""
-    _panel(inspector, item, tpr)
+def perturb_page(inspector: Inspector, tpr: float) -> None:
+    """The chosen image as it is and as it is perturbed, side by side."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="perturb_image"):
+        item = picked(inspector)
+        if item is not None:
+            st.caption(words.plain(item.name), width="content")
+    if item is not None:
+        _panel(inspector, item, tpr)
 
 
 @st.fragment
 def _panel(inspector: Inspector, item: Source, tpr: float) -> None:
+    """On a wide screen what comes of it stands still beside the sliders; on a narrow one a line of it does."""
     with plain_errors():
-        pictures = st.container(border=True, key="perturb_pictures")
-        with st.container(border=True, key="perturb_sliders"):
+        line = st.container(key="perturb_line")
+        result_side, slider_side = st.columns([7, 5], gap="small")
+        pictures = result_side.container(border=True, key="perturb_pictures")
+        with slider_side.container(border=True, key="perturb_sliders"):
+            buttons = st.container(horizontal=True, key="perturb_buttons")
             perturbation = _controls(inspector.bundle.classifier.mean)
-            _buttons()
+            with buttons:  # after the sliders have said what can be taken back
+                _buttons()
         channels = st.container(border=True, key="perturb_channels")
         original = resources.perturbed(inspector, item, Perturbation(), tpr)
         shown = resources.perturbed(inspector, item, perturbation, tpr)
+        line.html(_line(shown))
         with pictures:
             place, says, wants_heatmap = _watch(inspector, item, original, shown, perturbation)
             is_empty = not bool(shown.channels.relevance.any())
             traced = wants_heatmap and not is_empty
             make = partial(perturbed_figure, inspector, item, perturbation, original, shown, traced)
-            figure_download("perturbed image", make, "perturbed_image")
+            figure_download("perturbed image", make, "perturbed_image", of=origin(inspector, item))
         with channels:
             if is_empty:
                 st.warning(words.ALL_ZERO)
             else:
-                _channels(inspector, shown)
+                _channels(inspector, item, shown)
         if wants_heatmap and not is_empty:
             _heatmap(inspector, item, perturbation, shown, place, says)
 
@@ -68,29 +79,42 @@ def _panel(inspector: Inspector, item: Source, tpr: float) -> None:
 def _watch(
     inspector: Inspector, item: Source, original: Perturbed, shown: Perturbed, perturbation: Perturbation
 ) -> tuple[DeltaGenerator, DeltaGenerator, bool]:
-    """Pictures and score; the places of the heatmap and of what is said of it, and whether it is wanted."""
-    before_side, after_side, score_side = st.columns([3, 3, 4], gap="medium")
-    with before_side:
-        st.markdown("**As it is**")
-        _drag(item, original, perturbation)
-        st.caption("Drag a rectangle on it to hide what is under it.")
-    with after_side:
-        st.markdown("**Perturbed**")
-        place = st.empty()
-        with place:
-            _picture(shown, f"The perturbed image {item.name}")
-        wants = bool(inspector.composites) and st.toggle("Heatmap", key=state.learn.PERTURBED_MAP)
-        says = st.empty()
-        if not inspector.composites:
-            says.caption(words.plain(inspector.no_heatmap_because))
-    with score_side:
-        _scores(original, shown, inspector.reference_scores("nero", shown.detection.tpr))
-        if inspector.bundle.card.synthetic:
-            st.caption(words.SYNTHETIC)
+    """Score and pictures; the places of the heatmap and of what is said of it, and whether it is wanted."""
+    after = shown.detection
+    score, reference = float(after.score[0]), inspector.reference_scores("nero", after.tpr)
+    st.html(headline(after, 0))
+    st.html(marks.score_scale(score, after.threshold, score_domain(reference, score)))
+    with st.container(horizontal=True, gap="small", key="perturb_pair"):
+        with st.container(gap="xsmall"):
+            st.markdown("**As it is**")
+            _drag(item, original, perturbation)
+            st.caption("Drag a rectangle on it to hide what is under it.")
+        with st.container(gap="xsmall"):
+            st.markdown("**Perturbed**")
+            place = st.empty()
+            with place:
+                _picture(shown, f"The perturbed image {item.name}")
+            wants = bool(inspector.composites) and st.toggle("Heatmap", key=state.learn.PERTURBED_MAP)
+            says = st.empty()
+            if not inspector.composites:
+                says.caption(words.plain(inspector.no_heatmap_because))
+    _facts(original, shown)
+    if inspector.bundle.card.synthetic:
+        st.caption(words.SYNTHETIC)
     return place, says, wants
 
 
-def _channels(inspector: Inspector, shown: Perturbed) -> None:
+def _line(shown: Perturbed) -> str:
+    """Verdict and score in one line that a narrow screen keeps at the top; they stand below again, in full."""
+    said, verdict = shown.detection, shown.detection.verdict(0)
+    return (
+        f'<p class="nero-line" aria-hidden="true"><span style="color:{VERDICT_COLOUR[verdict]}">'
+        f"{words.SYMBOL[verdict]}</span> <b>{verdict}</b>, score {words.number(float(said.score[0]))}, "
+        f"threshold {words.number(said.threshold)}</p>"
+    )
+
+
+def _channels(inspector: Inspector, item: Source, shown: Perturbed) -> None:
     names = inspector.bundle.card.class_names
     st.plotly_chart(
         charts.channel_plot(shown.channels, names, theme_of(st.context.theme.type)),
@@ -99,9 +123,8 @@ def _channels(inspector: Inspector, shown: Perturbed) -> None:
         alt="Relevance of the channels in the perturbed image against the nearest class",
     )
     st.caption("Bars: the perturbed image. Marks: the mean of its nearest class. Where they part, the distance grows.")
-    figure_download(
-        "perturbed channels", lambda: channel_figure(shown.channels, names, charts.TOP), "perturbed_channels"
-    )
+    make = partial(channel_figure, shown.channels, names, charts.TOP)
+    figure_download("perturbed channels", make, "perturbed_channels", of=origin(inspector, item))
 
 
 def _picture(shown: Perturbed, alt: str) -> None:
@@ -128,11 +151,9 @@ def _drag(item: Source, original: Perturbed, perturbation: Perturbation) -> None
     )
 
 
-def _scores(original: Perturbed, shown: Perturbed, reference: ReferenceScores) -> None:
+def _facts(original: Perturbed, shown: Perturbed) -> None:
     before, after = original.detection, shown.detection
     score = float(after.score[0])
-    st.html(headline(after, 0))
-    st.html(marks.score_scale(score, after.threshold, score_domain(reference, score)))
     p_values = (words.number(float(one.p_value[0]), 2) for one in (before, after))
     distances = (words.number(float(one.terms["distance"][0])) for one in (before, after))
     st.html(
@@ -170,40 +191,39 @@ def _heatmap(
     pixels = overlay(shown.pixels, heatmap, 0.7, heat_limit(heatmap))
     with place:
         st.html(f'<div class="nero-picture nero-perturbed">{marks.picture(pixels, f"Heatmap of {explained}")}</div>')
-    kept = words.conservation(why.conservation)
+    kept = words.conservation(why.conservation, cancellation=why.cancellation)
     says.caption(f"Heatmap of {words.plain(explained)}: green speaks for it, purple against. {kept}")
 
 
 def _buttons() -> None:
-    with st.container(horizontal=True, key="perturb_buttons"):
-        st.button(
-            "Undo",
-            icon=":material/undo:",
-            key="perturb_undo",
-            disabled=not state.learn.can_undo(),
-            on_click=state.learn.undo,
-        )
-        st.button(
-            "Reset",
-            icon=":material/restart_alt:",
-            key="perturb_reset",
-            on_click=state.learn.set_all,
-            args=(_neutral(),),
-        )
+    st.button(
+        "Undo",
+        icon=":material/undo:",
+        key="perturb_undo",
+        disabled=not state.learn.can_undo(),
+        on_click=state.learn.undo,
+    )
+    st.button(
+        "Reset",
+        icon=":material/restart_alt:",
+        key="perturb_reset",
+        on_click=state.learn.set_all,
+        args=(_neutral(),),
+    )
 
 
 def _controls(mean: tuple[float, ...]) -> Perturbation:
     """All sliders, and what they say together."""
     names = list(PERTURBATIONS)
     with link_values(_offers()):
-        camera_side, file_side, occlusion_side, lesion_side = st.columns(4, gap="medium")
-        with camera_side:
+        groups = st.container(key="perturb_groups")
+        with groups.container(gap="small"):
             st.markdown("**Camera**")
             strengths = {name: _strength(name) for name in names[:3]}
-        with file_side:
+        with groups.container(gap="small"):
             st.markdown("**Colour and file**")
             strengths |= {name: _strength(name) for name in names[3:]}
-        with occlusion_side:
+        with groups.container(gap="small"):
             st.markdown("**Occlusion**, % of the sides")
             sides = [
                 st.slider(label, 0, 100, 0, key=key, bind="query-params")
@@ -218,7 +238,7 @@ def _controls(mean: tuple[float, ...]) -> Perturbation:
                 bind="query-params",
                 help="Mean colour: what the classifier's preprocessing turns to 0. Blurred: the picture's own colours.",
             )
-        with lesion_side:
+        with groups.container(gap="small"):
             st.markdown("**Paste a drawn lesion**")
             label = st.selectbox(
                 "Lesion",

@@ -10,10 +10,10 @@ from dashboard.components.link_values import link_values, numbers
 from dashboard.components.methods_on_image import verdict_table
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import Inspector, QuizCase, can_be_quizzed
+from nero_core import DETECTORS, Inspector, QuizCase, can_be_quizzed
 from nero_core.types import Detection
 
-METHODS = ("nero", "nero_plus", "msp")
+SHOWN = ("nero", "nero_plus", "msp")  # beside the picture; the tally has all
 YOU = "you"
 SEQUENCES = 10_000  # of pictures, to choose from
 
@@ -56,29 +56,34 @@ def _card(inspector: Inspector, tpr: float) -> None:
                 st.subheader(f"Picture {number + 1}: ID or OOD?", anchor=False)
                 names = words.listed([words.plain(name) for name in inspector.bundle.card.class_names])
                 st.markdown(f"ID shows {names}, and nothing else. OOD shows a finding that the classifier never saw.")
+                _buttons(case, found, game, number, answers[-1][YOU] if is_revealed else None)
                 if is_revealed:
                     _reveal(case, found, answers[-1][YOU])
-                else:
-                    _ask(case, found, game, number)
         _tally(answers, game)
 
 
 def _verdicts(inspector: Inspector, item: Source, tpr: float) -> dict[str, Detection]:
     """What the methods say that fit this reference set."""
-    answers = {name: resources.answer(inspector, item, name, tpr) for name in METHODS}
+    answers = {name: resources.answer(inspector, item, name, tpr) for name in DETECTORS}
     return {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
 
 
-def _ask(case: QuizCase, found: dict[str, Detection], game: state.learn.Game, number: int) -> None:
+def _buttons(
+    case: QuizCase, found: dict[str, Detection], game: state.learn.Game, number: int, was_right: bool | None
+) -> None:
+    """The two answers. The one that was given turns into the way on, in its place, so that the focus stays on it."""
     right = {name: bool(one.is_ood[0]) == case.is_ood for name, one in found.items()}
+    given = None if was_right is None else was_right == case.is_ood
     with st.container(horizontal=True, key="quiz_buttons"):
         for label, symbol, says_ood in (("ID", "●", False), ("OOD", "◆", True)):
+            is_given = given is says_ood
             st.button(
-                f"{symbol} {label}",
+                "Next picture" if is_given else f"{symbol} {label}",
                 key=f"quiz_{label.lower()}",
                 type="primary",
-                on_click=state.learn.answer,
-                args=(game, number, {YOU: says_ood == case.is_ood} | right),
+                disabled=given is not None and not is_given,
+                on_click=state.learn.next_picture if is_given else state.learn.answer,
+                args=() if is_given else (game, number, {YOU: says_ood == case.is_ood} | right),
             )
 
 
@@ -88,30 +93,35 @@ def _reveal(case: QuizCase, found: dict[str, Detection], is_right: bool) -> None
         f'<p class="nero-quiz-answer" role="status">{"Right" if is_right else "Not this time"}: it is <b>{truth}</b>, '
         f"drawn as {escape(case.label)}.</p>"
     )
-    st.html(verdict_table(found))
+    st.html(verdict_table({name: found[name] for name in SHOWN if name in found}))
     st.caption("Unlike counts as OOD; like and borderline as ID. The smallest p comes first.")
-    st.button("Next picture", key="quiz_next", type="primary", on_click=state.learn.next_picture)
 
 
 def _tally(answers: list[dict[str, bool]], game: state.learn.Game) -> None:
     (_, tpr, _), total = game, len(answers)
     if not total:
-        against = words.listed([_named(name) for name in METHODS])
-        st.caption(f"Nothing answered yet. You play against {against}.")
+        st.caption("Nothing answered yet. You play against every method that fits this reference set.")
         return
     with st.container(border=True, key="quiz_tally"):
         st.subheader("Tally", anchor=False)
-        names = [name for name in (YOU, *METHODS) if name in answers[0]]
-        rights = {name: sum(one.get(name, False) for one in answers) for name in names}
+        rights = {name: sum(one.get(name, False) for one in answers) for name in answers[0]}
         st.html(
             marks.bars(
-                [(_named(name), right, words.tally(right, total), name != YOU) for name, right in rights.items()],
+                [
+                    (_named(name), rights[name], words.tally(rights[name], total), name != YOU)
+                    for name in (YOU, *SHOWN)
+                    if name in rights
+                ],
                 largest=float(total),
             )
         )
         st.caption(
             f"How many pictures each judged rightly. A method rejects {words.percent(1 - tpr)} of ID images on purpose."
         )
+        with st.popover("All methods", icon=":material/table:", type="tertiary"):
+            order = sorted(rights, key=lambda name: -rights[name])
+            table = {"who": [_named(name) for name in order], f"right of {total}": [rights[name] for name in order]}
+            st.dataframe(table, hide_index=True, alt="Pictures that you and each method judged rightly")
         st.button(
             "Start again",
             icon=":material/restart_alt:",
@@ -122,4 +132,4 @@ def _tally(answers: list[dict[str, bool]], game: state.learn.Game) -> None:
 
 
 def _named(who: str) -> str:
-    return "You" if who == YOU else words.method(who).upper()
+    return "You" if who == YOU else words.method(who)

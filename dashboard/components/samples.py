@@ -10,8 +10,10 @@ from nero_core import Inspector
 from nero_core.errors import ImageError
 from nero_core.explain.render import data_uri, fit_within
 
+FIRST = "polyps"  # what everybody knows, and what the demo classifier calls unlike its reference images
 SIDE = 120  # pixels: 60 on the page, at twice the density
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_SAMPLE = "sample "  # before the key of each
 
 
 def sample_paths(inspector: Inspector) -> tuple[list[Path], list[Path]]:
@@ -53,18 +55,33 @@ def sample(inspector: Inspector) -> Source | None:
     for path in inside + outside:
         if path.stem == name:
             return _source(path)
-    st.warning(f"The link names the sample {words.plain(name)}, which is not here.")
+    st.warning(
+        f"The link names the sample {words.plain(name)}, which is not here. Choose another one.",
+        icon=":material/link_off:",
+    )
     return None
 
 
 def first_sample(inspector: Inspector) -> Source | None:
-    """The first OOD sample, or the first at all, for a page that always shows one."""
+    """The sample to begin with, for a page that always shows one."""
+    path = first_path(inspector)
+    return None if path is None else _source(path)
+
+
+def first_path(inspector: Inspector) -> Path | None:
+    """The sample to begin with: ``FIRST`` where it is OOD here, or else the first OOD one, or the first at all."""
     inside, outside = sample_paths(inspector)
-    return next((_source(path) for path in outside + inside), None)
+    chosen = [path for path in outside if path.stem == FIRST]
+    return next(iter(chosen + outside + inside), None)
+
+
+def is_sample(item: Source) -> bool:
+    """Whether an image is a sample, which everybody has, and no upload."""
+    return item.key.startswith(_SAMPLE)
 
 
 def _source(path: Path) -> Source:
-    return resources.source(f"sample {path.stem} {_changed(path)}", path.name, path.read_bytes())
+    return resources.source(f"{_SAMPLE}{path.stem} {_changed(path)}", path.name, path.read_bytes())
 
 
 def _changed(path: Path) -> int:

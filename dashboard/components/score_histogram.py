@@ -3,22 +3,25 @@
 import streamlit as st
 
 from dashboard import charts, state, words
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import figure_download, origin
 from dashboard.components.link_values import link_values, switch
 from dashboard.plain_errors import plain_errors
+from dashboard.resources import Source
 from dashboard.theme import theme_of
 from nero_core import Inspector, class_scores_figure, histogram_figure
 from nero_core.types import ReferenceScores
 
 
-def score_histogram_card(inspector: Inspector, reference: ReferenceScores, score: float, download: str) -> None:
+def score_histogram_card(
+    inspector: Inspector, item: Source, reference: ReferenceScores, score: float, download: str
+) -> None:
     """The histogram, by class on request, with its table."""
     with st.container(border=True, height="stretch", key="histogram_card"):
-        _histogram(inspector, reference, score, download)
+        _histogram(inspector, item, reference, score, download)
 
 
 @st.fragment
-def _histogram(inspector: Inspector, reference: ReferenceScores, score: float, download: str) -> None:
+def _histogram(inspector: Inspector, item: Source, reference: ReferenceScores, score: float, download: str) -> None:
     card, theme = inspector.bundle.card, theme_of(st.context.theme.type)
     names = (card.class_names, card.ood_class_names)
     with plain_errors():
@@ -57,4 +60,5 @@ def _histogram(inspector: Inspector, reference: ReferenceScores, score: float, d
                 if by_class
                 else (lambda: histogram_figure(reference, score)),
                 "histogram",
+                of=origin(inspector, item),
             )

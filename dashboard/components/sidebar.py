@@ -62,11 +62,15 @@ def reference_set() -> Inspector:
                 f"Expected at least one reference set. Found none in {resources.bundles.BUNDLES}. "
                 "Make the demo with: make demo-bundle, or start with: nero dashboard --bundle FOLDER."
             )
-        asked = state.site.follow_bundle(list(paths))
+        state.site.refuse(state.site.BUNDLE, paths.__contains__)
+        state.site.follow_bundle(list(paths))
         name = st.selectbox("Reference set", list(paths), key=state.site.BUNDLE, on_change=state.site.bundle_chosen)
         facts = st.container()
-    if asked is not None and asked not in paths:  # on the page: on a narrow screen the side bar is closed
-        st.warning(f"The link names the reference set {words.plain(asked)}, which is not here. This is another one.")
+    for asked in state.site.refused(state.site.BUNDLE):  # on the page: on a narrow screen the side bar is closed
+        st.warning(
+            f"The link names the reference set {words.plain(asked)}, which is not here. Shown is {words.plain(name)}.",
+            icon=":material/link_off:",
+        )
     inspector = resources.inspector(Path(paths[name]))
     with facts:
         _facts(inspector)

@@ -15,10 +15,10 @@ from dashboard.components.two_images_figures import Heatmap, named, pair_channel
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector
+from nero_core import Inspector, own_limit
 from nero_core.errors import NeroError
-from nero_core.explain.render import fit_within, heat_limit, overlay, smooth
-from nero_core.types import Channels
+from nero_core.explain.render import fit_within, overlay, scale_limits, smooth
+from nero_core.types import Channels, Explanation
 
 NEAREST = 8  # reference images to choose from: the nearest to the image at hand
 
@@ -74,8 +74,7 @@ def _second(inspector: Inspector, item: Source) -> Source | None:
     asked = state.explorer.second()
     if asked is not None and asked not in choices:
         asked = _further(inspector, asked, choices)
-    if st.session_state.get(state.explorer.SECOND_IMAGE) not in choices:
-        st.session_state[state.explorer.SECOND_IMAGE] = asked
+    state.explorer.follow_second(asked, choices)
     chosen = st.selectbox(
         "Second image",
         list(choices),
@@ -124,28 +123,28 @@ def _channels(inspector: Inspector, item: Source) -> Channels:
 def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Channels, Channels], channel: int) -> None:
     names = inspector.bundle.card.class_names
     why = ""
-    heatmaps: list[Heatmap | None] = []
+    traced: list[Explanation | None] = []
     with st.spinner(f"Tracing channel {channel} in both images …"):
         for item in items:
             try:
-                traced = resources.explanation(inspector, item, 1, "share", (channel,))
-                heatmaps.append(smooth(traced.concepts[0].heatmap, traced.sigma))
+                traced.append(resources.explanation(inspector, item, 1, "share", (channel,)))
             except NeroError as error:
-                heatmaps.append(None)
+                traced.append(None)
                 why = str(error)
-    limit = heat_limit(*(one for one in heatmaps if one is not None))
+    maps, limit = _maps(traced)
     texts = [said_of(inspector, item, channels, channel) for item, channels in zip(items, pair, strict=True)]
-    for place, item, channels, heatmap in zip(st.columns(2, gap="medium"), items, pair, heatmaps, strict=True):
+    for place, item, channels, held in zip(st.columns(2, gap="medium"), items, pair, maps, strict=True):
         with place, st.container(border=True, height="stretch"):
             st.subheader(words.plain(item.name), anchor=False)
             pixels = fit_within(resources.picture(item), SIDE)
             shown = [marks.picture(pixels, f"The image {item.name}")]
-            if heatmap is not None:
-                shown.append(
-                    marks.picture(overlay(pixels, heatmap, OPACITY, limit), f"Channel {channel} on {item.name}")
-                )
+            if held is not None:
+                drawn = overlay(pixels, held.values, OPACITY, held.limit)
+                shown.append(marks.picture(drawn, f"Channel {channel} on {item.name}"))
             st.html(f'<div class="nero-depth">{"".join(f"<figure>{one}</figure>" for one in shown)}</div>')
             st.markdown(words.plain(words.channel(channels, channel, names)))
+            if held is not None:
+                st.caption(held.keeps)
             if _is_reference(item):
                 st.caption(
                     "A reference image: its numbers are those of the fit bank. The bundle keeps only a small picture "
@@ -163,6 +162,22 @@ def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Chan
         st.info(words.plain(why))
     else:
         st.html(legend(limit))
-        st.caption(f"Channel {channel} in both images, with one colour limit.")
-    make = partial(pair_panels_figure, items, heatmaps, limit, channel, texts)
+        st.caption(f"Channel {channel} in both images, with one colour limit unless a map says otherwise.")
+    make = partial(pair_panels_figure, items, maps, limit, channel, texts)
     figure_download(f"two images channel {channel}", make, "image_panels")
+
+
+def _maps(traced: list[Explanation | None]) -> tuple[list[Heatmap | None], float]:
+    """The channel's map in each image as it is shown, with what is said of it, and the limit of the scale below."""
+    smoothed = [smooth(one.concepts[0].heatmap, one.sigma) for one in traced if one is not None]
+    shared, limits = scale_limits(smoothed, [one.concepts[0].cancellation for one in traced if one is not None])
+    left, found = iter(zip(smoothed, limits, strict=True)), list[Heatmap | None]()
+    for one in traced:
+        if one is None:
+            found.append(None)
+            continue
+        (values, limit), concept = next(left), one.concepts[0]
+        own = own_limit(limit, shared)
+        keeps = words.conservation(concept.conservation, cancellation=concept.cancellation, own=own)
+        found.append(Heatmap(values, limit, keeps))
+    return found, shared

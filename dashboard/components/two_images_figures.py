@@ -1,5 +1,6 @@
 """Figures of two images side by side: drawn outside the page, when somebody saves them."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,20 @@ from nero_core.types import Channels
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Heatmap = NDArray[np.float32]
+
+@dataclass(frozen=True, slots=True)
+class Heatmap:
+    """One channel's map on one of the two images.
+
+    Attributes:
+        values: as they are shown.
+        limit: value at which the colours saturate.
+        keeps: how much of the channel's relevance it keeps, in a sentence.
+    """
+
+    values: NDArray[np.float32]
+    limit: float
+    keeps: str
 
 
 def said_of(inspector: Inspector, item: Source, channels: Channels, channel: int) -> str:
@@ -35,13 +49,16 @@ def named(items: tuple[Source, Source]) -> tuple[str, str]:
 def pair_panels_figure(
     items: tuple[Source, Source], heatmaps: list[Heatmap | None], limit: float, channel: int, said: list[str]
 ) -> "Figure":
-    """Each image beside one channel's heatmap on it, with one colour limit for both."""
+    """Each image beside one channel's heatmap on it, with one colour limit for both unless a map says otherwise."""
     panels, has_map = [], any(one is not None for one in heatmaps)
     for item, name, heatmap, text in zip(items, named(items), heatmaps, said, strict=True):
         pixels = resources.picture(item)
-        traced = () if heatmap is None else (overlay(pixels, heatmap, OPACITY, limit),)
-        panels.append(Panel((pixels, *traced), name, text))
-    note = f"Left the image, right channel {channel} on it, with one colour limit for both." if has_map else ""
+        traced = () if heatmap is None else (overlay(pixels, heatmap.values, OPACITY, heatmap.limit),)
+        said_of_map = "" if heatmap is None else f"\n{heatmap.keeps}"
+        panels.append(Panel((pixels, *traced), name, text + said_of_map))
+    note = ""
+    if has_map:
+        note = f"Left the image, right channel {channel} on it, with one colour limit unless a map says otherwise."
     return panels_figure([("", panels)], 2, ("signed", limit, LEGEND) if has_map else None, note)
 
 

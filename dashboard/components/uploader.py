@@ -1,5 +1,6 @@
 """Files in: what can be read, and a sentence for each that cannot."""
 
+import time
 from dataclasses import replace
 from itertools import accumulate, count
 
@@ -11,6 +12,10 @@ from dashboard import resources, state, words
 from dashboard.resources import Source
 
 MEGABYTES = 50  # the same as nero_core's own limit
+_TOO_LARGE = f"""<style>.stFileUploader:has([aria-invalid="true"])::after {{
+  content: "Expected at most {MEGABYTES} MB a file. Files in red are larger and were not read. Make them smaller.";
+  display: block; margin-top: 0.4rem; padding-left: 0.6rem; border-left: 3px solid #D55E00; }}</style>"""
+PATIENCE = 1.0  # seconds without a bar
 MOST_FILES = 100  # one examination's frames; each is decoded and checked when it comes
 MOST_MEGABYTES = 300  # together: ten sessions then stay within 3 GB of the server's memory
 
@@ -25,6 +30,7 @@ def upload(beside: DeltaGenerator) -> list[Source]:
         max_upload_size=MEGABYTES,
         help="They stay in this session's memory and are never written to disk or into a link.",
     )
+    st.html(_TOO_LARGE)  # the browser refuses these itself, and Streamlit tells only who listens to the page
     earlier = _earlier(files)
     room = fitting([*(len(item.data) for item in earlier), *(file.size for file in files)]) - len(earlier)
     drawn = [resources.source(file.file_id, file.name, file.getvalue()) for file in files[: max(0, room)]]
@@ -35,13 +41,24 @@ def upload(beside: DeltaGenerator) -> list[Source]:
         with beside:
             _say_too_much(len(sources), len(earlier) + len(files))
     if sources:
-        with st.spinner(f"Reading {len(sources)} {'file' if len(sources) == 1 else 'files'} …"):
-            problems = [resources.problem(item) for item in sources]
+        problems = _problems(sources)
         with beside:
             _say(sources, problems)
         sources = [item for item, wrong in zip(sources, problems, strict=True) if not wrong]
     state.images.take_new_files([item.key for item in sources])
     return sources
+
+
+def _problems(sources: list[Source]) -> list[str]:
+    """What is wrong with each file, or nothing; with a bar where it takes a moment."""
+    place, begun, problems = st.empty(), time.monotonic(), []
+    with st.spinner(f"Reading {len(sources)} {'file' if len(sources) == 1 else 'files'} …"):
+        for number, item in enumerate(sources):
+            if time.monotonic() - begun > PATIENCE:
+                place.progress(number / len(sources), text=f"{number} of {len(sources)} files are read …")
+            problems.append(resources.problem(item))
+    place.empty()
+    return problems
 
 
 def fitting(sizes: list[int]) -> int:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.components import marks
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import Origin, figure_download
 from dashboard.theme import VERDICT_COLOUR
 from nero_core import score_domain, verdict_figure
 from nero_core.types import Detection, ReferenceScores
@@ -20,13 +20,14 @@ def verdict_card(
     nearest: int,
     is_synthetic: bool = False,
     index: int = 0,
+    of: Origin | None = None,
 ) -> None:
     """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
 
-    With a reference set of drawn images a sentence says what its verdicts are worth.
+    With a reference set of drawn images a sentence says what its verdicts are worth. ``of`` is said in the figure.
     """
     with st.container(border=True, height="stretch", key="verdict"):
-        st.html(headline(detection, index))
+        st.html(headline(detection, index, is_synthetic))
         score = float(detection.score[index])
         st.html(marks.score_scale(score, detection.threshold, score_domain(reference, score)))
         st.html(marks.facts(_facts(detection, class_names, nearest, index)))
@@ -34,19 +35,20 @@ def verdict_card(
             st.html(score_apart(detection, class_names[nearest], index))
         else:
             st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
-        if is_synthetic:
-            st.caption(words.SYNTHETIC)
         make = partial(verdict_figure, detection, reference, class_names, nearest, index)
-        figure_download(f"{detection.detector} verdict", make, "verdict_card")
+        figure_download(f"{detection.detector} verdict", make, "verdict_card", of=of)
 
 
-def headline(detection: Detection, index: int) -> str:
-    """Symbol, verdict and advice."""
+def headline(detection: Detection, index: int, is_synthetic: bool = False) -> str:
+    """Symbol, verdict and advice; of drawn reference images, what that is worth, as large as the advice."""
     verdict = detection.verdict(index)
+    advice = words.ADVICE[verdict]
+    if is_synthetic:
+        advice = words.SYNTHETIC if verdict == "like" else f"{advice} {words.SYNTHETIC}"
     return (
         f'<div class="nero-verdict" role="status"><span class="symbol" aria-hidden="true" '
         f'style="color:{VERDICT_COLOUR[verdict]}">{words.SYMBOL[verdict]}</span>'
-        f"<h2>{words.HEADLINE[verdict]}</h2><p>{words.ADVICE[verdict]}</p></div>"
+        f"<h2>{words.HEADLINE[verdict]}</h2><p>{advice}</p></div>"
     )
 
 

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import streamlit as st
 
 from dashboard import charts, resources, state, words
-from dashboard.components.figure_download import figure_download
+from dashboard.components.figure_download import Origin, figure_download, origin
 from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.components.sidebar import acceptances
 from dashboard.plain_errors import plain_errors
@@ -48,7 +48,7 @@ def _panel(inspector: Inspector, item: Source, download: str) -> None:
         with figures_side, st.spinner("Scoring the banks anew …"):
             usual = resources.what_if(inspector, item, published)
             found = resources.what_if(inspector, item, settings)
-            _figures(usual, found, download)
+            _figures(usual, found, download, origin(inspector, item))
         with settings_side:
             _take_along(inspector, item, usual, found)
 
@@ -127,7 +127,7 @@ def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object
     }
 
 
-def _figures(usual: WhatIf, found: WhatIf, download: str) -> None:
+def _figures(usual: WhatIf, found: WhatIf, download: str, of: Origin) -> None:
     """The histogram of each setting, and their figures side by side."""
     theme = theme_of(st.context.theme.type)
     titled = (("usual", "As this reference set is set", usual), ("found", "What if", found))
@@ -142,7 +142,8 @@ def _figures(usual: WhatIf, found: WhatIf, download: str) -> None:
                 f"{words.number(one.score)}",
             )
             saved = "what if scores" if name == "found" else "scores as set"
-            figure_download(saved, partial(histogram_figure, one.reference, one.score), f"what_if_{name}")
+            make = partial(histogram_figure, one.reference, one.score)
+            figure_download(saved, make, f"what_if_{name}", of=of)
     st.dataframe(figure_table(usual, found), hide_index=True, alt="Figures of both settings")
     st.caption(
         f"“As set” accepts {words.percent(usual.settings.tpr)} of reference images, as the reference set was made, "

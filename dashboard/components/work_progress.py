@@ -1,6 +1,7 @@
 """Long work on the page: how far it is, a way to stop it, and a way to begin again what was stopped."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -11,6 +12,8 @@ from dashboard.plain_errors import plain_errors
 
 PATIENCE = 0.3  # seconds without words
 POLL = 0.5  # seconds between looks
+FOR_ALL = "It goes on when you leave or reload this page, and is then kept for everybody."
+WHILE_HERE = "It goes on while you look at other pages."
 Result = TypeVar("Result")
 
 
@@ -21,6 +24,8 @@ def work_progress(
     leave: Callable[[], None] | None = None,
     parts: str = "",
     note: str = "",
+    lasts: str = FOR_ALL,
+    around: tuple[str, str] = ("", ""),
 ) -> LongWork[Result] | None:
     """The work once it is over and holds a result or an error; until then None, and the page shows how it stands.
 
@@ -34,14 +39,18 @@ def work_progress(
         leave: what the page shows instead after a stop; for a callback. None: that it was stopped.
         parts: of the work, which are counted: ``epochs``; nothing where ``says`` tells.
         note: a sentence on how long it takes.
+        lasts: what leaving the page does to it: ``WHILE_HERE`` of an uploaded image, which a reload loses.
+        around: what is done before the parts are counted, and after the last of them.
     """
-    work = ask(None)
-    if _is_lost(work) and not state.site.is_watched(name, work.number):
-        work = ask(work)
-    state.site.watch(name, work.number)
+    work: LongWork[Result] | None = None
+    with plain_errors():  # too many may wait on this server
+        work = _asked(name, ask)
+    if work is None:
+        _offer_again(name)
+        return None
     if not work.wait(PATIENCE):
         with st.container(key=f"work_{name}"):  # else what it drew stays when a fragment around it draws it no more
-            _watch(work, says, parts, note)
+            _watch(work, says, parts, f"{note} {lasts}".strip(), around)
         # outside of the fragment that looks again and again: a callback in there cannot move a widget out here
         st.button("Stop", icon=":material/stop_circle:", key=f"stop_{name}", on_click=_stop, args=(name, work, leave))
         return None
@@ -49,11 +58,25 @@ def work_progress(
         return work
     with plain_errors():
         if work.state == "stopped":
-            st.info(words.STOPPED, icon=":material/stop_circle:")
+            st.info(words.FORGOTTEN if work.is_forgotten else words.STOPPED, icon=":material/stop_circle:")
         else:
             work.result()  # says what went wrong
-    st.button("Begin again", icon=":material/restart_alt:", key=f"again_{name}", on_click=ask, args=(work,))
+    _offer_again(name)
     return None
+
+
+def _asked(name: str, ask: Callable[[LongWork[Any] | None], LongWork[Result]]) -> LongWork[Result]:
+    work = ask(None)
+    if _is_lost(work) and not state.site.is_watched(name, work.number):
+        work = ask(work)
+    state.site.watch(name, work.number)
+    return work
+
+
+def _offer_again(name: str) -> None:
+    # the wish alone is noted: the run that follows asks, where an error is a sentence, which it is in no callback
+    note = partial(state.site.watch, name, None)
+    st.button("Begin again", icon=":material/restart_alt:", key=f"again_{name}", on_click=note)
 
 
 def _is_lost(work: LongWork[Any]) -> bool:
@@ -61,20 +84,23 @@ def _is_lost(work: LongWork[Any]) -> bool:
 
 
 @st.fragment(run_every=POLL)
-def _watch(work: LongWork[Any], says: str, parts: str, note: str) -> None:
+def _watch(work: LongWork[Any], says: str, parts: str, note: str, around: tuple[str, str]) -> None:
     with plain_errors():
         if work.wait(0):
             st.rerun()
         share = min(1.0, work.done / work.total) if work.total else 0.0
-        counted = f"{says}, {parts}" if parts and work.total else says
-        st.progress(share, text=words.plain(_far(counted, work)))
-        st.caption(f"{note} It goes on when you leave or reload this page, and is then kept for everybody.".strip())
+        st.progress(share, text=words.plain(_far(says, parts, around, work)))
+        st.caption(note)
 
 
-def _far(says: str, work: LongWork[Any]) -> str:
+def _far(says: str, parts: str, around: tuple[str, str], work: LongWork[Any]) -> str:
     if work.state == "waiting":
-        return words.turn(work.ahead)
-    return words.stage(says, work.done, work.total, work.seconds)
+        return words.turn(work.ahead, work.is_held_up)
+    done, total = work.done, work.total  # which the work moves on at any time
+    doing = around[0] if not total else around[1] if done >= total else ""
+    if doing:
+        return words.stage(f"{says}: {doing}", 0, 0, work.seconds)
+    return words.stage(f"{says}, {parts}" if parts and total else says, done, total, work.seconds)
 
 
 def _stop(name: str, work: LongWork[Any], leave: Callable[[], None] | None) -> None:

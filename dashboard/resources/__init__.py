@@ -9,7 +9,7 @@ from dashboard.resources.bundles import bundle_paths, explorer, inspector, key, 
 from dashboard.resources.explanations import blocks, explanation, missing_evidence
 from dashboard.resources.images import HOUR, Source, note, picture, problem, source
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
-from dashboard.resources.long_works import comparison, faithfulness, relevance_map
+from dashboard.resources.long_works import comparison, faithfulness, umap
 from dashboard.resources.neurons import concept, place, portrait, reference_channels
 from dashboard.resources.verdicts import (
     answer,
@@ -50,8 +50,8 @@ __all__ = [
     "portrait",
     "problem",
     "reference_channels",
-    "relevance_map",
     "samples",
     "source",
+    "umap",
     "what_if",
 ]

@@ -29,7 +29,7 @@ def blocks(model: Inspector, item: Source, composite: str) -> tuple[BlockConserv
 
 
 def missing_evidence(model: Inspector, item: Source) -> tuple[MissingConcept, ...]:
-    """The under-used channels that add most to the distance, with their reference images; no backward pass."""
+    """The channels of less relevance than usual that add most to the distance; no backward pass."""
     return _missing_evidence(key(model), item.id, model, item)
 
 

@@ -5,9 +5,9 @@ one.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -30,19 +30,27 @@ def comparison(model: Inspector, instead_of: LongWork[Any] | None = None) -> Lon
     return _kept(("comparison", key(model)), "a comparison of all methods", lambda: compute, instead_of)
 
 
-def relevance_map(
-    model: Inspector, kind: Literal["pca", "umap"], instead_of: LongWork[Any] | None = None
-) -> LongWork[RelevanceMap]:
-    """The map of all relevance vectors. What places images on it is compiled too, so that no page waits for that."""
+def umap(model: Inspector, instead_of: LongWork[Any] | None = None) -> LongWork[RelevanceMap]:
+    """The map of all relevance vectors by UMAP. What places images on it is compiled too: no page waits for that.
+
+    One on the server at a time, whichever reference set it is of: numba runs no two.
+    """
     fit, found = model.bundle.fit, explorer(model)
     one = Observation(fit.features[:1], model.bundle.classifier.head, fit.ids[:1])
 
     def compute(on_progress: Progress) -> RelevanceMap:
-        laid = found.relevance_map(kind, on_progress)
-        found.place(one, kind)
+        laid = found.relevance_map("umap", on_progress)
+        found.place(one, "umap")
         return laid
 
-    return _kept(("map", key(model), kind), "a map of the reference images", lambda: compute, instead_of)
+    def ask(instead_of: LongWork[Any] | None) -> LongWork[RelevanceMap]:
+        of = ("umap", key(model))
+        return _kept(of, "a map of the reference images", lambda: compute, instead_of, alone="umap")
+
+    work = ask(instead_of)
+    if work.state == "finished" and not found.has_map("umap"):  # of an Explorer that has been let go since
+        work = ask(work)
+    return work
 
 
 def faithfulness(
@@ -70,11 +78,12 @@ def _kept(
     what: str,
     prepare: Callable[[], Callable[[Progress], Result]],
     instead_of: LongWork[Any] | None,
+    alone: Hashable | None = None,
 ) -> LongWork[Result]:
     kept = _place(of)
     with kept.lock:
         if kept.work is None or kept.work is instead_of:
-            kept.work = LongWork(what, prepare())
+            kept.work = LongWork(what, prepare(), alone=alone or of)  # not beside the one that it is in the place of
         return kept.work
 
 

@@ -10,6 +10,8 @@ from dashboard.resources.verdicts import batch, observation
 from nero_core import Inspector
 from nero_core.types import ChannelPortrait, Channels, ConceptDepth, MapPlace, Observation
 
+PATIENCE = 1.0  # seconds that a page waits while a map is laid out
+
 
 def concept(model: Inspector, item: Source, channel: int) -> ConceptDepth:
     """One channel in one image, in depth: the slow part of a channel's page."""
@@ -27,7 +29,11 @@ def reference_channels(model: Inspector, reference_id: str) -> Channels:
 
 
 def place(model: Inspector, item: Source, kind: Literal["pca", "umap"]) -> MapPlace:
-    """Where an image lies on a map that is made."""
+    """Where an image lies on a map that is made.
+
+    Raises:
+        BusyError: UMAP lays out another map now.
+    """
     return _place(key(model), item.id, kind, model, item)
 
 
@@ -50,4 +56,4 @@ def _reference_channels(model_key: str, reference_id: str, _model: Inspector) ->
 
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
 def _place(model_key: str, image_id: str, kind: Literal["pca", "umap"], _model: Inspector, _item: Source) -> MapPlace:
-    return explorer(_model).place(observation(_model, _item), kind)
+    return explorer(_model).place(observation(_model, _item), kind, patience=PATIENCE)

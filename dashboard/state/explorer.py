@@ -1,5 +1,7 @@
 """The page "Neuron explorer"."""
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from dashboard.state.site import BUNDLE, CHANNEL, between_pages, bundle
@@ -93,12 +95,24 @@ def second() -> str | None:
     return st.query_params.get(_SECOND)
 
 
+def follow_second(asked: str | None, choices: Collection[str]) -> None:
+    """The select box holds what the URL names, on the way back too; or an uploaded image, which no URL names."""
+    held = st.session_state.get(SECOND_IMAGE)
+    if asked is not None or held not in choices or not _is_upload(held):
+        st.session_state[SECOND_IMAGE] = asked
+
+
 def choose_second() -> None:
     """The select box chose a second image; an uploaded one is not written into the URL."""
     chosen = st.session_state.get(SECOND_IMAGE)
-    st.query_params.pop(_SECOND, None)
-    if chosen is not None and not chosen.startswith("upload "):
+    if chosen is None or _is_upload(chosen):
+        st.query_params.pop(_SECOND, None)
+    else:
         st.query_params[_SECOND] = chosen
+
+
+def _is_upload(chosen: str) -> bool:
+    return chosen.startswith("upload ")
 
 
 def more_chosen(of: str) -> int:

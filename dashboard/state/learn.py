@@ -1,5 +1,7 @@
 """The page "Learn": the lesson, "perturb and watch" and the quiz."""
 
+import time
+
 import streamlit as st
 
 # in the URL
@@ -25,7 +27,16 @@ _PERTURBED = "perturbed"
 _BEFORE = "perturbed_before"
 _ANSWERS = "quiz_answers"
 _REVEALED = "quiz_revealed"
+_REVEALED_AT = "quiz_revealed_at"
 _DRAGGED = "dragged_rectangle"
+DOUBLE_CLICK = 0.4  # seconds: the second click of a double one comes sooner
+
+
+def go(part: str, step: str | None = None) -> None:
+    """Open a part of the page, and in the lesson a step; for a callback."""
+    st.session_state[PART] = part
+    if step is not None:
+        st.session_state[STEP] = step
 
 
 def strength(name: str) -> str:
@@ -95,6 +106,7 @@ def answer(game: Game, number: int, right: dict[str, bool]) -> None:
     if number == len(answers(game)):
         answers(game).append(right)
         st.session_state[_REVEALED] = game
+        st.session_state[_REVEALED_AT] = time.monotonic()
 
 
 def is_revealed(game: Game) -> bool:
@@ -103,8 +115,13 @@ def is_revealed(game: Game) -> bool:
 
 
 def next_picture() -> None:
-    """Go on to the next picture; for a callback."""
-    st.session_state[_REVEALED] = None
+    """Go on to the next picture; for a callback.
+
+    The button that answers turns into the one that goes on, so the second click of a double one counts for nothing:
+    it would take the answer away before anybody has read it.
+    """
+    if time.monotonic() - st.session_state.get(_REVEALED_AT, 0.0) >= DOUBLE_CLICK:
+        st.session_state[_REVEALED] = None
 
 
 def restart_quiz(game: Game) -> None:

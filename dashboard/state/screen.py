@@ -24,6 +24,7 @@ WHAT_IF_ACCEPT = "whatif_accept"
 # in the session alone
 RELEVANCE_WAY = "where_relevance_goes"
 CHANNEL_PLOT = "channel_plot"
+_STOPPED = "faithfulness_stopped"
 
 
 def open_channel() -> None:
@@ -34,17 +35,32 @@ def open_channel() -> None:
         st.session_state[CHANNEL] = int(picked[0] if isinstance(picked, list | tuple) else picked)
 
 
+def stop_faithfulness(of: str) -> None:
+    """Somebody stopped the measurement of this map: its switch goes off, and the page says why; for a callback."""
+    st.session_state[FAITHFULNESS] = False
+    st.session_state[_STOPPED] = of
+
+
+def faithfulness_stopped(of: str) -> bool:
+    """Whether the measurement of this map was stopped, and is not switched on again."""
+    if st.session_state.get(FAITHFULNESS):
+        st.session_state.pop(_STOPPED, None)
+    return bool(st.session_state.get(_STOPPED) == of)
+
+
 def offer_composites(names: tuple[str, ...]) -> str | None:
-    """Choose the composite that the URL names, or else the first; answers the one that does not suit, if any."""
+    """Choose the composite that the URL names, or else the first; answers the one that does not suit, if any.
+
+    The URL holds it and the box follows, on the way back too.
+    """
     asked = st.query_params.get(COMPOSITE)
-    if st.session_state.get(COMPOSITE) not in names:
-        st.session_state[COMPOSITE] = asked if asked in names else names[0]
+    st.session_state[COMPOSITE] = asked if asked in names else names[0]
     return asked if asked is not None and asked not in names else None
 
 
 def composite(names: tuple[str, ...]) -> str | None:
-    """The composite of the maps, whether or not one is shown: the chosen one, the URL's, or else the first."""
-    asked = (st.session_state.get(COMPOSITE), st.query_params.get(COMPOSITE), *names[:1])
+    """The composite of the maps, whether or not one is shown: the URL's, or else the first."""
+    asked = (st.query_params.get(COMPOSITE), *names[:1])
     return next((one for one in asked if one in names), None)
 
 

@@ -53,8 +53,8 @@ def choose_bundle(name: str) -> None:
     bundle_chosen()
 
 
-def follow_bundle(names: list[str]) -> str | None:
-    """Choose the reference set that the URL names, or else the first; answers what the URL names.
+def follow_bundle(names: list[str]) -> None:
+    """Choose the reference set that the URL names, or else the first.
 
     The URL holds it and the select box follows, on every page and on the way back: a box that Streamlit binds to the
     URL forgets on the next page what was chosen on this one.
@@ -65,7 +65,6 @@ def follow_bundle(names: list[str]) -> str | None:
     else:
         st.query_params.pop(BUNDLE, None)
         st.session_state[BUNDLE] = names[0]
-    return asked
 
 
 def bundle_chosen() -> None:
@@ -107,12 +106,12 @@ def link(settings: dict[str, str]) -> str:
 def refuse(key: str, has: Callable[[str], bool], most: int | None = None) -> None:
     """Note what the URL asks of a widget that does not offer it; before the widget is drawn, which drops it.
 
-    Each text is judged once: what Streamlit says of the URL may be older than what somebody chose since. Of several
-    that it offers it takes the first, so many as ``most`` says.
+    Each text is judged once for each reference set: what Streamlit says of the URL may be older than what somebody
+    chose since. Of several that it offers it takes the first, so many as ``most`` says.
     """
-    judged: set[tuple[str, str]] = st.session_state.setdefault(_JUDGED, set())
-    asked = [one for one in st.query_params.get_all(key) if one and (key, one) not in judged]
-    judged |= {(key, one) for one in asked}
+    judged: set[tuple[str, str, str | None]] = st.session_state.setdefault(_JUDGED, set())
+    asked = [one for one in st.query_params.get_all(key) if one and (key, one, bundle()) not in judged]
+    judged |= {(key, one, bundle()) for one in asked}
     taken = [one for one in asked if has(one)][:most]
     in_vain = tuple(one for one in asked if one not in taken)
     if in_vain:

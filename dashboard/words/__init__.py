@@ -10,19 +10,22 @@ from dashboard.words.channels import (
     conservation,
     faithfulness,
     lost,
+    map_keeps,
     no_such_channel,
     weight,
 )
 from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
 from dashboard.words.numbers import duration, listed, number, percent, plain, tex
-from dashboard.words.verdicts import ADVICE, DIMMED, HEADLINE, SYMBOL, SYNTHETIC, change, p_value, tally, threshold
-from dashboard.words.waiting import STOPPED, composite_missing, contents, not_offered, stage, turn, waiting
+from dashboard.words.verdicts import ADVICE, DIMMED, SYMBOL, SYNTHETIC, change, p_value, tally, threshold
+from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, stage, turn, waiting
+from nero_core import HEADLINE
 from nero_core import channel_use as use
 
 __all__ = [
     "ADVICE",
     "ALL_ZERO",
     "DIMMED",
+    "FORGOTTEN",
     "HEADLINE",
     "LITTLE_CONTRAST",
     "MEANING",
@@ -44,6 +47,7 @@ __all__ = [
     "interval",
     "listed",
     "lost",
+    "map_keeps",
     "method",
     "no_such_channel",
     "not_offered",

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from dashboard.words.numbers import listed, number, percent, plain
-from nero_core import MUCH_CANCELLATION
 from nero_core import channel_use as use
+from nero_core import kept, kept_briefly
 from nero_core.types import BlockConservation, Channels, Concept, Faithfulness
 
 LITTLE_CONTRAST = 0.1  # of the probability: the image against its blurred self
@@ -31,28 +31,27 @@ def channel(channels: Channels, index: int, class_names: tuple[str, ...] | list[
     )
 
 
-def conservation(value: float, is_evidence: bool = False, cancellation: float = 1.0) -> str:
+def conservation(value: float, is_evidence: bool = False, cancellation: float = math.nan, own: str = "") -> str:
     """How much of the relevance a heatmap kept; evidence starts from the over-used channels alone.
 
     Args:
         value: sum of the map over what it started from; nan where nothing started.
         is_evidence: whether it is the evidence map.
         cancellation: Σ|R| of the map over what it started from.
+        own: that the map has a colour limit of its own; of ``own_limit``.
     """
-    if not math.isfinite(value):
-        none = "no channel is over-used in this image" if is_evidence else "no relevance started here"
-        return f"Nothing to show: {none}."
-    if cancellation == 0:
-        return "Nothing to show: relevance started, but none of it arrived at the pixels."
-    cancels = (
-        f" Positive and negative parts mostly cancel: together they are {number(cancellation, 2)} times what it "
-        "started from."
-        if cancellation > MUCH_CANCELLATION
-        else ""
-    )
-    if not -0.005 <= value <= 1.05:  # negative contributions and biases add to it under some composites
-        return f"Comes to {number(value)} of the relevance it started from (1.00 = nothing lost or added).{cancels}"
-    return f"Keeps {value:.2f} of the relevance it started from (1.00 = nothing lost).{cancels}"
+    if is_evidence and not math.isfinite(value):
+        return "Nothing to show: no channel is over-used in this image."
+    said = kept(value, cancellation, of="the relevance it started from (1 = nothing lost or added)", own=own)
+    if cancellation == 0 or not math.isfinite(value):
+        return f"Nothing to show: {said}."
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def map_keeps(value: float, cancellation: float, own: str = "") -> str:
+    """The same of one map of many: ``Keeps 0.97.``"""
+    said = kept_briefly(value, cancellation, own)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def faithfulness(figures: Faithfulness, class_name: str) -> str:

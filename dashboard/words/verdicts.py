@@ -4,11 +4,6 @@ from dashboard.words.numbers import number, percent
 from nero_core.types import Detection, Verdict
 
 SYMBOL: dict[Verdict, str] = {"like": "●", "borderline": "▲", "unlike": "◆"}
-HEADLINE: dict[Verdict, str] = {
-    "like": "Like the reference images",
-    "borderline": "Borderline",
-    "unlike": "Unlike the reference images",
-}
 ADVICE: dict[Verdict, str] = {
     "like": "Nothing about this image stands out from the reference set.",
     "borderline": "Accepted, but few reference images score as high. Worth a second look.",

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dashboard.words.numbers import duration, listed, plain
 
 STOPPED = "This was stopped before it was done. Whoever waits for it can stop it, for everybody."
+FORGOTTEN = (
+    "This was taken off the list before it began: no page was waiting for it, and many others waited for their turn."
+)
 
 
 def stage(name: str, done: int, total: int, seconds: float) -> str:
@@ -23,8 +26,10 @@ def contents(classes: Mapping[str, int], skipped: int) -> str:
     return f"{total} {'image' if total == 1 else 'images'} of {of}: {listing}.{left}"
 
 
-def turn(ahead: int) -> str:
-    """Why work beside the pages has not begun."""
+def turn(ahead: int, is_held_up: bool = False) -> str:
+    """Why work beside the pages has not begun; held up by one that it may not run beside."""
+    if is_held_up:
+        return "Waiting: the server does other work of this kind, or still ends what was stopped. This begins after it."
     others = "the next that ends" if ahead == 0 else f"{ahead} that {'was' if ahead == 1 else 'were'} asked for earlier"
     return f"Waiting: the server does other long work now. This begins after {others}."
 

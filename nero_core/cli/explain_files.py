@@ -1,6 +1,5 @@
 """The pictures and plots that ``nero explain`` writes, by file name."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,13 +10,13 @@ from jaxtyping import UInt8
 from nero_core.cli.explain_record import concept_name
 from nero_core.cli.terminal import printable
 from nero_core.errors import BundleError
+from nero_core.explain.figure_origin import origin_line, with_origin
 from nero_core.explain.figure_panels import (
     colours_say,
     concepts_figure,
     evidence_figure,
     heatmap_figure,
     image_figure,
-    kept,
     no_evidence,
 )
 from nero_core.explain.figure_plots import channel_figure, histogram_figure
@@ -29,13 +28,13 @@ from nero_core.explain.render import (
     enlarge,
     evidence_as_shown,
     fit_within,
-    heat_limit,
     overlay,
+    scale_limits,
     smooth,
 )
-from nero_core.explain.wording import channel_use
+from nero_core.explain.wording import channel_use, here_and_usual, kept, own_limit
 from nero_core.explorer import Explorer
-from nero_core.types import Channels, Concept, Detection, Explanation
+from nero_core.types import Channels, Detection, Explanation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +62,7 @@ def draw_files(
     A picture alone is kept pixel for pixel as PNG, with a caption; as SVG and PDF it is a figure.
     """
     names, pixels = inspector.bundle.card.class_names, enlarge(fit_within(picture.pixels))
-    scores = inspector.reference_scores("nero", detection.tpr)
+    scores, origin = inspector.reference_scores("nero", detection.tpr), (picture.id, inspector.bundle.card.title)
     thumbnails, classes = _references(inspector, explanation)
     figures: dict[str, Callable[[], Figure]] = {
         "channels": lambda: channel_figure(channels, names),
@@ -80,8 +79,8 @@ def draw_files(
             files |= draw_overlays(inspector, pixels, explanation)
         if set(forms) - {"png"}:
             pictures = _picture_figures(pixels, explanation, names, thumbnails, classes)
-            files |= _saved(pictures, [form for form in forms if form != "png"], dpi)
-    return files | _saved(figures, forms, dpi)
+            files |= _saved(pictures, [form for form in forms if form != "png"], dpi, origin)
+    return files | _saved(figures, forms, dpi, origin)
 
 
 def draw_overlays(
@@ -90,10 +89,10 @@ def draw_overlays(
     """The image and its heatmaps as PNG, by file name; each says what it shows and how much relevance it keeps."""
     names = [printable(name, LONGEST_NAME) for name in inspector.bundle.card.class_names]
     heatmaps = [smooth(concept.heatmap, explanation.sigma) for concept in explanation.concepts]
-    limit = heat_limit(*heatmaps)
+    scale, limits = scale_limits(heatmaps, [concept.cancellation for concept in explanation.concepts])
     evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
     says = (
-        colours_say(kind) + kept(explanation.evidence_conservation, cancellation=explanation.evidence_cancellation)
+        colours_say(kind) + kept(explanation.evidence_conservation, explanation.evidence_cancellation)
         if evidence.any()
         else no_evidence(explanation)
     )
@@ -101,21 +100,25 @@ def draw_overlays(
         "heatmap.png": (
             overlay(pixels, smooth(explanation.heatmap, explanation.sigma)),
             f"class heatmap of {names[explanation.explained_class]}, "
-            + kept(explanation.conservation, cancellation=explanation.cancellation),
+            + kept(explanation.conservation, explanation.cancellation),
         ),
         "evidence.png": (
             overlay(pixels, evidence, kind=kind),
             f"evidence: where the distance to {names[explanation.channels.nearest]} comes from, {says}",
         ),
     }
-    for rank, (concept, heatmap) in enumerate(zip(explanation.concepts, heatmaps, strict=True), 1):
+    for rank, (concept, heatmap, limit) in enumerate(zip(explanation.concepts, heatmaps, limits, strict=True), 1):
         use = channel_use(concept.relevance, concept.centroid)
-        numbers = f"{concept.relevance:.3g} against {concept.centroid:.3g}"
+        numbers = here_and_usual(concept.relevance, concept.centroid)
         shown[concept_name(rank, concept.channel)] = (
             overlay(pixels, heatmap, limit=limit),
-            f"channel {concept.channel}, {use}: {numbers}, {kept(_concept_conservation(concept))}",
+            f"channel {concept.channel}, {use}: {numbers}, "
+            + kept(concept.conservation, concept.cancellation, own=own_limit(limit, scale)),
         )
-    return {"image.png": encode(pixels)} | {name: encode(caption(drawn, text)) for name, (drawn, text) in shown.items()}
+    origin = origin_line(explanation.id, printable(inspector.bundle.card.title, LONGEST_NAME))
+    return {"image.png": encode(pixels)} | {
+        name: encode(caption(drawn, f"{text}; {origin}")) for name, (drawn, text) in shown.items()
+    }
 
 
 def _picture_figures(
@@ -125,27 +128,32 @@ def _picture_figures(
     thumbnails: list[list[bytes | None]],
     classes: list[list[str]],
 ) -> dict[str, Callable[[], "Figure"]]:
-    limit = heat_limit(*(smooth(concept.heatmap, explanation.sigma) for concept in explanation.concepts))
+    concepts = explanation.concepts
+    _, limits = scale_limits(
+        [smooth(concept.heatmap, explanation.sigma) for concept in concepts], [one.cancellation for one in concepts]
+    )
     figures: dict[str, Callable[[], Figure]] = {
         "image": lambda: image_figure(pixels),
         "heatmap": lambda: heatmap_figure(pixels, explanation, names),
         "evidence": lambda: evidence_figure(pixels, explanation, names),
     }
     for row, concept in enumerate(explanation.concepts):
-        alone = replace(explanation, concepts=(concept,), concept_conservation=_concept_conservation(concept))
+        alone = replace(explanation, concepts=(concept,))
         name = concept_name(row + 1, concept.channel).removesuffix(".png")
 
         def draw(alone: Explanation = alone, row: int = row) -> "Figure":
-            return concepts_figure(pixels, alone, thumbnails[row : row + 1], classes[row : row + 1], limit=limit)
+            return concepts_figure(pixels, alone, thumbnails[row : row + 1], classes[row : row + 1], limit=limits[row])
 
         figures[name] = draw
     return figures
 
 
-def _saved(figures: "dict[str, Callable[[], Figure]]", forms: Sequence[Form], dpi: int) -> dict[str, bytes]:
+def _saved(
+    figures: "dict[str, Callable[[], Figure]]", forms: Sequence[Form], dpi: int, origin: tuple[str, str]
+) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for name, make in figures.items():
-        figure = make()
+        figure = with_origin(make(), *origin)
         files |= {f"{name}.{form}": figure_bytes(figure, form, dpi) for form in forms}
     return files
 
@@ -162,7 +170,3 @@ def _thumbnail(inspector: "Inspector", reference: str) -> bytes | None:
         return inspector.thumbnail(reference)
     except BundleError:
         return None
-
-
-def _concept_conservation(concept: Concept) -> float:
-    return float(concept.heatmap.double().sum()) / concept.relevance if concept.relevance else math.nan

@@ -86,6 +86,8 @@ def _concept(inspector: Inspector, rank: int, concept: Concept, form: str) -> di
         "centroid": concept.centroid,
         "share": concept.share,
         "over_used": concept.over_used,
+        "conservation": concept.conservation,
+        "cancellation": concept.cancellation,
         "heatmap": concept_name(rank, concept.channel, form),
         "references": [
             {"id": reference, "class": inspector.reference_class(reference), "relevance": relevance}

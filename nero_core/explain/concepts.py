@@ -6,21 +6,28 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.explain.references import describe_use
+from nero_core.relevance.heatmap import Heatmaps
 from nero_core.types import Channels, Concept
 
 
 def describe_concepts(
     channels: Channels,
     chosen: Sequence[int],
-    heatmaps: Float[Tensor, "concepts height width"],
+    heatmaps: Heatmaps,
     bank_relevance: Float[Tensor, "images neurons"],
     bank_ids: Sequence[str],
     references: int,
 ) -> tuple[Concept, ...]:
-    """The chosen channels with their conditional heatmaps, numbers and reference images."""
+    """The chosen channels with their numbers and reference images; ``heatmaps`` ends with theirs, in their order."""
+    first = len(heatmaps.maps) - len(chosen)
     return tuple(
-        Concept(heatmap=heatmaps[row], **describe_use(channels, channel, bank_relevance, bank_ids, references))
-        for row, channel in enumerate(chosen)
+        Concept(
+            heatmap=heatmaps.maps[row],
+            conservation=float(heatmaps.conservation[row]),
+            cancellation=float(heatmaps.cancellation[row]),
+            **describe_use(channels, channel, bank_relevance, bank_ids, references),
+        )
+        for row, channel in enumerate(chosen, first)
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the distance comes from: relevance to send back for the evidence heatmap, and what is missing in the image."""
+"""Where the distance comes from: relevance to send back for the evidence heatmap, and what less than usual adds."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ def evidence_start(channels: Channels, features: Float[Tensor, " neurons"]) -> F
     """Each over-used channel's relevance scaled by ``max(share_j, 0)/r_j``, that is ``max(share_j, 0)``; 0 elsewhere.
 
     A channel is over-used when ``r_j > m_j``, m the mean relevance of the nearest class. A channel whose activation is
-    0 has no place in the image; it starts nothing. Under-used channels are missing evidence and are shown by their
-    reference images.
+    0 has no place in the image; it starts nothing. Channels of less relevance than usual are not in the map; they are
+    listed with their reference images, see ``describe_missing``.
 
     Returns:
         Start relevance at the feature layer, ≥ 0, in units of the distance.
@@ -31,15 +31,16 @@ def describe_missing(
     count: int = 4,
     references: int = 4,
 ) -> tuple[MissingConcept, ...]:
-    """The under-used channels that add most to the distance, most first, with the reference images that use them most.
+    """The channels with ``r_j < m_j`` that add most to the distance, most first, with the images that use them most.
 
-    A channel is under-used when ``r_j < m_j``. It has no place in the image: what is missing is shown where it is.
+    They are of two kinds, see ``MissingConcept.is_counter_evidence``: the image uses a channel less, which has no
+    place in it then, or the channel is active in the image and speaks against the prediction.
 
     Args:
         channels: of the image.
         bank_relevance: of the fit images.
         bank_ids: their ids.
-        count: at most so many channels; fewer where fewer are under-used and add to the distance.
+        count: at most so many channels; fewer where fewer have less relevance and add to the distance.
         references: images a channel.
     """
     share = channels.share.where(channels.relevance < channels.centroid, 0)

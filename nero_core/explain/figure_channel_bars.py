@@ -94,7 +94,7 @@ def image_pair_figure(
     _named_channels(axes, chosen, marked)
     bold = "" if marked is None else f"; {marked} in bold"
     axes.set_xlabel(f"feature channel, {len(chosen)} of {len(np.asarray(first))}, largest difference first{bold}")
-    axes.set_ylabel("relevance (share of probability)")
+    axes.set_ylabel("relevance (parts of 1)")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=2, borderaxespad=0)
     return canvas.figure
 

@@ -5,8 +5,10 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from nero_core.explain.figure_canvas import Canvas, text_width
+from nero_core.explain.figure_rows import beyond_line, draw_row
 from nero_core.explain.figures import (
     CENTROID,
     CLASSES,
@@ -21,6 +23,8 @@ from nero_core.explain.figures import (
     number,
     styled,
 )
+from nero_core.explain.map_core import map_core
+from nero_core.explain.relevance_domain import relevance_domain
 from nero_core.relevance.composites import COMPOSITES
 from nero_core.types import ChannelPortrait, Faithfulness, MapPlace, RelevanceMap
 
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _POINTS = ((ID, "o"), *CLASSES, (OOD, "D"), (CENTROID, "P"), ("#F0E442", "h"))  # colour and marker of each class
+_PLANE = (SINGLE - 0.2, 3.0)  # inches of the map
+_Corner = Float[np.ndarray, " 2"]
 
 
 @styled()
@@ -68,6 +74,8 @@ def faithfulness_figure(found: Faithfulness, class_name: str) -> "Figure":
 def relevance_map_figure(found: RelevanceMap, class_names: Sequence[str], place: MapPlace | None = None) -> "Figure":
     """Relevance vectors of the fit images in the plane, a colour and a marker for each class; single column.
 
+    The farthest stand at the edge, hollow. PCA has one scale for both axes, since distances on it mean something.
+
     Args:
         found: the map.
         class_names: of the ID classes.
@@ -75,57 +83,91 @@ def relevance_map_figure(found: RelevanceMap, class_names: Sequence[str], place:
     """
     points, labels = np.asarray(found.coordinates), np.asarray(found.labels)
     rows = ceil((len(class_names) + (place is not None)) / 2)
-    canvas = Canvas(SINGLE, 3.4 + 0.14 * rows)
-    axes = canvas.plot(0.1, 0.08, SINGLE - 0.2, 3.0)
+    canvas = Canvas(SINGLE, 3.5 + 0.14 * rows)
+    axes = canvas.plot(0.1, 0.08, *_PLANE)
+    low, high = _shown_part(found, None if place is None else np.asarray(place.here))
+    is_far = ((points < low) | (points > high)).any(axis=1)
+    points = points.clip(low, high)
     for index, name in enumerate(class_names):
         colour, marker = _POINTS[index % len(_POINTS)]
-        held = points[labels == index]
+        held, far = points[(labels == index) & ~is_far], points[(labels == index) & is_far]
         axes.scatter(
             held[:, 0], held[:, 1], s=9, color=colour, marker=marker, alpha=0.75, edgecolors="white", linewidths=0.2,
-            label=f"{label(name, 18)} ({len(held)})",
+            label=f"{label(name, 18)} ({len(held) + len(far)})",
+        )  # fmt: skip
+        axes.scatter(
+            far[:, 0], far[:, 1], s=11, marker=marker, facecolors="white", edgecolors=colour, linewidths=0.7,
+            clip_on=False, zorder=3,
         )  # fmt: skip
     if place is not None:
         near = points[[found.ids.index(one) for one in place.nearest if one in found.ids]]
-        axes.scatter(near[:, 0], near[:, 1], s=28, facecolors="none", edgecolors=HERE, linewidths=0.7)
-        here = np.asarray(place.here)
+        axes.scatter(near[:, 0], near[:, 1], s=28, facecolors="none", edgecolors=HERE, linewidths=0.7, clip_on=False)
+        is_beyond = bool(((np.asarray(place.here) < low) | (np.asarray(place.here) > high)).any())
+        here = np.asarray(place.here).clip(low, high)
         axes.scatter(
             here[:1], here[1:], s=90, marker="*", color=HERE, edgecolors="white", linewidths=0.5, zorder=4,
-            label=f"this image, {len(near)} nearest ringed",
+            clip_on=False, label=f"this image{' beyond' * is_beyond}, {len(near)} nearest ringed",
         )  # fmt: skip
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.spines[:].set_visible(True)  # the edge at which far points stand
     axes.set_xticks([])
     axes.set_yticks([])
     kept = f" ({100 * found.explained:.0f} % of the variance)" if np.isfinite(found.explained) else ""
-    axes.set_xlabel(f"{found.kind.upper()} of {len(points)} relevance vectors{kept}, no unit")
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.08), ncols=2, borderaxespad=0)
+    count = int(is_far.sum())
+    beyond = f"\n{count} {'image' if count == 1 else 'images'} beyond, hollow at the edge" if count else ""
+    axes.set_xlabel(f"{found.kind.upper()} of {len(points)} relevance vectors{kept}, no unit{beyond}")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.115 if count else -0.08), ncols=2, borderaxespad=0)
     return canvas.figure
 
 
 @styled()
 def channel_classes_figure(
-    portrait: ChannelPortrait, class_names: Sequence[str], here: float | None = None
+    portrait: ChannelPortrait,
+    class_names: Sequence[str],
+    here: float | None = None,
+    domain: tuple[float, float] | None = None,
 ) -> "Figure":
     """One channel's relevance in every fit image, a row a class: dots = images, box = middle half, line = median, and
-    this image's; single column."""
+    this image's; single column.
+
+    Images beyond the axis stand at its end as triangles, and a line counts them.
+
+    Args:
+        portrait: of the channel.
+        class_names: of the ID classes.
+        here: relevance of this image in the channel.
+        domain: both ends of the axis, where several channels are compared; None = those of this channel.
+    """
     names = [
         f"{label(name, 24)} ({len(held)})" for name, held in zip(class_names, portrait.class_relevance, strict=True)
     ]
     left = 0.15 + max((text_width(name, SMALL) for name in names), default=0.0)
-    canvas = Canvas(SINGLE, 0.64 + 0.26 * len(names))
+    rows = [np.asarray(held, dtype=np.float64) for held in portrait.class_relevance]
+    low, high = domain or relevance_domain([portrait], [] if here is None else [here])
+    beyond = beyond_line({"": np.concatenate([np.zeros(0), *rows])}, (low, high))
+    canvas = Canvas(SINGLE, (0.76 if beyond else 0.64) + 0.26 * len(names))
     axes = canvas.plot(left, 0.24, SINGLE - left - 0.12, 0.26 * len(names))
-    draw = np.random.default_rng(0)  # spreads the dots, so that they can be told apart
-    for row, held in enumerate(portrait.class_relevance):
-        values = np.asarray(held, dtype=np.float64)
-        if not len(values):
-            continue
-        axes.scatter(values, row + draw.uniform(-0.28, 0.28, len(values)), s=1.8, color=ID, alpha=0.5, linewidths=0)
-        lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
-        axes.barh(row, upper - lower, left=lower, height=0.56, fill=False, edgecolor=HERE, linewidth=0.6)
-        axes.plot([middle, middle], [row - 0.28, row + 0.28], color=HERE, linewidth=1.2)
+    for place, values in enumerate(rows):
+        if len(values):
+            draw_row(axes, place, values, ID, (low, high))
     axes.axvline(0, color=CENTROID, linewidth=0.5)
     if here is not None:
-        axes.axvline(here, color=OOD, linewidth=1.4, linestyle="--", label=f"this image {number(here)}")
+        axes.axvline(here, color=HERE, linewidth=1.6, label=f"this image {number(here)}")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), borderaxespad=0.2)
     axes.set_yticks(range(len(names)), names, fontsize=SMALL)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlabel(f"relevance of channel {portrait.channel} (share of probability)")
+    axes.set_xlim(low, high)
+    canvas.words(beyond, 0.05, 0.61 + 0.26 * len(names), SINGLE - 0.1, SMALL)
+    axes.set_xlabel(f"relevance of channel {portrait.channel} (parts of 1)")
     return canvas.figure
+
+
+def _shown_part(found: RelevanceMap, here: _Corner | None) -> tuple[_Corner, _Corner]:
+    """Lower left and upper right corner of the plane: the map's core with a margin; of PCA at one scale."""
+    low, high = map_core(np.asarray(found.coordinates), here)
+    span = 1.06 * np.where(high > low, high - low, 1.0)
+    if found.kind == "pca":
+        span = np.array(_PLANE) * (span / _PLANE).max()
+    middle = (low + high) / 2
+    return middle - span / 2, middle + span / 2

@@ -90,7 +90,13 @@ def method_scores_figure(scores: Scores, thresholds: Mapping[str, float] | None 
         if row == 0:
             axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.2), ncols=3, borderaxespad=0)
     canvas.words("images (%)", 0.02, 0.06, 0.8, SMALL)
-    canvas.words("score, each method's own (higher = more unlike)", 0.0, canvas.height - 0.17, SINGLE, align="center")
+    canvas.words(
+        "score, each method's own (higher = more unlike); end bars: the tails",
+        0.0,
+        canvas.height - 0.17,
+        SINGLE,
+        align="center",
+    )
     return canvas.figure
 
 

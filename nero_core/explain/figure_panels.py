@@ -1,7 +1,7 @@
 """Figures of pictures: the image, its heatmaps, and concepts with their reference images."""
 
 from collections.abc import Sequence
-from math import ceil, isfinite, isnan, nan
+from math import ceil, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,11 +9,18 @@ from jaxtyping import Float, UInt8
 
 from nero_core.data.decode import THUMBNAIL_LIMITS, decode_image
 from nero_core.errors import ImageError
-from nero_core.explain.figure_canvas import LINE, Canvas
-from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, number, styled
-from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, smooth
-from nero_core.explain.wording import cancelling, channel_use
-from nero_core.relevance.composites import COMPOSITES
+from nero_core.explain.figure_canvas import LINE, Canvas, wrap
+from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, styled
+from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
+from nero_core.explain.wording import (
+    MUCH_CANCELLATION,
+    SIGNS_CANCEL,
+    channel_use,
+    here_and_usual,
+    kept,
+    kept_briefly,
+    own_limit,
+)
 from nero_core.types import Concept, Explanation
 
 if TYPE_CHECKING:
@@ -42,7 +49,7 @@ def heatmap_figure(
 ) -> "Figure":
     """The class heatmap on the image, its colours, its unit and how much relevance it keeps; single column."""
     name = label(class_names[explanation.explained_class])
-    says = kept(explanation.conservation, explanation.composite, explanation.cancellation)
+    says = kept(explanation.conservation, explanation.cancellation, explanation.composite)
     unit = f"relevance per pixel; green speaks for {name}, purple against it; {says}"
     nothing = "No relevance reached the pixels: there is no heatmap to show."
     heatmap = smooth(explanation.heatmap, explanation.sigma)
@@ -56,7 +63,7 @@ def evidence_figure(
     """Where the distance comes from, on the image; as ``heatmap_figure``."""
     name = label(class_names[explanation.channels.nearest])
     evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
-    says = kept(explanation.evidence_conservation, explanation.composite, explanation.evidence_cancellation)
+    says = kept(explanation.evidence_conservation, explanation.evidence_cancellation, explanation.composite)
     unit = f"distance per pixel, from over-used channels; {colours_say(kind)}{says}"
     nothing = f"{no_evidence(explanation)} There is no evidence to show."
     return _map_figure(f"Evidence for the distance to {name}", pixels, (evidence, kind), opacity, unit, nothing)
@@ -71,7 +78,9 @@ def concepts_figure(
     opacity: float = OPACITY,
     limit: float | None = None,
 ) -> "Figure":
-    """Cards of concepts: the conditional heatmap on the image, all at one colour limit, and the reference images.
+    """Cards of concepts: the conditional heatmap on the image and the reference images.
+
+    All maps have one colour limit but those that mostly cancel and would hide the others, see ``scale_limits``.
 
     Up to eight concepts have a row each, more of them half a row; one alone has a single column.
 
@@ -95,25 +104,48 @@ def concepts_figure(
     shown = min(shown, 8 if columns == 1 and width == DOUBLE else 4)
     side = min(1.15, (card - GAP) / (1 + 0.78 * shown)) if shown else min(1.15, card)
     thumbnail = 0.78 * side - 0.05
-    rows, height = ceil(len(concepts) / columns), 0.24 + max(side, thumbnail + 0.22 if shown else 0.0)
-    canvas = Canvas(width, 0.05 + rows * height + 0.5)
+    rows, height = ceil(len(concepts) / columns), 0.34 + max(side, thumbnail + 0.22 if shown else 0.0)
     maps = [smooth(concept.heatmap, explanation.sigma) for concept in concepts]
-    limit = limit or heat_limit(*maps)
+    scale, limits = scale_limits(maps, [concept.cancellation for concept in concepts])
+    if limit is not None:
+        scale, limits = limit, (limit,) * len(concepts)
+    unit = concepts_unit(explanation, concepts, sum(one != scale for one in limits))
+    below = 0.32 + len(wrap(unit, SINGLE - 0.1, SMALL, 4)) * LINE * SMALL
+    canvas = Canvas(width, 0.05 + rows * height + below)
     for place, (concept, heatmap) in enumerate(zip(concepts, maps, strict=True)):
         x, y = 0.05 + (place % columns) * (card + 2 * GAP), 0.05 + (place // columns) * height
         canvas.words(heading(concept), x, y, card, PLAIN)
-        canvas.picture(overlay(pixels, heatmap, opacity, limit), x, y + 0.14, side)
+        says = kept_briefly(concept.conservation, concept.cancellation, own_limit(limits[place], scale))
+        canvas.words(says, x, y + 0.125, card, SMALL)
+        canvas.picture(overlay(pixels, heatmap, opacity, limits[place]), x, y + 0.24, side)
         held = list(references[place])[:shown] if place < len(references) else []
         names = list(reference_names[place]) if place < len(reference_names) else []
         for column, data in enumerate(held):
             left = x + side + GAP + column * (thumbnail + 0.05)
-            draw_reference(canvas, data, names[column] if column < len(names) else "", left, y + 0.14, thumbnail)
-    unit = (
-        "relevance per pixel of the channel, one scale for all; green adds, purple takes away; "
-        f"all concepts together: {kept(explanation.concept_conservation, explanation.composite)}"
-    )
-    canvas.scale("signed", limit, unit, 0.05, canvas.height - 0.45, SINGLE - 0.1)
+            draw_reference(canvas, data, names[column] if column < len(names) else "", left, y + 0.24, thumbnail)
+    canvas.scale("signed", scale, unit, 0.05, canvas.height - below + 0.05, SINGLE - 0.1)
     return canvas.figure
+
+
+def concepts_unit(explanation: Explanation, concepts: Sequence[Concept], of_their_own: int) -> str:
+    """What is written below the colours of concepts: whom they hold for, and how much relevance the maps keep.
+
+    Args:
+        explanation: with the concepts.
+        concepts: those that are shown.
+        of_their_own: how many of them have a colour limit of their own.
+    """
+    if len(concepts) == 1:
+        (one,) = concepts
+        says = kept(one.conservation, one.cancellation, explanation.composite)
+        return f"relevance per pixel of the channel; green adds, purple takes away; {says}"
+    but = f" but {of_their_own} that mostly cancel" if of_their_own else ""
+    together = kept(explanation.concept_conservation, composite=explanation.composite)
+    says = (
+        f"relevance per pixel of the channel, one scale for all{but}; green adds, purple takes away; "
+        f"all concepts together: {together}"
+    )
+    return f"{says}; {SIGNS_CANCEL}" if any(one.cancellation > MUCH_CANCELLATION for one in concepts) else says
 
 
 def draw_reference(canvas: Canvas, data: bytes | None, name: str, x: float, y: float, side: float) -> None:
@@ -129,19 +161,9 @@ def draw_reference(canvas: Canvas, data: bytes | None, name: str, x: float, y: f
 
 
 def heading(concept: Concept) -> str:
-    """``channel 417, over-used ×2.6: 0.031 against 0.012``."""
+    """``channel 417, over-used ×2.6: 0.0310 here, 0.0120 in the class``."""
     use = channel_use(concept.relevance, concept.centroid)
-    return f"channel {concept.channel}, {use}: {number(concept.relevance)} against {number(concept.centroid)}"
-
-
-def kept(conservation: float, composite: str = "", cancellation: float = nan) -> str:
-    """How much of the relevance a map keeps, whether its two signs mostly cancel, and the composite that made it."""
-    if not isfinite(conservation):
-        return "no relevance to keep"
-    made_by = COMPOSITES[composite].title if composite in COMPOSITES else ""
-    within = -0.005 <= conservation <= 1.05  # beyond, negative contributions and biases have added to it
-    keeps = f"{'keeps' if within else 'comes to'} {conservation:.2f} of relevance"
-    return "; ".join(filter(None, (keeps, made_by, cancelling(cancellation))))
+    return f"channel {concept.channel}, {use}: {here_and_usual(concept.relevance, concept.centroid)}"
 
 
 def no_evidence(explanation: Explanation) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nero_core.explain.figure_canvas import Canvas, text_width
+from nero_core.explain.figure_rows import BEYOND, beyond_line, draw_row
 from nero_core.explain.figures import (
     CENTROID,
     CLASSES,
@@ -75,7 +76,7 @@ def channel_figure(
     which = f"the {len(order)} of {size} with the largest {sort}" if len(order) < size else f"all {size}"
     order_said = "" if sort == "channel" else f", largest {sort} first"
     axes.set_xlabel(f"feature channel: {which}{', by number' if sort == 'channel' else order_said}")
-    axes.set_ylabel("relevance (share of probability)")
+    axes.set_ylabel("relevance (parts of 1)")
     axes.legend(drawn, names, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=2, borderaxespad=0)
     return canvas.figure
 
@@ -84,13 +85,21 @@ def channel_figure(
 def histogram_figure(reference: ReferenceScores, score: float, bins: int = 40) -> "Figure":
     """Calibration (ID) and OOD bank scores, the threshold, and this image; single column.
 
-    The last bar holds all scores beyond the axis.
+    Scores beyond the axis are in no bar: a triangle at its end stands as high as their share, and a line counts them.
     """
     groups = _groups(reference)
     low, high = score_domain(reference, score)
-    canvas = Canvas(SINGLE, 2.34)
+    beyond_axis = beyond_line(_banks(reference), (low, high))
+    canvas = Canvas(SINGLE, 2.46 if beyond_axis else 2.34)
     axes = canvas.plot(0.45, 0.34, SINGLE - 0.55, 1.6)
-    draw_histogram(axes, groups, np.linspace(low, high, bins + 1))
+    draw_histogram(axes, groups, np.linspace(low, high, bins + 1), has_tails=False)
+    for _, values, colour, _ in groups:
+        if (values > high).any():
+            axes.plot(
+                [high], [100 * float((values > high).mean())], marker=BEYOND[1], markersize=3, linestyle="none",
+                markerfacecolor="white", markeredgecolor=colour, markeredgewidth=0.8, clip_on=False, zorder=4,
+            )  # fmt: skip
+    canvas.words(beyond_axis, 0.05, 2.31, SINGLE - 0.1, SMALL)
     axes.axvline(
         reference.threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(reference.threshold)}"
     )
@@ -109,22 +118,19 @@ def class_scores_figure(
 ) -> "Figure":
     """One row of scores a class, ID above OOD: dots = images, box = middle half, line = median; single column.
 
-    Scores beyond the axis stand at its end.
+    Scores beyond the axis stand at its end as triangles, and a line counts them.
     """
     rows = _by_class(reference.calibration, reference.calibration_labels, class_names, ID)
     if reference.ood is not None and reference.ood_labels is not None:
         rows += _by_class(reference.ood, reference.ood_labels, ood_class_names, OOD)
     left = 0.15 + max(text_width(name, SMALL) for name, _, _ in rows)
     low, high = score_domain(reference, score)
-    canvas = Canvas(SINGLE, 0.62 + 0.24 * len(rows))
+    beyond_axis = beyond_line(_banks(reference), (low, high))
+    canvas = Canvas(SINGLE, (0.74 if beyond_axis else 0.62) + 0.24 * len(rows))
     axes = canvas.plot(left, 0.25, SINGLE - left - 0.12, 0.24 * len(rows))
-    draw = np.random.default_rng(0)  # spreads the dots, so that they can be told apart
     for place, (_, values, colour) in enumerate(rows):
-        spread = place + draw.uniform(-0.28, 0.28, len(values))
-        axes.scatter(np.clip(values, low, high), spread, s=1.5, color=colour, alpha=0.5, linewidths=0)
-        lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75)).clip(low, high)
-        axes.barh(place, upper - lower, left=lower, height=0.56, fill=False, edgecolor=HERE, linewidth=0.6)
-        axes.plot([middle, middle], [place - 0.28, place + 0.28], color=HERE, linewidth=1.2)
+        draw_row(axes, place, values, colour, (low, high))
+    canvas.words(beyond_axis, 0.05, 0.59 + 0.24 * len(rows), SINGLE - 0.1, SMALL)
     axes.axvline(
         reference.threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(reference.threshold)}"
     )
@@ -138,10 +144,16 @@ def class_scores_figure(
     return canvas.figure
 
 
-def draw_histogram(axes: Any, groups: Groups, edges: Float[np.ndarray, " edges"]) -> None:  # noqa: ANN401
-    """Bars of each group in percent of it; ID is plain and OOD is hatched."""
+def draw_histogram(
+    axes: Any,  # noqa: ANN401
+    groups: Groups,
+    edges: Float[np.ndarray, " edges"],
+    has_tails: bool = True,
+) -> None:
+    """Bars of each group in percent of it; ID is plain and OOD is hatched. The first and the last bar hold what lies
+    beyond them, unless ``has_tails`` is false."""
     for name, values, colour, hatch in groups:
-        heights, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+        heights, _ = np.histogram(np.clip(values, edges[0], edges[-1]) if has_tails else values, edges)
         axes.stairs(
             100 * heights / max(1, len(values)), edges, fill=True, alpha=0.6, facecolor=colour, edgecolor=colour,
             hatch=hatch, label=name,
@@ -164,6 +176,10 @@ def _groups(reference: ReferenceScores) -> Groups:
     if reference.ood is not None and len(reference.ood):
         groups.append((f"OOD bank ({len(reference.ood)})", np.asarray(reference.ood, dtype=np.float64), OOD, "//////"))
     return groups
+
+
+def _banks(reference: ReferenceScores) -> dict[str, Float[np.ndarray, " _"]]:
+    return {name: values for name, (_, values, _, _) in zip(("ID", "OOD"), _groups(reference), strict=False)}
 
 
 def _by_class(

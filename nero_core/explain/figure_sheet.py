@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
-from nero_core.explain.figure_canvas import Canvas
-from nero_core.explain.figure_mean_relevance import STRIP, draw_mean_relevance
+from nero_core.explain.figure_canvas import LINE, Canvas, wrap
+from nero_core.explain.figure_mean_relevance import draw_mean_relevance, mean_relevance_height
 from nero_core.explain.figure_panels import (
     OPACITY,
     Thumbnails,
     colours_say,
+    concepts_unit,
     draw_reference,
-    kept,
     no_evidence,
     picture_height,
 )
 from nero_core.explain.figure_verdict import detection_line
-from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SMALL, label, number, styled
-from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, smooth
-from nero_core.explain.wording import cancelling, channel_use
+from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SMALL, label, styled
+from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
+from nero_core.explain.wording import HEADLINE, cancelling, channel_use, here_and_usual, kept, kept_briefly, own_limit
 from nero_core.types import Channels, Concept, Detection, Explanation, MeanRelevance
 
 if TYPE_CHECKING:
@@ -67,29 +67,34 @@ def figure_sheet(
         Chhetri et al., NERO, MICCAI 2025, figure 3.
     """
     concepts = () if explanation is None else explanation.concepts[:MOST_CONCEPTS]
-    rows, panel, card = -(-len(concepts) // 4), _SIDE * picture_height(pixels), _MAP + 0.5
-    strips = STRIP * (2 if mean.ood is None else 3) + 0.3
+    rows, panel, card = -(-len(concepts) // 4), _SIDE * picture_height(pixels), _MAP + 0.6
+    strips = mean_relevance_height(mean)
     head = (0.3 if detection is not None else 0.05) + (0.18 if note else 0.0)
     top = 0.22 + panel + (0.72 if explanation is not None and _cancels(explanation) else 0.5)
-    middle = (0.22 + rows * card + 0.48) if concepts else 0.0
+    maps = [] if explanation is None else [smooth(one.heatmap, explanation.sigma) for one in concepts]
+    scale, limits = scale_limits(maps, [concept.cancellation for concept in concepts])
+    unit, below = "", 0.0
+    if explanation is not None and concepts:
+        unit = concepts_unit(explanation, concepts, sum(one != scale for one in limits))
+        below = 0.28 + len(wrap(unit, 2 * _CARD + 0.15, SMALL, 4)) * LINE * SMALL
+    middle = (0.22 + rows * card + below) if concepts else 0.0
     canvas = Canvas(DOUBLE, head + top + middle + 0.34 + strips)
     if detection is not None:
-        canvas.words(detection_line(detection, class_names), 0.05, 0.06, DOUBLE - 0.1, PLAIN)
+        says = f"{HEADLINE[detection.verdict(0)]}: {detection_line(detection, class_names)}"
+        canvas.words(says, 0.05, 0.06, DOUBLE - 0.1, PLAIN)
     if note:
         canvas.words(note, 0.05, head - 0.22, DOUBLE - 0.1, PLAIN)
     _first_row(canvas, head, panel, pixels, explanation, class_names, reason, opacity)
     if explanation is not None and concepts:
         _letter(canvas, 0.05, head + top, "d", _concepts_title(explanation, len(concepts)))
-        maps = [smooth(concept.heatmap, explanation.sigma) for concept in concepts]
-        limit = heat_limit(*maps)
-        for place, (concept, heatmap) in enumerate(zip(concepts, maps, strict=True)):
+        for place, (concept, heatmap, limit) in enumerate(zip(concepts, maps, limits, strict=True)):
             x = 0.05 + (place % 4) * (_CARD + 0.15)
             y = head + top + 0.22 + (place // 4) * card
             held = (references[place] if place < len(references) else ())[:4]
             names = (reference_names[place] if place < len(reference_names) else ())[:4]
-            _concept(canvas, x, y, concept, overlay(pixels, heatmap, opacity, limit), held, names)
-        unit = f"relevance per pixel of the channel, one scale for all; {kept(explanation.concept_conservation)}"
-        canvas.scale("signed", limit, unit, 0.05, head + top + middle - 0.46, 2 * _CARD + 0.15)
+            shown = overlay(pixels, heatmap, opacity, limit)
+            _concept(canvas, x, y, concept, shown, own_limit(limit, scale), held, names)
+        canvas.scale("signed", scale, unit, 0.05, head + top + middle - below, 2 * _CARD + 0.15)
     y = head + top + middle
     _letter(canvas, 0.05, y, "e" if concepts else "b", "Mean relevance of every channel")
     named = [concept.channel for concept in concepts]
@@ -118,9 +123,9 @@ def _first_row(
     made_by = explanation.composite
     heatmap = smooth(explanation.heatmap, explanation.sigma)
     evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
-    says = kept(explanation.evidence_conservation, made_by, explanation.evidence_cancellation)
+    says = kept(explanation.evidence_conservation, explanation.evidence_cancellation, made_by)
     distance = f"distance per pixel; {colours_say(kind)}{says}"
-    keeps = kept(explanation.conservation, made_by, explanation.cancellation)
+    keeps = kept(explanation.conservation, explanation.cancellation, made_by)
     _panel(
         canvas, 1, y, panel, "b", f"Class heatmap: {explained}",
         overlay(pixels, heatmap, opacity, heat_limit(heatmap)) if heatmap.any() else pixels,
@@ -159,20 +164,22 @@ def _concept(
     y: float,
     concept: Concept,
     shown: UInt8[np.ndarray, "height width 3"],
+    colours: str,
     references: Sequence[bytes | None],
     names: Sequence[str],
 ) -> None:
     use = channel_use(concept.relevance, concept.centroid)
     canvas.words(f"{concept.channel} {use}", x, y, _CARD, PLAIN, weight="bold")
-    against = f"{number(concept.relevance)} against {number(concept.centroid)}"
-    canvas.words(against, x, y + 0.12, _CARD, SMALL)
-    canvas.picture(shown, x, y + 0.24, _MAP)
+    canvas.words(here_and_usual(concept.relevance, concept.centroid), x, y + 0.12, _CARD, SMALL)
+    canvas.words(kept_briefly(concept.conservation, concept.cancellation), x, y + 0.22, _CARD, SMALL)
+    canvas.picture(shown, x, y + 0.34, _MAP)
+    canvas.words(colours, x + _MAP + 0.03, y + 1.01, _CARD - _MAP, SMALL, lines=3)
     for place, data in enumerate(references):
         left = x + _MAP + 0.03 + (place % 2) * (_THUMBNAIL + 0.02)
-        draw_reference(canvas, data, "", left, y + 0.24 + (place // 2) * (_THUMBNAIL + 0.02), _THUMBNAIL)
+        draw_reference(canvas, data, "", left, y + 0.34 + (place // 2) * (_THUMBNAIL + 0.02), _THUMBNAIL)
     if names:
         counted = ", ".join(f"{label(name)} {count}" for name, count in Counter(names).most_common())
-        canvas.words(f"references: {counted}", x, y + 0.26 + _MAP, _CARD, SMALL, lines=2)
+        canvas.words(f"references: {counted}", x, y + 0.36 + _MAP, _CARD, SMALL, lines=2)
 
 
 def _cancels(explanation: Explanation) -> bool:
@@ -186,5 +193,5 @@ def _letter(canvas: Canvas, x: float, y: float, letter: str, title: str, width: 
 
 def _concepts_title(explanation: Explanation, shown: int) -> str:
     of = f", {shown} of the {len(explanation.concepts)} asked for" if shown < len(explanation.concepts) else ""
-    nearest = "the mean of the nearest class"
-    return f"Concepts{of}: channel on the image, its relevance against {nearest}, reference images that use it most"
+    relevance = "its relevance here and in the nearest class (mean)"
+    return f"Concepts{of}: channel on the image, {relevance}, reference images that use it most"

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from nero_core.explain.figure_bars import draw_bars
 from nero_core.explain.figure_canvas import Canvas, text_width
-from nero_core.explain.figures import CENTROID, HERE, LARGE, OOD, SINGLE, SMALL, label, method_name, number, styled
+from nero_core.explain.figures import HERE, ID, LARGE, OOD, SINGLE, SMALL, label, method_name, number, styled
 from nero_core.explain.score_domain import score_domain
+from nero_core.explain.wording import HEADLINE
 from nero_core.types import Detection, ReferenceScores
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _LEFT, _RIGHT = 0.3, SINGLE - 0.15  # inches: where the scale begins and ends
 def verdict_figure(
     detection: Detection, reference: ReferenceScores, class_names: Sequence[str], nearest: int, index: int = 0
 ) -> "Figure":
-    """The score on a scale with its threshold (a) and, of NERO, the terms that make it (b); single column.
+    """The verdict, the score on a scale with its threshold (a) and, of NERO, the terms that make it (b); single column.
 
     Args:
         detection: of the image.
@@ -29,9 +30,9 @@ def verdict_figure(
         index: of the image among those of the detection.
     """
     is_apart = "scale" in detection.terms  # NERO's alone
-    canvas = Canvas(SINGLE, 2.0 if is_apart else 1.03)
-    used = canvas.words(detection_line(detection, class_names, index), 0.05, 0.05, SINGLE - 0.1, lines=3)
-    y = 0.05 + used + 0.08
+    canvas = Canvas(SINGLE, 2.19 if is_apart else 1.22)
+    y = 0.1 + canvas.words(HEADLINE[detection.verdict(index)], 0.05, 0.05, SINGLE - 0.1, LARGE, weight="bold")
+    y += canvas.words(detection_line(detection, class_names, index), 0.05, y, SINGLE - 0.1, lines=3) + 0.08
     if is_apart:
         canvas.words("a", 0.05, y, 0.2, LARGE, weight="bold")
     _scale(canvas, y + 0.06, float(detection.score[index]), detection.threshold, reference)
@@ -61,11 +62,11 @@ def detection_line(detection: Detection, class_names: Sequence[str], index: int 
 
 
 def _scale(canvas: Canvas, y: float, score: float, threshold: float, reference: ReferenceScores) -> None:
-    """From the lowest to the highest score: grey up to the threshold, coloured beyond, a dot for this image."""
+    """From the lowest to the highest score: blue up to the threshold, orange beyond, a dot for this image."""
     low, high = score_domain(reference, score)
     shares = (min(max((one - low) / (high - low), 0.0), 1.0) for one in (threshold, score))
     cut, here = (_LEFT + (_RIGHT - _LEFT) * share for share in shares)
-    canvas.bar(_LEFT, y + 0.2, cut - _LEFT, 0.05, CENTROID)
+    canvas.bar(_LEFT, y + 0.2, cut - _LEFT, 0.05, ID)
     canvas.bar(cut, y + 0.2, _RIGHT - cut, 0.05, OOD)
     canvas.bar(cut - 0.006, y + 0.16, 0.012, 0.13, HERE)
     canvas.dot(here, y + 0.225, 0.055, HERE)

@@ -6,14 +6,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.detectors.components import scatter_spectrum
-from nero_core.errors import RelevanceError
+from nero_core.errors import BusyError, RelevanceError
 from nero_core.explain.figures import PROCESS_WIDE
 
 Kind = Literal["pca", "umap"]
@@ -23,6 +23,21 @@ LEAST_FOR_UMAP = 5  # images: below, neighbourhoods are the whole set and the ma
 _NEIGHBOURS = 15  # of a point in UMAP's graph; the default of McInnes et al.
 # Numba's kernels may not run in two threads at once, whichever map they work for: the process would be ended.
 _UMAP_RUNS = threading.Lock()
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """Where further rows lie on a map."""
+
+    def __call__(
+        self, further: Float[Tensor, "batch dimensions"], patience: float | None = None
+    ) -> Float[Tensor, "batch 2"]:
+        """``patience``: seconds to wait while UMAP lays out another map; to its end where None.
+
+        Raises:
+            RelevanceError: a row is not finite.
+            BusyError: UMAP lays out another map, and the patience is over.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +52,7 @@ class Layout:
 
     coordinates: Float[Tensor, "images 2"]
     explained: float
-    place: Callable[[Float[Tensor, "batch dimensions"]], Float[Tensor, "batch 2"]]
+    place: Placing
 
 
 def lay_out(
@@ -97,6 +112,20 @@ def check_points(points: Float[Tensor, "images dimensions"]) -> None:
         )
 
 
+@contextmanager
+def held(lock: threading.Lock, patience: float | None = None) -> Iterator[None]:
+    """Inside, the lock of what UMAP uses is held. Raises BusyError where somebody else has it for longer than that."""
+    if not lock.acquire(timeout=-1 if patience is None else patience):
+        raise BusyError(
+            "Expected to find an image's place on the map by UMAP. Found another map that is being laid out, which can "
+            "take minutes, and one alone can be at a time. Look again in a while, or choose PCA."
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _pca(points: Tensor) -> Layout:
     mean = points.mean(dim=0)
     values, vectors = scatter_spectrum(points - mean)
@@ -105,7 +134,7 @@ def _pca(points: Tensor) -> Layout:
     axes = axes * axes[largest, torch.arange(axes.shape[1])].sign()  # an eigenvector's sign is free: make it one
     axes = torch.nn.functional.pad(axes, (0, 2 - axes.shape[1]))  # points on a line have one axis
 
-    def place(further: Tensor) -> Tensor:
+    def place(further: Tensor, patience: float | None = None) -> Tensor:
         check_points(further)
         return (further.double() - mean) @ axes
 
@@ -113,9 +142,9 @@ def _pca(points: Tensor) -> Layout:
 
 
 @contextmanager
-def _umap_run() -> Iterator[None]:
+def _umap_run(patience: float | None = None) -> Iterator[None]:
     """One run of UMAP at a time. Numba sets OpenMP's number of threads, which is PyTorch's too: it comes back."""
-    with _UMAP_RUNS:
+    with held(_UMAP_RUNS, patience):
         threads = torch.get_num_threads()
         try:
             yield
@@ -177,9 +206,9 @@ def _umap(points: Tensor, seed: int, on_progress: Progress | None) -> Layout:
             "Expected a point for every image. Found some without neighbours, which UMAP cannot place. Choose PCA."
         )
 
-    def place(further: Tensor) -> Tensor:
+    def place(further: Tensor, patience: float | None = None) -> Tensor:
         check_points(further)
-        with _umap_run():
+        with _umap_run(patience):
             rows = torch.nn.functional.pad(further.double(), (0, padded.shape[1] - further.shape[1]))
             return torch.from_numpy(reducer.transform(rows.numpy())).double()
 

@@ -9,12 +9,17 @@ neighbour, so that its pixels stay pixels. The matplotlib figures of
 
 import base64
 import io
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
+
+from nero_core.explain.wording import MUCH_CANCELLATION
 
 Kind = Literal["signed", "positive"]
 
@@ -116,6 +121,24 @@ def heat_limit(*heatmaps: ArrayLike, quantile: float = 0.995) -> float:
     return peak if np.isfinite(peak) and peak > 0 else 1.0
 
 
+def scale_limits(heatmaps: Sequence[ArrayLike], cancellations: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+    """The colour limit of the scale that maps share, and the limit that each of them wears.
+
+    Where a map's two signs mostly cancel it is larger than what it says, and on one scale would hide the others: beyond
+    the limit of those that do not cancel it wears one of its own. Where all of them cancel, the median gives the scale.
+
+    Args:
+        heatmaps: the maps, as they are shown.
+        cancellations: Σ|R| of each over |what it started from|.
+    """
+    cancels = [one > MUCH_CANCELLATION for one in cancellations]
+    own = [heat_limit(one) for one in heatmaps]
+    calm = [one for one, does in zip(heatmaps, cancels, strict=True) if not does and np.any(np.asarray(one))]
+    rest = sorted(one for one, does in zip(own, cancels, strict=True) if does)
+    shared = rest[(len(rest) - 1) // 2] if rest and not calm else heat_limit(*calm)
+    return shared, tuple(one if does and one > shared else shared for one, does in zip(own, cancels, strict=True))
+
+
 def colour_bar(
     kind: Kind = "signed", length: int = 256, thickness: int = 12
 ) -> UInt8[np.ndarray, "thickness length 3"]:
@@ -130,13 +153,21 @@ def caption(pixels: UInt8[np.ndarray, "height width 3"], text: str) -> UInt8[np.
     shows."""
     width = pixels.shape[1]
     size = int(np.clip(width // 40, 14, 24))  # pixels: legible, and a line holds some 70 characters
-    font, margin = ImageFont.load_default(size), size // 2
+    font, margin = ImageFont.truetype(_font(), size), size // 2
     lines = _wrap(text, font, width - 2 * margin)
     strip = Image.new("RGB", (width, round(1.4 * size * len(lines)) + 2 * margin), "white")
     draw = ImageDraw.Draw(strip)
     for row, line in enumerate(lines):
         draw.text((margin, margin + round(1.4 * size * row)), line, fill="black", font=font)
     return np.concatenate([pixels, np.asarray(strip)])
+
+
+@cache
+def _font() -> str:
+    """DejaVu Sans, which comes with matplotlib: Pillow's own font lacks ×, the minus sign and powers of ten."""
+    import matplotlib
+
+    return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
 
 
 def enlarge(pixels: UInt8[np.ndarray, "height width 3"], side: int = 672) -> UInt8[np.ndarray, "tall wide 3"]:

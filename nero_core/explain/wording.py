@@ -1,13 +1,32 @@
 """Short wordings that the screen, the figures and the files share, so that all of them say the same."""
 
-from nero_core.explain.figures import number
+from math import isfinite, nan
 
+from nero_core.explain.figures import number
+from nero_core.relevance.composites import COMPOSITES
+from nero_core.types import MeanRelevance, Verdict
+
+HEADLINE: dict[Verdict, str] = {
+    "like": "Like the reference images",
+    "borderline": "Borderline",
+    "unlike": "Unlike the reference images",
+}
+MUCH_OF_FEW = 0.1  # of all relevance: where so few images hold more, their mean is said to be much theirs
 MUCH_CANCELLATION = 3.0  # Σ|R| over |ΣR|: from here on a map's sum says little of what it shows
+SIGNS_CANCEL = "“signs cancel ×n”: positive and negative parts together are n times what the map started from"
+
+_NONE, _ALL = -0.005, 1.05  # a share between them is called kept: rounding, and the little that biases add
+_NOTHING_STARTED = "no relevance started here"
+_NOTHING_ARRIVED = "relevance started, but none of it arrived at the pixels"
 
 
 def channel_use(relevance: float, centroid: float) -> str:
     """How an image uses a channel against its nearest class: ``over-used ×3.1``, ``under-used ×0.40``, ``missing``."""
     if relevance > centroid:
+        if relevance < 0:
+            return "speaks against, less than usual"
+        if relevance == 0:
+            return "not used"
         if centroid > 0 and relevance / centroid < 100:
             ratio = relevance / centroid
             return "slightly over-used" if ratio < 1.05 else f"over-used ×{number(ratio, 2)}"
@@ -22,6 +41,57 @@ def channel_use(relevance: float, centroid: float) -> str:
     return "missing" if ratio < 0.1 else f"under-used ×{number(ratio, 2)}"
 
 
+def here_and_usual(relevance: float, centroid: float) -> str:
+    """A channel's relevance in the image and on average in its nearest class, in numbers.
+
+    "Against" is no word for it: a channel may speak against a class.
+    """
+    return f"{number(relevance)} here, {number(centroid)} in the class"
+
+
+def kept(
+    conservation: float, cancellation: float = nan, composite: str = "", of: str = "relevance", own: str = ""
+) -> str:
+    """How much of the relevance a map keeps, the composite that made it, and whether its two signs mostly cancel.
+
+    ``keeps 0.97 of relevance; ε+``, ``comes to −3.20 of relevance; positive and negative parts mostly cancel: …``
+
+    Args:
+        conservation: sum of the map over what it started from; nan where nothing started.
+        cancellation: Σ|R| of the map over |what it started from|.
+        composite: its name in the catalog.
+        of: what the share is of.
+        own: of ``own_limit``.
+    """
+    if not isfinite(conservation):
+        return _NOTHING_STARTED
+    if cancellation == 0:
+        return _NOTHING_ARRIVED
+    made_by = COMPOSITES[composite].title if composite in COMPOSITES else ""
+    return "; ".join(filter(None, (f"{_share(conservation)} of {of}", made_by, cancelling(cancellation), own)))
+
+
+def kept_briefly(conservation: float, cancellation: float, own: str = "") -> str:
+    """The same where there is little room: ``keeps 0.97``, ``comes to −0.33, signs cancel ×81``; see SIGNS_CANCEL.
+
+    Args:
+        conservation: as for ``kept``.
+        cancellation: as for ``kept``.
+        own: of ``own_limit``.
+    """
+    if not isfinite(conservation):
+        return _NOTHING_STARTED
+    if cancellation == 0:
+        return _NOTHING_ARRIVED
+    cancels = f", signs cancel ×{number(cancellation, 2)}" if cancellation > MUCH_CANCELLATION else ""
+    return "; ".join(filter(None, (_share(conservation) + cancels, own)))
+
+
+def own_limit(limit: float, shared: float) -> str:
+    """That a map's colours are not those of the scale beside it; empty where they are."""
+    return "" if limit == shared else f"own colours, to ±{number(limit)}"
+
+
 def cancelling(cancellation: float) -> str:
     """That a map's two signs mostly cancel, as the end of a sentence; empty where they do not.
 
@@ -31,3 +101,27 @@ def cancelling(cancellation: float) -> str:
     if not cancellation > MUCH_CANCELLATION:
         return ""
     return f"positive and negative parts mostly cancel: together {number(cancellation, 2)} times what it started from"
+
+
+def mean_of_few(mean: MeanRelevance) -> str:
+    """That few images make much of a mean relevance; empty where they do not.
+
+    ``Few images make much of the mean relevance (share of all |relevance|): ID, 43 % in 3 of 309``.
+    """
+    groups = (
+        ("ID", mean.id_size, mean.id_few, mean.id_few_share),
+        ("OOD", mean.ood_size, mean.ood_few, mean.ood_few_share),
+    )
+    held = [
+        f"{name}, {100 * share:.0f} % in {few} of {size}"
+        for name, size, few, share in groups
+        if size and share > max(MUCH_OF_FEW, 2 * few / size)  # one image of five holds a fifth anyway
+    ]
+    return f"Few images make much of the mean relevance (share of all |relevance|): {'; '.join(held)}" if held else ""
+
+
+def _share(conservation: float) -> str:
+    """``keeps 0.97``; ``comes to 1.31`` where negative contributions or biases have added to it or turned it."""
+    if _NONE <= conservation <= _ALL:
+        return f"keeps {max(conservation, 0.0):.2f}"
+    return f"comes to {number(conservation)}"

@@ -63,7 +63,9 @@ def class_start(probabilities: Float[Tensor, "batch classes"], target: int) -> F
     """
     classes = probabilities.shape[1]
     if not 0 <= target < classes:
-        raise NeroError(f"Expected a class index below {classes}. Found {target}. Choose a class of the bundle.")
+        raise NeroError(
+            f"Expected a class index from 0 to {classes - 1}. Found {target}. Choose a class of the bundle."
+        )
     start = torch.zeros_like(probabilities)
     start[:, target] = probabilities[:, target]
     return start

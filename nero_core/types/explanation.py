@@ -1,6 +1,6 @@
 """Why: channels against the centroids, heatmaps and concepts, and whether a heatmap can be believed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -41,6 +41,9 @@ class Concept:
         share: what the channel adds to the distance.
         references: ids of the fit images that use the channel most, most first.
         reference_relevance: r_j of those images.
+        conservation: sum of ``heatmap`` over ``relevance``; 1 = nothing lost, nan where that is 0.
+        cancellation: Σ|R| of ``heatmap`` over |``relevance``|; 1 = all of one sign and nothing lost; large = positive
+            and negative parts mostly cancel, and the place says little; nan where ``relevance`` is 0.
     """
 
     channel: int
@@ -50,10 +53,12 @@ class Concept:
     share: float
     references: tuple[str, ...]
     reference_relevance: tuple[float, ...]
+    conservation: float
+    cancellation: float
 
     @property
     def over_used(self) -> bool:
-        """True when the image uses the channel more than the nearest class does; False is missing evidence."""
+        """True when the image uses the channel more than the nearest class does; else as much, less, or against."""
         return self.relevance > self.centroid
 
 
@@ -88,7 +93,8 @@ class Explanation:
         evidence: where the distance comes from; sums to the positive shares of the over-used channels as far as
             relevance is conserved.
         evidence_conservation: sum of ``evidence`` over what it started from; nan when no channel is over-used.
-        concept_conservation: the same over all concepts together: Σ sign(r_j)·Σ heatmap_j / Σ|r_j|.
+        concept_conservation: the same over all concepts together: Σ sign(r_j)·Σ heatmap_j / Σ|r_j|; what one concept
+            loses another may make up for, and each has a figure of its own.
         composite: name of the composite that made the heatmaps.
         cancellation: Σ|R| of ``heatmap`` over |what it started from|; 1 = all of one sign and nothing lost; large =
             positive and negative parts mostly cancel; nan where nothing started.
@@ -109,12 +115,12 @@ class Explanation:
     composite: str = ""
     cancellation: float = float("nan")
     evidence_cancellation: float = float("nan")
-    sigma: float = 12.0
+    sigma: float = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class MissingConcept:
-    """An under-used channel: evidence that the nearest class has and the image has not.
+    """A channel with less relevance in the image than in the nearest class: evidence that is missing or that counters.
 
     Attributes:
         channel: channel number.
@@ -131,6 +137,14 @@ class MissingConcept:
     share: float
     references: tuple[str, ...]
     reference_relevance: tuple[float, ...]
+
+    @property
+    def is_counter_evidence(self) -> bool:
+        """True when the channel is active in the image and speaks against the prediction; False: the image lacks it.
+
+        Negative relevance of less than 5 % of what the class has is as good as none.
+        """
+        return self.relevance < -0.05 * max(self.centroid, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The researcher's closer look: one channel in depth, all channels, all reference images."""
 
 from dataclasses import dataclass
+from math import nan
 from typing import Literal
 
 from jaxtyping import Float, Int
@@ -24,6 +25,16 @@ class Feeding:
     channels: tuple[int, ...]
     relevance: tuple[float, ...]
     heatmaps: Float[Tensor, "channels height width"]
+
+    @property
+    def conservation(self) -> tuple[float, ...]:
+        """Sum of each heatmap over its relevance; 1 = nothing lost, nan where that is 0."""
+        return _over(self.heatmaps, self.relevance)
+
+    @property
+    def cancellation(self) -> tuple[float, ...]:
+        """Σ|R| of each heatmap over |its relevance|; see ``Concept.cancellation``."""
+        return _over(self.heatmaps.abs(), tuple(map(abs, self.relevance)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +67,13 @@ class ChannelReferences:
     @property
     def conservation(self) -> tuple[float, ...]:
         """Sum of each heatmap over its relevance; 1 = nothing lost, nan where that is 0. Empty without heatmaps."""
-        if self.heatmaps is None:
-            return ()
-        sums = self.heatmaps.double().sum(dim=(1, 2)).tolist()
-        return tuple(one / of if of else float("nan") for one, of in zip(sums, self.relevance, strict=True))
+        return () if self.heatmaps is None else _over(self.heatmaps, self.relevance)
+
+    @property
+    def cancellation(self) -> tuple[float, ...]:
+        """Σ|R| of each heatmap over |its relevance|; at least that much cancels, since neighbours of unlike sign have
+        been smoothed into one another. Empty without heatmaps."""
+        return () if self.heatmaps is None else _over(self.heatmaps.abs(), tuple(map(abs, self.relevance)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,6 @@ class ConceptDepth:
 
     Attributes:
         concept: the channel in this image: conditional heatmap, relevance, centroid, share, references.
-        conservation: sum of the conditional heatmap over ``concept.relevance``; nan where that is 0.
         crop: box (top, left, bottom, right) around where the channel's relevance lies, in pixels of the heatmap, bottom
             and right exclusive; the whole map where the heatmap is 0 everywhere.
         portrait: the channel in the fit bank.
@@ -101,7 +114,6 @@ class ConceptDepth:
     """
 
     concept: Concept
-    conservation: float
     crop: tuple[int, int, int, int]
     portrait: ChannelPortrait
     feeding: Feeding
@@ -120,6 +132,11 @@ class MeanRelevance:
         ood: mean r_j over the OOD bank, or None where the bundle has none.
         ood_size: number of its images that are averaged, 0 where there is none.
         ood_classes: the same for each OOD class, or None.
+        id_few: number of the ID images whose relevance, Σ_j |r_j|, is largest: 1 % of them, at least one.
+        id_few_share: their share of Σ_x Σ_j |r_j(x)|, in [0, 1]; nan where that is 0. Where it is large, the mean is
+            that of a few images with a logit near 0.
+        ood_few: the same of the OOD bank.
+        ood_few_share: the same of the OOD bank; nan where there is none.
     """
 
     id: Float[Tensor, " neurons"]
@@ -128,6 +145,10 @@ class MeanRelevance:
     ood: Float[Tensor, " neurons"] | None = None
     ood_size: int = 0
     ood_classes: Float[Tensor, "ood_classes neurons"] | None = None
+    id_few: int = 0
+    id_few_share: float = nan
+    ood_few: int = 0
+    ood_few_share: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +201,9 @@ class MapPlace:
     here: Float[Tensor, " 2"]
     nearest: tuple[str, ...]
     distances: tuple[float, ...]
+
+
+def _over(heatmaps: Float[Tensor, "maps height width"], starts: tuple[float, ...]) -> tuple[float, ...]:
+    """Sum of each map over what it started from; nan where that is 0."""
+    sums = heatmaps.double().sum(dim=(1, 2)).tolist()
+    return tuple(one / of if of else float("nan") for one, of in zip(sums, starts, strict=True))

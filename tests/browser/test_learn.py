@@ -19,6 +19,25 @@ def wait_for_another_score(page: Page, before: str) -> None:
     expect(page.locator(".st-key-perturb_pictures dd").first).not_to_have_text(before)
 
 
+def focused(page: Page) -> str:
+    """The key of the widget that has the keyboard's focus; empty where it is the page itself."""
+    return str(
+        page.evaluate(
+            "document.activeElement.closest('.stElementContainer[class*=st-key-]')?.className"
+            ".match(/st-key-(\\S+)/)[1] ?? ''"
+        )
+    )
+
+
+def tab_to(page: Page, key: str, most: int = 60) -> None:
+    """Press Tab until the widget of this key has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if focused(page) == key:
+            return
+    raise AssertionError(f"{most} tabs did not reach {key}.")
+
+
 def open_perturb(browser: Browser, server: Server, **settings: object) -> Page:
     page = browser.open(f"{server.address}/learn?part=Perturb%20and%20watch&sample=normal-cecum", **settings)
     page.locator(".st-key-perturb_pictures .nero-verdict").wait_for()
@@ -36,9 +55,17 @@ def test_the_seven_steps_by_keyboard_alone(browser: Browser, server: Server):
         settle(page)
         assert (f"step={name}" in page.url) == (place > 1)
         expect(page.locator(".st-key-lesson .katex-error")).to_have_count(0)
-        page.locator(".st-key-lesson_next button").focus()
+        if place == 1:
+            tab_to(page, "lesson_next")
+        assert focused(page) == "lesson_next"
         page.keyboard.press("Enter")
     expect(page.get_by_role("slider", name="Blur, % of the side")).to_be_visible()
+    settle(page)
+    assert focused(page) == "lesson_next"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Picture 1:")).to_be_visible()
+    settle(page)
+    assert focused(page) == "lesson_next"
     expect_no_problems(page)
     page.context.close()
 
@@ -100,6 +127,38 @@ def test_a_rectangle_dragged_on_the_picture_hides_what_is_under_it(browser: Brow
     page.context.close()
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_a_projector_shows_control_formula_and_plot_of_a_step_at_once(browser: Browser, server: Server, step: str):
+    page = browser.open(f"{server.address}/learn?sample=polyps&large_type=true&step={step}", width=1280, height=720)
+    page.locator(".st-key-lesson .js-plotly-plot").wait_for()
+    settle(page)
+    control = ".st-key-lesson :is([data-testid=stSlider], [data-testid=stSelectbox])"
+    must = [control, ".st-key-lesson .katex-display", *([".nero-scale"] if step == "verdict" else [])]
+    for one in must:
+        box = page.locator(one).first.bounding_box()
+        assert box["y"] + box["height"] <= 720, one
+    plot = page.locator(".st-key-lesson .js-plotly-plot").bounding_box()
+    assert (720 - plot["y"]) / plot["height"] > 0.9
+    expect_no_sideways_scroll(page)
+    page.context.close()
+
+
+def test_the_verdict_stays_in_sight_of_the_last_slider(browser: Browser, server: Server):
+    for width, height, shown in ((1280, 720, ".st-key-perturb_pictures .nero-verdict"), (390, 844, ".nero-line")):
+        page = open_perturb(browser, server, width=width, height=height)
+        slider = page.locator(".st-key-fill")
+        slider.evaluate("one => one.scrollIntoView({block: 'end'})")
+        page.wait_for_timeout(300)
+        expect(slider).to_be_in_viewport()
+        expect(page.locator(shown)).to_be_in_viewport(ratio=1)
+        seen = page.locator(shown).evaluate(
+            "one => { const box = one.getBoundingClientRect();"
+            " return one.contains(document.elementFromPoint(box.x + 20, box.y + box.height / 2)); }"
+        )
+        assert seen, "Something lies over the verdict."
+        page.context.close()
+
+
 def test_the_heatmap_follows_and_the_page_fits_a_narrow_screen(browser: Browser, server: Server):
     page = open_perturb(browser, server, width=390, height=844)
     page.locator(".st-key-perturbed_map label").click()
@@ -113,14 +172,22 @@ def test_the_heatmap_follows_and_the_page_fits_a_narrow_screen(browser: Browser,
 
 def test_the_quiz_keeps_a_tally_by_keyboard(browser: Browser, server: Server):
     page = browser.open(f"{server.address}/learn?part=Quiz&quiz=3", theme="dark")
-    for number in (1, 2):
+    expect(page.get_by_role("heading", name="Picture 1:")).to_be_visible()
+    settle(page)
+    tab_to(page, "quiz_id")
+    for number, key in ((1, "quiz_id"), (2, "quiz_ood"), (3, "quiz_ood")):
         expect(page.get_by_role("heading", name=f"Picture {number}:")).to_be_visible()
-        page.locator(".st-key-quiz_ood button").focus()
+        settle(page)
+        if focused(page) != key:
+            page.keyboard.press("Tab")  # from one answer to the other
+        assert focused(page) == key
         page.keyboard.press("Enter")
         expect(page.get_by_text("drawn as")).to_be_visible()
         expect(page.get_by_text(f"of {number} right")).to_have_count(4)
         settle(page)
-        page.locator(".st-key-quiz_next button").focus()
+        assert focused(page) == key
+        expect(page.get_by_role("button", name="Next picture")).to_be_focused()
+        expect(page.locator("[class*=st-key-quiz_] button:disabled")).to_have_count(1)
         page.keyboard.press("Enter")
     expect_no_problems(page)
     page.context.close()

@@ -4,9 +4,11 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from nero_core import Explorer, Inspector
 from tests.browser.server import Browser, Server, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -68,6 +70,26 @@ def test_a_link_reopens_a_channel_and_back_shows_all(browser: Browser, server: S
     page.context.close()
 
 
+def test_one_click_is_one_step_back(browser: Browser, server: Server):
+    page = opened(browser, server, "sample=polyps&grid_sort=class+selectivity")
+    page.locator(".grid a").nth(3).click()
+    page.locator(".st-key-channel_neighbours").wait_for()
+    settle(page)
+    first = page.url
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_url(lambda address: address != first)
+    settle(page)
+    page.go_back()
+    page.wait_for_url(first)
+    settle(page)
+    page.go_back()
+    expect(page.locator(".grid a").first).to_be_visible()
+    settle(page)
+    assert "grid_sort=class" in page.url
+    assert "channel=" not in page.url
+    page.context.close()
+
+
 @pytest.mark.parametrize("channel", ["99999", "abc", "-1"])
 def test_a_channel_that_does_not_exist_is_a_sentence_over_the_grid(browser: Browser, server: Server, channel: str):
     page = opened(browser, server, f"channel={channel}")
@@ -92,6 +114,23 @@ def test_a_tile_opens_from_the_keyboard_and_its_address_opens_it_elsewhere(brows
     page.goto(address)
     expect(page.get_by_role("heading", name="Channel 5", exact=True)).to_be_visible()
     page.context.close()
+
+
+def test_a_unit_of_the_pca_map_is_as_long_on_both_axes(browser: Browser, server: Server, tiny_bundle: Path):
+    points = Explorer(Inspector.load(tiny_bundle, "cpu")).relevance_map("pca").coordinates
+    for width in (1440, 390):
+        page = opened(browser, server, "look=image+map&bundle=tiny", width)
+        expect(page.locator(POINT)).to_have_count(len(points))
+        drawn = page.locator(POINT).evaluate_all(
+            "all => all.map(one => [...one.getAttribute('transform').match(/-?[0-9.]+/g).map(Number),"
+            " one.classList.contains('far')])"
+        )
+        near = [row for row, (_, _, is_far) in enumerate(drawn) if not is_far]
+        assert len(near) > len(points) / 2
+        right, up = (float(np.polyfit(points[near, axis], [drawn[row][axis] for row in near], 1)[0]) for axis in (0, 1))
+        assert right > 0
+        assert right == pytest.approx(-up, rel=0.01)
+        page.context.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

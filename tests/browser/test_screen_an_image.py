@@ -61,6 +61,21 @@ def test_an_uploaded_png_gets_a_verdict_both_plots_and_eight_concepts(browser: B
     page.context.close()
 
 
+def test_a_click_on_each_view_shows_its_map_and_its_closer_look(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/?sample=polyps")
+    page.locator(".nero-concept").first.wait_for()
+    settle(page)
+    for view, below in (("heatmap", "How faithful?"), ("evidence", "Missing evidence"), ("heatmap", "How faithful?")):
+        page.get_by_role("radio", name=view).click()
+        expect(page.locator(".st-key-closer_look").get_by_text(below).first).to_be_visible()
+        settle(page)
+        assert "not foreseen" not in page.locator("body").inner_text()
+    page.get_by_role("radio", name="image", exact=True).click()
+    expect(page.locator(".st-key-closer_look")).to_have_count(0)
+    expect_no_problems(page)
+    page.context.close()
+
+
 def test_the_picture_keeps_its_aspect(browser: Browser, server: Server):
     page = browser.open(server.address)
     page.get_by_text("Drop an image above").wait_for()

@@ -1,7 +1,11 @@
 """Work beside the pages: it goes on by itself, can be stopped, takes its turn, and fails in a sentence."""
 
+import gc
 import threading
+import traceback
+import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -190,3 +194,69 @@ def test_when_too_many_wait_a_forgotten_one_goes_and_else_the_new_one_is_refused
     monkeypatch.setattr(LongWork, "is_watched", property(lambda work: work is not works[2]))
     another = LongWork("another", steps(), turns)
     assert [work.state for work in (*works, another)] == ["running", "waiting", "stopped", "waiting"]
+    assert [work.is_forgotten for work in (*works, another)] == [False, False, True, False]
+    with pytest.raises(NeroError, match=r"Found it dropped, since nobody waited for it .*\. Begin again\."):
+        works[2].result()
+
+
+class Image:
+    """What a computation holds, and a test looks after."""
+
+
+def test_a_work_that_is_stopped_while_it_waits_lets_go_of_what_it_was_to_compute_with(steps: Callable[[], Steps]):
+    turns, image = Turns(1), Image()
+    LongWork("first", steps(), turns)
+    kept = weakref.ref(image)
+    work = LongWork("second", partial(lambda image, on_progress: image, image), turns)
+    del image
+    work.stop()
+    gc.collect()
+    assert kept() is None
+    assert work.state == "stopped"
+
+
+def test_a_failure_keeps_nothing_of_the_computation():
+    kept: list[weakref.ref[Image]] = []
+
+    def compute(on_progress: Progress) -> None:
+        image = Image()
+        kept.append(weakref.ref(image))
+        try:
+            raise ValueError(image)
+        except ValueError as error:
+            raise RelevanceError("Expected more.") from error
+
+    turns = Turns(1)
+    work = LongWork("a finding", compute, turns)
+    assert work.wait(LONG)
+    assert LongWork("after", lambda on_progress: "found", turns).wait(LONG)  # its thread has ended
+    gc.collect()
+    assert work.state == "failed"
+    assert [one() for one in kept] == [None]
+
+
+def test_who_asks_for_a_failed_result_gets_an_error_of_its_own():
+    def compute(on_progress: Progress) -> None:
+        raise RelevanceError("Expected more.")
+
+    work = LongWork("a finding", compute)
+    assert work.wait(LONG)
+    told = []
+    for _ in range(4):
+        with pytest.raises(RelevanceError, match=r"Expected more\.") as caught:
+            work.result()
+        told.append(caught.value)
+    assert len({id(error) for error in told}) == 4
+    assert len({len(list(traceback.walk_tb(error.__traceback__))) for error in told}) == 1
+
+
+def test_what_may_not_run_beside_another_waits_without_a_turn(steps: Callable[[], Steps]):
+    turns, (stopped, successor, other) = Turns(2), (steps(), steps(), steps())
+    first = LongWork("map", stopped, turns, alone="map")
+    first.stop()  # its thread goes on until it tells how far it is
+    again = LongWork("map", successor, turns, alone="map")
+    third = LongWork("other", other, turns)
+    assert (again.state, again.is_held_up, third.state, third.is_held_up) == ("waiting", True, "running", False)
+    stopped.let_pass()
+    assert successor.has_begun.wait(LONG)
+    assert (again.state, again.is_held_up) == ("running", False)

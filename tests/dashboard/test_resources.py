@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import streamlit as st
 import torch
 
 from dashboard import resources
+from dashboard.long_work import LongWork, Turns
 from nero_core.errors import BundleError
+from nero_core.explain.relevance_map import _UMAP_RUNS
 
 
 @pytest.fixture(autouse=True)
@@ -112,9 +115,34 @@ def test_long_work_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Pa
     assert again[0].done == again[0].total > 100
 
 
-def test_a_map_and_what_places_an_image_on_it_are_made_together(tiny_bundle: Path):
+def test_a_map_is_made_once_and_anew_where_its_explorer_was_let_go(tiny_bundle: Path):
     st.cache_resource.clear()
     model = resources.inspector(tiny_bundle)
-    work = resources.relevance_map(model, "pca")
-    assert work.wait(60)
+    work = resources.umap(model)
+    assert work.wait(240)
     assert work.result().ids == model.bundle.fit.ids
+    assert resources.umap(model) is work
+    resources.bundles._explorer.clear()
+    again = resources.umap(model)
+    assert again is not work
+    assert again.wait(240)
+    assert torch.equal(again.result().coordinates, work.result().coordinates)
+
+
+def test_a_second_umap_takes_no_turn_from_others_while_the_first_ends(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+):
+    st.cache_resource.clear()
+    monkeypatch.setattr("dashboard.long_work.TURNS", Turns(2))
+    model = resources.inspector(tiny_bundle)
+    with _UMAP_RUNS:  # as while numba compiles
+        first = resources.umap(model)
+        laying = resources.explorer(model)._laying["umap"]
+        while not laying.locked() and first.state == "running":
+            time.sleep(0.01)
+        first.stop()
+        second = resources.umap(model, first)
+        assert (second.state, second.is_held_up) == ("waiting", True)
+        assert LongWork("another", lambda on_progress: "found").wait(60)
+    assert second.wait(240)
+    assert second.result().kind == "umap"

@@ -1,6 +1,13 @@
 """A real session of a real server. Its health check says 200 even when no page can be imported, so it is not asked."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -8,14 +15,14 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from dashboard.server import listen_without_delay
-from tests.browser.server import Server
+from tests.browser.server import READY, ROOT, Server, free_port
 
 
-def run_once(address: str, query: str = "") -> tuple[str, list[str]]:
+def run_once(address: str, query: str = "", page: str = "") -> tuple[str, list[str]]:
     """Everything that the first run of a session sends as text, and its exceptions."""
     asked = BackMsg()
     asked.rerun_script.query_string = query
+    asked.rerun_script.page_name = page
     texts, exceptions = [], []
     with connect(
         address.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None
@@ -47,12 +54,68 @@ def test_a_real_session_shows_the_page(tiny_bundle: Path, sample_folder: Path):
     assert said.count("<section class=") == 8
 
 
-def test_what_the_server_accepts_does_not_wait_for_acknowledgements():
-    with socket.socket() as listening, socket.socket() as browser:
-        listening.bind(("127.0.0.1", 0))
-        listen_without_delay(listening, 1)
-        browser.connect(listening.getsockname())
-        accepted, _ = listening.accept()
-        with accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            assert not browser.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)  # what a socket is without it
+ACCEPTED = """
+import os, socket, stat
+import streamlit as st
+
+for number in map(int, os.listdir("/proc/self/fd")):
+    try:
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            continue
+        one = socket.socket(fileno=os.dup(number))
+    except OSError:
+        continue
+    with one:
+        try:
+            here, there = one.getsockname(), one.getpeername()
+        except OSError:
+            continue
+        if one.family == socket.AF_INET and here[1] == st.get_option("server.port"):
+            st.text(f"accepted, no delay: {bool(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))}")
+"""  # looks at the connections of the process that serves it
+
+
+@contextmanager
+def served(entry: str, script: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A server of its own by this entry, and its address; it is ended in any case."""
+    port = free_port()
+    command = [sys.executable, "-m", *entry.split(), "run", str(script), f"--server.port={port}"]
+    command += ["--server.address=127.0.0.1", "--server.headless=true"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            deadline = time.monotonic() + READY
+            while process.poll() is None and time.monotonic() < deadline:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+                    break
+                time.sleep(0.1)
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at the sockets through /proc")
+@pytest.mark.parametrize(("entry", "is_mended"), [("dashboard.server", True), ("streamlit", False)])
+def test_what_the_server_accepts_does_not_wait_for_acknowledgements(tmp_path: Path, entry: str, is_mended: bool):
+    page = tmp_path / "page.py"
+    page.write_text(ACCEPTED)
+    with served(entry, page) as (_, address):
+        said, exceptions = run_once(address)
+    assert not exceptions
+    assert f"no delay: {is_mended}" in said  # where Streamlit's own entry mends it, ours has nothing left to do
+    assert f"no delay: {not is_mended}" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_server_ends_quietly_while_it_computes(number: signal.Signals):
+    environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_BUNDLE": ""}
+    with served("dashboard.server", ROOT / "dashboard" / "app.py", **environment) as (process, address):
+        said, _ = run_once(address, page="compare_methods")
+        assert "Stop" in said  # all methods are compared, which takes long
+        process.send_signal(number)
+        log = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == 0
+    assert "terminate called" not in log
+    assert "Traceback" not in log

@@ -153,6 +153,7 @@ def test_a_job_says_what_it_does_and_why_it_waits():
     assert words.turn(0).endswith("This begins after the next that ends.")
     assert words.turn(1).endswith("This begins after 1 that was asked for earlier.")
     assert words.turn(3).endswith("This begins after 3 that were asked for earlier.")
+    assert words.turn(0, is_held_up=True).endswith("or still ends what was stopped. This begins after it.")
 
 
 def test_a_link_that_asks_in_vain_is_told_what_it_gets():

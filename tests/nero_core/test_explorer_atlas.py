@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nero_core import Explorer, Inspector
-from nero_core.errors import NeroError
+from nero_core.errors import BusyError, NeroError
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,17 @@ def test_pca_does_not_wait_for_umap(tiny_bundle: Path):
     fresh = Explorer(Inspector.load(tiny_bundle, "cpu"))
     with fresh._laying["umap"], ThreadPoolExecutor(1) as pool:  # as while UMAP is at work
         assert pool.submit(fresh.relevance_map, "pca").result(timeout=60).kind == "pca"
+    assert fresh.has_map("pca")
+    assert not fresh.has_map("umap")
+
+
+def test_an_image_is_not_placed_while_somebody_else_has_its_map_laid_out(tiny_bundle: Path):
+    fresh = Explorer(Inspector.load(tiny_bundle, "cpu"))
+    inspector = fresh.inspector
+    observation = inspector.observe(inspector.decode([inspector.thumbnail(inspector.bundle.fit.ids[0])]))
+    with fresh._laying["umap"], pytest.raises(BusyError, match="Look again"):
+        fresh.place(observation, "umap", patience=0.01)
+    assert fresh.place(observation, "pca", patience=0.01).here.shape == (2,)
 
 
 def test_the_mean_relevance_counts_the_images_that_it_is_the_mean_of(explorer: Explorer):

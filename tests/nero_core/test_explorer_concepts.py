@@ -1,6 +1,7 @@
 """Channels in depth, with a bundle that keeps references and with one that keeps none."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,8 @@ def test_a_concept_in_depth_agrees_with_the_explanation(stored: Explorer, image:
         concept.references,
     )
     assert depth.sigma == why.sigma == 12.0
-    assert depth.conservation == pytest.approx(float(concept.heatmap.sum()) / concept.relevance, rel=1e-3)
+    assert depth.concept.conservation == pytest.approx(float(concept.heatmap.sum()) / concept.relevance, rel=1e-3)
+    assert depth.concept.cancellation == pytest.approx(concept.cancellation, rel=1e-3)
     assert depth.crop == receptive_crop(depth.concept.heatmap, 12.0) and depth.composite == why.composite
     assert depth.portrait.by_relevance.ids == concept.references[: len(depth.portrait.by_relevance.ids)] != ()
 
@@ -78,6 +80,10 @@ def test_what_feeds_a_concept_has_relevance_largest_first_and_its_own_heatmaps(
     assert strengths == sorted(strengths, reverse=True) and min(strengths) > 0
     for heatmap, relevance in zip(feeding.heatmaps, feeding.relevance, strict=True):
         assert float(heatmap.sum()) == pytest.approx(relevance, rel=0.05)
+    told = zip(feeding.heatmaps.double(), feeding.relevance, feeding.conservation, feeding.cancellation, strict=True)
+    for heatmap, relevance, share, cancels in told:
+        assert share == pytest.approx(float(heatmap.sum()) / relevance)
+        assert cancels == pytest.approx(float(heatmap.abs().sum()) / abs(relevance))
 
 
 def test_another_composite_makes_another_heatmap_and_names_itself(stored: Explorer, image: ImageBatch, used: int):
@@ -141,7 +147,8 @@ def test_a_channel_that_the_image_does_not_use_has_a_heatmap_of_zero(stored: Exp
     depth = stored.concept(image, unused)
     assert depth.concept.relevance == 0 and not bool(depth.concept.heatmap.any())
     assert depth.crop == (0, 0, *depth.concept.heatmap.shape) and depth.feeding.channels == ()
-    assert depth.conservation != depth.conservation  # nan: there is nothing to conserve
+    assert math.isnan(depth.concept.conservation)  # there is nothing to conserve
+    assert math.isnan(depth.concept.cancellation)
 
 
 def test_a_channel_that_no_fit_image_uses_has_no_references(stored: Explorer, lazy: Explorer):

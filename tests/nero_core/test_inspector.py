@@ -121,7 +121,10 @@ def test_shares_of_the_explanation_sum_to_the_distance_of_the_detection(
 def test_conditional_heatmaps_sum_to_the_relevance_of_their_channel(inspector: Inspector, batch: ImageBatch) -> None:
     why = inspector.explain(batch, concepts=6)
     for concept in why.concepts:
-        assert float(concept.heatmap.double().sum()) == pytest.approx(concept.relevance, rel=0.01, abs=1e-7)
+        total, size = float(concept.heatmap.double().sum()), float(concept.heatmap.double().abs().sum())
+        assert total == pytest.approx(concept.relevance, rel=0.01, abs=1e-7)
+        assert concept.conservation == pytest.approx(total / concept.relevance, rel=1e-4)
+        assert concept.cancellation == pytest.approx(size / abs(concept.relevance), rel=1e-4)
     assert why.conservation == pytest.approx(1, abs=0.01)
     assert why.concept_conservation == pytest.approx(1, abs=0.01)
 

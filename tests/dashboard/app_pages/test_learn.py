@@ -86,6 +86,12 @@ def test_back_and_next_walk_through_all_steps_and_on_to_perturb_and_watch(app: S
     no_traceback(running)
     assert running.segmented_control(key="part").value == "Perturb and watch"
     assert running.slider(key="perturb_blur")
+    running.button(key="lesson_next").click().run()
+    assert running.segmented_control(key="part").value == "Quiz"
+    running.button(key="lesson_back").click().run()
+    running.button(key="lesson_back").click().run()
+    no_traceback(running)
+    assert running.subheader[-1].value.startswith("Step 7 of 7")
 
 
 def test_without_a_choice_a_sample_is_shown(app: Start):
@@ -215,20 +221,24 @@ def test_the_heatmap_comes_when_it_is_asked_for_with_its_conservation(app: Start
     assert "Heatmap of" in html(running)
 
 
-def test_the_quiz_reveals_tallies_and_starts_again(app: Start):
+def test_the_quiz_reveals_tallies_and_starts_again(app: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dashboard.state.learn.DOUBLE_CLICK", 0.0)
     running = learn(app, part="Quiz")
     no_traceback(running)
     for number in range(1, 4):
         assert f"Picture {number}:" in running.subheader[0].value
-        running.button(key="quiz_ood").click().run()
+        assert (running.button(key="quiz_id").label, running.button(key="quiz_ood").label) == ("● ID", "◆ OOD")
+        given, other = ("quiz_ood", "quiz_id") if number % 2 else ("quiz_id", "quiz_ood")
+        running.button(key=given).click().run()
         no_traceback(running)
+        assert (running.button(key=given).label, running.button(key=other).disabled) == ("Next picture", True)
         page = html(running)
         assert "drawn as" in page
         assert page.count('scope="row"') == 3
         assert f"of {number} right" in page
-        running.button(key="quiz_next").click().run()
+        running.button(key=given).click().run()
     page = html(running)
-    assert all(f"<span>{name}</span>" in page for name in ("You", "NERO", "NERO+", "MSP"))
+    assert all(f"<span>{name}</span>" in page for name in ("You", "NERO", "NERO+", "msp"))
     running.button(key="quiz_restart").click().run()
     no_traceback(running)
     assert "Picture 1:" in running.subheader[0].value
@@ -250,6 +260,18 @@ def test_a_second_click_on_one_picture_counts_for_nothing(monkeypatch: pytest.Mo
     assert state.learn.answers(game) == [{"you": True}]
     state.learn.answer(game, 1, {"you": False})
     assert state.learn.answers(game) == [{"you": True}, {"you": False}]
+
+
+@pytest.mark.parametrize(("within", "still_shown"), [(float("inf"), True), (0.0, False)])
+def test_the_second_click_of_a_double_one_leaves_the_answer_on_the_page(
+    monkeypatch: pytest.MonkeyPatch, within: float, still_shown: bool
+):
+    monkeypatch.setattr("dashboard.state.learn.st.session_state", {})
+    monkeypatch.setattr("dashboard.state.learn.DOUBLE_CLICK", within)
+    game = ("digest", 0.95, 1)
+    state.learn.answer(game, 0, {"you": True})
+    state.learn.next_picture()
+    assert state.learn.is_revealed(game) == still_shown
 
 
 def test_another_threshold_has_a_tally_of_its_own(app: Start):

@@ -200,6 +200,8 @@ def test_two_images_stand_side_by_side_and_a_reference_image_may_be_one(explorer
     no_traceback(running)
     assert [caption.value for caption in running.caption].count(words.SYNTHETIC) == 2
     assert headings(running)[:2] == ["polyps.jpg", "normal-cecum.jpg"]
+    kept = [one.value for one in running.caption if one.value.startswith(("Keeps ", "Comes to ", "Nothing to show"))]
+    assert len(kept) == 2  # under each heatmap
     box = running.selectbox(key="second_image")
     reference = next(one for one in box.options if one.startswith("Reference 1"))
     box.select_index(box.options.index(reference)).run()

@@ -3,12 +3,13 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from nero_core import COMPOSITES
+from nero_core import COMPOSITES, Explorer
 from nero_core.errors import CalibrationError
 from tests.dashboard.app_pages.test_compare_methods import until
 from tests.dashboard.material import html, png
@@ -45,10 +46,18 @@ def test_a_sample_gets_a_verdict_two_plots_and_eight_concepts(app: Start):
         for words in ("Like the reference images", "Borderline", "Unlike the reference images")
     )
     assert "of the 21 calibration images" in page or "1/22 is the smallest p" in page
-    assert any("drawn, not taken" in caption.value for caption in running.caption)
+    assert "drawn, not taken" in page
     assert len(running.get("plotly_chart")) == 2
     assert page.count('<section class="nero-concept">') == 8
     assert page.count("<img") == page.count("alt=")
+
+
+def test_a_mean_relevance_that_few_images_make_is_said_to_be_so(app: Start, monkeypatch: pytest.MonkeyPatch):
+    assert not any("Few images" in one.value for one in app(sample="polyps").caption)
+    original = Explorer.mean_relevance
+    monkeypatch.setattr(Explorer, "mean_relevance", lambda self: replace(original(self), id_few_share=0.502))
+    said = [one.value.replace("\\", "") for one in app(sample="polyps").caption]
+    assert "Few images make much of the mean relevance (share of all |relevance|): ID, 50 % in 1 of 21." in said
 
 
 def test_samples_are_buttons_with_names(app: Start):
@@ -334,7 +343,14 @@ def test_missing_evidence_is_listed_under_the_evidence_with_reference_images(app
     assert rows.count("<section>") == 4
     assert rows.count("<img") == 16
     assert "over-used" not in rows
-    assert any("have no place here" in caption.value for caption in running.caption)
+    (says,) = [caption.value for caption in running.caption if "less relevance here than" in caption.value]
+    kinds = [("missing evidence<br>", "Missing evidence: "), ("counter-evidence<br>", "Counter-evidence: ")]
+    assert sum(rows.count(kind) for kind, _ in kinds) == 4
+    for kind, told in kinds:
+        assert (kind in rows) == (told in says)
+    against = [row for row in rows.split("<section>") if "speaks against" in row or "turned against" in row]
+    assert all("counter-evidence<br>" in row and "missing" not in row for row in against)
+    assert rows.count(" in the class<br>") == 4
 
 
 @pytest.mark.parametrize("view", ["heatmap", "evidence"])

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dashboard.charts import atlas_order, atlas_table, image_pair, pair_order, relevance_by_class, relevance_domain
+from dashboard.charts import atlas_order, atlas_table, image_pair, pair_order, relevance_by_class
 from dashboard.charts.distribution import class_relevance_table
 from dashboard.theme import DARK, LIGHT
+from nero_core import relevance_domain
 from nero_core.types import ChannelAtlas, ChannelPortrait, ChannelReferences, Channels
 
 NAN = float("nan")
@@ -69,12 +70,6 @@ def test_the_distribution_has_a_row_a_class_and_marks_this_image(portrait: Chann
     assert len(relevance_by_class(portrait, ("a", "b"), LIGHT, domain).data) == 2
 
 
-def test_the_range_of_a_channel_that_nobody_uses_is_not_empty(portrait: ChannelPortrait):
-    none = ChannelReferences(4, "relevance", (), (), (), None)
-    low, high = relevance_domain([ChannelPortrait(4, none, none, (torch.zeros(3),), torch.zeros(1), ())])
-    assert low < 0 < high
-
-
 def test_one_image_far_out_squeezes_no_other_and_is_counted_at_the_edge(portrait: ChannelPortrait):
     values = (torch.linspace(-0.1, 0.1, 150).double(), torch.tensor([*[0.05] * 149, 40.0, -30.0]).double())
     far = replace(portrait, class_relevance=values)
@@ -82,7 +77,6 @@ def test_one_image_far_out_squeezes_no_other_and_is_counted_at_the_edge(portrait
     assert -0.2 < low < -0.09 and 0.7 < high < 0.8
     figure = relevance_by_class(far, ("a", "b"), LIGHT, (low, high), here=0.7)
     assert [note.text for note in figure.layout.annotations[1:]] == ["◂ 1 beyond", "1 beyond ▸"]
-    assert relevance_domain([far], [45.0, -35.0])[1] > 45
 
 
 def test_the_table_of_a_channel_has_a_row_for_each_image(portrait: ChannelPortrait):

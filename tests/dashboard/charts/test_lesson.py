@@ -35,6 +35,16 @@ def test_class_bars_write_the_number_of_each_class_under_its_name_whatever_its_s
     assert [colour == ID for colour in figure.data[0].marker.color] == [False, False, True]
 
 
+def test_of_many_classes_those_next_to_the_marked_one_are_shown_and_long_names_are_whole_under_the_pointer():
+    names = [f"a class with a very long name, number {place}" for place in range(1000)]
+    figure = charts.class_bars(np.arange(1000.0), names, LIGHT, "logit", 500, [str(place) for place in range(1000)])
+    assert list(figure.data[0].x) == list(np.arange(510.0, 490.0, -1))
+    assert figure.data[0].marker.color[10] == ID
+    assert figure.data[0].hovertext[10] == f"{names[500]}: 500"
+    assert figure.layout.yaxis.ticktext[10] == "a class with a very l…<br><b>500</b>"
+    assert figure.layout.height < 1200
+
+
 def test_the_least_relevant_channels_are_the_first_and_no_channel_is_lost():
     features, relevance = np.array([5.0, -1, 2, 4]), np.array([0.3, -0.2, 0.1, -0.5])
     least, others = charts.least_relevant(features, relevance, 2, LIGHT).data

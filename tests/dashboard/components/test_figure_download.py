@@ -1,8 +1,10 @@
 """Every plot and panel can be saved for a paper; nothing is drawn before somebody asks."""
 
+import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from streamlit.runtime.media_file_manager import MediaFileManager
@@ -40,28 +42,42 @@ def names(*stems: str) -> set[str]:
     return {f"{stem}.{form}" for stem in stems for form in STARTS}
 
 
-def test_every_panel_of_the_screen_page_can_be_saved_in_three_formats(app: Start, offered: Offered):
+@pytest.fixture
+def digits(sample_folder: Path) -> str:
+    """By which a figure of the sample can be matched with it."""
+    return hashlib.sha256((sample_folder / "polyps.jpg").read_bytes()).hexdigest()[:8]
+
+
+def ending(digits: str, *stems: str) -> list[str]:
+    """Stems of figures of that image."""
+    return [f"{stem}-{digits}" for stem in stems]
+
+
+def test_every_panel_of_the_screen_page_can_be_saved_in_three_formats(app: Start, offered: Offered, digits: str):
     running = app(sample="polyps", view="heatmap")
     assert not running.exception
-    assert names("figure-sheet", "heatmap", "nero-scores", "channels", "concepts") <= offered.keys()
-    for name in names("figure-sheet", "heatmap", "nero-scores", "channels", "concepts"):
+    expected = names(*ending(digits, "figure-sheet", "heatmap", "nero-scores", "channels", "concepts"))
+    assert expected <= offered.keys()
+    for name in expected:
         if name.endswith("svg") or name.startswith("nero"):
             assert offered[name]().startswith(STARTS[name[-3:]])
 
 
 @pytest.mark.parametrize(("view", "saved"), [("image", "image"), ("evidence", "evidence")])
-def test_the_panel_that_is_shown_is_the_one_that_is_saved(app: Start, offered: Offered, view: str, saved: str):
+def test_the_panel_that_is_shown_is_the_one_that_is_saved(
+    app: Start, offered: Offered, digits: str, view: str, saved: str
+):
     app(sample="polyps", view=view)
-    assert names(saved) <= offered.keys()
-    assert "heatmap.svg" not in offered
-    assert offered[f"{saved}.pdf"]().startswith(b"%PDF-")
+    assert names(*ending(digits, saved)) <= offered.keys()
+    assert not any(name.startswith("heatmap") for name in offered)
+    assert offered[f"{saved}-{digits}.pdf"]().startswith(b"%PDF-")
 
 
-def test_the_saved_plot_is_the_one_on_the_screen(app: Start, offered: Offered):
+def test_the_saved_plot_is_the_one_on_the_screen(app: Start, offered: Offered, digits: str):
     app(sample="polyps", by_class="true", span="true", sort="channel")
-    said = "".join(ElementTree.fromstring(offered["nero-scores-by-class.svg"]()).itertext())
+    said = "".join(ElementTree.fromstring(offered[f"nero-scores-by-class-{digits}.svg"]()).itertext())
     assert "normal-cecum (" in said
-    said = "".join(ElementTree.fromstring(offered["channels.svg"]()).itertext())
+    said = "".join(ElementTree.fromstring(offered[f"channels-{digits}.svg"]()).itertext())
     assert "feature channel: all 512, by number" in said
 
 
@@ -79,56 +95,59 @@ def on(page: str, app: Start, **query: str) -> AppTest:
     return running
 
 
-def test_the_sheet_is_made_by_the_composite_that_is_chosen_and_says_that_the_set_is_drawn(app: Start, offered: Offered):
+def test_the_sheet_is_made_by_the_composite_that_is_chosen_and_says_that_the_set_is_drawn(
+    app: Start, offered: Offered, digits: str
+):
     running = app(sample="polyps", view="heatmap")
     usual, chosen = (COMPOSITES[name].title for name in ("epsilon_plus", "epsilon_gamma_box"))
-    before = " ".join(text_of(offered, "figure-sheet.svg").split())
+    before = " ".join(text_of(offered, f"figure-sheet-{digits}.svg").split())
     assert words.SYNTHETIC in before
     assert usual in before
     assert chosen not in before
     assert any(f"traced by {usual}, whichever composite" in caption.value for caption in running.caption)
     running.selectbox(key="composite").select("epsilon_gamma_box").run()
     assert not running.exception
-    assert chosen in " ".join(text_of(offered, "figure-sheet.svg").split())
+    assert chosen in " ".join(text_of(offered, f"figure-sheet-{digits}.svg").split())
     running.segmented_control(key="view").set_value("image").run()
-    assert chosen in " ".join(text_of(offered, "figure-sheet.svg").split())
+    assert chosen in " ".join(text_of(offered, f"figure-sheet-{digits}.svg").split())
 
 
-def test_the_closer_looks_of_the_screen_page_can_be_saved(app: Start, offered: Offered):
+def test_the_closer_looks_of_the_screen_page_can_be_saved(app: Start, offered: Offered, digits: str):
     running = app(sample="polyps", view="heatmap", channel="7", whatif="true")
     running.toggle(key="faithfulness").set_value(True).run()
-    until(running, lambda: "faithfulness.svg" in offered)
-    assert names("faithfulness", "mean-relevance", "channel-7", "what-if-scores", "scores-as-set") <= offered.keys()
-    assert "random orders, gain 0" in text_of(offered, "faithfulness.svg")
-    means = text_of(offered, "mean-relevance.svg")
+    until(running, lambda: f"faithfulness-{digits}.svg" in offered)
+    stems = ending(digits, "faithfulness", "mean-relevance", "channel-7", "what-if-scores", "scores-as-set")
+    assert names(*stems) <= offered.keys()
+    assert "random orders, gain 0" in text_of(offered, f"faithfulness-{digits}.svg")
+    means = text_of(offered, f"mean-relevance-{digits}.svg")
     assert all(strip in means for strip in ("ID, mean of", "OOD, mean of", "this image"))
-    assert "channel 7" in text_of(offered, "channel-7.svg").lower()
+    assert "channel 7" in text_of(offered, f"channel-7-{digits}.svg").lower()
 
 
-def test_what_if_saves_the_histogram_of_each_setting(app: Start, offered: Offered):
+def test_what_if_saves_the_histogram_of_each_setting(app: Start, offered: Offered, digits: str):
     running = app(sample="polyps", whatif="true")
-    as_set = offered["scores-as-set.svg"]()
-    assert offered["what-if-scores.svg"]() == as_set  # nothing is set otherwise yet
+    as_set = offered[f"scores-as-set-{digits}.svg"]()
+    assert offered[f"what-if-scores-{digits}.svg"]() == as_set  # nothing is set otherwise yet
     running.slider(key="whatif_k").set_value(20).run()
-    assert offered["scores-as-set.svg"]() == as_set
-    assert offered["what-if-scores.svg"]() != as_set
+    assert offered[f"scores-as-set-{digits}.svg"]() == as_set
+    assert offered[f"what-if-scores-{digits}.svg"]() != as_set
 
 
-def test_the_plots_of_the_explorer_can_be_saved(app: Start, offered: Offered):
+def test_the_plots_of_the_explorer_can_be_saved(app: Start, offered: Offered, digits: str):
     on("neuron_explorer", app, look="image map", sample="polyps")
-    assert "this image, 8 nearest ringed" in text_of(offered, "map-by-pca.svg")
-    assert text_of(offered, "nearest-reference-images.svg").count("distance") == 8
+    assert "this image, 8 nearest ringed" in text_of(offered, f"map-by-pca-{digits}.svg")
+    assert text_of(offered, f"nearest-reference-images-{digits}.svg").count("distance") == 8
     on("neuron_explorer", app, channel="5", other="6", sample="polyps")
     for channel in (5, 6):  # each draws its own
-        assert f"relevance of channel {channel} (" in text_of(offered, f"channel-{channel}-by-class.svg")
+        assert f"relevance of channel {channel} (" in text_of(offered, f"channel-{channel}-by-class-{digits}.svg")
 
 
-def test_the_channels_of_a_perturbed_image_can_be_saved(app: Start, offered: Offered):
+def test_the_channels_of_a_perturbed_image_can_be_saved(app: Start, offered: Offered, digits: str):
     running = on("learn", app, sample="polyps", part="Perturb and watch")
-    before = offered["perturbed-channels.svg"]()
+    before = offered[f"perturbed-channels-{digits}.svg"]()
     running.slider(key="perturb_blur").set_value(3.0).run()
     assert not running.exception
-    assert offered["perturbed-channels.svg"]() != before
+    assert offered[f"perturbed-channels-{digits}.svg"]() != before
 
 
 @pytest.mark.parametrize(
@@ -144,42 +163,44 @@ def test_the_channels_of_a_perturbed_image_can_be_saved(app: Start, offered: Off
     ],
 )
 def test_the_plot_of_each_step_of_the_lesson_can_be_saved(
-    app: Start, offered: Offered, step: str, saved: str, told: list[str]
+    app: Start, offered: Offered, step: str, saved: str, told: list[str], digits: str
 ):
     on("learn", app, step=step, sample="polyps")
-    assert offered.keys() == names(saved)
-    text = text_of(offered, f"{saved}.svg")
+    assert offered.keys() == names(f"{saved}-{digits}")
+    text = text_of(offered, f"{saved}-{digits}.svg")
     assert [one for one in told if one not in text] == []
 
 
-def test_the_plot_of_a_step_that_is_saved_is_the_one_that_the_control_has_made(app: Start, offered: Offered):
+def test_the_plot_of_a_step_that_is_saved_is_the_one_that_the_control_has_made(
+    app: Start, offered: Offered, digits: str
+):
     running = on("learn", app, step="scale", sample="polyps")
-    before = text_of(offered, "lesson-scale.svg")
+    before = text_of(offered, f"lesson-scale-{digits}.svg")
     running.slider(key="lesson_k").set_value(20).run()
-    after = text_of(offered, "lesson-scale.svg")
+    after = text_of(offered, f"lesson-scale-{digits}.svg")
     assert "the 20 of least relevance" in after and before != after
     scale = running.get("latex")[0].value.rsplit("= ", 1)[1].strip("$ \n")
     assert f"ρ = {scale} of the activity" in after  # as the formula has it
 
 
-def test_every_panel_of_a_channels_page_can_be_saved(app: Start, offered: Offered):
+def test_every_panel_of_a_channels_page_can_be_saved(app: Start, offered: Offered, digits: str):
     on("neuron_explorer", app, channel="417", sample="polyps")
     assert offered.keys() == names(
-        "channel-417-in-the-image", "channel-417-reference-images", "channel-417-by-class", "channel-417-head-weights",
-        "channels-used-together-with-417", "channels-that-feed-channel-417",
+        "channel-417-reference-images", "channel-417-head-weights", "channels-used-together-with-417",
+        *ending(digits, "channel-417-in-the-image", "channel-417-by-class", "channels-that-feed-channel-417"),
     )  # fmt: skip
-    assert "receptive-field crop" in text_of(offered, "channel-417-in-the-image.svg")
+    assert "receptive-field crop" in text_of(offered, f"channel-417-in-the-image-{digits}.svg")
     references = text_of(offered, "channel-417-reference-images.svg")
     said = ("by relevance (RelMax)", "by activation (ActMax)", "where the channel lies in it")
     assert [one for one in said if one not in references] == []
     assert "head weight of channel 417" in text_of(offered, "channel-417-head-weights.svg")
     assert "correlation r with the relevance of channel 417" in text_of(offered, "channels-used-together-with-417.svg")
-    assert text_of(offered, "channels-that-feed-channel-417.svg").count("passes on") == 5
+    assert text_of(offered, f"channels-that-feed-channel-417-{digits}.svg").count("passes on") == 5
 
 
-def test_two_channels_are_saved_on_one_figure_and_their_plots_one_by_one(app: Start, offered: Offered):
+def test_two_channels_are_saved_on_one_figure_and_their_plots_one_by_one(app: Start, offered: Offered, digits: str):
     on("neuron_explorer", app, channel="5", other="6", sample="polyps")
-    both = text_of(offered, "channels-that-feed-channel-5-and-6.svg")
+    both = text_of(offered, f"channels-that-feed-channel-5-and-6-{digits}.svg")
     assert "relevance of channel 5" in both and "relevance of channel 6" in both
     assert names("channel-5-head-weights", "channel-6-head-weights") <= offered.keys()
     assert names("channels-used-together-with-5", "channels-used-together-with-6") <= offered.keys()
@@ -211,41 +232,46 @@ def test_two_images_can_be_saved_side_by_side_and_channel_by_channel(app: Start,
     assert f"{channel} in bold" in text_of(offered, "two-images-by-channel.svg")
 
 
-def test_the_verdict_and_the_missing_evidence_can_be_saved(app: Start, offered: Offered):
+def test_the_verdict_and_the_missing_evidence_can_be_saved(app: Start, offered: Offered, digits: str):
     on_screen = app(sample="polyps", view="evidence")
     assert not on_screen.exception
-    assert "× scale" in text_of(offered, "nero-verdict.svg")
-    text = " ".join(text_of(offered, "missing-evidence.svg").split())
-    assert "uses more than this image does" in text and "adds 0." in text
+    assert "× scale" in text_of(offered, f"nero-verdict-{digits}.svg")
+    text = " ".join(text_of(offered, f"missing-evidence-and-counter-evidence-{digits}.svg").split())
+    assert "less relevance in this image than normal-" in text and "adds 0." in text
+    assert " here, " in text and " in the class" in text
 
 
-def test_where_relevance_goes_can_be_saved_once_it_is_open(app: Start, offered: Offered):
+def test_where_relevance_goes_can_be_saved_once_it_is_open(app: Start, offered: Offered, digits: str):
     running = app(sample="polyps", view="heatmap")
-    assert "where-relevance-goes.svg" not in offered
+    assert f"where-relevance-goes-{digits}.svg" not in offered
     running.session_state["where_relevance_goes"] = True
     running.run()
     assert not running.exception
-    text = text_of(offered, "where-relevance-goes.svg")
+    text = text_of(offered, f"where-relevance-goes-{digits}.svg")
     assert "layer4" in text and "pixels" in text and "Where the relevance of normal-" in text
 
 
-def test_both_pictures_of_a_perturbed_image_can_be_saved_and_say_what_was_done(app: Start, offered: Offered):
+def test_both_pictures_of_a_perturbed_image_can_be_saved_and_say_what_was_done(
+    app: Start, offered: Offered, digits: str
+):
     running = on("learn", app, sample="polyps", part="Perturb and watch")
-    assert "Nothing was changed." in text_of(offered, "perturbed-image.svg")
+    assert "Nothing was changed." in text_of(offered, f"perturbed-image-{digits}.svg")
     running.slider(key="perturb_blur").set_value(3.0).run()
-    assert "Blur 3.0" in text_of(offered, "perturbed-image.svg")
-    assert "Heatmap of" not in text_of(offered, "perturbed-image.svg")
+    assert "Blur 3.0" in text_of(offered, f"perturbed-image-{digits}.svg")
+    assert "Heatmap of" not in text_of(offered, f"perturbed-image-{digits}.svg")
     running.toggle(key="perturbed_map").set_value(True).run()
     assert not running.exception
-    assert "Heatmap of" in text_of(offered, "perturbed-image.svg")
+    assert "Heatmap of" in text_of(offered, f"perturbed-image-{digits}.svg")
 
 
-def test_nothing_is_drawn_before_somebody_asks(app: Start, offered: Offered, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_is_drawn_before_somebody_asks(
+    app: Start, offered: Offered, digits: str, monkeypatch: pytest.MonkeyPatch
+):
     drawn: list[str] = []
     monkeypatch.setattr(figure_download, "figure_bytes", lambda *_: drawn.append("figure") or b"")
     app(sample="polyps")
     assert drawn == []
-    offered["channels.png"]()
+    offered[f"channels-{digits}.png"]()
     assert drawn == ["figure"]
 
 
@@ -254,10 +280,11 @@ def test_the_name_of_an_uploaded_file_is_in_no_file_and_no_file_name(app: Start,
     running.file_uploader(key="files").set_value([("patient_smith.png", png(), "image/png")])
     running.run()
     assert not running.exception
-    assert "figure-sheet.svg" in offered
+    own = hashlib.sha256(png()).hexdigest()[:8]
+    assert f"figure-sheet-{own}.svg" in offered
     assert not any("smith" in name for name in offered)
-    assert b"smith" not in offered["figure-sheet.svg"]()
-    assert b"smith" not in offered["image.svg"]()
+    assert b"smith" not in offered[f"figure-sheet-{own}.svg"]()
+    assert b"smith" not in offered[f"image-{own}.svg"]()
     for query in ({"look": "two images", "second": "sample normal-cecum"}, {"channel": "5"}):
         offered.clear()
         for name, value in query.items():
@@ -268,8 +295,18 @@ def test_the_name_of_an_uploaded_file_is_in_no_file_and_no_file_name(app: Start,
         assert not any("smith" in name or b"smith" in make() for name, make in offered.items() if "svg" in name)
 
 
+@pytest.mark.parametrize("view", ["heatmap", "evidence"])
+def test_a_figure_says_of_which_image_and_reference_set_it_is_and_the_screen_names_the_image_alike(
+    app: Start, offered: Offered, digits: str, view: str
+):
+    running = app(sample="polyps", view=view)
+    assert any(f"image {digits}" in caption.value for caption in running.caption)
+    for stem in ("figure-sheet", "nero-verdict", view):
+        assert f"image {digits} · reference set Tiny" in " ".join(text_of(offered, f"{stem}-{digits}.svg").split())
+
+
 def test_the_comparison_of_methods_can_be_saved(
-    app: Start, offered: Offered, monkeypatch: pytest.MonkeyPatch, comparison: BenchmarkResult
+    app: Start, offered: Offered, digits: str, monkeypatch: pytest.MonkeyPatch, comparison: BenchmarkResult
 ):
     monkeypatch.setattr("dashboard.resources.long_works.compare_banks", lambda *_, **__: comparison)
     running = app(sample="polyps")
@@ -278,7 +315,7 @@ def test_the_comparison_of_methods_can_be_saved(
     for name in names("roc", "method-scores", "auroc-by-class"):
         assert offered[name]().startswith(STARTS[name[-3:]])
     assert "NERO, AUROC" in "".join(ElementTree.fromstring(offered["roc.svg"]()).itertext())
-    text = text_of(offered, "methods-on-this-image.svg")
+    text = text_of(offered, f"methods-on-this-image-{digits}.svg")
     assert "p-value of this image" in text and "NERO (" in text
 
 

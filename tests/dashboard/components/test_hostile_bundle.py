@@ -62,7 +62,7 @@ def test_evidence_that_cancels_is_shown_with_both_signs_and_says_so():
     assert not running.exception
     said = running.caption[0].value
     assert "Green adds to the distance, purple takes from it." in said
-    assert "mostly cancel: together they are 19" in said
+    assert "mostly cancel: together 19 times" in said
     assert "−" in html(running)  # a legend from below zero
 
 
@@ -77,7 +77,7 @@ def test_nothing_to_show_says_why():
     assert "none of it arrived" in words.conservation(0.0, True, 0.0)
     assert "cancel" not in words.conservation(1.0, True, 3.0)
     assert "cancel" not in words.conservation(1.0, True, math.nan)
-    assert "together they are 3.1 times" in words.conservation(1.0, True, 3.1)
+    assert "together 3.1 times" in words.conservation(1.0, True, 3.1)
     assert words.conservation(math.nan) == "Nothing to show: no relevance started here."
     assert "over-used" in words.conservation(math.nan, is_evidence=True)
 

@@ -1,5 +1,6 @@
 """Long work on the page: it goes on after a reload, can be stopped, and nobody loses it without a word."""
 
+import queue
 import threading
 from collections.abc import Callable, Iterator
 
@@ -7,10 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import words
+from dashboard.components.work_progress import WHILE_HERE
 from dashboard.long_work import LongWork, Progress, Turns
 from nero_core import BenchmarkResult, Explorer, Inspector, compare_banks
 from nero_core.types import Faithfulness, ImageBatch
 from tests.dashboard.app_pages.test_compare_methods import asked, no_traceback, until
+from tests.dashboard.material import png
 
 Start = Callable[..., AppTest]
 LONG = 60.0  # seconds
@@ -62,6 +65,11 @@ def bars(running: AppTest) -> list[str]:
     return [str(bar.proto.text).replace("\\", "") for bar in running.get("progress")]
 
 
+def stopped(running: AppTest) -> bool:
+    """Whether the page says that the measurement was stopped."""
+    return any("It was stopped before it was done" in caption.value for caption in running.caption)
+
+
 def curves(running: AppTest) -> list[str]:
     return [text.value for text in running.markdown if "random orders" in text.value]
 
@@ -87,12 +95,26 @@ def test_a_stop_turns_the_measurement_off_at_once_and_it_can_be_begun_again(app:
     no_traceback(running)
     assert not running.toggle(key="faithfulness").value
     assert not {"Stop", "Begin again"} & set(labels(running))
+    assert stopped(running)
     gate.open()
     assert gate.ended.acquire(timeout=LONG)  # at its next word
     assert not running.run().get("progress")
     running.toggle(key="faithfulness").set_value(True).run()
     until(running, lambda: curves(running))
     assert gate.begun == 2
+    assert not stopped(running)
+    running.toggle(key="faithfulness").set_value(False).run()
+    assert not stopped(running)  # it was switched off, and not stopped
+
+
+def test_of_an_uploaded_image_no_more_is_promised_than_is_kept(app: Start, gate: Gate):
+    running = app(view="heatmap", faithfulness="true")
+    running.file_uploader(key="files").set_value([("frame.png", png(), "image/png")]).run()
+    assert gate.is_reached.wait(LONG)
+    running.run()
+    no_traceback(running)
+    assert WHILE_HERE in [caption.value for caption in running.caption]
+    assert not any("reload" in caption.value or "everybody" in caption.value for caption in running.caption)
 
 
 def test_who_waits_for_what_another_stops_is_told_and_can_begin_it_again(app: Start, gate: Gate):
@@ -138,11 +160,78 @@ def test_a_work_that_waits_for_its_turn_says_so_and_can_be_stopped(
     assert gate.begun == 0
 
 
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], threading.Event]]:
+    """Makes the server take no further work, until the event that it answers with is set."""
+    go_on = threading.Event()
+
+    def fill() -> threading.Event:
+        turns = Turns(1, most_waiting=1)
+        for what in ("one that runs", "one that waits"):
+            LongWork(what, lambda on_progress: go_on.wait(LONG), turns)
+        monkeypatch.setattr("dashboard.long_work.TURNS", turns)
+        monkeypatch.setattr("dashboard.long_work.WATCHED_SECONDS", LONG)
+        return go_on
+
+    yield fill
+    go_on.set()
+
+
+def full_sentences(running: AppTest) -> list[str]:
+    no_traceback(running)
+    return [error.value for error in running.error if "computations that wait for their turn" in error.value]
+
+
+def test_what_is_begun_again_while_too_many_wait_is_a_sentence_and_the_page_stays(
+    app: Start, gate: Gate, full: Callable[[], threading.Event]
+):
+    one, other = (app(sample="polyps", view="heatmap", faithfulness="true") for _ in range(2))
+    assert gate.is_reached.wait(LONG)
+    one.button(key="stop_faithfulness").click().run()
+    go_on = full()
+    other.run().button(key="again_faithfulness").click().run()
+    assert len(full_sentences(other)) == 1
+    assert {"polyps", "true"} == {asked(other, "sample"), asked(other, "faithfulness")}
+    assert other.toggle(key="faithfulness").value
+    assert [radio.key for radio in one.run().segmented_control] == [radio.key for radio in other.segmented_control]
+    gate.open()
+    go_on.set()
+    other.button(key="again_faithfulness").click().run()
+    until(other, lambda: curves(other))
+
+
+def test_what_is_asked_for_first_while_too_many_wait_is_a_sentence_with_a_way_on(
+    app: Start, gate: Gate, full: Callable[[], threading.Event]
+):
+    go_on = full()
+    running = app(sample="polyps", view="heatmap", faithfulness="true")
+    assert len(full_sentences(running)) == 1
+    assert "Begin again" in labels(running)
+    go_on.set()
+    gate.open()
+    until(running, lambda: curves(running))
+
+
+def test_a_work_that_the_server_drops_is_told_as_that(app: Start, gate: Gate, monkeypatch: pytest.MonkeyPatch):
+    turns, go_on = Turns(1, most_waiting=1), threading.Event()
+    monkeypatch.setattr("dashboard.long_work.TURNS", turns)
+    LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
+    running = app(sample="polyps", view="heatmap", faithfulness="true")
+    monkeypatch.setattr("dashboard.long_work.WATCHED_SECONDS", 0.0)  # as if the page had been left
+    LongWork("one more", lambda on_progress: None, turns)
+    running.run()
+    assert [info.value for info in running.info if "stopped" in info.value or "list" in info.value] == [words.FORGOTTEN]
+    go_on.set()
+    gate.open()
+    running.button(key="again_faithfulness").click().run()
+    until(running, lambda: curves(running))
+
+
 def test_a_map_that_is_stopped_leaves_the_other_kind_of_map(app: Start, monkeypatch: pytest.MonkeyPatch):
     held, lay_out = Gate(), Explorer.relevance_map
 
-    def gated(self: Explorer, kind: str, on_progress: Progress) -> object:
-        if kind == "umap":
+    def gated(self: Explorer, kind: str, on_progress: Progress | None = None) -> object:
+        if on_progress is not None:
             held.around(on_progress)(1, 500)
         return lay_out(self, kind, on_progress)  # type: ignore[arg-type]
 
@@ -157,6 +246,27 @@ def test_a_map_that_is_stopped_leaves_the_other_kind_of_map(app: Start, monkeypa
     assert running.segmented_control(key="map").value == "PCA"
     assert "nero_image_map" in [one.proto.component_name for one in running.get("bidi_component")]
     assert "map" not in running.query_params or asked(running, "map") == "PCA"
+
+
+def test_what_comes_before_and_after_the_epochs_is_told(app: Start, monkeypatch: pytest.MonkeyPatch):
+    lay_out, go_on = Explorer.relevance_map, threading.Semaphore(0)
+    reached: queue.Queue[int] = queue.Queue()
+
+    def slowly(self: Explorer, kind: str, on_progress: Progress | None = None) -> object:
+        for done, total in ((0, 0), (7, 500), (500, 500)) if on_progress else ():
+            on_progress(done, total)  # type: ignore[misc]  # there is one
+            reached.put(done)
+            assert go_on.acquire(timeout=LONG)
+        return lay_out(self, "pca")
+
+    monkeypatch.setattr(Explorer, "relevance_map", slowly)
+    monkeypatch.setattr(Explorer, "place", lambda *_, **__: None)
+    running = app(look="image map", map="UMAP").switch_page("app_pages/neuron_explorer.py").run()
+    for done, said in ((0, "UMAP: compiling it, once"), (7, "epochs: 7 of 500"), (500, "compiling what places")):
+        assert reached.get(timeout=LONG) == done
+        no_traceback(running.run())
+        assert [said in text for text in bars(running)] == [True]
+        go_on.release()
 
 
 def test_a_comparison_that_is_stopped_says_so_and_begins_again(

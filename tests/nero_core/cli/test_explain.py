@@ -79,10 +79,15 @@ def test_the_captions_say_what_is_shown_and_how_much_relevance_it_keeps(
     record = json.loads((tmp_path / "explanation.json").read_text())
     kept, [concept] = record["conservation"], record["concepts"]
     use = channel_use(concept["relevance"], concept["centroid"])
+    made_of = f"; image {record['sha256'][:8]} · reference set {record['bundle']['title']}"
+    assert all(text.endswith(made_of) for text in texts)
+    texts = [text.removesuffix(made_of) for text in texts]
     assert texts[0] == f"class heatmap of {record['explained_class']}, keeps {kept['heatmap']:.2f} of relevance"
     assert texts[1].startswith(f"evidence: where the distance to {record['nearest_class']} comes from, keeps ")
     assert texts[2].startswith(f"channel {concept['channel']}, {use}: ")
     assert texts[2].endswith(f"keeps {kept['concepts']:.2f} of relevance")  # of one concept the shares agree
+    assert concept["conservation"] == pytest.approx(kept["concepts"])
+    assert concept["cancellation"] >= concept["conservation"] - 1e-4
 
 
 def test_the_record_holds_the_score_and_its_terms(record: dict, image: Path):
@@ -164,7 +169,10 @@ def test_the_record_holds_the_concepts_with_their_references(record: dict, tiny_
     relevance = Inspector.load(tiny_bundle, "cpu").fit_relevance()
     assert len(record["concepts"]) == 3
     for concept in record["concepts"]:
-        assert list(concept) == ["channel", "relevance", "centroid", "share", "over_used", "heatmap", "references"]
+        assert list(concept) == [
+            "channel", "relevance", "centroid", "share", "over_used", "conservation", "cancellation", "heatmap",
+            "references",
+        ]  # fmt: skip
         assert concept["over_used"] == (concept["relevance"] > concept["centroid"])
         assert len(concept["references"]) == min(8, int((relevance[:, concept["channel"]] > 0).sum()))
         assert all(reference["relevance"] > 0 for reference in concept["references"])

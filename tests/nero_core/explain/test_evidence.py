@@ -7,7 +7,8 @@ import torch
 
 from nero_core import Explorer, Inspector
 from nero_core.explain.evidence import describe_missing, evidence_start
-from nero_core.types import Channels
+from nero_core.explain.wording import channel_use
+from nero_core.types import Channels, MissingConcept
 
 
 @pytest.fixture
@@ -32,6 +33,17 @@ def test_missing_are_under_used_channels_that_add_to_the_distance(compared: Chan
     assert (one.channel, one.relevance, one.centroid, one.share) == (1, 0.1, 0.3, 0.1)
     assert one.references == ("c", "b")
     assert one.reference_relevance == (11.0, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("relevance", "centroid", "counters"),
+    [(-0.0197, -0.00115, True), (-0.1, 0.1, True), (-0.1, 0.0, True), (0.04, 0.1, False), (0.0, 0.1, False),
+     (-0.004, 0.1, False)],
+)  # fmt: skip
+def test_what_speaks_against_is_told_from_what_is_missing(relevance: float, centroid: float, counters: bool) -> None:
+    one = MissingConcept(1, relevance, centroid, 0.1, (), ())
+    assert one.is_counter_evidence == counters
+    assert (channel_use(relevance, centroid) in ("speaks against", "turned against")) == counters  # one tongue
 
 
 def test_the_count_bounds_the_missing(compared: Channels) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nero_core import channel_bars_figure, image_pair_figure, least_relevant_figure
-from nero_core.explain.figures import CENTROID, HERE, ID
+from nero_core.explain.figures import CENTROID, HERE, ID, number
 from tests.nero_core.explain.figure_text import colour, overlaps, plot, said
 
 VALUES = np.random.default_rng(0).normal(size=512)
@@ -50,7 +50,7 @@ def test_rho_is_the_part_of_the_activity_in_the_channels_of_least_relevance(leas
     figure = least_relevant_figure(activation, relevance, least)
     order = np.argsort(relevance, kind="stable")
     rho = np.abs(activation)[order][:least].sum() / np.abs(activation).sum()
-    assert f"the {least} of least relevance: ρ = {rho:.3g}"[:-1] in said(figure)
+    assert f"the {least} of least relevance: ρ = {number(rho)} of the activity" in said(figure)
     steps = plot(figure).patches
     np.testing.assert_allclose(steps[0].get_data().values, np.abs(activation)[order][:least])  # type: ignore[attr-defined]
     assert colour(steps[0]) == ID

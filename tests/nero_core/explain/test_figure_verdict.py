@@ -1,12 +1,15 @@
 """The verdict as a figure: where the score lies, and the terms that make it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from nero_core import verdict_figure
+from nero_core.explain.figures import ID, OOD
 from nero_core.explain.score_domain import MARGIN
 from nero_core.types import Detection, ReferenceScores
-from tests.nero_core.explain.figure_text import overlaps, plot, said
+from tests.nero_core.explain.figure_text import colour, overlaps, plot, said
 
 NAMES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 TERMS = {"distance": 0.5, "bias": 2.0, "scale": 0.3}
@@ -30,6 +33,27 @@ def test_the_terms_of_nero_are_bars_and_make_the_score():
     assert "NERO score 0.750, above the threshold 0.600; p = 0.0100; predicted normal-pylorus (90.0 %)" in text
     assert "(distance 0.500 + bias term 2.00) × scale 0.300 = score 0.750" in text
     assert "distance to normal-z-line" in text
+    assert overlaps(figure) == []
+
+
+def test_the_scale_wears_the_colours_of_the_screen():
+    patches = verdict_figure(detection(0.2), SCORES, NAMES, 0).axes[0].patches
+    below, above, _ = [one for one in patches if not hasattr(one, "center")]
+    assert (colour(below), colour(above)) == (ID, OOD)
+
+
+@pytest.mark.parametrize(
+    ("score", "p", "headline"),
+    [
+        (0.2, 0.3, "Like the reference images knn score"),
+        (0.5, 0.071, "Borderline knn score"),
+        (0.7, 0.01, "Unlike the reference images knn score"),
+    ],
+)
+def test_the_verdict_comes_first_in_the_words_of_the_screen(score: float, p: float, headline: str):
+    found = replace(detection(score), p_value=torch.tensor([p]).double())
+    figure = verdict_figure(found, SCORES, NAMES, 0)
+    assert said(figure).startswith(headline)
     assert overlaps(figure) == []
 
 

@@ -80,12 +80,14 @@ def explain(concepts: int, scale: float = 1.0) -> Explanation:
         conservation=0.97 if scale else float("nan"),
         channels=CHANNELS,
         concepts=tuple(
-            Concept(row, maps[row + 2], 0.02 * scale, 0.01, 0.1, ("a" * 64,) * 4, (0.1,) * 4) for row in range(concepts)
+            Concept(row, maps[row + 2], 0.02 * scale, 0.01, 0.1, ("a" * 64,) * 4, (0.1,) * 4, 0.97, 1.2)
+            for row in range(concepts)
         ),
         evidence=maps[1].abs(),
         evidence_conservation=0.98 if scale else float("nan"),
         concept_conservation=0.99 if scale else float("nan"),
         composite="epsilon_plus",
+        sigma=12.0,
     )
 
 
@@ -235,7 +237,7 @@ def test_relevance_that_is_all_zero_is_said_in_a_sentence():
     assert "No channel is over-used" in said
     said = texts(figure_bytes(sheet(why=nothing), "svg"))
     assert "No relevance reached the pixels." in said
-    assert "no relevance to keep" in said
+    assert "no relevance started here" in said
     lost = replace(nothing, evidence_conservation=0.0)
     for figure in (nero_core.evidence_figure(PIXELS, lost, CLASSES), sheet(why=lost)):
         said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
@@ -272,6 +274,20 @@ def test_maps_whose_signs_mostly_cancel_say_so_and_leave_the_words_in_their_plac
         assert overlaps(figure) == []  # type: ignore[arg-type]
     assert "comes to 1.31 of relevance" in text
     assert "cancel" not in texts(figure_bytes(nero_core.evidence_figure(PIXELS, WHY, CLASSES), "svg"))
+
+
+def test_a_concept_whose_signs_cancel_says_so_and_hides_no_other():
+    loud = replace(WHY.concepts[0], heatmap=400 * WHY.concepts[0].heatmap, conservation=-0.33, cancellation=81.0)
+    why = replace(WHY, concepts=(loud, *WHY.concepts[1:]))
+    for figure in (concept_cards(why=why), sheet(why=why)):
+        text = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
+        assert "comes to −0.330, signs cancel ×81" in text
+        assert text.count("keeps 0.97") >= 2  # the others
+        assert "one scale for all but 1 that mostly cancel" in text and "own colours, to ±" in text
+        assert "n times what the map started from" in text
+        assert overlaps(figure) == []  # type: ignore[arg-type]
+    text = " ".join(texts(figure_bytes(concept_cards(), "svg")).split())  # type: ignore[arg-type]
+    assert "cancel" not in text and "own colours" not in text and "one scale for all;" in text
 
 
 def test_the_use_of_a_channel_is_worded_as_on_the_screen():
@@ -395,9 +411,9 @@ def test_the_channel_figure_takes_the_largest_signed_shares_first_as_the_concept
 
 
 def test_a_thumbnail_beyond_the_limits_or_of_another_format_is_a_box_that_says_so():
-    concept = Concept(3, torch.zeros(8, 8), 0.2, 0.1, 0.05, ("a",), (0.3,))
+    concept = Concept(3, torch.zeros(8, 8), 0.2, 0.1, 0.05, ("a",), (0.3,), float("nan"), float("nan"))
     shape = torch.zeros(8, 8)
-    why = Explanation("id", shape, 0, 1.0, CHANNELS, (concept,), shape, 1.0, 1.0, "epsilon_plus")
+    why = Explanation("id", shape, 0, 1.0, CHANNELS, (concept,), shape, 1.0, 1.0, "epsilon_plus", sigma=0.0)
     picture = np.full((40, 40, 3), 128, np.uint8)
     bomb, gif = io.BytesIO(), io.BytesIO()
     Image.new("1", (20_000, 100)).save(bomb, "PNG")

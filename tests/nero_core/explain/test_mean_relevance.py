@@ -1,15 +1,18 @@
 """Mean relevance of every channel: the formula written out, and what it says of a bundle."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
-from nero_core.explain.mean_relevance import mean_relevance
+from nero_core import mean_of_few
+from nero_core.explain.mean_relevance import compare_mean_relevance, few_of, mean_relevance
 from nero_core.explorer import Explorer
 from nero_core.inspector import Inspector
 from nero_core.relevance.head import neuron_relevance
-from nero_core.types import Head
+from nero_core.types import Head, MeanRelevance
 
 
 def test_it_is_the_mean_over_images_and_over_each_class():
@@ -17,7 +20,7 @@ def test_it_is_the_mean_over_images_and_over_each_class():
     features = torch.rand(6, 5, generator=generator)
     head = Head(torch.randn(3, 5, generator=generator), torch.randn(3, generator=generator))
     labels = torch.tensor([0, 0, 2, 2, 2, 0])
-    whole, classes, size = mean_relevance(features, labels, 3, head, epsilon=0.01)
+    whole, classes, size, _ = mean_relevance(features, labels, 3, head, epsilon=0.01)
     written_out = torch.zeros(6, 5).double()
     for image in range(6):
         logits = head.weight.double() @ features[image].double() + head.bias.double()
@@ -38,8 +41,8 @@ def test_an_image_whose_relevance_is_not_finite_is_left_out():
     head = Head(torch.eye(2), torch.zeros(2))
     features = torch.tensor([[1.0, 2.0], [float("inf"), 1.0]])
     labels = torch.tensor([0, 0])
-    whole, _, size = mean_relevance(features, labels, 1, head)
-    assert size == 1
+    whole, _, size, share = mean_relevance(features, labels, 1, head)
+    assert (size, share) == (1, 1.0)
     torch.testing.assert_close(whole, neuron_relevance(features[:1].double(), head.to(dtype=torch.float64))[0][0])
 
 
@@ -53,6 +56,10 @@ def test_a_bundle_has_that_of_its_calibration_bank_and_its_ood_bank(tiny_bundle:
             bank.features.double(), bundle.classifier.head.to("cpu", torch.float64), nero.epsilon
         )
         torch.testing.assert_close(mean, relevance.mean(dim=0))
+        held = relevance.abs().sum(dim=1)
+        few, share = (found.id_few, found.id_few_share) if mean is found.id else (found.ood_few, found.ood_few_share)
+        assert few == max(1, len(held) // 100)
+        assert share == pytest.approx(float(held.topk(few).values.sum() / held.sum()))
     assert (found.id_size, found.ood_size) == (bundle.calibration_size, bundle.ood_size)
     assert found.id_classes.shape == (3, len(found.id))
     assert found.ood_classes is not None
@@ -66,4 +73,33 @@ def test_a_bundle_without_an_ood_bank_has_id_alone(tiny_bundle: Path):
     found = Explorer(inspector).mean_relevance()
     assert found.ood is None
     assert found.ood_classes is None
-    assert found.ood_size == 0
+    assert found.ood_size == found.ood_few == 0
+    assert math.isnan(found.ood_few_share)
+
+
+def test_one_image_with_a_logit_near_0_is_said_to_make_the_mean():
+    head = Head(torch.tensor([[1.0, -1.0], [2.0, 1.0]]), torch.zeros(2))
+    features = torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) + torch.tensor([2.0, 0.0])
+    labels = torch.zeros(200, dtype=torch.int64)
+    usual = compare_mean_relevance((features, labels, 1), None, head, 1e-6)
+    assert (usual.id_few, mean_of_few(usual)) == (2, "")
+    features[7] = torch.tensor([1.0, 1.00001])
+    found = compare_mean_relevance((features, labels, 1), (features[8:], labels[8:], 1), head, 1e-6)
+    assert found.id_few_share > 0.9
+    share = f"{100 * found.id_few_share:.0f}"
+    ending = f"mean relevance (share of all |relevance|): ID, {share} % in 2 of 200"
+    assert mean_of_few(found).endswith(ending)
+    assert "OOD" not in mean_of_few(found)
+
+
+@pytest.mark.parametrize(("size", "few"), [(0, 0), (1, 1), (99, 1), (199, 1), (309, 3)])
+def test_few_are_one_percent_and_at_least_one(size: int, few: int):
+    assert few_of(size) == few
+
+
+@pytest.mark.parametrize(
+    ("size", "few", "share", "is_said"), [(5, 1, 0.3, False), (5, 1, 0.7, True), (0, 0, math.nan, False)]
+)
+def test_an_even_share_of_a_small_bank_is_not_said(size: int, few: int, share: float, is_said: bool):
+    mean = MeanRelevance(torch.zeros(2), size, torch.zeros(1, 2), id_few=few, id_few_share=share)
+    assert bool(mean_of_few(mean)) == is_said

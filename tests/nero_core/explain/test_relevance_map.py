@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nero_core.errors import RelevanceError
-from nero_core.explain.relevance_map import LEAST_FOR_UMAP, lay_out, nearest_images
+from nero_core.errors import BusyError, RelevanceError
+from nero_core.explain.relevance_map import _UMAP_RUNS, LEAST_FOR_UMAP, lay_out, nearest_images
 
 
 def two_groups(images: int, dimensions: int = 7) -> Tensor:
@@ -91,6 +91,16 @@ def test_umap_keeps_groups_apart_and_places_an_image_in_its_own():
     placed = laid.place(points[3:4] + 0.1)[0]
     assert (placed - first.mean(dim=0)).norm() < (placed - second.mean(dim=0)).norm()
     assert math.isnan(laid.explained)
+
+
+def test_who_has_patience_is_told_while_another_map_is_laid_out():
+    points = two_groups(24)
+    laid = lay_out(points, "umap")
+    with _UMAP_RUNS:
+        with pytest.raises(BusyError, match=r"Found another map that is being laid out.* Look again"):
+            laid.place(points[:1], 0.01)
+        assert lay_out(points, "pca").place(points[:1], 0.01).shape == (1, 2)
+    assert torch.equal(laid.place(points[:1], 60.0), laid.place(points[:1]))
 
 
 def test_umap_lays_out_the_fewest_images_that_it_may_equal_ones_and_one_dimension():

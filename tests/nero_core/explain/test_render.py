@@ -18,6 +18,7 @@ from nero_core.explain.render import (
     fit_within,
     heat_limit,
     overlay,
+    scale_limits,
     smooth,
     upsample,
 )
@@ -165,3 +166,21 @@ def test_smoothing_by_less_keeps_two_patches_apart() -> None:
         row = smooth(patches, sigma)[104]
         depths[sigma] = float(row[104] / row[80:128].max())
     assert depths[6.0] < 0.3 and depths[12.0] > 0.8  # of the peaks, half way between them
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cancellations", "shared", "worn"),
+    [
+        ((1.0, 2.0, 50.0), (1.0, 1.0, 80.0), 2.0, (2.0, 2.0, 50.0)),  # a loud one hides nobody
+        ((1.0, 2.0, 50.0), (1.0, 1.0, 3.0), 50.0, (50.0, 50.0, 50.0)),  # strong, and means it
+        ((4.0, 1.0), (1.0, 80.0), 4.0, (4.0, 4.0)),  # what cancels and is faint stays faint
+        ((1.0, 2.0, 50.0), (9.0, 9.0, 9.0), 2.0, (2.0, 2.0, 50.0)),  # all cancel: the median's
+        ((0.0, 2.0), (float("nan"), 9.0), 2.0, (2.0, 2.0)),  # a channel that is not used gives no scale
+        ((0.0,), (float("nan"),), 1.0, (1.0,)),
+        ((), (), 1.0, ()),
+    ],
+)
+def test_a_map_that_mostly_cancels_hides_no_other(
+    sizes: tuple[float, ...], cancellations: tuple[float, ...], shared: float, worn: tuple[float, ...]
+) -> None:
+    assert scale_limits([np.full((4, 4), size) for size in sizes], cancellations) == (shared, worn)

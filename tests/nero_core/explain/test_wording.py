@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from nero_core.explain.wording import cancelling, channel_use
+from nero_core.explain.wording import cancelling, channel_use, here_and_usual, kept, kept_briefly, own_limit
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,10 @@ from nero_core.explain.wording import cancelling, channel_use
         (0.31, 0.1, "over-used ×3.1"),
         (0.101, 0.1, "slightly over-used"),
         (0.2, -0.1, "used only here"),
+        (0.2, 0.0, "used only here"),
+        (0.2, 0.001, "used only here"),
+        (-0.1, -0.3, "speaks against, less than usual"),
+        (0.0, -0.3, "not used"),
         (0.1, 0.1, "used as much"),
         (0.04, 0.1, "under-used ×0.40"),
         (0.001, 0.1, "missing"),
@@ -22,7 +26,38 @@ def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float
     assert channel_use(relevance, centroid) == said
 
 
+def test_a_channel_that_speaks_against_a_class_is_not_against_a_number():
+    assert here_and_usual(-0.0197, -0.00115) == "−0.0197 here, −0.00115 in the class"
+
+
 @pytest.mark.parametrize(("value", "is_said"), [(1.0, False), (3.0, False), (19.0, True), (math.nan, False)])
 def test_only_maps_whose_signs_mostly_cancel_are_said_to(value: float, is_said: bool):
     assert (cancelling(value) != "") == is_said
     assert ("together 19 times" in cancelling(value)) == is_said
+
+
+@pytest.mark.parametrize(
+    ("conservation", "cancellation", "said", "briefly"),
+    [
+        (0.97, 1.0, "keeps 0.97 of relevance", "keeps 0.97"),
+        (-0.004, 1.0, "keeps 0.00 of relevance", "keeps 0.00"),
+        (1.05, 1.1, "keeps 1.05 of relevance", "keeps 1.05"),
+        (1.42, 2.0, "comes to 1.42 of relevance", "comes to 1.42"),
+        (-3.2, math.nan, "comes to −3.20 of relevance", "comes to −3.20"),
+        (-0.33, 81.0, "comes to −0.330 of relevance; positive and", "comes to −0.330, signs cancel ×81"),
+        (0.0, 0.0, "relevance started, but none of it arrived", "relevance started, but none of it arrived"),
+        (math.nan, math.nan, "no relevance started here", "no relevance started here"),
+    ],
+)
+def test_what_a_map_keeps_is_said_alike_in_both_lengths(
+    conservation: float, cancellation: float, said: str, briefly: str
+):
+    assert kept(conservation, cancellation).startswith(said)
+    assert kept_briefly(conservation, cancellation).startswith(briefly)
+    assert ("cancel" in kept(conservation, cancellation)) == ("cancel" in kept_briefly(conservation, cancellation))
+
+
+def test_composite_and_own_colours_stand_behind_what_is_kept():
+    assert kept(0.97, 1.0, "epsilon_plus", "it", "own colours, to ±2") == "keeps 0.97 of it; ε+; own colours, to ±2"
+    assert kept_briefly(0.97, 1.0, own_limit(0.002, 0.001)) == "keeps 0.97; own colours, to ±0.00200"
+    assert own_limit(0.002, 0.002) == ""

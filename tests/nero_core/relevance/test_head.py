@@ -67,5 +67,5 @@ def test_a_class_starts_alone_and_all_classes_together_are_the_whole_start() -> 
     parts = [neuron_relevance(features, head, 1e-6, class_start(p, one))[0] for one in range(p.shape[1])]
     torch.testing.assert_close(torch.stack(parts).sum(dim=0), neuron_relevance(features, head)[0])
     assert torch.equal(class_start(p, 1).nonzero()[:, 1].unique(), torch.tensor([1]))
-    with pytest.raises(NeroError, match=r"class index below 4\. Found 4"):
+    with pytest.raises(NeroError, match=r"class index from 0 to 3\. Found 4"):
         class_start(p, 4)
