@@ -19,6 +19,7 @@ from nero_core.errors import NeroError
 AT_ONCE = 2  # works that run: each uses all cores of a small server
 MOST_WAITING = 16  # for their turn; each holds an image
 WATCHED_SECONDS = 5.0  # since a page last asked: pages ask every half second, and a busy one is late
+THREADS = "long work"  # what their names begin with
 Progress = Callable[[int, int], None]
 State = Literal["waiting", "running", "finished", "failed", "stopped"]
 Result = TypeVar("Result")
@@ -133,7 +134,7 @@ class LongWork(Generic[Result]):
         with self._lock:
             if self._state == "waiting":
                 self._state, self._since = "running", time.monotonic()
-        threading.Thread(target=self._run, name=self.what, daemon=True).start()
+        threading.Thread(target=self._run, name=f"{THREADS}: {self.what}", daemon=True).start()
 
     def _run(self) -> None:
         compute = self._compute

@@ -1,5 +1,6 @@
 """Records by hand, and the app over the tiny bundle."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,10 +9,20 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from dashboard.long_work import THREADS
 from nero_core import BenchmarkResult, Inspector, compare_banks
 from nero_core.types import Channels, ReferenceScores
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_computes_at_the_end() -> Iterator[None]:
+    """Threads in PyTorch must not outlive the tests: the interpreter would abort, see ``dashboard.server``."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith(THREADS):
+            thread.join(120)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """What several tests of the dashboard are made of."""
 
 import io
+import time
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -19,3 +21,24 @@ def png(side: int = 64, seed: int = 0, width: int | None = None) -> bytes:
 def html(running: AppTest) -> str:
     """All HTML on the page."""
     return "\n".join(str(element.proto.body) for element in running.get("html"))
+
+
+def no_traceback(running: AppTest) -> None:
+    assert not running.exception
+    assert not any("not foreseen" in str(error.value) for error in running.error)
+
+
+def until(running: AppTest, holds: Callable[[], object], seconds: float = 240) -> AppTest:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.3)
+        running.run()
+        no_traceback(running)
+    return running
+
+
+def asked(running: AppTest, name: str) -> str:
+    """What the URL holds."""
+    held = running.query_params[name]
+    return held if isinstance(held, str) else held[0]

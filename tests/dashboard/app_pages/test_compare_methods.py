@@ -16,31 +16,10 @@ from dashboard import jobs
 from nero_core import DETECTORS, BenchmarkResult
 from nero_core.benchmark.result_file import write_result
 from nero_core.calibration import calibrate
-from tests.dashboard.material import html, png
+from tests.dashboard.material import asked, html, no_traceback, png, until
 
 Start = Callable[..., AppTest]
 PAGE = "app_pages/compare_methods.py"
-
-
-def no_traceback(running: AppTest) -> None:
-    assert not running.exception
-    assert not any("not foreseen" in str(error.value) for error in running.error)
-
-
-def until(running: AppTest, holds: Callable[[], object], seconds: float = 240) -> AppTest:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.3)
-        running.run()
-        no_traceback(running)
-    return running
-
-
-def asked(running: AppTest, name: str) -> str:
-    """What the URL holds."""
-    held = running.query_params[name]
-    return held if isinstance(held, str) else held[0]
 
 
 def compare(app: Start, **query: str) -> AppTest:

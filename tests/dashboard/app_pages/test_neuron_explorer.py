@@ -13,7 +13,7 @@ from dashboard import words
 from nero_core import Explorer, Inspector
 from nero_core.errors import RelevanceError
 from nero_core.types import Channels, ConceptDepth, ImageBatch, RelevanceMap
-from tests.dashboard.material import html
+from tests.dashboard.material import html, until
 
 Start = Callable[..., AppTest]
 NEURONS = 512
@@ -155,8 +155,12 @@ def test_a_map_that_failed_can_be_tried_again(explorer: Start, monkeypatch: pyte
     with monkeypatch.context() as broken:
         broken.setattr("nero_core.Explorer.relevance_map", fail)
         running = explorer(look="image map")
-        assert "written to its log" in running.error[0].value
-    running.button(key="again_map").click().run()
+        assert "not foreseen" in running.error[0].value
+        by_umap = explorer(look="image map", map="UMAP")
+        until(by_umap, lambda: len(by_umap.error) > 0)
+        assert "written to its log" in by_umap.error[0].value
+        assert by_umap.button(key="again_map").label == "Begin again"
+    running.run()
     assert not running.error
     assert "nero_image_map" in [one.proto.component_name for one in running.get("bidi_component")]
 

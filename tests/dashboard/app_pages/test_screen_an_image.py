@@ -11,8 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from nero_core import COMPOSITES, Explorer
 from nero_core.errors import CalibrationError
-from tests.dashboard.app_pages.test_compare_methods import until
-from tests.dashboard.material import html, png
+from tests.dashboard.material import html, png, until
 
 Start = Callable[..., AppTest]
 

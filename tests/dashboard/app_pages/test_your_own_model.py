@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard import jobs, places, resources
 from dashboard.components import bundle_shelf
 from nero_core import pack_bundle
-from tests.dashboard.app_pages.test_compare_methods import asked, no_traceback, until, zipped
+from tests.dashboard.app_pages.test_compare_methods import zipped
+from tests.dashboard.material import asked, no_traceback, until
 
 Start = Callable[..., AppTest]
 PAGE = "app_pages/your_own_model.py"

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.long_work import LongWork, Turns
 from nero_core.explain.relevance_map import _UMAP_RUNS
-from tests.dashboard.app_pages.test_compare_methods import no_traceback, until
+from tests.dashboard.material import no_traceback, until
 
 Start = Callable[..., AppTest]
 LONG = 60.0  # seconds

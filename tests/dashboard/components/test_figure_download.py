@@ -13,8 +13,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import words
 from dashboard.components import figure_download
 from nero_core import COMPOSITES, BenchmarkResult
-from tests.dashboard.app_pages.test_compare_methods import until
-from tests.dashboard.material import png
+from tests.dashboard.material import png, until
 
 Start = Callable[..., AppTest]
 Offered = dict[str, Callable[[], bytes]]

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components.link_values import choices, numbers, switch
 from nero_core import BenchmarkResult
-from tests.dashboard.app_pages.test_compare_methods import no_traceback, until
+from tests.dashboard.material import no_traceback, until
 
 Start = Callable[..., AppTest]
 SCREEN, COMPARE, EXPLORER, LEARN = (

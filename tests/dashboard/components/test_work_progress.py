@@ -12,8 +12,7 @@ from dashboard.components.work_progress import WHILE_HERE
 from dashboard.long_work import LongWork, Progress, Turns
 from nero_core import BenchmarkResult, Explorer, Inspector, compare_banks
 from nero_core.types import Faithfulness, ImageBatch
-from tests.dashboard.app_pages.test_compare_methods import asked, no_traceback, until
-from tests.dashboard.material import png
+from tests.dashboard.material import asked, no_traceback, png, until
 
 Start = Callable[..., AppTest]
 LONG = 60.0  # seconds
