@@ -41,6 +41,7 @@ class Server:
 
     Args:
         bundle: the reference set to offer first; the project's own where None.
+        entry: the module that serves it.
         environment: further variables for the server.
 
     Attributes:
@@ -48,13 +49,14 @@ class Server:
         log: what the server has printed.
     """
 
-    def __init__(self, bundle: Path | None = None, **environment: str) -> None:
+    def __init__(self, bundle: Path | None = None, entry: str = "dashboard.server", **environment: str) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
+        self._entry = entry
         self._environment = os.environ | ({"NERO_BUNDLE": str(bundle)} if bundle else {}) | environment
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "dashboard.server", "run", "dashboard/app.py", f"--server.port={self.port}"]
+        command = [sys.executable, "-m", self._entry, "run", "dashboard/app.py", f"--server.port={self.port}"]
         command += ["--server.address=127.0.0.1", "--server.headless=true"]
         self._out = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
