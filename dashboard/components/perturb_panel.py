@@ -1,7 +1,6 @@
 """Perturb and watch: sliders on the image, and what score, channels and heatmap make of it."""
 
 import time
-from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
@@ -11,28 +10,21 @@ from dashboard import charts, resources, state, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin
 from dashboard.components.lesson import picked
-from dashboard.components.link_values import Offer, choices, link_values, numbers
+from dashboard.components.perturb_sliders import controls, undo_and_reset
 from dashboard.components.perturbed_figure import perturbed_figure
 from dashboard.components.verdict import headline
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Perturbed, Source
 from dashboard.theme import VERDICT_COLOUR, theme_of
 from nero_core import (
-    FILLS,
-    LESIONS,
-    PERTURBATIONS,
     Inspector,
-    Lesion,
     Perturbation,
-    Rectangle,
     channel_figure,
     score_domain,
 )
 from nero_core.explain.render import data_uri, heat_limit, overlay, smooth
 
-NO_LESION = "none"
 RESTS = 0.4  # seconds without a movement before a heatmap is begun
-_OCCLUDED = ("Left", "Top", "Width", "Height")
 
 
 def perturb_page(inspector: Inspector, tpr: float) -> None:
@@ -54,9 +46,9 @@ def _panel(inspector: Inspector, item: Source, tpr: float) -> None:
         pictures = result_side.container(border=True, key="perturb_pictures")
         with slider_side.container(border=True, key="perturb_sliders"):
             buttons = st.container(horizontal=True, key="perturb_buttons")
-            perturbation = _controls(inspector.bundle.classifier.mean)
+            perturbation = controls(inspector.bundle.classifier.mean)
             with buttons:  # after the sliders have said what can be taken back
-                _buttons()
+                undo_and_reset()
         channels = st.container(border=True, key="perturb_channels")
         original = resources.perturbed(inspector, item, Perturbation(), tpr)
         shown = resources.perturbed(inspector, item, perturbation, tpr)
@@ -193,136 +185,3 @@ def _heatmap(
         st.html(f'<div class="nero-picture nero-perturbed">{marks.picture(pixels, f"Heatmap of {explained}")}</div>')
     kept = words.conservation(why.conservation, cancellation=why.cancellation)
     says.caption(f"Heatmap of {words.plain(explained)}: green speaks for it, purple against. {kept}")
-
-
-def _buttons() -> None:
-    st.button(
-        "Undo",
-        icon=":material/undo:",
-        key="perturb_undo",
-        disabled=not state.learn.can_undo(),
-        on_click=state.learn.undo,
-    )
-    st.button(
-        "Reset",
-        icon=":material/restart_alt:",
-        key="perturb_reset",
-        on_click=state.learn.set_all,
-        args=(_neutral(),),
-    )
-
-
-def _controls(mean: tuple[float, ...]) -> Perturbation:
-    """All sliders, and what they say together."""
-    names = list(PERTURBATIONS)
-    with link_values(_offers()):
-        groups = st.container(key="perturb_groups")
-        with groups.container(gap="small"):
-            st.markdown("**Camera**")
-            strengths = {name: _strength(name) for name in names[:3]}
-        with groups.container(gap="small"):
-            st.markdown("**Colour and file**")
-            strengths |= {name: _strength(name) for name in names[3:]}
-        with groups.container(gap="small"):
-            st.markdown("**Occlusion**, % of the sides")
-            sides = [
-                st.slider(label, 0, 100, 0, key=key, bind="query-params")
-                for label, key in zip(_OCCLUDED, state.learn.OCCLUDED, strict=True)
-            ]
-            fill = st.segmented_control(
-                "Filled with",
-                FILLS,
-                default=FILLS[0],
-                required=True,
-                key=state.learn.FILL,
-                bind="query-params",
-                help="Mean colour: what the classifier's preprocessing turns to 0. Blurred: the picture's own colours.",
-            )
-        with groups.container(gap="small"):
-            st.markdown("**Paste a drawn lesion**")
-            label = st.selectbox(
-                "Lesion",
-                (NO_LESION, *LESIONS),
-                key=state.learn.LESION,
-                bind="query-params",
-                help="Drawn by the phantom, of no patient.",
-            )
-            off = label == NO_LESION
-            x, y, size, seed = state.learn.LESION_PLACE
-            place = (
-                st.slider("Across, %", 0, 100, 50, key=x, bind="query-params", disabled=off),
-                st.slider("Down, %", 0, 100, 50, key=y, bind="query-params", disabled=off),
-                st.slider("Size, % of the shorter side", 5, 100, 40, key=size, bind="query-params", disabled=off),
-                st.slider("Drawing", 0, 20, 0, key=seed, bind="query-params", disabled=off),
-            )
-    state.learn.remember(_held(strengths, sides, fill, label, place))
-    left, top, width, height = (side / 100 for side in sides)
-    return Perturbation(
-        strengths=strengths,
-        lesion=None if off else Lesion(label, place[0] / 100, place[1] / 100, place[2] / 100, place[3]),
-        occluded=Rectangle(left, top, width, height) if width and height else None,
-        fill=fill or FILLS[0],
-        colour=(float(mean[0]), float(mean[1]), float(mean[2])),
-    )
-
-
-def _offers() -> dict[str, Offer]:
-    """What a link can ask of the sliders."""
-    offers = {
-        state.learn.strength(name): numbers(
-            spec.title.lower(), _as_slider(name, spec.lowest), _as_slider(name, spec.highest)
-        )
-        for name, spec in PERTURBATIONS.items()
-    }
-    sides = zip(_OCCLUDED, state.learn.OCCLUDED, strict=True)
-    offers |= {key: numbers(f"occlusion ({label.lower()})", 0, 100) for label, key in sides}
-    x, y, size, seed = state.learn.LESION_PLACE
-    return offers | {
-        state.learn.FILL: choices("filling", FILLS),
-        state.learn.LESION: choices("lesion", (NO_LESION, *LESIONS)),
-        x: numbers("place across", 0, 100),
-        y: numbers("place down", 0, 100),
-        size: numbers("size of the lesion", 5, 100),
-        seed: numbers("drawing of the lesion", 0, 20),
-    }
-
-
-def _strength(name: str) -> float:
-    spec = PERTURBATIONS[name]
-    whole = all(float(end).is_integer() for end in (spec.lowest, spec.highest, spec.step))
-    number = int if whole else float
-    return float(
-        st.slider(
-            f"{spec.title}, {spec.unit}",
-            number(spec.lowest),
-            number(spec.highest),
-            number(spec.neutral),
-            number(spec.step),
-            key=state.learn.strength(name),
-            bind="query-params",
-        )
-    )
-
-
-def _held(
-    strengths: Mapping[str, float], sides: list[int], fill: str | None, label: str, place: tuple[int, ...]
-) -> dict[str, object]:
-    """What every widget holds, by its key."""
-    held: dict[str, object] = {state.learn.strength(name): _as_slider(name, value) for name, value in strengths.items()}
-    held |= dict(zip(state.learn.OCCLUDED, sides, strict=True)) | {state.learn.FILL: fill, state.learn.LESION: label}
-    return held | dict(zip(state.learn.LESION_PLACE, place, strict=True))
-
-
-def _neutral() -> dict[str, object]:
-    """What every widget holds when nothing is perturbed."""
-    return _held(
-        {name: spec.neutral for name, spec in PERTURBATIONS.items()}, [0] * 4, FILLS[0], NO_LESION, (50, 50, 40, 0)
-    )
-
-
-def _as_slider(name: str, value: float) -> float:
-    """Streamlit's sliders keep whole numbers and others apart."""
-    spec = PERTURBATIONS[name]
-    return (
-        int(value) if all(float(end).is_integer() for end in (spec.lowest, spec.highest, spec.step)) else float(value)
-    )
