@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nero_core.explain.figure_plots import channel_figure, class_scores_figure, histogram_figure
     from nero_core.explain.figure_sheet import figure_sheet
     from nero_core.explain.figure_verdict import verdict_figure
-    from nero_core.explain.figures import figure_bytes
+    from nero_core.explain.figures import figure_bytes, label
     from nero_core.explain.map_core import map_core
     from nero_core.explain.relevance_domain import relevance_domain
     from nero_core.explain.score_domain import score_domain
@@ -96,6 +96,7 @@ __all__ = [
     "import_checkpoint",
     "kept",
     "kept_briefly",
+    "label",
     "least_relevant_figure",
     "map_core",
     "mean_of_few",
@@ -165,6 +166,7 @@ _HOMES = {
     "import_checkpoint": "nero_core.models.import_checkpoint",
     "kept": "nero_core.explain.wording",
     "kept_briefly": "nero_core.explain.wording",
+    "label": "nero_core.explain.figures",
     "least_relevant_figure": "nero_core.explain.figure_channel_bars",
     "map_core": "nero_core.explain.map_core",
     "mean_of_few": "nero_core.explain.wording",

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from dashboard import words
 from dashboard.charts.frame import framed, legend, plain_names
 from dashboard.theme import ID, Theme
+from nero_core import label
 
 SHOWN = 24  # channels: as many as are told apart from the back of a room
 MOST_CLASSES = 20
@@ -100,7 +101,7 @@ def class_bars(
         ],
         hoverinfo="text",
     )
-    short = plain_names(shorten(class_names[place], LONGEST_NAME) for place in of)
+    short = plain_names(label(class_names[place], LONGEST_NAME) for place in of)
     labels = [f"{name}<br><b>{said[place]}</b>" for name, place in zip(short, of, strict=True)]
     figure.update_xaxes(title=unit, fixedrange=True, zeroline=True, zerolinecolor=theme.centroid)
     figure.update_yaxes(
@@ -121,11 +122,6 @@ def classes_shown(values: ArrayLike, marked: int) -> list[int]:
     place = int(np.flatnonzero(order == marked)[0])
     first = min(max(0, place - MOST_CLASSES // 2), len(held) - MOST_CLASSES)
     return [int(one) for one in order[first : first + MOST_CLASSES]]
-
-
-def shorten(name: str, longest: int) -> str:
-    """A name for an axis."""
-    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
 
 
 def least_relevant(features: ArrayLike, relevance: ArrayLike, least: int, theme: Theme) -> go.Figure:
