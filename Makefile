@@ -14,7 +14,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 # Named after the drawing's code, so that phantoms of two versions are never mixed.
-SCRATCH = build/demo-$(shell cat nero_core/data/phantom*.py | cksum | cut -d' ' -f1)
+DRAWING = $(filter-out %/perturb.py %/quiz.py,$(wildcard nero_core/phantom/*.py))
+SCRATCH = build/demo-$(shell cat $(DRAWING) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from nero_core.calibration.bundle_archive import pack_bundle, unpack_bundle
     from nero_core.data.archive import check_archive
     from nero_core.data.decode import Picture, decode_image
-    from nero_core.data.perturb import FILLS, LESIONS, PERTURBATIONS, Lesion, Perturbation, Rectangle, perturb
-    from nero_core.data.quiz import QuizCase, can_be_quizzed, quiz_case
     from nero_core.detectors import DETECTORS, build_detector
     from nero_core.device import pick_device
     from nero_core.errors import NeroError
@@ -46,6 +44,8 @@ if TYPE_CHECKING:
     from nero_core.explorer import Explorer
     from nero_core.inspector import Inspector
     from nero_core.models.import_checkpoint import import_checkpoint
+    from nero_core.phantom.perturb import FILLS, LESIONS, PERTURBATIONS, Lesion, Perturbation, Rectangle, perturb
+    from nero_core.phantom.quiz import QuizCase, can_be_quizzed, quiz_case
     from nero_core.relevance.composites import COMPOSITES
     from nero_core.types import Head
 
@@ -124,25 +124,25 @@ _HOMES = {
     "COMPOSITES": "nero_core.relevance.composites",
     "DETECTORS": "nero_core.detectors",
     "Explorer": "nero_core.explorer",
-    "FILLS": "nero_core.data.perturb",
+    "FILLS": "nero_core.phantom.perturb",
     "HEADLINE": "nero_core.explain.wording",
     "Head": "nero_core.types",
     "Inspector": "nero_core.inspector",
-    "Lesion": "nero_core.data.perturb",
-    "LESIONS": "nero_core.data.perturb",
+    "Lesion": "nero_core.phantom.perturb",
+    "LESIONS": "nero_core.phantom.perturb",
     "MethodResult": "nero_core.benchmark",
     "MUCH_CANCELLATION": "nero_core.explain.wording",
     "NeroError": "nero_core.errors",
     "Panel": "nero_core.explain.figure_grid",
-    "Perturbation": "nero_core.data.perturb",
-    "PERTURBATIONS": "nero_core.data.perturb",
+    "Perturbation": "nero_core.phantom.perturb",
+    "PERTURBATIONS": "nero_core.phantom.perturb",
     "Picture": "nero_core.data.decode",
-    "QuizCase": "nero_core.data.quiz",
-    "Rectangle": "nero_core.data.perturb",
+    "QuizCase": "nero_core.phantom.quiz",
+    "Rectangle": "nero_core.phantom.perturb",
     "SIGNS_CANCEL": "nero_core.explain.wording",
     "bar_figure": "nero_core.explain.figure_bars",
     "build_detector": "nero_core.detectors",
-    "can_be_quizzed": "nero_core.data.quiz",
+    "can_be_quizzed": "nero_core.phantom.quiz",
     "channel_bars_figure": "nero_core.explain.figure_channel_bars",
     "channel_classes_figure": "nero_core.explain.figure_depth",
     "channel_figure": "nero_core.explain.figure_plots",
@@ -175,9 +175,9 @@ _HOMES = {
     "own_limit": "nero_core.explain.wording",
     "pack_bundle": "nero_core.calibration.bundle_archive",
     "panels_figure": "nero_core.explain.figure_grid",
-    "perturb": "nero_core.data.perturb",
+    "perturb": "nero_core.phantom.perturb",
     "pick_device": "nero_core.device",
-    "quiz_case": "nero_core.data.quiz",
+    "quiz_case": "nero_core.phantom.quiz",
     "read_result": "nero_core.benchmark",
     "relevance_domain": "nero_core.explain.relevance_domain",
     "relevance_map_figure": "nero_core.explain.figure_depth",

@@ -21,9 +21,9 @@ from rich.table import Table
 from torch import Tensor
 
 from nero_core import DETECTORS, Head, Inspector, Lesion, Perturbation, Rectangle, build_detector, decode_image, perturb
-from nero_core.data.phantom import CLASSES, draw_phantom, encode_phantom, write_phantoms
 from nero_core.detectors.components import principal_components
 from nero_core.device import describe_device
+from nero_core.phantom.drawing import CLASSES, draw_phantom, encode_phantom, write_phantoms
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance
 from tests.browser.server import Browser, Server

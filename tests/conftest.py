@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from nero_core.calibration import calibrate
-from nero_core.data.phantom import ID_CLASSES, write_phantoms
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
+from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
 
 TINY_SIDE = 64  # pixels
 COMMON = {"allow_reduced_rank": True, "synthetic": True, "device": "cpu"}  # of all bundles that tests calibrate

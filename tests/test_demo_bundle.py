@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nero_core import Explorer, Inspector
-from nero_core.data.phantom import CLASSES, ID_CLASSES, OOD_CLASSES
+from nero_core.phantom.drawing import CLASSES, ID_CLASSES, OOD_CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLES = ROOT / "assets" / "bundles"

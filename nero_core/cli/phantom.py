@@ -21,8 +21,8 @@ def phantom(
     contact_sheet: Annotated[Path | None, typer.Option(help="Also write one picture of all classes here.")] = None,
 ) -> None:
     """Draw synthetic endoscopy images; --classes id and --classes ood name the two groups of classes."""
-    from nero_core.data.phantom import CLASSES, ID_CLASSES, OOD_CLASSES, write_phantoms
-    from nero_core.data.phantom import contact_sheet as draw_sheet
+    from nero_core.phantom.drawing import CLASSES, ID_CLASSES, OOD_CLASSES, write_phantoms
+    from nero_core.phantom.drawing import contact_sheet as draw_sheet
 
     if contact_sheet is not None and contact_sheet.suffix.lower() not in SHEET_SUFFIXES:
         raise NeroError(

@@ -13,10 +13,10 @@ from nero_core import Explorer, Inspector, NeroError
 from nero_core.calibration import calibrate
 from nero_core.calibration.thumbnail_references import ThumbnailReferences
 from nero_core.data.folders import file_digest
-from nero_core.data.phantom import ID_CLASSES
 from nero_core.errors import BundleError, RelevanceError
 from nero_core.explain.concept_depth import receptive_crop
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
+from nero_core.phantom.drawing import ID_CLASSES
 from nero_core.relevance.coarse import coarse
 from nero_core.types import ChannelReferences, ImageBatch
 

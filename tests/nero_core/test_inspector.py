@@ -14,9 +14,9 @@ import torch
 from nero_core import DETECTORS, Inspector, NeroError
 from nero_core.calibration import calibrate
 from nero_core.calibration.bank import second_pass_scores
-from nero_core.data.phantom import ID_CLASSES
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
+from nero_core.phantom.drawing import ID_CLASSES
 from nero_core.relevance.heatmap import Attributor, Heatmaps
 from nero_core.types import Detection, Explanation, ImageBatch
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nero_core import Inspector, find_bundles
-from nero_core.data.phantom import ID_CLASSES, OOD_CLASSES, Phantom, draw_phantom, encode_phantom
 from nero_core.explain.class_output import logit_gradient
 from nero_core.explain.faithfulness import measure_faithfulness
 from nero_core.explain.render import smooth
+from nero_core.phantom.drawing import ID_CLASSES, OOD_CLASSES, Phantom, draw_phantom, encode_phantom
 from nero_core.relevance.composites import COMPOSITES
 from nero_core.types import Faithfulness, ImageBatch
 from tests.study import tables

@@ -10,9 +10,9 @@ import torch
 from nero_core.benchmark import cache as cache_module
 from nero_core.benchmark.result_file import read_result
 from nero_core.benchmark.run import default_out, run_benchmark
-from nero_core.data.phantom import ID_CLASSES, write_phantoms
 from nero_core.errors import CalibrationError, ImageError, NeroError
 from nero_core.models.classifier import Classifier
+from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
 from nero_core.types import ImageBatch, Observation
 
 FEW = ("msp", "nero")

@@ -13,10 +13,10 @@ from nero_core.calibration import Bundle
 from nero_core.calibration import calibrate as calibrate_with_references
 from nero_core.data.decode import decode_batch
 from nero_core.data.folders import file_digest, read_folder
-from nero_core.data.phantom import ID_CLASSES, write_phantoms
 from nero_core.errors import BundleError, CalibrationError, ImageError
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.models.classifier import Classifier
+from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
 from nero_core.relevance.coarse import coarse, from_steps
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance

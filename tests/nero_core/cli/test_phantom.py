@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 from typer.testing import Result
 
-from nero_core.data.phantom import ID_CLASSES
+from nero_core.phantom.drawing import ID_CLASSES
 
 Run = Callable[..., Result]
 

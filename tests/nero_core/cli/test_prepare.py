@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from nero_core.cli.app import app
 from nero_core.data.folders import read_folder
-from nero_core.data.phantom import ID_CLASSES
 from nero_core.data.protocol import Origin, Protocol
+from nero_core.phantom.drawing import ID_CLASSES
 
 Run = Callable[..., Result]
 ID = ",".join(ID_CLASSES)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from nero_core.data.phantom import ID_CLASSES, OOD_CLASSES
 from nero_core.data.protocol import (
     PUBLISHED,
     Origin,
@@ -16,6 +15,7 @@ from nero_core.data.protocol import (
     starter,
 )
 from nero_core.errors import DatasetError
+from nero_core.phantom.drawing import ID_CLASSES, OOD_CLASSES
 
 
 def test_kvasir_v2_is_eight_classes_of_a_thousand_images_of_which_three_are_id():

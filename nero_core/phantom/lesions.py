@@ -6,10 +6,10 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from nero_core.data.phantom_anatomy import Site, chart_grid, chart_noise, ring_noise
-from nero_core.data.phantom_scene import HEIGHT, LESION, ZONE, Bulge, Field
-from nero_core.data.phantom_spot import Spot, tangent_frame, wall_distance
-from nero_core.data.phantom_tissue import GRAIN, MOTTLE, VESSELS, smoothstep
+from nero_core.phantom.anatomy import Site, chart_grid, chart_noise, ring_noise
+from nero_core.phantom.scene import HEIGHT, LESION, ZONE, Bulge, Field
+from nero_core.phantom.spot import Spot, tangent_frame, wall_distance
+from nero_core.phantom.tissue import GRAIN, MOTTLE, VESSELS, smoothstep
 
 
 @runtime_checkable

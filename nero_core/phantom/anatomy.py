@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nero_core.data.phantom_scene import (
+from nero_core.phantom.scene import (
     ALONG,
     CHART_SIZE,
     DETAIL,
@@ -17,7 +17,7 @@ from nero_core.data.phantom_scene import (
     Field,
     View,
 )
-from nero_core.data.phantom_tissue import MOTTLE, TILE_SIZE, TILES, tissue_tile
+from nero_core.phantom.tissue import MOTTLE, TILE_SIZE, TILES, tissue_tile
 
 TURNS = 2048  # steps of a function of the angle, finer than the chart at any way
 RIM = float(np.sqrt(2.0))  # the chart's way at which the cap meets the tube

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nero_core.data.phantom_anatomy import Site
-from nero_core.data.phantom_lesions import Lesion
-from nero_core.data.phantom_scene import ALONG, DETAIL, LESION, ZONE, Field, View
-from nero_core.data.phantom_tissue import (
+from nero_core.phantom.anatomy import Site
+from nero_core.phantom.lesions import Lesion
+from nero_core.phantom.scene import ALONG, DETAIL, LESION, ZONE, Field, View
+from nero_core.phantom.tissue import (
     GRAIN,
     MOTTLE,
     SLOPE_U,

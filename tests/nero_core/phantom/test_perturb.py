@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nero_core.data.perturb import (
+from nero_core.errors import ImageError
+from nero_core.phantom.drawing import draw_phantom
+from nero_core.phantom.perturb import (
     FILLS,
     LESIONS,
     PERTURBATIONS,
@@ -15,8 +17,6 @@ from nero_core.data.perturb import (
     Rectangle,
     perturb,
 )
-from nero_core.data.phantom import draw_phantom
-from nero_core.errors import ImageError
 
 
 @pytest.fixture(scope="module")

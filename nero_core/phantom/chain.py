@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from nero_core.data.phantom_scene import Field
+from nero_core.phantom.scene import Field
 
 
 @lru_cache(maxsize=4)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nero_core.data.phantom import ID_CLASSES, OOD_CLASSES, draw_phantom, encode_phantom
+from nero_core.phantom.drawing import ID_CLASSES, OOD_CLASSES, draw_phantom, encode_phantom
 
 _QUIZ = 0x51  # keeps the quiz's stream of random numbers apart from those of data sets
 

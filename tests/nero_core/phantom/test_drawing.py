@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nero_core.data.phantom import (
+from nero_core.errors import ImageError
+from nero_core.phantom.drawing import (
     CLASSES,
     ID_CLASSES,
     OOD_CLASSES,
@@ -17,7 +18,6 @@ from nero_core.data.phantom import (
     encode_phantom,
     write_phantoms,
 )
-from nero_core.errors import ImageError
 
 SIZE = 64
 

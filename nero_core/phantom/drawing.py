@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from nero_core.data.phantom_anatomy import Site, aim, cecum, colon, pylorus, z_line
-from nero_core.data.phantom_chain import develop, draw_frame, expose, pixel_grid
-from nero_core.data.phantom_lesions import LESIONS
-from nero_core.data.phantom_light import paint, shade, survey
-from nero_core.data.phantom_scene import first_pass, march, normals
-from nero_core.data.phantom_spot import find_spot
 from nero_core.errors import ImageError
+from nero_core.phantom.anatomy import Site, aim, cecum, colon, pylorus, z_line
+from nero_core.phantom.chain import develop, draw_frame, expose, pixel_grid
+from nero_core.phantom.lesions import LESIONS
+from nero_core.phantom.light import paint, shade, survey
+from nero_core.phantom.scene import first_pass, march, normals
+from nero_core.phantom.spot import find_spot
 
 ID_CLASSES: tuple[str, ...] = ("normal-cecum", "normal-pylorus", "normal-z-line")
 OOD_CLASSES: tuple[str, ...] = (

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nero_core.data.phantom_anatomy import RIM, chart_grid
-from nero_core.data.phantom_scene import ALONG, COARSE, Cavity, Field, View, normals
+from nero_core.phantom.anatomy import RIM, chart_grid
+from nero_core.phantom.scene import ALONG, COARSE, Cavity, Field, View, normals
 
 
 @dataclass(slots=True)

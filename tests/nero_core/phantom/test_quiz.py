@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from nero_core.data.phantom import ID_CLASSES, OOD_CLASSES
-from nero_core.data.quiz import can_be_quizzed, quiz_case
+from nero_core.phantom.drawing import ID_CLASSES, OOD_CLASSES
+from nero_core.phantom.quiz import can_be_quizzed, quiz_case
 
 
 def test_a_sequence_is_the_same_each_time_and_each_seed_has_its_own():

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageEnhance, ImageFilter
 
-from nero_core.data.phantom import OOD_CLASSES, draw_phantom
 from nero_core.errors import ImageError
+from nero_core.phantom.drawing import OOD_CLASSES, draw_phantom
 
 Pixels = UInt8[np.ndarray, "height width 3"]
 Fill = Literal["mean colour", "blurred"]

@@ -1,0 +1,1 @@
+"""Synthetic endoscopy: phantoms are drawn (``drawing``), perturbed (``perturb``) and asked about (``quiz``)."""
