@@ -14,7 +14,7 @@ from nero_core.cli.terminal import printable
 from nero_core.errors import DatasetError, DownloadError
 
 if TYPE_CHECKING:
-    from nero_core.data.protocol import Protocol
+    from nero_core.datasets.protocol import Protocol
 
 MEGABYTE = 10**6
 
@@ -51,8 +51,8 @@ def prepare(
     links where the disk allows it: they share their bytes with SOURCE, so an edit of one is an edit of both. The same
     command again finds its set there, if no byte has changed; it never overwrites another.
     """
-    from nero_core.data.prepare import prepare as run
-    from nero_core.data.prepare_split import Shares
+    from nero_core.datasets.prepare import prepare as run
+    from nero_core.datasets.prepare_split import Shares
 
     given = _given_protocol(dataset, protocol, id_classes)
     wanted = _agree(source, given, url, yes) if download else None
@@ -78,7 +78,7 @@ def _given_protocol(
     dataset: Literal["kvasir-v2", "gastrovision", "folder"], file: Path | None, id_classes: list[str] | None
 ) -> "Protocol | None":
     """The protocol where it does not depend on the folders that are found."""
-    from nero_core.data.protocol import published_protocol, read_protocol
+    from nero_core.datasets.protocol import published_protocol, read_protocol
 
     if id_classes and (file is not None or dataset != "folder"):
         raise DatasetError("Expected --id-classes with folder and without --protocol. Found both. Choose one.")
@@ -94,8 +94,8 @@ def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Pro
         DatasetError: no ID classes are named, or some that are not there.
     """
     from nero_core.data.decode import file_name
-    from nero_core.data.prepare import found_classes
-    from nero_core.data.protocol import Protocol, starter
+    from nero_core.datasets.prepare import found_classes
+    from nero_core.datasets.protocol import Protocol, starter
 
     classes = found_classes(source)
     whole = source.resolve()
@@ -121,7 +121,7 @@ def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Pro
 
 def _starter_place(out: Path, classes: set[str]) -> tuple[Path, list[Path]]:
     """The protocol file that lists these classes, or may be written; and those before it, which list others."""
-    from nero_core.data.protocol import listed_classes
+    from nero_core.datasets.protocol import listed_classes
 
     place, stale = out.with_name(f"{out.name}.protocol.toml"), list[Path]()
     while place.exists() and listed_classes(place) != classes:
@@ -140,7 +140,7 @@ class _Wanted:
 
 def _agree(source: Path, protocol: "Protocol | None", url: str | None, yes: bool) -> _Wanted:
     """What to fetch and where to, after the user has seen its size and licence."""
-    from nero_core.data.download import ask, file_of
+    from nero_core.datasets.download import ask, file_of
 
     origin = None if protocol is None else protocol.download
     address = url or (origin.url if origin else None)
@@ -171,7 +171,7 @@ def _confirmed() -> bool:
 
 def _fetch(wanted: _Wanted, advance: Advance) -> Path:
     """The archive, fetched unless it is there already."""
-    from nero_core.data.download import difference, download
+    from nero_core.datasets.download import difference, download
 
     if wanted.target.exists():
         if found := difference(wanted.target, wanted.size, wanted.sha256):
@@ -194,7 +194,7 @@ def _fetch(wanted: _Wanted, advance: Advance) -> Path:
 
 def _compare(source: Path, protocol: "Protocol | None") -> None:
     """Warn where SOURCE is a file, but not the one that the protocol knows; packed anew, it may serve as well."""
-    from nero_core.data.download import difference
+    from nero_core.datasets.download import difference
 
     origin = None if protocol is None else protocol.download
     if origin is not None and source.is_file() and (found := difference(source, origin.bytes, origin.sha256)):

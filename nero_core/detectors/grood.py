@@ -39,8 +39,7 @@ class GROOD(HeadDetector):
         head: the classifier's last linear layer.
         ood_prototype: ``p_o``, one value a neuron; None = synthesised.
         synthesis: how, where it is not given.
-        noise_features: for ``noise``: features of blurred noise images that
-            went through the network.
+        noise_features: for ``noise``: features of blurred noise images that went through the network.
         mixup: m, the share of the image's own feature, in [0, 1].
 
     Reference:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nero_core.benchmark import BenchmarkResult, read_result
-from nero_core.data.prepare_lock import release, take
+from nero_core.datasets.prepare_lock import release, take
 from nero_core.detectors import DETECTORS
 from tests.study.cases import Case, cases, nero
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from nero_core.cli.app import app
 from nero_core.data.folders import read_folder
-from nero_core.data.protocol import Origin, Protocol
+from nero_core.datasets.protocol import Origin, Protocol
 from nero_core.phantom.drawing import ID_CLASSES
 
 Run = Callable[..., Result]
@@ -131,7 +131,7 @@ def test_prepare_warns_of_other_counts_with_the_numbers(nero: Run, tmp_path: Pat
 
 
 def test_prepare_says_that_gastrovisions_id_list_is_our_reading(nero: Run, tmp_path: Path):
-    from nero_core.data.protocol import published_protocol
+    from nero_core.datasets.protocol import published_protocol
 
     for name in published_protocol("gastrovision").classes:
         (tmp_path / "gv" / name).mkdir(parents=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from nero_core.data.noise import noise_images
+
 from nero_core.detectors import DETECTORS, build_detector
 from nero_core.detectors.odin import perturbed_features
 from nero_core.errors import CalibrationError

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nero_core.data import download as module
-from nero_core.data.download import ask, difference, download, file_of
+from nero_core.datasets import download as module
+from nero_core.datasets.download import ask, difference, download, file_of
 from nero_core.errors import DownloadError
 
 WHOLE = b"PK\x03\x04" + bytes(range(256)) * 4000  # a megabyte

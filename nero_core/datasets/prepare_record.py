@@ -7,10 +7,10 @@ from importlib.metadata import version
 from typing import Any
 
 from nero_core.data.decode import file_name
-from nero_core.data.prepare_files import BROKEN, COPIES_IN_UNUSED, MADE_WITH, SOURCE
-from nero_core.data.prepare_images import UsedImages
-from nero_core.data.prepare_split import OOD, PARTS, Assignment, Shares
-from nero_core.data.protocol import Protocol
+from nero_core.datasets.prepare_files import BROKEN, COPIES_IN_UNUSED, MADE_WITH, SOURCE
+from nero_core.datasets.prepare_images import UsedImages
+from nero_core.datasets.prepare_split import OOD, PARTS, Assignment, Shares
+from nero_core.datasets.protocol import Protocol
 
 # What `nero calibrate` does with the calibration part; the floors keep this room from reading it there.
 FIT_SHARE = 0.55  # of its images; thresholds are set on the others

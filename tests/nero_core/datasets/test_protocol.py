@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nero_core.data.protocol import (
+from nero_core.datasets.protocol import (
     PUBLISHED,
     Origin,
     Protocol,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nero_core.data.decode import decode_image, file_name
 from nero_core.data.folders import ImageFolder, file_digest
-from nero_core.data.protocol import Protocol
+from nero_core.datasets.protocol import Protocol
 from nero_core.errors import DatasetError, ImageError
 
 READERS = 4  # threads; each holds one image at its full size

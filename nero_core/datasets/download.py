@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from nero_core.data.decode import file_name
-from nero_core.data.download_server import (
+from nero_core.data.folders import file_digest
+from nero_core.datasets.download_server import (
     CUT,
     TIMEOUT,
     ask,
@@ -27,8 +28,7 @@ from nero_core.data.download_server import (
     remote_file,
     shown_address,
 )
-from nero_core.data.folders import file_digest
-from nero_core.data.prepare_lock import release, take
+from nero_core.datasets.prepare_lock import release, take
 from nero_core.errors import DownloadError
 
 __all__ = ["ask", "difference", "download", "file_of"]

@@ -12,12 +12,12 @@ from pathlib import Path
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveLimits, check_archive
 from nero_core.data.decode import file_name
 from nero_core.data.folders import read_folder
-from nero_core.data.prepare_files import check_same, read_record, staging, write_set
-from nero_core.data.prepare_images import used_images
-from nero_core.data.prepare_record import make_record, warnings_of
-from nero_core.data.prepare_source import class_folders, located
-from nero_core.data.prepare_split import Shares, assign, chosen_parts
-from nero_core.data.protocol import Protocol
+from nero_core.datasets.prepare_files import check_same, read_record, staging, write_set
+from nero_core.datasets.prepare_images import used_images
+from nero_core.datasets.prepare_record import make_record, warnings_of
+from nero_core.datasets.prepare_source import class_folders, located
+from nero_core.datasets.prepare_split import Shares, assign, chosen_parts
+from nero_core.datasets.protocol import Protocol
 
 Progress = Callable[[str, int, int], None]
 

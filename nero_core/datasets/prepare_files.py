@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from nero_core.data.decode import SUFFIXES
 from nero_core.data.folders import file_digest
-from nero_core.data.prepare_lock import take
+from nero_core.datasets.prepare_lock import take
 from nero_core.errors import DatasetError, ImageError
 
 RECORD, PROTOCOL = "prepare.json", "protocol.toml"

@@ -19,11 +19,11 @@ from PIL import Image
 
 from nero_core.data.archive import ArchiveLimits
 from nero_core.data.folders import read_folder
-from nero_core.data.prepare import Prepared, found_classes, prepare
-from nero_core.data.prepare_files import LOCK
-from nero_core.data.prepare_lock import release, take
-from nero_core.data.prepare_split import Shares
-from nero_core.data.protocol import Protocol, published_protocol, read_protocol
+from nero_core.datasets.prepare import Prepared, found_classes, prepare
+from nero_core.datasets.prepare_files import LOCK
+from nero_core.datasets.prepare_lock import release, take
+from nero_core.datasets.prepare_split import Shares
+from nero_core.datasets.protocol import Protocol, published_protocol, read_protocol
 from nero_core.errors import ArchiveError, CalibrationError, DatasetError
 
 
@@ -286,7 +286,7 @@ def test_an_empty_folder_is_used(tmp_path: Path, small: Path):
 def test_a_kill_leaves_no_half_set_and_the_next_call_tidies_up(tmp_path: Path, small: Path):
     (small / "protocol.toml").write_text(SMALL.toml(), encoding="utf-8")
     code = (
-        "import sys, time\nfrom nero_core.data import prepare, read_protocol\n"
+        "import sys, time\nfrom nero_core.datasets import prepare, read_protocol\n"
         "def slow(stage, done, total):\n"
         "    if stage == 'writing' and done > 10: print('now', flush=True); time.sleep(60)\n"
         "prepare(sys.argv[1], sys.argv[2], read_protocol(sys.argv[1] + '/protocol.toml'), on_progress=slow)\n"
@@ -467,7 +467,7 @@ def wrapped(path: Path, method: int, inner: bytes, others: int = 0) -> Path:
 def test_the_archive_around_an_archive_is_checked_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Callable[[Path], object]
 ):
-    monkeypatch.setattr("nero_core.data.prepare_source._extract", lambda *given: pytest.fail("unpacked"))
+    monkeypatch.setattr("nero_core.datasets.prepare_source._extract", lambda *given: pytest.fail("unpacked"))
     bomb = wrapped(tmp_path / "bomb.zip", zipfile.ZIP_DEFLATED, bytes(30 * 2**20))
     with pytest.raises(ArchiveError, match="times its own size"):
         reader(bomb)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, split
-from nero_core.data.protocol import Protocol
+from nero_core.datasets.protocol import Protocol
 from nero_core.errors import DatasetError
 
 PARTS = ("train", "calibration", "test")  # of the ID images

@@ -140,7 +140,7 @@ def published_protocol(name: str) -> Protocol:
     """
     if name not in PUBLISHED:
         raise DatasetError(f"Expected one of {', '.join(PUBLISHED)}. Found {file_name(name)}. Give a --protocol file.")
-    resource = files("nero_core.data").joinpath("protocols", f"{name}.toml")
+    resource = files("nero_core.datasets").joinpath("protocols", f"{name}.toml")
     return _parse(resource.read_bytes(), f"{name}.toml")
 
 
