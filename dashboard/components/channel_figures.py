@@ -10,7 +10,7 @@ from dashboard.components.channel_pictures import LEGEND, OPACITY, cropped, fed_
 from dashboard.components.figure_download import reference_pixels
 from dashboard.resources import Source
 from nero_core import COMPOSITES, Inspector, Panel, bar_figure, kept_briefly, own_limit, panels_figure
-from nero_core.explain.render import heat_limit, overlay, smooth
+from nero_core.figures.render import heat_limit, overlay, smooth
 from nero_core.types import ChannelPortrait, ChannelReferences, Channels, ConceptDepth
 
 if TYPE_CHECKING:

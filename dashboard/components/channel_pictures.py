@@ -12,7 +12,7 @@ from dashboard.components import marks
 from dashboard.resources import Source
 from nero_core import Inspector, decode_image, kept_briefly, own_limit
 from nero_core.errors import NeroError
-from nero_core.explain.render import fit_within, heat_limit, overlay, scale_limits, smooth
+from nero_core.figures.render import fit_within, heat_limit, overlay, scale_limits, smooth
 from nero_core.types import ChannelReferences, ConceptDepth
 
 SIDE = 448  # pixels of the large panel

@@ -11,7 +11,7 @@ from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import COMPOSITES, MUCH_CANCELLATION, SIGNS_CANCEL, Inspector, concepts_figure, kept, own_limit
-from nero_core.explain.render import fit_within, overlay, scale_limits, smooth
+from nero_core.figures.render import fit_within, overlay, scale_limits, smooth
 from nero_core.types import Concept, Explanation
 
 REFERENCES = 4  # thumbnails a concept: as many as fit beside one another; all that there are in a single card

@@ -23,7 +23,7 @@ from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
 from nero_core import Inspector, Panel, map_core, panels_figure, relevance_map_figure
 from nero_core.errors import BusyError, NeroError
-from nero_core.explain.render import data_uri
+from nero_core.figures.render import data_uri
 from nero_core.types import MapPlace, RelevanceMap
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from dashboard.components.sidebar import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import Inspector, evidence_figure, heatmap_figure, image_figure
-from nero_core.explain.render import evidence_as_shown, heat_limit, overlay, smooth
+from nero_core.figures.render import evidence_as_shown, heat_limit, overlay, smooth
 from nero_core.types import Explanation
 
 VIEWS = ("image", "heatmap", "evidence")

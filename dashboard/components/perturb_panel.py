@@ -22,7 +22,7 @@ from nero_core import (
     channel_figure,
     score_domain,
 )
-from nero_core.explain.render import data_uri, heat_limit, overlay, smooth
+from nero_core.figures.render import data_uri, heat_limit, overlay, smooth
 
 RESTS = 0.4  # seconds without a movement before a heatmap is begun
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from dashboard import resources, words
 from dashboard.resources import Perturbed, Source
 from nero_core import PERTURBATIONS, Inspector, Panel, Perturbation, panels_figure
-from nero_core.explain.render import Kind, heat_limit, overlay, smooth
+from nero_core.figures.render import Kind, heat_limit, overlay, smooth
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

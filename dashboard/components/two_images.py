@@ -17,7 +17,7 @@ from dashboard.resources import Source
 from dashboard.theme import theme_of
 from nero_core import Inspector, own_limit
 from nero_core.errors import NeroError
-from nero_core.explain.render import fit_within, overlay, scale_limits, smooth
+from nero_core.figures.render import fit_within, overlay, scale_limits, smooth
 from nero_core.types import Channels, Explanation
 
 NEAREST = 8  # reference images to choose from: the nearest to the image at hand

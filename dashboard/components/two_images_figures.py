@@ -10,7 +10,7 @@ from dashboard import charts, resources, words
 from dashboard.components.channel_pictures import LEGEND, OPACITY
 from dashboard.resources import Source
 from nero_core import Inspector, Panel, image_pair_figure, panels_figure
-from nero_core.explain.render import overlay
+from nero_core.figures.render import overlay
 from nero_core.types import Channels
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from nero_core.cli.progress import progress_bar
 from nero_core.cli.terminal import printable
 
 if TYPE_CHECKING:
-    from nero_core.explain.figures import Form
+    from nero_core.figures.style import Form
     from nero_core.types import BlockConservation, Explanation
 
 MAX_CONCEPTS = 64  # a map and a row of reference images each

@@ -10,8 +10,9 @@ from jaxtyping import UInt8
 from nero_core.cli.explain_record import concept_name
 from nero_core.cli.terminal import printable
 from nero_core.errors import BundleError
-from nero_core.explain.figure_origin import origin_line, with_origin
-from nero_core.explain.figure_panels import (
+from nero_core.explorer import Explorer
+from nero_core.figures.origin import origin_line, with_origin
+from nero_core.figures.panels import (
     colours_say,
     concepts_figure,
     evidence_figure,
@@ -19,10 +20,8 @@ from nero_core.explain.figure_panels import (
     image_figure,
     no_evidence,
 )
-from nero_core.explain.figure_plots import channel_figure, histogram_figure
-from nero_core.explain.figure_sheet import figure_sheet
-from nero_core.explain.figures import Form, figure_bytes
-from nero_core.explain.render import (
+from nero_core.figures.plots import channel_figure, histogram_figure
+from nero_core.figures.render import (
     caption,
     encode,
     enlarge,
@@ -32,8 +31,9 @@ from nero_core.explain.render import (
     scale_limits,
     smooth,
 )
-from nero_core.explain.wording import channel_use, here_and_usual, kept, own_limit
-from nero_core.explorer import Explorer
+from nero_core.figures.sheet import figure_sheet
+from nero_core.figures.style import Form, figure_bytes
+from nero_core.figures.wording import channel_use, here_and_usual, kept, own_limit
 from nero_core.types import Channels, Detection, Explanation
 
 if TYPE_CHECKING:

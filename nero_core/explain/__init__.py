@@ -1,1 +1,1 @@
-"""Why: channels against centroids, concepts with their reference images, evidence; and their pictures."""
+"""Why: channels against centroids, concepts with their reference images, evidence."""

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nero_core.explain.render import smooth
+from nero_core.relevance.smoothing import smooth
 from nero_core.types import Feeding
 
 CROP_SHARE = 0.5  # of the largest relevance: the full width at half maximum, as optics measures a spot

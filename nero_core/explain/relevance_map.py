@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nero_core.detectors.components import scatter_spectrum
 from nero_core.errors import BusyError, RelevanceError
-from nero_core.explain.figures import PROCESS_WIDE
+from nero_core.process_wide import PROCESS_WIDE
 
 Kind = Literal["pca", "umap"]
 Progress = Callable[[int, int], None]

@@ -20,7 +20,7 @@ from torch import Tensor
 from nero_core import Inspector, find_bundles
 from nero_core.explain.class_output import logit_gradient
 from nero_core.explain.faithfulness import measure_faithfulness
-from nero_core.explain.render import smooth
+from nero_core.figures.render import smooth
 from nero_core.phantom.drawing import ID_CLASSES, OOD_CLASSES, Phantom, draw_phantom, encode_phantom
 from nero_core.relevance.composites import COMPOSITES
 from nero_core.types import Faithfulness, ImageBatch

@@ -17,7 +17,7 @@ from typer.testing import Result
 from nero_core.calibration import calibrate
 from nero_core.cli import explain_files
 from nero_core.errors import RelevanceError
-from nero_core.explain.wording import channel_use
+from nero_core.figures.wording import channel_use
 from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nero_core.explain.concept_depth import class_distribution, co_used, fed, receptive_crop
-from nero_core.explain.render import smooth
+from nero_core.figures.render import smooth
 from nero_core.types import Feeding
 
 

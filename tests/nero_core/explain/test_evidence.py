@@ -7,7 +7,7 @@ import torch
 
 from nero_core import Explorer, Inspector
 from nero_core.explain.evidence import describe_missing, evidence_start
-from nero_core.explain.wording import channel_use
+from nero_core.figures.wording import channel_use
 from nero_core.types import Channels, MissingConcept
 
 

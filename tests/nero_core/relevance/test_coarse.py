@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nero_core.explain.render import smooth
+from nero_core.figures.render import smooth
 from nero_core.relevance.coarse import CELLS, coarse, from_steps, to_steps
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
-from nero_core.explain.figure_canvas import LINE, Canvas, wrap
-from nero_core.explain.figure_mean_relevance import draw_mean_relevance, mean_relevance_height
-from nero_core.explain.figure_panels import (
+from nero_core.figures.canvas import LINE, Canvas, wrap
+from nero_core.figures.mean_relevance import draw_mean_relevance, mean_relevance_height
+from nero_core.figures.panels import (
     OPACITY,
     Thumbnails,
     colours_say,
@@ -18,10 +18,10 @@ from nero_core.explain.figure_panels import (
     no_evidence,
     picture_height,
 )
-from nero_core.explain.figure_verdict import detection_line
-from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SMALL, label, styled
-from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
-from nero_core.explain.wording import HEADLINE, cancelling, channel_use, here_and_usual, kept, kept_briefly, own_limit
+from nero_core.figures.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
+from nero_core.figures.style import DOUBLE, LARGE, PLAIN, SMALL, label, styled
+from nero_core.figures.verdict import detection_line
+from nero_core.figures.wording import HEADLINE, cancelling, channel_use, here_and_usual, kept, kept_briefly, own_limit
 from nero_core.types import Channels, Concept, Detection, Explanation, MeanRelevance
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-from nero_core.explain.figure_canvas import Canvas, text_width
-from nero_core.explain.figure_rows import BEYOND, beyond_line, draw_row
-from nero_core.explain.figures import (
+from nero_core.figures.canvas import Canvas, text_width
+from nero_core.figures.rows import BEYOND, beyond_line, draw_row
+from nero_core.figures.score_domain import score_domain
+from nero_core.figures.style import (
     CENTROID,
     CLASSES,
     DOUBLE,
@@ -23,7 +24,6 @@ from nero_core.explain.figures import (
     number,
     styled,
 )
-from nero_core.explain.score_domain import score_domain
 from nero_core.types import Channels, ReferenceScores
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
-from nero_core.explain.figure_canvas import LINE, Canvas, wrap
-from nero_core.explain.figure_panels import picture_height
-from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, styled
-from nero_core.explain.render import Kind
+from nero_core.figures.canvas import LINE, Canvas, wrap
+from nero_core.figures.panels import picture_height
+from nero_core.figures.render import Kind
+from nero_core.figures.style import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nero_core.explain.render import (
+from nero_core.figures.render import (
     caption,
     colour_bar,
     data_uri,

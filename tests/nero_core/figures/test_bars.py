@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nero_core import bar_figure
-from nero_core.explain.figures import HERE, ID
-from tests.nero_core.explain.figure_text import colour, overlaps, plot, said
+from nero_core.figures.style import HERE, ID
+from tests.nero_core.figures.figure_text import colour, overlaps, plot, said
 
 NAMES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 

@@ -15,12 +15,12 @@ from PIL import Image
 
 import nero_core
 from nero_core.errors import NeroError
-from nero_core.explain.figure_canvas import Canvas, text_width, wrap
-from nero_core.explain.figure_panels import concepts_figure
-from nero_core.explain.figure_plots import channel_figure
-from nero_core.explain.figures import figure_bytes, label, number, styled
-from nero_core.explain.render import encode
-from nero_core.explain.wording import channel_use
+from nero_core.figures.canvas import Canvas, text_width, wrap
+from nero_core.figures.panels import concepts_figure
+from nero_core.figures.plots import channel_figure
+from nero_core.figures.render import encode
+from nero_core.figures.style import figure_bytes, label, number, styled
+from nero_core.figures.wording import channel_use
 from nero_core.types import (
     ChannelPortrait,
     ChannelReferences,
@@ -35,7 +35,7 @@ from nero_core.types import (
     ReferenceScores,
     RelevanceMap,
 )
-from tests.nero_core.explain.figure_text import overlaps
+from tests.nero_core.figures.figure_text import overlaps
 
 NEURONS, CLASSES = 96, ("normal-cecum", "normal-pylorus", "normal-z-line")
 HOSTILE = ("a $x^2$ <b>&amp;</b> \\frac{1}{2}", "\x1b[2J\x00\x07\ud800 steering\u202e", "y" * 5000)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from nero_core.explain.figures import HERE, number
+from nero_core.figures.style import HERE, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

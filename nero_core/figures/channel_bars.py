@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nero_core.explain.figure_canvas import Canvas
-from nero_core.explain.figures import CENTROID, DOUBLE, HERE, ID, SINGLE, SMALL, label, number, styled
+from nero_core.figures.canvas import Canvas
+from nero_core.figures.style import CENTROID, DOUBLE, HERE, ID, SINGLE, SMALL, label, number, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

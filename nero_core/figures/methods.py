@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from nero_core.explain.figure_canvas import Canvas, text_width
-from nero_core.explain.figure_plots import draw_histogram
-from nero_core.explain.figures import (
+from nero_core.figures.canvas import Canvas, text_width
+from nero_core.figures.plots import draw_histogram
+from nero_core.figures.style import (
     CENTROID,
     CLASSES,
     DOUBLE,

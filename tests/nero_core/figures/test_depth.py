@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nero_core import relevance_map_figure
 from nero_core.types import MapPlace, RelevanceMap
-from tests.nero_core.explain.figure_text import overlaps, plot, said
+from tests.nero_core.figures.figure_text import overlaps, plot, said
 
 NAMES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from nero_core.explain.wording import cancelling, channel_use, here_and_usual, kept, kept_briefly, own_limit
+from nero_core.figures.wording import cancelling, channel_use, here_and_usual, kept, kept_briefly, own_limit
 
 
 @pytest.mark.parametrize(

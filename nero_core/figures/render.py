@@ -4,7 +4,7 @@ Relevance is signed and wears one diverging map centred on zero with symmetric l
 map where it is positive, and the diverging one where part of it is negative. Maps are upsampled bilinearly to the
 picture's own size; the picture itself is never stretched, and a small one is enlarged by whole-number nearest
 neighbour, so that its pixels stay pixels. The matplotlib figures of
-``nero explain`` stand in ``figures.py``.
+``nero explain`` stand in the modules beside this one.
 """
 
 import base64
@@ -19,7 +19,8 @@ from jaxtyping import Float, UInt8
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
-from nero_core.explain.wording import MUCH_CANCELLATION
+from nero_core.figures.wording import MUCH_CANCELLATION
+from nero_core.relevance.smoothing import smooth as smooth
 
 Kind = Literal["signed", "positive"]
 
@@ -65,29 +66,6 @@ def overlay(
     picture = picture + 0.6 * opacity * (grey - picture)
     alpha = opacity * np.abs(scaled)[..., None] ** 0.75  # a little above linear: half of the limit is well visible
     return np.asarray(np.rint(picture + alpha * (_colours(scaled, kind) - picture)), dtype=np.uint8)
-
-
-def smooth(heatmap: ArrayLike, sigma: float) -> Float[np.ndarray, "height width"]:
-    """The map as it is shown: blurred with a Gaussian whose sum is 1, mirrored at the border, so that its sum stays.
-
-    Args:
-        heatmap: the map at the classifier's input size.
-        sigma: standard deviation in pixels of the map, which an explanation's ``sigma`` gives: it hides the grid on
-            which the network reads the image, and no more. 0 changes nothing.
-    """
-    values = np.asarray(heatmap, dtype=np.float32)
-    if sigma <= 0:
-        return values
-    reach = min(round(3 * sigma), *values.shape)
-    steps = np.arange(-reach, reach + 1)
-    weights = np.exp(-(steps**2) / (2 * sigma**2), dtype=np.float32)
-    weights /= weights.sum()
-    for axis in (0, 1):
-        padded = np.pad(values, [(reach, reach) if axis == one else (0, 0) for one in (0, 1)], mode="symmetric")
-        length = values.shape[axis]
-        shifted = (padded.take(range(start, start + length), axis=axis) for start in range(2 * reach + 1))
-        values = sum(weight * part for weight, part in zip(weights, shifted, strict=True))
-    return values
 
 
 def evidence_as_shown(evidence: ArrayLike, sigma: float) -> tuple[Float[np.ndarray, "height width"], Kind]:

@@ -6,9 +6,9 @@ import torch
 from matplotlib.axes import Axes
 
 from nero_core import channel_classes_figure, class_scores_figure, histogram_figure, score_domain
-from nero_core.explain.figure_rows import beyond_line
+from nero_core.figures.rows import beyond_line
 from nero_core.types import ChannelPortrait, ChannelReferences, ReferenceScores
-from tests.nero_core.explain.figure_text import overlaps, plot, said
+from tests.nero_core.figures.figure_text import overlaps, plot, said
 
 NAMES, OOD_NAMES = ("normal-cecum", "normal-pylorus"), ("polyps",)
 OOD = torch.linspace(2, 8, 100).double()

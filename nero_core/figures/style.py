@@ -1,10 +1,9 @@
 """Figures for papers: their style, and saving them as SVG, PDF or PNG. Drawn by matplotlib without a display.
 
-The figures themselves stand in the modules ``figure_*.py`` beside this one; the screen draws its own with plotly.
+The figures themselves stand in the modules beside this one; the screen draws its own with plotly.
 """
 
 import io
-import threading
 import unicodedata
 import warnings
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from nero_core.errors import NeroError
+from nero_core.process_wide import PROCESS_WIDE
 
 if TYPE_CHECKING:  # matplotlib takes half a second to import, and the screen needs it only when a figure is saved
     from matplotlib.figure import Figure
@@ -59,7 +59,6 @@ _METADATA: dict[Form, dict[str, Any]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
 }
-PROCESS_WIDE = threading.RLock()  # matplotlib's settings and fonts and the filters of warnings belong to the process
 
 
 def figure_bytes(figure: "Figure", form: Form = "png", dpi: int = 300) -> bytes:

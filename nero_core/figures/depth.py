@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from nero_core.explain.figure_canvas import Canvas, text_width
-from nero_core.explain.figure_rows import beyond_line, draw_row
-from nero_core.explain.figures import (
+from nero_core.figures.canvas import Canvas, text_width
+from nero_core.figures.map_core import map_core
+from nero_core.figures.relevance_domain import relevance_domain
+from nero_core.figures.rows import beyond_line, draw_row
+from nero_core.figures.style import (
     CENTROID,
     CLASSES,
     DOUBLE,
@@ -23,8 +25,6 @@ from nero_core.explain.figures import (
     number,
     styled,
 )
-from nero_core.explain.map_core import map_core
-from nero_core.explain.relevance_domain import relevance_domain
 from nero_core.relevance.composites import COMPOSITES
 from nero_core.types import ChannelPortrait, Faithfulness, MapPlace, RelevanceMap
 

@@ -5,7 +5,7 @@ import torch
 
 from nero_core import mean_relevance_figure
 from nero_core.types import Channels, MeanRelevance
-from tests.nero_core.explain.figure_text import overlaps, said
+from tests.nero_core.figures.figure_text import overlaps, said
 
 SIZE = 512
 MEANS = torch.linspace(0.02, -0.01, SIZE).double()  # the rank of a channel is its number

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from nero_core.explain.figure_canvas import Canvas, text_width
-from nero_core.explain.figures import CENTROID, DOUBLE, HERE, ID, OOD, PLAIN, SMALL, styled
-from nero_core.explain.wording import mean_of_few
+from nero_core.figures.canvas import Canvas, text_width
+from nero_core.figures.style import CENTROID, DOUBLE, HERE, ID, OOD, PLAIN, SMALL, styled
+from nero_core.figures.wording import mean_of_few
 from nero_core.types import Channels, MeanRelevance
 
 if TYPE_CHECKING:

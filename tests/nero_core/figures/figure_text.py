@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
-from nero_core.explain.figures import figure_bytes, styled
+from nero_core.figures.style import figure_bytes, styled
 
 SLACK = 3  # pixels of 300 to an inch
 

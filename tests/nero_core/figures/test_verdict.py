@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from nero_core import verdict_figure
-from nero_core.explain.figures import ID, OOD
-from nero_core.explain.score_domain import MARGIN
+from nero_core.figures.score_domain import MARGIN
+from nero_core.figures.style import ID, OOD
 from nero_core.types import Detection, ReferenceScores
-from tests.nero_core.explain.figure_text import colour, overlaps, plot, said
+from tests.nero_core.figures.figure_text import colour, overlaps, plot, said
 
 NAMES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 TERMS = {"distance": 0.5, "bias": 2.0, "scale": 0.3}

@@ -9,10 +9,10 @@ from jaxtyping import Float, UInt8
 
 from nero_core.data.decode import THUMBNAIL_LIMITS, decode_image
 from nero_core.errors import ImageError
-from nero_core.explain.figure_canvas import LINE, Canvas, wrap
-from nero_core.explain.figures import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, styled
-from nero_core.explain.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
-from nero_core.explain.wording import (
+from nero_core.figures.canvas import LINE, Canvas, wrap
+from nero_core.figures.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
+from nero_core.figures.style import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, styled
+from nero_core.figures.wording import (
     MUCH_CANCELLATION,
     SIGNS_CANCEL,
     channel_use,

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from nero_core.explain.figure_canvas import LINE, wrap
-from nero_core.explain.figures import SMALL, label, styled
+from nero_core.figures.canvas import LINE, wrap
+from nero_core.figures.style import SMALL, label, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
