@@ -5,12 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import jobs, places, resources, state, words
+from dashboard import places, resources, state, words
 from dashboard.components.job_progress import job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
 from dashboard.components.work_progress import work_progress
-from dashboard.jobs import Job
 from dashboard.plain_errors import plain_errors
+from dashboard.work import jobs
+from dashboard.work.jobs import Job
 from nero_core import BenchmarkResult, Inspector, check_archive
 from nero_core.errors import NeroError
 

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from dashboard import jobs, state, words
-from dashboard.jobs import Job, Status
+from dashboard import state, words
 from dashboard.plain_errors import plain_errors
+from dashboard.work import jobs
+from dashboard.work.jobs import Job, Status
 
 POLL = 1.0  # seconds between looks
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import jobs, places, resources, state, words
+from dashboard import places, resources, state, words
 from dashboard.components.job_progress import job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
 from dashboard.plain_errors import plain_errors
+from dashboard.work import jobs
 from nero_core import check_archive, import_checkpoint
 from nero_core.errors import NeroError
 

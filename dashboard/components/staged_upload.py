@@ -5,8 +5,9 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from dashboard import jobs, places, state, words
-from dashboard.jobs import Job
+from dashboard import places, state, words
+from dashboard.work import jobs
+from dashboard.work.jobs import Job
 
 WANTED_MEGABYTES = 500  # a ViT-B checkpoint has 343 MB
 PIECE = 2**20  # bytes

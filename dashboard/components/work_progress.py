@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from dashboard import state, words
-from dashboard.long_work import LongWork
 from dashboard.plain_errors import plain_errors
+from dashboard.work.long_work import LongWork
 
 PATIENCE = 0.3  # seconds without words
 POLL = 0.5  # seconds between looks

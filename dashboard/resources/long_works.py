@@ -1,4 +1,4 @@
-"""Long work for all users: one of each, begun by whoever comes first, see ``dashboard.long_work``.
+"""Long work for all users: one of each, begun by whoever comes first, see ``dashboard.work.long_work``.
 
 Each takes the work that it is to be done anew for, where one was stopped or failed: two who ask for that at once begin
 one.
@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from dashboard.long_work import LongWork, Progress
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
 from dashboard.resources.verdicts import batch
+from dashboard.work.long_work import LongWork, Progress
 from nero_core import BenchmarkResult, Inspector, compare_banks
 from nero_core.types import Faithfulness, Observation, RelevanceMap
 

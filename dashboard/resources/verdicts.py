@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard.jobs import Job
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import DECODERS, HOUR, Source
+from dashboard.work.jobs import Job
 from nero_core import DETECTORS, BenchmarkResult, Inspector, read_result
 from nero_core.errors import NeroError
 from nero_core.types import Channels, Detection, ImageBatch, Observation, WhatIf, WhatIfSettings

@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard.long_work import THREADS
+from dashboard.work.long_work import THREADS
 from nero_core import BenchmarkResult, Inspector, compare_banks
 from nero_core.types import Channels, ReferenceScores
 

@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 
 from dashboard import resources
-from dashboard.long_work import LongWork, Turns
+from dashboard.work.long_work import LongWork, Turns
 from nero_core.errors import BundleError
 from nero_core.explain.relevance_map import _UMAP_RUNS
 
@@ -133,7 +133,7 @@ def test_a_second_umap_takes_no_turn_from_others_while_the_first_ends(
     tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ):
     st.cache_resource.clear()
-    monkeypatch.setattr("dashboard.long_work.TURNS", Turns(2))
+    monkeypatch.setattr("dashboard.work.long_work.TURNS", Turns(2))
     model = resources.inspector(tiny_bundle)
     with _UMAP_RUNS:  # as while numba compiles
         first = resources.umap(model)

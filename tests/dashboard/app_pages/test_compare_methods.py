@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import jobs
+from dashboard.work import jobs
 from nero_core import DETECTORS, BenchmarkResult
 from nero_core.benchmark.result_file import write_result
 from nero_core.calibration import calibrate

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import jobs, places, resources
+from dashboard import places, resources
 from dashboard.components import bundle_shelf
+from dashboard.work import jobs
 from nero_core import pack_bundle
 from tests.dashboard.app_pages.test_compare_methods import zipped
 from tests.dashboard.material import asked, no_traceback, until

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.long_work import LongWork, Turns
+from dashboard.work.long_work import LongWork, Turns
 from nero_core.explain.relevance_map import _UMAP_RUNS
 from tests.dashboard.material import no_traceback, until
 
@@ -29,7 +29,7 @@ def told_busy(running: AppTest) -> list[str]:
 
 def test_pca_takes_no_turn(app: Start, monkeypatch: pytest.MonkeyPatch):
     turns, go_on = Turns(1), threading.Event()
-    monkeypatch.setattr("dashboard.long_work.TURNS", turns)
+    monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
     LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
     running = app(look="image map").switch_page("app_pages/neuron_explorer.py").run()
     no_traceback(running)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import words
 from dashboard.components.work_progress import WHILE_HERE
-from dashboard.long_work import LongWork, Progress, Turns
+from dashboard.work.long_work import LongWork, Progress, Turns
 from nero_core import BenchmarkResult, Explorer, Inspector, compare_banks
 from nero_core.types import Faithfulness, ImageBatch
 from tests.dashboard.material import asked, no_traceback, png, until
@@ -149,7 +149,7 @@ def test_a_work_that_waits_for_its_turn_says_so_and_can_be_stopped(
     app: Start, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ):
     turns, go_on = Turns(1), threading.Event()
-    monkeypatch.setattr("dashboard.long_work.TURNS", turns)
+    monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
     LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
     running = app(sample="polyps", view="heatmap", faithfulness="true")
     assert any(words.turn(0) in text for text in bars(running))
@@ -168,8 +168,8 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], threading.Eve
         turns = Turns(1, most_waiting=1)
         for what in ("one that runs", "one that waits"):
             LongWork(what, lambda on_progress: go_on.wait(LONG), turns)
-        monkeypatch.setattr("dashboard.long_work.TURNS", turns)
-        monkeypatch.setattr("dashboard.long_work.WATCHED_SECONDS", LONG)
+        monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
+        monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", LONG)
         return go_on
 
     yield fill
@@ -213,10 +213,10 @@ def test_what_is_asked_for_first_while_too_many_wait_is_a_sentence_with_a_way_on
 
 def test_a_work_that_the_server_drops_is_told_as_that(app: Start, gate: Gate, monkeypatch: pytest.MonkeyPatch):
     turns, go_on = Turns(1, most_waiting=1), threading.Event()
-    monkeypatch.setattr("dashboard.long_work.TURNS", turns)
+    monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
     LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
     running = app(sample="polyps", view="heatmap", faithfulness="true")
-    monkeypatch.setattr("dashboard.long_work.WATCHED_SECONDS", 0.0)  # as if the page had been left
+    monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", 0.0)  # as if the page had been left
     LongWork("one more", lambda on_progress: None, turns)
     running.run()
     assert [info.value for info in running.info if "stopped" in info.value or "list" in info.value] == [words.FORGOTTEN]

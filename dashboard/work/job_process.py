@@ -1,5 +1,5 @@
-"""The process of one job: ``python -m dashboard.job_process FOLDER``. It waits for its turn, runs the job's command in
-a process group of its own, and writes down how it ended. See ``dashboard.job_folder`` for the files."""
+"""The process of one job: ``python -m dashboard.work.job_process FOLDER``. It waits for its turn, runs the job's
+command in a process group of its own, and writes down how it ended. See ``dashboard.work.job_folder`` for the files."""
 
 import os
 import shutil
@@ -10,8 +10,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from dashboard import jobs, places
-from dashboard.job_folder import Job, ahead, last_line
+from dashboard import places
+from dashboard.work import jobs
+from dashboard.work.job_folder import Job, ahead, last_line
 from nero_core.errors import NeroError
 
 BEAT = 0.2  # seconds between signs of life

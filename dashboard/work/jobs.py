@@ -1,7 +1,8 @@
 """Long jobs: each is a folder under ``NERO_HOME/jobs``, and a process of its own that outlives a reload and a restart.
 
-Knows no Streamlit. The page writes the inputs and a request; ``dashboard.job_process`` runs it, and both speak through
-files only, see ``dashboard.job_folder``. Whoever knows a job's id may see and stop it; ids cannot be guessed.
+Knows no Streamlit. The page writes the inputs and a request; ``dashboard.work.job_process`` runs it, and both speak
+through files only, see ``dashboard.work.job_folder``. Whoever knows a job's id may see and stop it; ids cannot be
+guessed.
 """
 
 import os
@@ -15,7 +16,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from dashboard import places
-from dashboard.job_folder import Job, Status, all_jobs, changed, facts, is_alive, named_job, new_job, status, unfinished
+from dashboard.work.job_folder import (
+    Job,
+    Status,
+    all_jobs,
+    changed,
+    facts,
+    is_alive,
+    named_job,
+    new_job,
+    status,
+    unfinished,
+)
 from nero_core.errors import NeroError
 
 __all__ = [
@@ -104,7 +116,7 @@ def start(job: Job, command: Sequence[str], kind: str, deliver: str = "", **fact
     asked = {"kind": kind, "command": list(command), "made": time.time(), "deliver": deliver, "facts": facts}
     job.write("job.json", asked)
     process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard.job_process", str(job.folder)],
+        [sys.executable, "-m", "dashboard.work.job_process", str(job.folder)],
         cwd=PROJECT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

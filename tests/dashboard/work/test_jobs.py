@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import job_folder, jobs, places
-from dashboard.jobs import Job
+from dashboard import places
+from dashboard.work import job_folder, jobs
+from dashboard.work.jobs import Job
 from nero_core.errors import NeroError
 
 SLOW = "import time; time.sleep(60)"

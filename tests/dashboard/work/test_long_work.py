@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from dashboard.long_work import LongWork, Progress, StoppedError, Turns
+from dashboard.work.long_work import LongWork, Progress, StoppedError, Turns
 from nero_core.errors import NeroError, RelevanceError
 
 LONG = 60.0  # seconds: more than any of these takes
@@ -177,9 +177,9 @@ def test_those_that_somebody_waits_for_go_first(steps: Callable[[], Steps], monk
 def test_waiting_for_a_work_is_what_watches_it(steps: Callable[[], Steps], monkeypatch: pytest.MonkeyPatch):
     work = LongWork("a finding", steps(), Turns(1))
     assert work.is_watched
-    monkeypatch.setattr("dashboard.long_work.WATCHED_SECONDS", 0.0)
+    monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", 0.0)
     assert not work.is_watched
-    monkeypatch.setattr("dashboard.long_work.WATCHED_SECONDS", LONG)
+    monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", LONG)
     assert not work.wait(0)
     assert work.is_watched
 

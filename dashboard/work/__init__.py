@@ -1,0 +1,1 @@
+"""Work that outlives a page's run: in processes of its own (``jobs``), in threads that users share (``long_work``)."""
