@@ -54,7 +54,7 @@ MOST_ENDED = 16  # that are kept; the oldest go first
 KEPT_SECONDS = 24 * 3600.0  # after which an ended job is removed
 DRAFT_SECONDS = 3600.0  # unused, after which a folder that never became a job is removed
 LEAST_FREE = 2 * 2**30  # bytes that must stay free on the disk
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def draft() -> Job:
