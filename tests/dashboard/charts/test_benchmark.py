@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dashboard import charts, tables
-from dashboard.components.benchmark_table import table
-from dashboard.components.method_curves import first_choice
+from dashboard.pages.compare.benchmark_table import table
+from dashboard.pages.compare.method_curves import first_choice
 from dashboard.theme import DARK, LIGHT
 from nero_core import BenchmarkResult
 

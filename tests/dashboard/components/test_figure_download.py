@@ -89,7 +89,7 @@ def on(page: str, app: Start, **query: str) -> AppTest:
     running = app()
     for name, value in query.items():
         running.query_params[name] = value
-    running.switch_page(f"app_pages/{page}.py").run()
+    running.switch_page(f"pages/{page}/page.py").run()
     assert not running.exception
     return running
 
@@ -133,10 +133,10 @@ def test_what_if_saves_the_histogram_of_each_setting(app: Start, offered: Offere
 
 
 def test_the_plots_of_the_explorer_can_be_saved(app: Start, offered: Offered, digits: str):
-    on("neuron_explorer", app, look="image map", sample="polyps")
+    on("explorer", app, look="image map", sample="polyps")
     assert "this image, 8 nearest ringed" in text_of(offered, f"map-by-pca-{digits}.svg")
     assert text_of(offered, f"nearest-reference-images-{digits}.svg").count("distance") == 8
-    on("neuron_explorer", app, channel="5", other="6", sample="polyps")
+    on("explorer", app, channel="5", other="6", sample="polyps")
     for channel in (5, 6):  # each draws its own
         assert f"relevance of channel {channel} (" in text_of(offered, f"channel-{channel}-by-class-{digits}.svg")
 
@@ -183,7 +183,7 @@ def test_the_plot_of_a_step_that_is_saved_is_the_one_that_the_control_has_made(
 
 
 def test_every_panel_of_a_channels_page_can_be_saved(app: Start, offered: Offered, digits: str):
-    on("neuron_explorer", app, channel="417", sample="polyps")
+    on("explorer", app, channel="417", sample="polyps")
     assert offered.keys() == names(
         "channel-417-reference-images", "channel-417-head-weights", "channels-used-together-with-417",
         *ending(digits, "channel-417-in-the-image", "channel-417-by-class", "channels-that-feed-channel-417"),
@@ -198,7 +198,7 @@ def test_every_panel_of_a_channels_page_can_be_saved(app: Start, offered: Offere
 
 
 def test_two_channels_are_saved_on_one_figure_and_their_plots_one_by_one(app: Start, offered: Offered, digits: str):
-    on("neuron_explorer", app, channel="5", other="6", sample="polyps")
+    on("explorer", app, channel="5", other="6", sample="polyps")
     both = text_of(offered, f"channels-that-feed-channel-5-and-6-{digits}.svg")
     assert "relevance of channel 5" in both and "relevance of channel 6" in both
     assert names("channel-5-head-weights", "channel-6-head-weights") <= offered.keys()
@@ -206,14 +206,14 @@ def test_two_channels_are_saved_on_one_figure_and_their_plots_one_by_one(app: St
 
 
 def test_without_an_image_a_channels_page_offers_what_it_shows(app: Start, offered: Offered):
-    on("neuron_explorer", app, channel="5")
+    on("explorer", app, channel="5")
     assert offered.keys() == names(
         "channel-5-reference-images", "channel-5-by-class", "channel-5-head-weights", "channels-used-together-with-5"
     )
 
 
 def test_the_tiles_that_are_shown_can_be_saved_with_the_figure_that_sorts_them(app: Start, offered: Offered):
-    running = on("neuron_explorer", app, grid_sort="class selectivity")
+    running = on("explorer", app, grid_sort="class selectivity")
     text = text_of(offered, "channels-by-class-selectivity.svg")
     assert text.count("selectivity 0.") == 48
     running.selectbox(key="grid_sort").select("channel").run()
@@ -222,7 +222,7 @@ def test_the_tiles_that_are_shown_can_be_saved_with_the_figure_that_sorts_them(a
 
 
 def test_two_images_can_be_saved_side_by_side_and_channel_by_channel(app: Start, offered: Offered):
-    on("neuron_explorer", app, look="two images", sample="polyps", second="sample normal-cecum")
+    on("explorer", app, look="two images", sample="polyps", second="sample normal-cecum")
     (panels,) = [name for name in offered if re.fullmatch(r"two-images-channel-\d+\.svg", name)]
     channel = panels.removesuffix(".svg").rsplit("-", 1)[1]
     text = text_of(offered, panels)
@@ -288,7 +288,7 @@ def test_the_name_of_an_uploaded_file_is_in_no_file_and_no_file_name(app: Start,
         offered.clear()
         for name, value in query.items():
             running.query_params[name] = value
-        running.switch_page("app_pages/neuron_explorer.py").run()
+        running.switch_page("pages/explorer/page.py").run()
         assert not running.exception
         assert any(name.startswith(("two-images", "channel-5-in-the-image")) for name in offered)
         assert not any("smith" in name or b"smith" in make() for name, make in offered.items() if "svg" in name)
@@ -309,7 +309,7 @@ def test_the_comparison_of_methods_can_be_saved(
 ):
     monkeypatch.setattr("dashboard.resources.long_works.compare_banks", lambda *_, **__: comparison)
     running = app(sample="polyps")
-    running.switch_page("app_pages/compare_methods.py").run()
+    running.switch_page("pages/compare/page.py").run()
     assert not running.exception
     for name in names("roc", "method-scores", "auroc-by-class"):
         assert offered[name]().startswith(STARTS[name[-3:]])

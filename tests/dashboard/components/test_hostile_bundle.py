@@ -11,8 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import resources, words
-from dashboard.components import concept_gallery, samples
-from dashboard.components.image_card import _is_enlarged
+from dashboard.components import samples
+from dashboard.pages.screen import concept_gallery
+from dashboard.pages.screen.image_card import _is_enlarged
 from nero_core.errors import BundleError
 from tests.dashboard.material import html, png
 
@@ -24,7 +25,7 @@ def map_page(view: str, is_empty: bool, is_signed: bool = False) -> None:
     import numpy as np
     import torch
 
-    from dashboard.components.image_card import _map
+    from dashboard.pages.screen.image_card import _map
 
     heat = torch.zeros(64, 64) if is_empty else torch.ones(64, 64)
     kept = float("nan") if is_empty else 1.0

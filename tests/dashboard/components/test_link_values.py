@@ -10,9 +10,7 @@ from nero_core import BenchmarkResult
 from tests.dashboard.material import no_traceback, until
 
 Start = Callable[..., AppTest]
-SCREEN, COMPARE, EXPLORER, LEARN = (
-    f"app_pages/{name}.py" for name in ("screen_an_image", "compare_methods", "neuron_explorer", "learn")
-)
+SCREEN, COMPARE, EXPLORER, LEARN = (f"pages/{name}/page.py" for name in ("screen", "compare", "explorer", "learn"))
 STEP = {"part": "Seven steps"}
 PERTURB = {"part": "Perturb and watch"}
 

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.sidebar import acceptances
-from tests.dashboard.app_pages.test_compare_methods import PAGE
 from tests.dashboard.material import asked, no_traceback
+from tests.dashboard.pages.compare.test_page import PAGE
 
 Start = Callable[..., AppTest]
 

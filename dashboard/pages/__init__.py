@@ -1,0 +1,1 @@
+"""The pages, a room each: ``page.py`` reads as the screen reads, beside it stand the widgets that only it uses."""

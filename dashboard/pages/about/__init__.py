@@ -1,0 +1,1 @@
+"""About this model: the card of the bundle."""

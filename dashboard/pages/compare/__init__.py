@@ -1,0 +1,1 @@
+"""Compare methods: every method on the same images, and on this one."""

@@ -1,0 +1,1 @@
+"""Neuron explorer: all channels, all reference images, one channel in depth, two images."""

@@ -1,0 +1,118 @@
+"""Figures of the page of one channel, or of two side by side: drawn outside the page, when somebody saves them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dashboard import resources, words
+from dashboard.components.figure_download import reference_pixels
+from dashboard.pages.explorer.channel_pictures import LEGEND, OPACITY, cropped, fed_keeps, feeding_limits, limits_of
+from dashboard.resources import Source
+from nero_core import COMPOSITES, Inspector, Panel, bar_figure, kept_briefly, own_limit, panels_figure
+from nero_core.figures.render import heat_limit, overlay, smooth
+from nero_core.types import ChannelPortrait, ChannelReferences, Channels, ConceptDepth
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAIRS, ALONE, FED = 4, 8, 5  # panels in a row: images with their maps, images without, channels of the stage before
+_BY = {
+    "relevance": "by relevance (RelMax): images whose prediction uses it most",
+    "activation": "by activation (ActMax): images that excite it most",
+}
+
+
+def in_image_figure(item: Source, channels: Channels, depths: Sequence[ConceptDepth], names: Sequence[str]) -> "Figure":
+    """Each channel's conditional heatmap on the image, and its receptive-field crop."""
+    pixels, (shared, limits) = resources.picture(item), limits_of(depths)
+    panels = []
+    for depth, limit in zip(depths, limits, strict=True):
+        shown = overlay(pixels, smooth(depth.concept.heatmap, depth.sigma), OPACITY, limit)
+        said = words.channel(channels, depth.concept.channel, tuple(names))
+        share, cancels = depth.concept.conservation, depth.concept.cancellation
+        kept = words.conservation(share, cancellation=cancels, own=own_limit(limit, shared))
+        panels.append(Panel((shown, cropped(pixels, depth)), f"Channel {depth.concept.channel}", f"{said}\n{kept}"))
+    note = f"Left the conditional heatmap ({COMPOSITES[depths[0].composite].title}), right the receptive-field crop."
+    return panels_figure([("", panels)], 2, ("signed", shared, LEGEND), note)
+
+
+def references_figure(inspector: Inspector, portraits: Sequence[ChannelPortrait]) -> "Figure":
+    """The reference images of each channel by relevance and by activation, each with where the channel lies in it."""
+    groups = [
+        (f"Channel {portrait.channel} {_BY[held.by]}", _references(inspector, held))
+        for portrait in portraits
+        for held in (portrait.by_relevance, portrait.by_activation)
+        if held.ids
+    ]
+    first = portraits[0].by_relevance
+    has_maps = first.heatmaps is not None
+    note = ""
+    if has_maps:
+        note = "Left the whole image, right where the channel lies in it, each with its own colour limit; "
+        note += "green adds, purple takes away."
+    if first.from_thumbnails:
+        note += " Maps were traced on small pictures: the place is rough, the numbers are exact."
+    return panels_figure(groups, PAIRS if has_maps else ALONE, note=note)
+
+
+def feeding_figure(item: Source, depths: Sequence[ConceptDepth]) -> "Figure":
+    """The channels of the stage before that pass on most of each channel's relevance, each on the image."""
+    pixels, (shared, of_each) = resources.picture(item), feeding_limits(depths)
+    groups = []
+    for depth, limits in zip(depths, of_each, strict=True):
+        fed = depth.feeding
+        panels = [
+            Panel(
+                (overlay(pixels, smooth(heatmap, depth.sigma), OPACITY, limit),),
+                f"{fed.stage} · {below}",
+                said,
+            )
+            for below, heatmap, limit, said in zip(
+                fed.channels, fed.heatmaps, limits, fed_keeps(depth, limits, shared), strict=True
+            )
+        ]
+        heading = f"Channels of {fed.stage} that pass on most of the relevance of channel {depth.concept.channel}"
+        groups.append((heading, panels))
+    return panels_figure(groups, FED, ("signed", shared, LEGEND))
+
+
+def weights_figure(portrait: ChannelPortrait, names: Sequence[str]) -> "Figure":
+    """For which classes the channel speaks when it is active."""
+    weights = portrait.weights.tolist()
+    return bar_figure(
+        names,
+        weights,
+        f"head weight of channel {portrait.channel}",
+        [words.weight(one) for one in weights],
+        [place for place, one in enumerate(weights) if one > 0],
+        note="Blue: speaks for the class when the channel is active. Black: against it.",
+    )
+
+
+def co_used_figure(portrait: ChannelPortrait, most: int) -> "Figure":
+    """The channels whose relevance goes with this one's over the fit images."""
+    shown = portrait.co_used[:most]
+    return bar_figure(
+        [f"channel {other}" for other, _ in shown],
+        [correlation for _, correlation in shown],
+        f"correlation r with the relevance of channel {portrait.channel}",
+        [words.number(correlation, 2) for _, correlation in shown],
+        note="Over the fit images. Near 1 both are used in the same images, near −1 one where the other is not.",
+        whole=1.0,
+    )
+
+
+def _references(inspector: Inspector, held: ChannelReferences) -> list[Panel]:
+    panels, conserved, cancels = [], held.conservation, held.cancellation
+    for place, (reference_id, value) in enumerate(zip(held.ids, held.values, strict=True)):
+        pixels = reference_pixels(inspector, reference_id)
+        said = f"{inspector.reference_class(reference_id)}\n{held.by} {words.number(value)}"
+        pictures = (pixels,)
+        if held.heatmaps is not None:
+            heatmap = np.asarray(held.heatmaps[place])
+            traced = None if pixels is None else overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))
+            pictures = (pixels, traced)
+            said += f"\n{kept_briefly(conserved[place], cancels[place])}"
+        panels.append(Panel(pictures, "", said))
+    return panels

@@ -1,0 +1,1 @@
+"""Learn: the lesson, perturb and watch, the quiz."""

@@ -1,0 +1,1 @@
+"""Your own model: a classifier and its images become a reference set."""

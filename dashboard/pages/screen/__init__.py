@@ -1,0 +1,1 @@
+"""Screen an image: image, words, number, why."""

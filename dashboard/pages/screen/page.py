@@ -1,0 +1,58 @@
+"""Screen an image: image, words, number, why."""
+
+import streamlit as st
+
+from dashboard import resources
+from dashboard.components.chooser import choose, title
+from dashboard.components.figure_download import origin
+from dashboard.components.samples import sample, sample_strip
+from dashboard.components.sidebar import reference_set, research_options
+from dashboard.components.uploader import upload
+from dashboard.components.verdict import verdict_card
+from dashboard.components.what_if import what_if_panel
+from dashboard.pages.screen.channel_card import channel_card
+from dashboard.pages.screen.concept_gallery import concept_gallery
+from dashboard.pages.screen.empty_state import empty_state
+from dashboard.pages.screen.image_card import image_card
+from dashboard.pages.screen.score_histogram import score_histogram_card
+from dashboard.plain_errors import plain_errors
+
+st.title("Screen an image", anchor=False)
+inspector = reference_set()
+options = research_options(inspector)
+files_side, samples_side = st.columns([4, 7], gap="medium")
+with samples_side:
+    sample_strip(inspector)
+with files_side:
+    files = upload(beside=samples_side)
+
+shown = choose(files, sample(inspector))
+guide = st.empty()  # what it holds goes at once when an image comes, and not when the page is done
+if shown is None:
+    with guide:
+        empty_state(inspector)
+    st.stop()
+
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="title_row"):
+    title(shown, resources.note(shown))
+    sheet = st.container(width="content")
+image_side, verdict_side = st.columns([5, 6], gap="medium")
+closer_look = st.container()
+scores_side, channels_side = st.columns(2, gap="medium")
+open_channel = st.container()
+
+with verdict_side, plain_errors():  # a method that cannot fit this reference set leaves the rest of the page standing
+    with st.spinner("Comparing with the reference images …"):
+        detection = resources.detection(inspector, shown, options.method, options.tpr)
+        reference = inspector.reference_scores(options.method, options.tpr)
+        nearest = resources.channels(inspector, shown).nearest
+        card = inspector.bundle.card
+        verdict_card(detection, reference, card.class_names, nearest, card.synthetic, of=origin(inspector, shown))
+    with scores_side:
+        score_histogram_card(inspector, shown, reference, float(detection.score[0]), options.download)
+with channels_side:
+    channel_card(inspector, shown, options, open_channel)
+with image_side:
+    image_card(inspector, shown, options, sheet, closer_look)
+concept_gallery(inspector, shown, options)
+what_if_panel(inspector, shown, options.download)

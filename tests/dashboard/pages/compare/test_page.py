@@ -1,0 +1,186 @@
+"""Compare methods over the tiny bundle, without a browser."""
+
+import io
+import os
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.work import jobs
+from nero_core import DETECTORS, BenchmarkResult
+from nero_core.benchmark.result_file import write_result
+from nero_core.calibration import calibrate
+from tests.dashboard.material import asked, html, no_traceback, png, until
+
+Start = Callable[..., AppTest]
+PAGE = "pages/compare/page.py"
+
+
+def compare(app: Start, **query: str) -> AppTest:
+    running = app(**query).switch_page(PAGE).run()
+    no_traceback(running)
+    return until(running, lambda: running.dataframe or running.get("file_uploader"))
+
+
+def zipped(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file in sorted(folder.rglob("*.jpg")):
+            archive.write(file, str(file.relative_to(folder)))
+    return buffer.getvalue()
+
+
+def test_every_method_has_a_row_or_a_reason(app: Start):
+    running = compare(app)
+    until(running, lambda: running.dataframe)
+    rows = running.dataframe[0].value
+    skipped = [text.value for text in running.markdown if "**" in text.value and "Expected" in text.value]
+    assert len(rows) + "\n".join(skipped).count("- **") >= len(DETECTORS)
+    assert "NERO" in list(rows["method"])
+    assert any("separates them best" in text.value for text in running.markdown)
+    assert len(running.get("plotly_chart")) == 3
+    assert running.multiselect(key="methods").value[0] == "nero"
+    assert len(running.multiselect(key="methods").value) == 3
+
+
+def test_a_link_opens_the_chosen_methods_and_the_sample_gets_every_verdict(app: Start):
+    running = compare(app, methods="msp", sample="polyps")
+    until(running, lambda: running.dataframe)
+    assert running.multiselect(key="methods").value == ["msp"]
+    page = html(running)
+    assert page.count('<th scope="row">') >= 20
+    assert '<tr class="ours">' in page
+    said = " ".join(text.value for text in running.markdown).replace("\\", "")
+    assert "methods say" in said or "NERO says" in said
+    assert "smallest" in " ".join(caption.value for caption in running.caption)
+
+
+def test_the_p_values_are_sorted(app: Start):
+    running = compare(app, sample="polyps")
+    page = html(running)
+    widths = [float(part.split("%")[0]) for part in page.split('<span class="nero-p"><i style="width:')[1:]]
+    assert len(widths) >= 20
+    assert widths == sorted(widths)
+
+
+def test_an_uploaded_file_comes_along_from_the_first_page(app: Start):
+    running = app()
+    files = [(name, png(seed=seed), "image/png") for seed, name in enumerate(("frame_1.png", "frame_2.png"))]
+    running.file_uploader(key="files").set_value(files)
+    running.run()
+    running.button(key="next_image").click().run()
+    assert running.subheader[0].value.replace("\\", "") == "frame_2.png"
+    running.switch_page(PAGE).run()
+    no_traceback(running)
+    shown = [heading.value.replace("\\", "") for heading in running.subheader]
+    assert "frame_2.png" in shown
+    assert '<tr class="ours">' in html(running)
+
+
+def test_a_bundle_without_ood_images_offers_to_bring_some(
+    app: Start, tiny_checkpoint: Path, phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "bare", allow_reduced_rank=True, references=0, device="cpu")
+    app()
+    monkeypatch.setenv("NERO_BUNDLES", str(tmp_path / "bare"))
+    running = compare(app)
+    assert any(heading.value == "Nothing to compare with yet" for heading in running.subheader)
+    assert running.file_uploader(key="ood_zip")
+    assert not running.get("plotly_chart")
+
+
+@pytest.mark.slow
+def test_a_zip_is_compared_in_a_process_and_found_again_by_its_address(app: Start, phantoms: Path):
+    running = compare(app)
+    running.file_uploader(key="ood_zip").set_value(("my set.zip", zipped(phantoms / "ood"), "application/zip"))
+    running.run()
+    no_traceback(running)
+    assert any("8 images of 2 classes" in caption.value for caption in running.caption)
+    running.button(key="start_run").click().run()
+    no_traceback(running)
+    run = asked(running, "run")
+    until(running, lambda: any("my-set.zip" in heading.value.replace("\\", "") for heading in running.subheader))
+    again = compare(app, run=run)
+    until(again, lambda: any("On the OOD images of" in heading.value for heading in again.subheader), 240)
+    until(again, lambda: again.dataframe)
+    assert any("my-set" in caption.value.replace("\\", "") for caption in again.caption)
+    again.button(key="leave_run").click().run()
+    no_traceback(again)
+    assert "run" not in again.query_params
+    job = jobs.find(run, "benchmark")
+    assert job is not None and not job.inputs.exists()
+
+
+def test_a_bad_zip_is_refused_beside_its_field(app: Start):
+    running = compare(app)
+    for data, said in ((b"MZ no zip", "expected a folder or a .zip file"), (png(), "a PNG")):
+        running.file_uploader(key="ood_zip").set_value(("set.zip", data, "application/zip"))
+        running.run()
+        no_traceback(running)
+        assert any("set.zip: expected" in error.value.replace("\\", "") for error in running.error), said
+        assert not [button for button in running.button if button.key == "start_run"]
+
+
+def test_a_link_to_a_run_that_is_gone_says_so(app: Start):
+    for name in ("A" * 22, "../../etc"):
+        running = compare(app, run=name)
+        assert any("not here" in warning.value for warning in running.warning)
+
+
+def written(made: float) -> jobs.Job:
+    """A job's folder as its process would leave it, without the process."""
+    job = jobs.draft()
+    job.write("job.json", {"kind": "benchmark", "made": made, "facts": {"name": "set.zip"}})
+    return job
+
+
+def test_a_run_whose_process_died_is_reported_and_can_be_forgotten(app: Start):
+    app()
+    job = written(made=0)
+    os.utime(job.folder / "job.json", (1e9, 1e9))
+    running = compare(app, run=job.id)
+    assert any("gone without a word" in error.value for error in running.error)
+    running.button(key="again_benchmark").click().run()
+    no_traceback(running)
+    assert not job.folder.exists()
+    assert not any("gone without a word" in error.value for error in running.error)
+
+
+def test_a_run_that_waits_says_for_how_many_and_one_that_was_told_to_stop_says_so(app: Start):
+    app()
+    job = [written(made) for made in (1, 2, 3)][-1]
+    running = compare(app, run=job.id)
+    (bar,) = [bar for bar in running.get("progress") if "Waiting" in bar.proto.text]
+    assert bar.proto.text.endswith(
+        "The server runs 2 jobs at once; this one starts after one that was asked for earlier."
+    )
+    running.button(key="stop_benchmark").click().run()
+    no_traceback(running)
+    assert jobs.is_stopping(job)
+    assert running.button(key="stop_benchmark").disabled
+
+
+def test_a_result_of_another_bundle_says_so(app: Start, comparison: BenchmarkResult):
+    app()
+    job = written(made=time.time())
+    job.result.mkdir()
+    write_result(replace(comparison, bundle_title="Another", bundle_digest="0" * 64), job.result / "results.json")
+    job.write("end.json", {"state": "finished", "at": time.time()})
+    running = compare(app, run=job.id)
+    assert any("Another" in warning.value for warning in running.warning)
+    assert any("On the OOD images of" in heading.value for heading in running.subheader)
+    assert running.dataframe
+    (job.result / "results.json").write_text("{}")
+    st.cache_resource.clear()
+    running.run()
+    no_traceback(running)
+    assert any("nero benchmark" in error.value for error in running.error)
+    running.button(key="leave_run").click().run()
+    no_traceback(running)
+    assert not running.query_params.get("run")

@@ -1,0 +1,55 @@
+"""The map of reference images on its page: PCA at once, and no page waits in silence for another's UMAP."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.work.long_work import LongWork, Turns
+from nero_core.explain.relevance_map import _UMAP_RUNS
+from tests.dashboard.material import no_traceback, until
+
+Start = Callable[..., AppTest]
+LONG = 60.0  # seconds
+
+
+def maps(running: AppTest) -> list[str]:
+    """The maps on the page."""
+    return [
+        one.proto.component_name
+        for one in running.get("bidi_component")
+        if "nero_image_map" in one.proto.component_name
+    ]
+
+
+def told_busy(running: AppTest) -> list[str]:
+    return [info.value for info in running.info if "another map that is being laid out" in info.value]
+
+
+def test_pca_takes_no_turn(app: Start, monkeypatch: pytest.MonkeyPatch):
+    turns, go_on = Turns(1), threading.Event()
+    monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
+    LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
+    running = app(look="image map").switch_page("pages/explorer/page.py").run()
+    no_traceback(running)
+    assert maps(running)
+    assert not running.get("progress")
+    assert "Stop" not in [button.label for button in running.button]
+    go_on.set()
+
+
+def test_an_image_is_marked_later_where_another_map_is_being_laid_out(app: Start):
+    running = app(look="image map", map="UMAP").switch_page("pages/explorer/page.py").run()
+    until(running, lambda: maps(running))
+    assert not any("Rings" in caption.value for caption in running.caption)  # no image is chosen
+    with _UMAP_RUNS:  # as while another map is laid out
+        other = app(look="image map", map="UMAP", sample="polyps").switch_page("pages/explorer/page.py").run()
+        no_traceback(other)
+        assert len(told_busy(other)) == 1
+        assert maps(other)
+    other.button(key="place_again").click().run()
+    no_traceback(other)
+    assert not told_busy(other)
+    assert "place_again" not in [button.key for button in other.button]
+    assert any("Rings" in caption.value for caption in other.caption)

@@ -1,0 +1,348 @@
+"""The page "Learn" over the tiny bundle, without a browser."""
+
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from dashboard import state, words
+from dashboard.pages.learn.lesson_steps import STEPS
+from nero_core import Inspector
+from nero_core.errors import CalibrationError
+from nero_core.types import ImageBatch, Observation
+from tests.dashboard.material import html
+
+Start = Callable[..., AppTest]
+
+CONTROLS = {
+    "features": ("slider", "lesson_channel", 7),
+    "logits": ("selectbox", "lesson_class", "normal-z-line"),
+    "relevance": ("select_slider", "lesson_epsilon", 1.0),
+    "centroid": ("selectbox", "lesson_centroid", "normal-z-line"),
+    "distance": ("slider", "lesson_components", 3),
+    "scale": ("slider", "lesson_k", 20),
+    "verdict": ("select_slider", "lesson_accept", 0.9),
+}
+
+
+def learn(app: Start, **query: str) -> AppTest:
+    running = app(**query).switch_page("pages/learn/page.py")
+    for name, value in query.items():
+        running.query_params[name] = value
+    return running.run()
+
+
+def no_traceback(running: AppTest) -> None:
+    assert not running.exception
+    assert [error.value for error in running.error] == []
+
+
+def formulas(running: AppTest) -> str:
+    return "\n".join(text.value for text in running.get("latex"))
+
+
+def said(running: AppTest) -> str:
+    return "\n".join(text.value for text in [*running.markdown, *running.get("latex")]) + html(running)
+
+
+def test_the_controls_here_are_those_of_the_seven_steps():
+    assert list(CONTROLS) == list(STEPS)
+    assert len(STEPS) == 7
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_each_step_has_a_formula_with_numbers_one_plot_and_one_control_that_moves_them(app: Start, step: str):
+    running = learn(app, step=step, sample="polyps")
+    no_traceback(running)
+    place = list(STEPS).index(step) + 1
+    assert running.subheader[-1].value.startswith(f"Step {place} of 7")
+    assert len(running.get("plotly_chart")) == 1
+    before, formula = said(running), formulas(running)
+    assert any(digit in formula for digit in "123456789")
+    kind, key, value = CONTROLS[step]
+    widget = {one.key: one for one in running.get(kind)}[key]
+    widget.set_value(value if widget.value != value else "normal-cecum").run()
+    no_traceback(running)
+    assert said(running) != before
+
+
+def test_back_and_next_walk_through_all_steps_and_on_to_perturb_and_watch(app: Start):
+    running = learn(app, sample="polyps")
+    for place in range(1, 7):
+        running.button(key="lesson_next").click().run()
+        no_traceback(running)
+        assert running.subheader[-1].value.startswith(f"Step {place + 1} of 7")
+    running.button(key="lesson_back").click().run()
+    assert running.subheader[-1].value.startswith("Step 6 of 7")
+    running.button(key="lesson_next").click().run()
+    running.button(key="lesson_next").click().run()
+    no_traceback(running)
+    assert running.segmented_control(key="part").value == "Perturb and watch"
+    assert running.slider(key="perturb_blur")
+    running.button(key="lesson_next").click().run()
+    assert running.segmented_control(key="part").value == "Quiz"
+    running.button(key="lesson_back").click().run()
+    running.button(key="lesson_back").click().run()
+    no_traceback(running)
+    assert running.subheader[-1].value.startswith("Step 7 of 7")
+
+
+def test_without_a_choice_a_sample_is_shown(app: Start):
+    running = learn(app)
+    no_traceback(running)
+    assert any("polyps" in caption.value for caption in running.caption)
+
+
+@pytest.mark.parametrize(
+    ("key", "asked", "says", "other"),
+    [
+        ("step", "bogus", "The link's step bogus is not available here; this is features.", "logits"),
+        ("part", "<b>", r"The link's part \<b\> is not available here; this is Seven steps.", "Quiz"),
+    ],
+)
+def test_a_link_to_what_is_not_offered_says_so_until_something_is_chosen(
+    app: Start, key: str, asked: str, says: str, other: str
+):
+    running = learn(app, sample="polyps", **{key: asked})
+    no_traceback(running)
+    assert says in [warning.value for warning in running.warning]
+    running.segmented_control(key=key).set_value(other).run()
+    assert not running.warning
+
+
+def test_the_probabilities_are_handed_back_whole(app: Start):
+    running = learn(app, step="relevance", sample="polyps")
+    assert "= 1.000" in formulas(running)
+    assert any("nothing of it is lost" in text.value for text in running.markdown)
+
+
+def test_a_picture_of_nothing_is_a_sentence_and_a_way_on(app: Start, sample_folder: Path, monkeypatch, tmp_path: Path):
+    folder = tmp_path / "samples"
+    shutil.copytree(sample_folder, folder)
+    monkeypatch.setenv("NERO_SAMPLES", str(folder))
+    observe = Inspector.observe
+    monkeypatch.setattr(Inspector, "observe", lambda self, batch: _nothing(observe(self, batch)))
+    running = learn(app, sample="polyps")
+    no_traceback(running)
+    assert "0 in every channel" in running.warning[0].value
+    assert "Choose another image" in running.warning[0].value
+    running.segmented_control(key="part").set_value("Perturb and watch").run()
+    no_traceback(running)
+    assert "0 in every channel" in running.warning[0].value
+    assert "nero-verdict" in html(running)
+
+
+def _nothing(seen: Observation) -> Observation:
+    return replace(seen, features=torch.zeros_like(seen.features))
+
+
+def perturb_page(app: Start, sample: str = "normal-cecum") -> AppTest:
+    running = learn(app, sample=sample, part="Perturb and watch")
+    no_traceback(running)
+    return running
+
+
+def score(running: AppTest) -> str:
+    return html(running).split("<dt>Score</dt><dd>")[1].split("</dd>")[0]
+
+
+def test_a_perturbation_moves_the_score_and_undo_and_reset_take_it_back(app: Start):
+    running = perturb_page(app)
+    assert score(running).endswith("unchanged")
+    running.slider(key="perturb_blur").set_value(3.0).run()
+    blurred = score(running)
+    assert not blurred.endswith("unchanged")
+    running.slider(key="perturb_noise").set_value(20).run()
+    assert score(running) != blurred
+    running.button(key="perturb_undo").click().run()
+    no_traceback(running)
+    assert score(running) == blurred
+    assert running.slider(key="perturb_noise").value == 0
+    running.slider(key="perturb_hue").set_value(90).run()
+    running.button(key="perturb_reset").click().run()
+    no_traceback(running)
+    assert score(running).endswith("unchanged")
+
+
+def test_a_link_opens_the_same_perturbation(app: Start):
+    running = perturb_page(app)
+    running.slider(key="perturb_noise").set_value(20).run()
+    running.selectbox(key="lesion").select("polyps").run()
+    again = learn(app, sample="normal-cecum", part="Perturb and watch", perturb_noise="20", lesion="polyps")
+    no_traceback(again)
+    assert score(again) == score(running)
+    again.button(key="perturb_reset").click().run()
+    assert score(again).endswith("unchanged")
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        {"perturb_rotation": 45},
+        {"perturb_brightness": 0.5},
+        {"perturb_hue": 60},
+        {"perturb_jpeg": 3},
+        {"occluded_left": 20, "occluded_top": 20, "occluded_width": 60, "occluded_height": 60},
+    ],
+    ids=str,
+)
+def test_each_control_reaches_the_score(app: Start, moves: dict[str, float]):
+    running = perturb_page(app)
+    for key, value in moves.items():
+        running.slider(key=key).set_value(value).run()
+    no_traceback(running)
+    assert not score(running).endswith("unchanged")
+
+
+def test_a_lesion_can_be_pasted_and_moved(app: Start):
+    running = perturb_page(app)
+    assert running.slider(key="lesion_x").disabled
+    running.selectbox(key="lesion").select("polyps").run()
+    no_traceback(running)
+    first = score(running)
+    assert not first.endswith("unchanged")
+    running.slider(key="lesion_size").set_value(80).run()
+    assert score(running) != first
+
+
+def test_the_heatmap_comes_when_it_is_asked_for_with_its_conservation(app: Start):
+    running = perturb_page(app)
+    assert not any("of the relevance it started from" in caption.value for caption in running.caption)
+    running.toggle(key="perturbed_map").set_value(True).run()
+    no_traceback(running)
+    assert any("of the relevance it started from" in caption.value for caption in running.caption)
+    assert "Heatmap of" in html(running)
+
+
+def test_the_quiz_reveals_tallies_and_starts_again(app: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dashboard.state.learn.DOUBLE_CLICK", 0.0)
+    running = learn(app, part="Quiz")
+    no_traceback(running)
+    for number in range(1, 4):
+        assert f"Picture {number}:" in running.subheader[0].value
+        assert (running.button(key="quiz_id").label, running.button(key="quiz_ood").label) == ("● ID", "◆ OOD")
+        given, other = ("quiz_ood", "quiz_id") if number % 2 else ("quiz_id", "quiz_ood")
+        running.button(key=given).click().run()
+        no_traceback(running)
+        assert (running.button(key=given).label, running.button(key=other).disabled) == ("Next picture", True)
+        page = html(running)
+        assert "drawn as" in page
+        assert page.count('scope="row"') == 3
+        assert f"of {number} right" in page
+        running.button(key=given).click().run()
+    page = html(running)
+    assert all(f"<span>{name}</span>" in page for name in ("You", "NERO", "NERO+", "msp"))
+    running.button(key="quiz_restart").click().run()
+    no_traceback(running)
+    assert "Picture 1:" in running.subheader[0].value
+    assert "of 3 right" not in html(running)
+
+
+@pytest.mark.parametrize("query", [{"step": "verdict"}, {"part": "Perturb and watch"}], ids=str)
+def test_a_verdict_says_that_the_reference_set_is_drawn(app: Start, query: dict[str, str]):
+    running = learn(app, sample="polyps", **query)
+    no_traceback(running)
+    assert words.SYNTHETIC in [caption.value for caption in running.caption]
+
+
+def test_a_second_click_on_one_picture_counts_for_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dashboard.state.learn.st.session_state", {})
+    game = ("digest", 0.95, 1)
+    state.learn.answer(game, 0, {"you": True})
+    state.learn.answer(game, 0, {"you": False})
+    assert state.learn.answers(game) == [{"you": True}]
+    state.learn.answer(game, 1, {"you": False})
+    assert state.learn.answers(game) == [{"you": True}, {"you": False}]
+
+
+@pytest.mark.parametrize(("within", "still_shown"), [(float("inf"), True), (0.0, False)])
+def test_the_second_click_of_a_double_one_leaves_the_answer_on_the_page(
+    monkeypatch: pytest.MonkeyPatch, within: float, still_shown: bool
+):
+    monkeypatch.setattr("dashboard.state.learn.st.session_state", {})
+    monkeypatch.setattr("dashboard.state.learn.DOUBLE_CLICK", within)
+    game = ("digest", 0.95, 1)
+    state.learn.answer(game, 0, {"you": True})
+    state.learn.next_picture()
+    assert state.learn.is_revealed(game) == still_shown
+
+
+def test_another_threshold_has_a_tally_of_its_own(app: Start):
+    running = learn(app, part="Quiz")
+    running.button(key="quiz_ood").click().run()
+    assert "of 1 right" in html(running)
+    running.select_slider(key="accept").set_value(0.9).run()
+    no_traceback(running)
+    assert "of 1 right" not in html(running)
+    assert "Picture 1:" in running.subheader[0].value
+    running.select_slider(key="accept").set_value(0.95).run()
+    assert "of 1 right" in html(running)
+
+
+def test_a_sequence_is_the_same_for_whoever_opens_its_link(app: Start):
+    def first(seed: str) -> str:
+        st.cache_resource.clear()  # drawn anew, as on another server
+        st.cache_data.clear()
+        return html(learn(app, part="Quiz", quiz=seed)).split("<img")[1]
+
+    assert first("7") == first("7") != first("8")
+
+
+def test_a_method_that_does_not_fit_takes_no_part(app: Start, monkeypatch: pytest.MonkeyPatch):
+    build = __import__("nero_core.inspector", fromlist=["build_detector"]).build_detector
+
+    def refuse(name: str, *rest: object, **hyper: object) -> object:
+        if name == "nero_plus":
+            raise CalibrationError("Expected more images.")
+        return build(name, *rest, **hyper)
+
+    monkeypatch.setattr("nero_core.inspector.build_detector", refuse)
+    running = learn(app, part="Quiz")
+    running.button(key="quiz_id").click().run()
+    no_traceback(running)
+    page = html(running)
+    assert "<span>NERO+</span>" not in page
+    assert page.count('scope="row"') == 2
+
+
+def test_other_classes_have_no_quiz_but_a_sentence(app: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dashboard.pages.learn.quiz.can_be_quizzed", lambda names: False)
+    running = learn(app, part="Quiz")
+    no_traceback(running)
+    assert "so that the answer is known. This reference set has other classes (" in running.info[0].value
+    assert "normal\\-cecum" in running.info[0].value
+
+
+def test_a_wide_upload_keeps_its_aspect_when_perturbed(app: Start):
+    buffer = io.BytesIO()
+    Image.effect_mandelbrot((120, 60), (-2, -1, 1, 1), 40).convert("RGB").save(buffer, "PNG")
+    running = app()
+    running.file_uploader(key="files").set_value([("wide.png", buffer.getvalue(), "image/png")])
+    running.run()
+    running.switch_page("pages/learn/page.py").run()
+    running.segmented_control(key="part").set_value("Perturb and watch").run()
+    no_traceback(running)
+    assert 'width="120" height="60"' in html(running)
+
+
+@pytest.mark.parametrize("part", ["Seven steps", "Perturb and watch"])
+def test_features_that_are_not_finite_are_one_sentence(app: Start, monkeypatch: pytest.MonkeyPatch, part: str):
+    observe = Inspector.observe
+
+    def broken(self: Inspector, batch: ImageBatch) -> Observation:
+        seen = observe(self, batch)
+        return replace(seen, features=torch.full_like(seen.features, torch.nan))
+
+    monkeypatch.setattr(Inspector, "observe", broken)
+    running = learn(app, sample="polyps", part=part)
+    assert not running.exception
+    assert [error.value.replace("\\", "") for error in running.error] == [
+        "Expected finite features. Found NaN or infinity. Check the image and the weights."
+    ]
