@@ -35,5 +35,5 @@ def test_an_unknown_theme_is_light():
 
 def test_the_focus_ring_and_the_edge_of_symbols_follow_the_text():
     assert "outline: 3px solid currentColor" in theme.STYLE
-    assert f"-webkit-text-stroke: 0.06rem {LIGHT.text}" in theme.STYLE
+    assert "-webkit-text-stroke: 0.06rem var(--nero-ink)" in theme.STYLE
     assert "image-rendering: pixelated" in theme.STYLE
