@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.cli import main
 
 _listen = socket.socket.listen
@@ -43,6 +44,9 @@ def end(status: object) -> NoReturn:
 
 if __name__ == "__main__":
     socket.socket.listen = listen_without_delay  # type: ignore[method-assign]
+    PagesManager.uses_pages_directory = (
+        False  # else the first visit takes ours for its older kind
+    )
     try:
         main(prog_name="streamlit")
     except SystemExit as said:

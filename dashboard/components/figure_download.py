@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import resources, words
-from dashboard.components.sidebar import Options
+from dashboard.options import Options
 from dashboard.resources import Source
 from nero_core import Inspector, decode_image, figure_bytes, figure_sheet, short_id, with_origin
 from nero_core.errors import BundleError, NeroError, RelevanceError

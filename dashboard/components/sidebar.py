@@ -2,37 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard import resources, state, theme, words
 from dashboard.components.link_values import choices, link_values, numbers, switch
+from dashboard.options import Options, acceptances
 from nero_core import DETECTORS, Inspector
 from nero_core.errors import BundleError
 
 ORDERS = ("share", "relevance")
 CONCEPTS = (4, 16)  # the fewest and the most
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the research options hold.
-
-    Attributes:
-        method: of the score, a name in the catalog.
-        tpr: ID acceptance of the threshold.
-        order: what picks the concepts: ``share`` or ``relevance``.
-        concepts: how many.
-        download: ``png`` or ``svg``.
-    """
-
-    method: str
-    tpr: float
-    order: str
-    concepts: int
-    download: str
 
 
 def frame(pages: Sequence[st.Page]) -> None:
@@ -128,16 +109,6 @@ def research_options(inspector: Inspector) -> Options:
 def _research_options() -> Iterator[None]:
     with state.site.side(), st.expander("Research options", icon=":material/tune:"):
         yield
-
-
-def acceptances(tpr: float, calibration_size: int) -> list[float]:
-    """The acceptances to choose from: whole percents and the bundle's own.
-
-    With n calibration images the largest score is the threshold that accepts n / (n + 1); more cannot be had.
-    """
-    most = calibration_size / (calibration_size + 1)
-    whole = {share / 100 for share in range(90, 100) if share / 100 <= most and state.site.percents(tpr) != str(share)}
-    return sorted(whole | {tpr})
 
 
 def _acceptances_of(inspector: Inspector) -> dict[str, float]:

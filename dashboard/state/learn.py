@@ -4,6 +4,8 @@ import time
 
 import streamlit as st
 
+from dashboard.state.site import set_widgets
+
 # in the URL
 PART = "part"
 STEP = "step"
@@ -61,9 +63,8 @@ def occlude_dragged() -> None:
 
 
 def set_all(values: dict[str, object]) -> None:
-    """Move several widgets; for a callback."""
-    for key, value in values.items():
-        st.session_state[key] = value
+    """Move several widgets, and forget what was dragged on the picture; for a callback."""
+    set_widgets(values)
     st.session_state[_DRAGGED] = st.session_state.get(_DRAGGED, 0) + 1
 
 

@@ -140,6 +140,12 @@ def _address() -> str:
     return str(st.context.url or "").partition("?")[0]
 
 
+def set_widgets(values: Mapping[str, object]) -> None:
+    """Move several widgets; for a callback."""
+    for key, value in values.items():
+        st.session_state[key] = value
+
+
 def go_to(key: str, value: object) -> None:
     """Move a widget; for a callback."""
     st.session_state[key] = value

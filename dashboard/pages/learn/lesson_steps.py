@@ -14,9 +14,8 @@ from dashboard import charts, resources, state, words
 from dashboard.components import marks
 from dashboard.components.figure_download import Origin, figure_download, origin
 from dashboard.components.link_values import choices, link_values, numbers
-from dashboard.components.sidebar import acceptances
 from dashboard.components.verdict import headline
-from dashboard.components.what_if import epsilons
+from dashboard.options import acceptances, epsilons
 from dashboard.resources import Source
 from dashboard.theme import Theme, theme_of
 from nero_core import Inspector, bar_figure, channel_bars_figure, histogram_figure, least_relevant_figure, score_domain

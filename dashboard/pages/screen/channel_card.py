@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import figure_download, origin
 from dashboard.components.link_values import choices, link_values, numbers, switch
-from dashboard.components.sidebar import Options
+from dashboard.options import Options
 from dashboard.pages.screen.concept_gallery import concept_tiles, save_concepts
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import resources, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin, references
-from dashboard.components.sidebar import Options
+from dashboard.options import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import COMPOSITES, MUCH_CANCELLATION, SIGNS_CANCEL, Inspector, concepts_figure, kept, own_limit

@@ -10,8 +10,8 @@ from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, figure_forms, origin
 from dashboard.components.link_values import link_values, switch
 from dashboard.components.samples import is_sample
-from dashboard.components.sidebar import Options
 from dashboard.components.work_progress import FOR_ALL, WHILE_HERE, work_progress
+from dashboard.options import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of

@@ -13,7 +13,7 @@ from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin, sheet_download
 from dashboard.components.link_values import choices, link_values, numbers
-from dashboard.components.sidebar import Options
+from dashboard.options import Options
 from dashboard.pages.screen.faithfulness import composite_choice, how_faithful, where_relevance_goes
 from dashboard.pages.screen.missing_evidence import missing_evidence
 from dashboard.plain_errors import plain_errors

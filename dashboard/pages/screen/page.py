@@ -9,12 +9,12 @@ from dashboard.components.samples import sample, sample_strip
 from dashboard.components.sidebar import reference_set, research_options
 from dashboard.components.uploader import upload
 from dashboard.components.verdict import verdict_card
-from dashboard.components.what_if import what_if_panel
 from dashboard.pages.screen.channel_card import channel_card
 from dashboard.pages.screen.concept_gallery import concept_gallery
 from dashboard.pages.screen.empty_state import empty_state
 from dashboard.pages.screen.image_card import image_card
 from dashboard.pages.screen.score_histogram import score_histogram_card
+from dashboard.pages.screen.what_if import what_if_panel
 from dashboard.plain_errors import plain_errors
 
 st.title("Screen an image", anchor=False)

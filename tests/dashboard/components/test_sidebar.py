@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.sidebar import acceptances
+from dashboard.options import acceptances
 from tests.dashboard.material import asked, no_traceback
 from tests.dashboard.pages.compare.test_page import PAGE
 

@@ -1,5 +1,5 @@
-from dashboard.components.sidebar import acceptances
 from dashboard.components.uploader import MOST_FILES, MOST_MEGABYTES, distinct, fitting
+from dashboard.options import acceptances
 
 
 def test_a_second_file_of_one_name_gets_a_number():

@@ -9,14 +9,13 @@ import streamlit as st
 from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import Origin, figure_download, origin
 from dashboard.components.link_values import choices, link_values, numbers, switch
-from dashboard.components.sidebar import acceptances
+from dashboard.options import acceptances, epsilons
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
 from nero_core import Inspector, histogram_figure
 from nero_core.types import WhatIf, WhatIfSettings
 
-EPSILONS = (0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
 NORMS = (1, 2)
 PACKAGES = ("nero-dashboard", "torch", "timm", "pytorch-ood", "numpy")
 
@@ -42,7 +41,7 @@ def _panel(inspector: Inspector, item: Source, download: str) -> None:
                 "Reset",
                 icon=":material/restart_alt:",
                 key="what_if_reset",
-                on_click=state.learn.set_all,
+                on_click=state.site.set_widgets,
                 args=(_widgets(published, inspector),),
             )
         with figures_side, st.spinner("Scoring the banks anew …"):
@@ -109,11 +108,6 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
                 bind="query-params",
             )
     return WhatIfSettings(epsilon, components / neurons, least, norm or published.norm, accept)
-
-
-def epsilons(own: float) -> list[float]:
-    """What a slider of ε offers: round values, and the bundle's own among them."""
-    return sorted({*EPSILONS, own})
 
 
 def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object]:

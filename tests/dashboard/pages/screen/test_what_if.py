@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components import what_if
+from dashboard.pages.screen import what_if
 from nero_core import Inspector
 from nero_core.errors import CalibrationError
 

@@ -1,0 +1,41 @@
+"""What the research options hold, and the values that sliders of several pages offer. Draws nothing."""
+
+from dataclasses import dataclass
+
+from dashboard.state.site import percents
+
+EPSILONS = (0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the research options hold.
+
+    Attributes:
+        method: of the score, a name in the catalog.
+        tpr: ID acceptance of the threshold.
+        order: what picks the concepts: ``share`` or ``relevance``.
+        concepts: how many.
+        download: ``png`` or ``svg``.
+    """
+
+    method: str
+    tpr: float
+    order: str
+    concepts: int
+    download: str
+
+
+def acceptances(tpr: float, calibration_size: int) -> list[float]:
+    """The acceptances to choose from: whole percents and the bundle's own.
+
+    With n calibration images the largest score is the threshold that accepts n / (n + 1); more cannot be had.
+    """
+    most = calibration_size / (calibration_size + 1)
+    whole = {share / 100 for share in range(90, 100) if share / 100 <= most and percents(tpr) != str(share)}
+    return sorted(whole | {tpr})
+
+
+def epsilons(own: float) -> list[float]:
+    """What a slider of ε offers: round values, and the bundle's own among them."""
+    return sorted({*EPSILONS, own})
