@@ -43,10 +43,8 @@ def end(status: object) -> NoReturn:
 
 
 if __name__ == "__main__":
-    socket.socket.listen = listen_without_delay  # type: ignore[method-assign]
-    PagesManager.uses_pages_directory = (
-        False  # else the first visit takes ours for its older kind
-    )
+    socket.socket.listen = listen_without_delay  # type: ignore[assignment, method-assign]
+    PagesManager.uses_pages_directory = False  # else the first visit takes ours for its older kind
     try:
         main(prog_name="streamlit")
     except SystemExit as said:

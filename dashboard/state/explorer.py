@@ -98,7 +98,7 @@ def second() -> str | None:
 def follow_second(asked: str | None, choices: Collection[str]) -> None:
     """The select box holds what the URL names, on the way back too; or an uploaded image, which no URL names."""
     held = st.session_state.get(SECOND_IMAGE)
-    if asked is not None or held not in choices or not _is_upload(held):
+    if asked is not None or held is None or held not in choices or not _is_upload(held):
         st.session_state[SECOND_IMAGE] = asked
 
 

@@ -1,11 +1,16 @@
 """Every method's figures on the same images: words, then the table, then who is missing and why."""
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from dashboard import words
 from dashboard.charts import Table
 from dashboard.tables import csv_text, result_table
 from nero_core import DETECTORS, BenchmarkResult, MethodResult
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig  # handed on under no public name
 
 _BARS = {"auroc": "AUROC", "fpr95_id_positive": "FPR95 (ID positive)"}
 _NUMBERS = {"fpr95_ood_positive": "FPR95 (OOD positive)", "aupr_in": "AUPR in", "aupr_out": "AUPR out"}
@@ -69,9 +74,9 @@ def table(result: BenchmarkResult) -> Table:
     return shown
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> "dict[str, ColumnConfig]":
     config = st.column_config
-    columns: dict[str, object] = {
+    columns: dict[str, ColumnConfig] = {
         "rank": config.NumberColumn("Rank", help="By AUROC; equals share a place.", width=60),
         "method": config.TextColumn("Method", width=150),
         "family": config.TextColumn("Family", help="What the score is made of.", width=120),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashboard import resources, words
 from dashboard.components.figure_download import reference_pixels
@@ -108,7 +109,7 @@ def _references(inspector: Inspector, held: ChannelReferences) -> list[Panel]:
     for place, (reference_id, value) in enumerate(zip(held.ids, held.values, strict=True)):
         pixels = reference_pixels(inspector, reference_id)
         said = f"{inspector.reference_class(reference_id)}\n{held.by} {words.number(value)}"
-        pictures = (pixels,)
+        pictures: tuple[NDArray[np.uint8] | None, ...] = (pixels,)
         if held.heatmaps is not None:
             heatmap = np.asarray(held.heatmaps[place])
             traced = None if pixels is None else overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))

@@ -240,9 +240,9 @@ def _sheet(model_key: str, _inspector: Inspector) -> tuple[str, list[int], int]:
         if row >= MOST_PICTURES:
             continue
         try:
-            with Image.open(io.BytesIO(_inspector.thumbnail(reference_id))) as picture:
-                picture.thumbnail((TILE, TILE))
-                pictures.append(picture.convert("RGB"))
+            with Image.open(io.BytesIO(_inspector.thumbnail(reference_id))) as opened:
+                opened.thumbnail((TILE, TILE))
+                pictures.append(opened.convert("RGB"))
         except (NeroError, UnidentifiedImageError, OSError):
             continue
         tiles[-1] = len(pictures) - 1
