@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
-from pytorch_ood.api import FeaturesDetector
 from torch import Tensor
 
 from nero_core.calibration.bank import bank_scores
@@ -15,13 +15,12 @@ from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
 from nero_core.data.decode import decode_batch
 from nero_core.detectors.catalog import DETECTORS, build_detector
-from nero_core.detectors.nero import NERO
+from nero_core.detectors.detector import Detector
 from nero_core.device import describe_device, pick_device
 from nero_core.errors import NeroError, RelevanceError
 from nero_core.explain.channels import Order, compare_channels, top_channels
 from nero_core.explain.concepts import describe_concepts, joint_conservation
 from nero_core.explain.evidence import evidence_start
-from nero_core.relevance.composites import choose_composite, composites_for
 from nero_core.relevance.head import class_start, neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.types import (
@@ -34,6 +33,9 @@ from nero_core.types import (
     ReferenceScores,
 )
 
+if TYPE_CHECKING:
+    from nero_core.detectors.nero import NERO
+
 REFERENCES = 8  # reference images a concept, as the figures of the CRP paper show
 
 
@@ -41,7 +43,7 @@ REFERENCES = 8  # reference images a concept, as the figures of the CRP paper sh
 class _Fitted:
     """A detector fitted on the bundle, with its scores over the banks."""
 
-    detector: FeaturesDetector
+    detector: Detector
     calibration: Float[Tensor, " calibration"]
     ood: Float[Tensor, " ood"] | None
 
@@ -251,8 +253,10 @@ class Inspector:
                     self._fitted[name] = _Fitted(detector, bank_scores(name, detector, bundle.calibration), ood)
         return self._fitted[name]
 
-    def nero(self) -> NERO:
+    def nero(self) -> "NERO":
         """NERO as it is fitted on the bundle."""
+        from nero_core.detectors.nero import NERO
+
         detector = self._fit("nero").detector
         assert isinstance(detector, NERO)
         return detector
@@ -260,6 +264,8 @@ class Inspector:
     @property
     def composites(self) -> tuple[str, ...]:
         """Names of the composites that suit the architecture, its default first; none where no heatmap is honest."""
+        from nero_core.relevance.composites import composites_for
+
         try:
             return composites_for(self.bundle.classifier.model)
         except RelevanceError:
@@ -268,6 +274,8 @@ class Inspector:
     @property
     def no_heatmap_because(self) -> str:
         """The sentence that says why the architecture has no heatmap; empty where it has."""
+        from nero_core.relevance.composites import composites_for
+
         try:
             composites_for(self.bundle.classifier.model)
         except RelevanceError as reason:
@@ -283,6 +291,8 @@ class Inspector:
         Raises:
             RelevanceError: the architecture has no honest heatmap, or the composite does not suit it.
         """
+        from nero_core.relevance.composites import choose_composite
+
         classifier = self.bundle.classifier
         name = choose_composite(classifier.model, composite)
         with self._copying:  # of its own: a copy takes a while, and scoring does not wait for it

@@ -5,8 +5,6 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pytorch_ood.metrics.functional import aupr as _aupr
-from pytorch_ood.metrics.functional import auroc as _auroc
 from torch import Tensor
 
 SHARE = 0.95  # of the positives that the field's FPR95 lets through
@@ -14,7 +12,9 @@ SHARE = 0.95  # of the positives that the field's FPR95 lets through
 
 def auroc(id_scores: Float[Tensor, " id"], ood_scores: Float[Tensor, " ood"]) -> float:
     """Probability that an OOD image scores above an ID image, ties counting half; in [0, 1], 0.5 = guessing."""
-    return float(_auroc(*_labelled(id_scores, ood_scores)))
+    from pytorch_ood.metrics import functional  # takes as long to import as PyTorch itself
+
+    return float(functional.auroc(*_labelled(id_scores, ood_scores)))
 
 
 def aupr(
@@ -27,7 +27,9 @@ def aupr(
     straight lines from (recall 0, precision 1), as pytorch-ood and OpenOOD do. It depends on how many ID and OOD images
     there are, so compare it between methods, not between sets.
     """
-    return float(_aupr(*_labelled(id_scores, ood_scores), positive))
+    from pytorch_ood.metrics import functional
+
+    return float(functional.aupr(*_labelled(id_scores, ood_scores), positive))
 
 
 def fpr_at_tpr(

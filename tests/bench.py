@@ -8,6 +8,8 @@ import http.client
 import io
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -206,6 +208,15 @@ def _mean(rows: Sequence[Tensor], labels: Tensor, label: int) -> Tensor:
     return torch.stack([row for row, one in zip(rows, labels.tolist(), strict=True) if one == label]).mean(dim=0)
 
 
+def import_against_torch(rounds: int) -> tuple[float, float, float]:
+    """A new interpreter that imports the Inspector, against one that imports PyTorch alone."""
+
+    def start(code: str) -> None:
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+    return paired(lambda: start("from nero_core import Inspector"), lambda: start("import torch"), rounds)
+
+
 def small_file_against_streamlit() -> tuple[float, float, float]:
     """A file of 1 kB on a connection that stays open, of which the first page needs a hundred; against the same from
     Streamlit's own server; and the ratio."""
@@ -304,6 +315,9 @@ def main() -> None:
         table.add_row(
             "NERO, fit and score ÷ a loop in Python", f"{one:.3f} s", f"{other:.2f} s", f"1/{1 / ratio:.0f}", "≤ 1/50"
         )
+        one, other, ratio = import_against_torch(rounds=5)
+        row = "from nero_core import Inspector ÷ import torch"
+        table.add_row(row, f"{one:.2f} s", f"{other:.2f} s", f"{ratio:.2f}", "≤ 2.5 s")
         if not options.no_browser:
             first, verdict, concepts = page_times(options.bundle, files[-1])
             table.add_row("cold start to first page", f"{first:.1f} s", "", "", "")

@@ -10,13 +10,13 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from jaxtyping import Float
-from pytorch_ood.api import FeaturesDetector
 from torch import Tensor
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from nero_core.benchmark.records import Setting, Skipped
 from nero_core.calibration.bank import Bank, bank_scores
 from nero_core.detectors.catalog import DETECTORS, build_detector
+from nero_core.detectors.detector import Detector
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
 
@@ -86,7 +86,7 @@ def plain_setting(value: object) -> Setting:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _seconds_per_image(detector: FeaturesDetector, bank: Bank, device: torch.device) -> float:
+def _seconds_per_image(detector: Detector, bank: Bank, device: torch.device) -> float:
     times: list[float] = []
     while len(times) < REPEATS and (not times or times[0] < LONG):
         _wait(device)

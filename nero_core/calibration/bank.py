@@ -6,10 +6,10 @@ from types import MappingProxyType
 
 import torch
 from jaxtyping import Float, Int
-from pytorch_ood.api import FeaturesDetector
 from torch import Tensor
 
 from nero_core.detectors.catalog import DETECTORS, build_detector
+from nero_core.detectors.detector import Detector
 from nero_core.errors import CalibrationError
 from nero_core.models.classifier import Classifier
 from nero_core.types import ImageBatch
@@ -87,7 +87,7 @@ def second_pass_scores(classifier: Classifier) -> dict[str, ImageScore]:
     return {name: scores_of(name) for name, spec in DETECTORS.items() if spec.needs == "image"}
 
 
-def bank_scores(name: str, detector: FeaturesDetector, bank: Bank) -> Float[Tensor, " images"]:
+def bank_scores(name: str, detector: Detector, bank: Bank) -> Float[Tensor, " images"]:
     """A fitted method's scores over a bank, float64 on the CPU.
 
     Raises:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from pytorch_ood.api import FeaturesDetector
 
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.bundle import Bundle
@@ -27,7 +27,7 @@ from nero_core.calibration.threshold import threshold_at
 from nero_core.data.decode import decode_image, thumbnail
 from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split
 from nero_core.detectors.catalog import DETECTORS, build_detector
-from nero_core.detectors.nero import NERO
+from nero_core.detectors.detector import Detector
 from nero_core.device import pick_device
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models.checkpoint import ModelCard, load_checkpoint, round_to_half
@@ -35,6 +35,9 @@ from nero_core.models.classifier import Classifier
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor
 from nero_core.types import Head
+
+if TYPE_CHECKING:
+    from nero_core.detectors.nero import NERO
 
 CALIBRATION_SHARE = 0.45  # of the ID images; the rest is fitted on
 THUMBNAIL_SIDE = 96  # pixels; large enough to recognise, about 2 kB
@@ -90,6 +93,8 @@ def calibrate(
         CheckpointError: the checkpoint cannot be loaded.
         ImageError: an image cannot be decoded.
     """
+    from nero_core.detectors.nero import NERO  # not before: it imports pytorch-ood
+
     report = on_progress or (lambda stage, done, total: None)
     check_place(Path(out))
     _check_title(title)
@@ -205,7 +210,7 @@ def _without_training_images(
     return unseen, tuple(kept)
 
 
-def _check_fit_size(nero: NERO, images: int, allow_reduced_rank: bool) -> None:
+def _check_fit_size(nero: "NERO", images: int, allow_reduced_rank: bool) -> None:
     needed = nero.components_wanted
     if images >= needed or allow_reduced_rank:
         return
@@ -216,12 +221,12 @@ def _check_fit_size(nero: NERO, images: int, allow_reduced_rank: bool) -> None:
     )
 
 
-def _fitted(name: str, head: Head, fit: Bank) -> FeaturesDetector:
+def _fitted(name: str, head: Head, fit: Bank) -> Detector:
     return build_detector(name, head).fit_features(fit.features, fit.labels)
 
 
 def _references(
-    classifier: Classifier, nero: NERO, images: ImageFolder, bank: Bank, count: int, report: Progress
+    classifier: Classifier, nero: "NERO", images: ImageFolder, bank: Bank, count: int, report: Progress
 ) -> References:
     """The fit images once more, from their files, with the model as it will be stored."""
     attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=classifier.device)

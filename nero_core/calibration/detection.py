@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from jaxtyping import Float
-from pytorch_ood.api import FeaturesDetector
 from torch import Tensor
 
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.threshold import conformal_p_values, threshold_at
-from nero_core.detectors.nero import NERO
-from nero_core.detectors.nero_plus import NeroPlus
+from nero_core.detectors.detector import Detector
 from nero_core.types import Detection, ReferenceScores
 
 
@@ -52,9 +50,12 @@ def detect_by_scores(
 
 
 def score_in_terms(
-    detector: FeaturesDetector, features: Float[Tensor, "batch neurons"]
+    detector: Detector, features: Float[Tensor, "batch neurons"]
 ) -> tuple[Float[Tensor, " batch"], dict[str, Tensor]]:
     """The scores, float64 on the CPU, and the parts that they are made of, for the methods that have such."""
+    from nero_core.detectors.nero import NERO
+    from nero_core.detectors.nero_plus import NeroPlus
+
     if isinstance(detector, NERO):
         parts = detector.terms(features)
         return parts.score.cpu().double(), _on_cpu(parts, "distance", "bias", "scale", "nearest", "share")

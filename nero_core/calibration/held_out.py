@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from pytorch_ood.api import FeaturesDetector
-
 from nero_core.calibration.bank import Bank, observe_bank, second_pass_scores
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches
+from nero_core.detectors.detector import Detector
 from nero_core.errors import CalibrationError
 from nero_core.metrics import auroc, fpr_at_tpr
 from nero_core.models.classifier import Classifier
@@ -16,7 +15,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def held_out_figures(
-    classifier: Classifier, detectors: Mapping[str, FeaturesDetector], images: ImageFolder, report: Progress
+    classifier: Classifier, detectors: Mapping[str, Detector], images: ImageFolder, report: Progress
 ) -> dict[str, float]:
     """Figures on held-out images, as shares in [0, 1]."""
     bank = observe_images(classifier, images, "held-out images", report)

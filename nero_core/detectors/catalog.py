@@ -3,24 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
-from pytorch_ood.api import Detector, FeaturesDetector
 from torch import Tensor
 
-from nero_core.detectors import baselines
-from nero_core.detectors.baseline import Baseline
-from nero_core.detectors.gradnorm import GradNorm
-from nero_core.detectors.grood import GROOD
-from nero_core.detectors.knn import KNN
-from nero_core.detectors.line import LINe
-from nero_core.detectors.mahalanobis import RelativeMahalanobis, TiedMahalanobis, UnitMahalanobis
-from nero_core.detectors.neco import NECO
-from nero_core.detectors.nero import NERO
-from nero_core.detectors.nero_plus import NeroPlus
+from nero_core.detectors.detector import Detector
 from nero_core.detectors.odin import EPSILON, TEMPERATURE, odin, perturbed_features
 from nero_core.errors import NeroError
 from nero_core.models.classifier import Classifier
@@ -54,29 +45,41 @@ class DetectorSpec:
     paper: str
     year: int
     needs: Needs
-    build: Callable[..., FeaturesDetector]
+    build: Callable[..., Detector]
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     source: str = "no hyper-parameter"
     second_pass: SecondPass | None = None
 
 
-def _library(
-    make: Callable[..., Detector], every_class: bool = False, dtype: torch.dtype = torch.float64
-) -> Callable[..., FeaturesDetector]:
-    """A builder of pytorch-ood's detector that ``make`` makes for a head."""
-    return lambda head, **hyper: Baseline(partial(make, **hyper), head, every_class, dtype)
+# Both import a module by its name when the first detector is built: pytorch-ood, which all of them need, takes as long
+# to import as PyTorch itself.
 
 
-def _tied(head: Head) -> TiedMahalanobis:
-    return TiedMahalanobis(None)
+def _own(name: str) -> Callable[..., Detector]:
+    """A builder of a class of ours, named ``module.Class``."""
+
+    def build(head: Head, **hyper: Any) -> Detector:  # noqa: ANN401 (each method has its own)
+        detector: Detector = _imported(name)(head, **hyper)
+        return detector
+
+    return build
 
 
-def _unit(head: Head) -> UnitMahalanobis:
-    return UnitMahalanobis(None)
+def _library(name: str, every_class: bool = False, dtype: torch.dtype = torch.float64) -> Callable[..., Detector]:
+    """A builder of pytorch-ood's detector that the function ``module.function`` makes for a head."""
+
+    def build(head: Head, **hyper: Any) -> Detector:  # noqa: ANN401
+        from nero_core.detectors.baseline import Baseline
+
+        return Baseline(partial(_imported(name), **hyper), head, every_class, dtype)
+
+    return build
 
 
-def _relative(head: Head) -> RelativeMahalanobis:
-    return RelativeMahalanobis(None)
+def _imported(name: str) -> Callable[..., Any]:
+    module, _, member = name.partition(".")
+    found: Callable[..., Any] = getattr(import_module(f"nero_core.detectors.{module}"), member)
+    return found
 
 
 _SPECS = (
@@ -86,7 +89,7 @@ _SPECS = (
         paper="Chhetri et al., MICCAI 2025",
         year=2025,
         needs="features",
-        build=NERO,
+        build=_own("nero.NERO"),
         defaults=MappingProxyType({"epsilon": 1e-6, "component_share": 2 / 3, "least": None}),
         source="the paper; ε is ours, which the published code has at 0",
     ),
@@ -96,7 +99,7 @@ _SPECS = (
         paper="this project, 2026",
         year=2026,
         needs="features",
-        build=NeroPlus,
+        build=_own("nero_plus.NeroPlus"),
     ),
     DetectorSpec(
         name="line",
@@ -104,7 +107,7 @@ _SPECS = (
         paper="Ahn et al., CVPR 2023",
         year=2023,
         needs="features",
-        build=LINe,
+        build=_own("line.LINe"),
         defaults=MappingProxyType({"weight_percentile": None, "activation_percentile": None, "clip": None}),
         source="the paper, by the number of classes; the clip is the 90 % quantile of the fit features",
     ),
@@ -114,7 +117,7 @@ _SPECS = (
         paper="ElAraby et al., TMLR 2025",
         year=2025,
         needs="features",
-        build=GROOD,
+        build=_own("grood.GROOD"),
         defaults=MappingProxyType({"ood_prototype": None, "synthesis": "mixup", "noise_features": None, "mixup": 0.9}),
         source="the published code, whose share of mixup is above 0.7",
     ),
@@ -124,7 +127,7 @@ _SPECS = (
         paper="Ben Ammar et al., ICLR 2024",
         year=2024,
         needs="features",
-        build=NECO,
+        build=_own("neco.NECO"),
         defaults=MappingProxyType({"components": None, "max_logit": False}),
         source=_COMPARISON,
     ),
@@ -134,7 +137,7 @@ _SPECS = (
         paper="Hendrycks & Gimpel, ICLR 2017",
         year=2017,
         needs="logits",
-        build=_library(baselines.msp),
+        build=_library("baselines.msp"),
         defaults=MappingProxyType({"temperature": 1.0}),
         source="the paper",
     ),
@@ -144,7 +147,7 @@ _SPECS = (
         paper="Hendrycks et al., ICML 2022",
         year=2022,
         needs="logits",
-        build=_library(baselines.max_logit),
+        build=_library("baselines.max_logit"),
     ),
     DetectorSpec(
         name="energy",
@@ -152,7 +155,7 @@ _SPECS = (
         paper="Liu et al., NeurIPS 2020",
         year=2020,
         needs="logits",
-        build=_library(baselines.energy),
+        build=_library("baselines.energy"),
         defaults=MappingProxyType({"temperature": 1.0}),
         source="the paper",
     ),
@@ -162,7 +165,7 @@ _SPECS = (
         paper="Chan et al., ICCV 2021",
         year=2021,
         needs="logits",
-        build=_library(baselines.entropy),
+        build=_library("baselines.entropy"),
     ),
     DetectorSpec(
         name="temperature",
@@ -170,7 +173,7 @@ _SPECS = (
         paper="Guo et al., ICML 2017",
         year=2017,
         needs="logits",
-        build=_library(baselines.temperature),
+        build=_library("baselines.temperature"),
         source="the temperature is fitted on the fit bank",
     ),
     DetectorSpec(
@@ -179,7 +182,7 @@ _SPECS = (
         paper="Liu et al., CVPR 2023",
         year=2023,
         needs="logits",
-        build=_library(baselines.gen),
+        build=_library("baselines.gen"),
         defaults=MappingProxyType({"gamma": 0.1, "most": None}),
         source="the paper, which keeps 100 of ImageNet's 1000 classes",
     ),
@@ -189,7 +192,7 @@ _SPECS = (
         paper="Hendrycks et al., ICML 2022",
         year=2022,
         needs="logits",
-        build=_library(baselines.kl_matching),
+        build=_library("baselines.kl_matching"),
     ),
     DetectorSpec(
         name="odin",
@@ -208,7 +211,7 @@ _SPECS = (
         paper="Lee et al., NeurIPS 2018",
         year=2018,
         needs="features",
-        build=_library(_tied),
+        build=_library("mahalanobis.tied"),
         source=_COMPARISON,
     ),
     DetectorSpec(
@@ -217,7 +220,7 @@ _SPECS = (
         paper="Müller & Hein, ICML 2025",
         year=2025,
         needs="features",
-        build=_library(_unit),
+        build=_library("mahalanobis.unit"),
     ),
     DetectorSpec(
         name="relative_mahalanobis",
@@ -225,7 +228,7 @@ _SPECS = (
         paper="Ren et al., arXiv 2021",
         year=2021,
         needs="features",
-        build=_library(_relative),
+        build=_library("mahalanobis.relative"),
     ),
     DetectorSpec(
         name="knn",
@@ -233,7 +236,7 @@ _SPECS = (
         paper="Sun et al., ICML 2022",
         year=2022,
         needs="features",
-        build=KNN,
+        build=_own("knn.KNN"),
         defaults=MappingProxyType({"k": None}),
         source="the paper's share of the bank, one image in a thousand",
     ),
@@ -243,7 +246,7 @@ _SPECS = (
         paper="Zhang et al., ICLR 2023",
         year=2023,
         needs="features",
-        build=_library(baselines.she, every_class=True),
+        build=_library("baselines.she", every_class=True),
     ),
     DetectorSpec(
         name="vim",
@@ -251,7 +254,7 @@ _SPECS = (
         paper="Wang et al., CVPR 2022",
         year=2022,
         needs="features",
-        build=_library(baselines.vim),
+        build=_library("baselines.vim"),
         defaults=MappingProxyType({"dimension": None}),
         source=_COMPARISON,
     ),
@@ -261,7 +264,7 @@ _SPECS = (
         paper="Park et al., ICCV 2023",
         year=2023,
         needs="features",
-        build=_library(baselines.nnguide, dtype=torch.float32),
+        build=_library("baselines.nnguide", dtype=torch.float32),
         defaults=MappingProxyType({"k": 10}),
         source="pytorch-ood 0.4.0",
     ),
@@ -271,7 +274,7 @@ _SPECS = (
         paper="Liu & Qin, ICML 2024",
         year=2024,
         needs="features",
-        build=_library(baselines.fdbd, dtype=torch.float32),
+        build=_library("baselines.fdbd", dtype=torch.float32),
     ),
     DetectorSpec(
         name="nci",
@@ -279,7 +282,7 @@ _SPECS = (
         paper="Liu & Qin, CVPR 2025",
         year=2025,
         needs="features",
-        build=_library(baselines.nci, dtype=torch.float32),
+        build=_library("baselines.nci", dtype=torch.float32),
         defaults=MappingProxyType({"alpha": 0.0}),
         source="pytorch-ood 0.4.0; the paper tunes α on OOD data, which a fit must not see",
     ),
@@ -289,7 +292,7 @@ _SPECS = (
         paper="Sun et al., NeurIPS 2021",
         year=2021,
         needs="features",
-        build=_library(baselines.react),
+        build=_library("baselines.react"),
         defaults=MappingProxyType({"percentile": 0.9}),
         source=_COMPARISON + ", ResNet-18; 0.99 for DeiT",
     ),
@@ -299,7 +302,7 @@ _SPECS = (
         paper="Xu et al., ICLR 2024",
         year=2024,
         needs="features",
-        build=_library(baselines.scale),
+        build=_library("baselines.scale"),
         defaults=MappingProxyType({"percentile": 0.85}),
         source="the paper",
     ),
@@ -309,7 +312,7 @@ _SPECS = (
         paper="Djurisic et al., ICLR 2023",
         year=2023,
         needs="features",
-        build=_library(baselines.ash),
+        build=_library("baselines.ash"),
         defaults=MappingProxyType({"percentile": 0.9}),
         source="the paper, ASH-S on ImageNet",
     ),
@@ -319,7 +322,7 @@ _SPECS = (
         paper="Djurisic et al., Machine Vision and Applications 2025",
         year=2025,
         needs="features",
-        build=_library(baselines.lts),
+        build=_library("baselines.lts"),
         defaults=MappingProxyType({"share": 0.05}),
         source="the paper",
     ),
@@ -329,7 +332,7 @@ _SPECS = (
         paper="Sun & Li, ECCV 2022",
         year=2022,
         needs="features",
-        build=_library(baselines.dice),
+        build=_library("baselines.dice"),
         defaults=MappingProxyType({"sparsity": 0.9}),
         source="the paper, CIFAR; 0.7 for ImageNet",
     ),
@@ -339,7 +342,7 @@ _SPECS = (
         paper="Huang et al., NeurIPS 2021",
         year=2021,
         needs="features",
-        build=GradNorm,
+        build=_own("gradnorm.GradNorm"),
         defaults=MappingProxyType({"temperature": 1.0}),
         source=_COMPARISON + ": the last layer",
     ),
@@ -348,7 +351,7 @@ _SPECS = (
 DETECTORS: Mapping[str, DetectorSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
 
 
-def build_detector(name: str, head: Head, **hyper: Any) -> FeaturesDetector:  # noqa: ANN401 (each method has its own)
+def build_detector(name: str, head: Head, **hyper: Any) -> Detector:  # noqa: ANN401 (each method has its own)
     """An unfitted detector of the catalog for a head.
 
     Args:

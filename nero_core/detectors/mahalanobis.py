@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nero_core.detectors.base import class_means, unit_length
 from nero_core.detectors.components import scatter_spectrum
+from nero_core.types import Head
 
 
 class TiedMahalanobis(Mahalanobis):
@@ -76,6 +77,21 @@ class RelativeMahalanobis(RMD):
     def predict_features(self, z: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """Scores of any sign; higher = more OOD."""
         return 2 * (self.tied.predict_features(z) - self.background.predict_features(z))
+
+
+def tied(head: Head) -> TiedMahalanobis:
+    """Distance to the nearest class mean."""
+    return TiedMahalanobis(None)
+
+
+def unit(head: Head) -> UnitMahalanobis:
+    """The same of features of unit length."""
+    return UnitMahalanobis(None)
+
+
+def relative(head: Head) -> RelativeMahalanobis:
+    """The same less the distance to the mean of all classes."""
+    return RelativeMahalanobis(None)
 
 
 def _whitening(centred: Float[Tensor, "batch neurons"]) -> Float[Tensor, "neurons rank"]:

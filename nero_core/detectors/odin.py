@@ -1,22 +1,26 @@
 """ODIN: the temperature-scaled softmax of features seen after a small step of the pixels."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
-from pytorch_ood.detector import MaxSoftmax, odin_preprocessing
 from torch import Tensor, nn
 
-from nero_core.detectors.baseline import Baseline
 from nero_core.errors import CalibrationError
 from nero_core.models.classifier import Classifier
 from nero_core.types import Head, ImageBatch
+
+if TYPE_CHECKING:
+    from pytorch_ood.detector import MaxSoftmax
+
+    from nero_core.detectors.baseline import Baseline
 
 TEMPERATURE = 100.0  # of NERO's published comparison
 EPSILON = 0.0005  # of the same, in units of the pixel range [0, 1]
 
 
-def odin(head: Head, temperature: float = TEMPERATURE, epsilon: float = EPSILON) -> Baseline:
+def odin(head: Head, temperature: float = TEMPERATURE, epsilon: float = EPSILON) -> "Baseline":
     """ODIN's score, ``S = −max_c softmax(l/T)_c`` in [−1, 0], of features that ``perturbed_features`` gave.
 
     Args:
@@ -31,6 +35,8 @@ def odin(head: Head, temperature: float = TEMPERATURE, epsilon: float = EPSILON)
     Raises:
         CalibrationError: T or ε is out of range.
     """
+    from nero_core.detectors.baseline import Baseline
+
     _check_settings(temperature, epsilon)
     detector = Baseline(partial(_scaled_softmax, temperature=temperature), head)
     detector.hyper = {"temperature": temperature, "epsilon": epsilon}
@@ -65,6 +71,8 @@ def perturbed_features(
     Raises:
         CalibrationError: T or ε is out of range.
     """
+    from pytorch_ood.detector import odin_preprocessing
+
     _check_settings(temperature, epsilon)
     mean, deviation = (
         torch.tensor(values, device=classifier.device).view(1, 3, 1, 1) for values in (classifier.mean, classifier.std)
@@ -88,7 +96,9 @@ def perturbed_features(
     return torch.cat(moved)
 
 
-def _scaled_softmax(head: Head, temperature: float) -> MaxSoftmax:
+def _scaled_softmax(head: Head, temperature: float) -> "MaxSoftmax":
+    from pytorch_ood.detector import MaxSoftmax
+
     return MaxSoftmax(None, t=temperature)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import timm
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -132,6 +131,8 @@ def build_model(arch: str, classes: int, input_size: tuple[int, int]) -> nn.Modu
     Raises:
         CheckpointError: timm does not know the architecture or cannot build it for this size.
     """
+    import timm  # with torchvision it takes as long to import as PyTorch itself
+
     if not timm.is_model(arch):
         raise CheckpointError(
             f"Expected the name of an architecture that timm {timm.__version__} knows. Found {arch!r}. "

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nero_core.errors import RelevanceError
-from nero_core.relevance.attribution_copy import AttributionCopy
 from nero_core.relevance.concept import TokenChannelConcept, conditions
 from nero_core.types import BlockConservation, Feeding
 
@@ -82,6 +81,8 @@ class Attributor:
             RelevanceError: the composite is unknown or does not suit the family, or relevance cannot be propagated
                 through this architecture.
         """
+        from nero_core.relevance.attribution_copy import AttributionCopy  # not before: it imports timm
+
         self._copy = AttributionCopy(model, mean, std, composite, device)
         self.composite = self._copy.composite
         self.sigma = SMOOTHING * grid_step(self._copy.model)

@@ -8,7 +8,7 @@ import torch
 from pytorch_ood.api import FeaturesDetector, RequiresFittingException
 from torch import Tensor
 
-from nero_core.detectors import DETECTORS, build_detector
+from nero_core.detectors import DETECTORS, Detector, build_detector
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.types import Head
 
@@ -42,7 +42,7 @@ def head() -> Head:
     return Head(centres, 5 - centres.square().sum(dim=1) / 2)
 
 
-def fitted(name: str, head: Head, seed: int = 2) -> FeaturesDetector:
+def fitted(name: str, head: Head, seed: int = 2) -> Detector:
     return build_detector(name, head).fit_features(*made(seed))
 
 
@@ -52,6 +52,13 @@ def test_the_key_is_the_name_and_the_paper_is_named(name: str) -> None:
     assert DETECTORS[name].paper and DETECTORS[name].family
     assert DETECTORS[name].source
     assert str(DETECTORS[name].year) in DETECTORS[name].paper
+
+
+@every_method
+def test_it_is_a_detector_of_the_library_and_answers_to_our_protocol(name: str, head: Head) -> None:
+    detector = build_detector(name, head)
+    assert isinstance(detector, FeaturesDetector)
+    assert isinstance(detector, Detector)
 
 
 def test_every_method_that_is_promised_is_there() -> None:
