@@ -3,7 +3,6 @@
 A method that looks at the image once more has its scores beside them: ``calibration.scores.odin``.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from nero_core.calibration.bank import Bank
 from nero_core.errors import BundleError
-from nero_core.models.checkpoint import Header
+from nero_core.models.tensor_file import Header, read_header
 
 BANK_NAMES = ("fit", "calibration", "ood")
 _DTYPES = {"features": ("F16", "BF16", "F32"), "labels": ("I64", "I32"), "ids": ("U8",)}  # safetensors' names
@@ -48,8 +47,7 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
         BundleError: tensors that are no banks of such a model, or a fit bank that shares images with calibration.
     """
     try:
-        header = read_header(data)
-        _check_header(header, neurons)
+        _check_header(read_header(data), neurons)
         tensors = load(data)
     except (SafetensorError, ValueError) as error:
         raise no_safetensors(str(error)) from error
@@ -73,23 +71,6 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
             f"Found {len(shared)} in both. Make the bundle anew."
         )
     return banks
-
-
-def read_header(data: bytes, what: str = "the banks") -> Header:
-    """Name, dtype and shape of each tensor, before the library sees the bytes.
-
-    Raises:
-        BundleError: the bytes are no safetensors file.
-    """
-    try:
-        entries = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return {
-            name: (str(entry["dtype"]), tuple(int(side) for side in entry["shape"]))
-            for name, entry in entries.items()
-            if name != "__metadata__"
-        }
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-        raise no_safetensors(f"{type(error).__name__} in its header", what) from error
 
 
 def _check_header(header: Header, neurons: int) -> None:

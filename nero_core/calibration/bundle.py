@@ -11,7 +11,6 @@ Layout of the folder::
 
 import hashlib
 from dataclasses import dataclass, replace
-from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,8 +23,9 @@ from nero_core.calibration.references import References
 from nero_core.calibration.references_file import unpack_references
 from nero_core.detectors.catalog import DETECTORS
 from nero_core.errors import BundleError, CheckpointError
-from nero_core.models.checkpoint import WEIGHTS, load_weights
+from nero_core.models.checkpoint import WEIGHTS, build_classifier, unpack_weights
 from nero_core.models.classifier import Classifier
+from nero_core.models.tensor_file import FileTooLargeError, read_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,24 @@ class Bundle:
     def load(folder: str | Path, device: torch.device | str = "cpu") -> "Bundle":
         """Load a bundle after checking its schema, the digest of every file, and that its parts fit together.
 
+        Each file is opened once, and the bytes whose digest was checked are those that are used: the folder may be
+        replaced meanwhile.
+
         Raises:
             BundleError: anything of this does not hold; the message says which file.
         """
         path = Path(folder)
         card, digest = read_card(path)
         for name in card.files:
-            _check_digest(path, name, card)
+            if name.startswith(THUMBNAILS):  # small, and read again, as checked, when somebody looks at one
+                _read_checked(path, name, card)
         try:
-            classifier = load_weights(path / WEIGHTS, card.model, device)
+            weights = unpack_weights(_read_checked(path, WEIGHTS, card), path / WEIGHTS, card.model)
+            classifier = build_classifier(weights, path / WEIGHTS, card.model, device)
+            del weights
         except CheckpointError as error:
             raise BundleError(f"The model of {path.name} cannot be loaded. {error}") from error
-        data = _read_checked(path, BANKS, card)  # what is checked is what is used: the file may be replaced meanwhile
+        data = _read_checked(path, BANKS, card)
         banks = unpack_banks(data, classifier.head.neurons, len(card.class_names), len(card.ood_class_names))
         banks = {name: _with_current_scores(bank, card).to(classifier.device) for name, bank in banks.items()}
         references = None
@@ -116,39 +122,22 @@ def _with_current_scores(bank: Bank, card: BundleCard) -> Bank:
     return replace(bank, scores=MappingProxyType(scores))
 
 
-def _check_digest(folder: Path, name: str, card: BundleCard) -> None:
-    try:
-        with _open(folder, name) as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise unreadable(folder / name, error) from error
-    _compare(folder, name, card.files[name], found)
-
-
 def _read_checked(folder: Path, name: str, card: BundleCard) -> bytes:
+    """The bytes of a file, whose digest is the card's."""
     try:
-        with _open(folder, name) as file:
-            data = file.read()
+        if not (folder / name).is_file():
+            raise BundleError(f"Expected {name} in {folder}. Found no such file. Copy the whole bundle again.")
+        data = read_once(folder / name, most_bytes(name))
+    except FileTooLargeError as error:
+        raise BundleError(
+            f"Expected {name} of at most {most_bytes(name)} bytes. Found {error.size}. Copy the whole bundle again."
+        ) from error
     except OSError as error:
         raise unreadable(folder / name, error) from error
-    _compare(folder, name, card.files[name], hashlib.sha256(data).hexdigest())
-    return data
-
-
-def _open(folder: Path, name: str) -> BufferedReader:
-    source = folder / name
-    if not source.is_file():
-        raise BundleError(f"Expected {name} in {folder}. Found no such file. Copy the whole bundle again.")
-    most = most_bytes(name)
-    size = source.stat().st_size
-    if size > most:
-        raise BundleError(f"Expected {name} of at most {most} bytes. Found {size}. Copy the whole bundle again.")
-    return source.open("rb")
-
-
-def _compare(folder: Path, name: str, expected: str, found: str) -> None:
+    expected, found = card.files[name], hashlib.sha256(data).hexdigest()
     if found != expected:
         raise BundleError(
             f"Expected sha256 {expected[:12]}… for {name} in {folder}. Found {found[:12]}…: the file was altered or "
             "cut short. Copy the whole bundle again."
         )
+    return data

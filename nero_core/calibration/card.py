@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 
 from nero_core.errors import BundleError
 from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS, ModelCard
+from nero_core.models.tensor_file import FileTooLargeError, read_once
 
 SCHEMA_VERSION = 1
 CARD = "bundle.json"
@@ -125,12 +126,11 @@ def read_card(folder: Path) -> tuple[BundleCard, str]:
         if not source.is_file():
             found = f"no {CARD} in it" if folder.is_dir() else "a file" if folder.exists() else "no such folder"
             raise BundleError(f"Expected a bundle folder at {folder}. Found {found}. Make one with nero calibrate.")
-        size = source.stat().st_size
-        if size > MAX_CARD_BYTES:
-            raise BundleError(
-                f"Expected {source} of at most {MAX_CARD_BYTES} bytes. Found {size}. Make the bundle anew."
-            )
-        data = source.read_bytes()
+        data = read_once(source, MAX_CARD_BYTES)
+    except FileTooLargeError as error:
+        raise BundleError(
+            f"Expected {source} of at most {MAX_CARD_BYTES} bytes. Found {error.size}. Make the bundle anew."
+        ) from error
     except OSError as error:
         raise unreadable(source, error) from error
     try:

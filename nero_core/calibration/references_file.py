@@ -10,10 +10,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from nero_core.calibration.bank_file import no_safetensors, read_header
+from nero_core.calibration.bank_file import no_safetensors
 from nero_core.calibration.references import By, ReferenceMaps, References
 from nero_core.errors import BundleError
-from nero_core.models.checkpoint import Header
+from nero_core.models.tensor_file import Header, read_header
 from nero_core.relevance.coarse import CELLS
 
 MAX_REFERENCES = 64  # images a channel and kind; the screen shows a handful
@@ -43,9 +43,8 @@ def unpack_references(data: bytes, neurons: int, images: int) -> References:
     Raises:
         BundleError: tensors that are no references of such a model and fit bank.
     """
-    header = read_header(data, "the references")
-    _check_header(header, neurons)
     try:
+        _check_header(read_header(data), neurons)
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__")  # may be null

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from nero_core.errors import CheckpointError
 from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, build_model
+from nero_core.models.tensor_file import FileTooLargeError, Header, read_header, read_once
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -25,7 +26,6 @@ _INTEGERS = ("I64", "I32")  # num_batches_tracked of batch norm, and tables of p
 
 Side = Annotated[int, Field(ge=16, le=4096)]  # pixels; what nero train takes
 Deviation = Annotated[FiniteFloat, Field(gt=0)]
-Header = Mapping[str, tuple[str, tuple[int, ...]]]  # name → dtype in safetensors' words, shape
 
 
 class TrainingFacts(BaseModel):
@@ -112,26 +112,49 @@ def load_checkpoint(folder: str | Path, device: torch.device | str = "cpu") -> t
                 "Make one with nero train."
             )
     card = read_model_card(folder / CARD)
-    return load_weights(folder / WEIGHTS, card, device), card
+    weights = unpack_weights(_read_weights(folder / WEIGHTS), folder / WEIGHTS, card)
+    return build_classifier(weights, folder / WEIGHTS, card, device), card
 
 
-def load_weights(path: Path, card: ModelCard, device: torch.device | str = "cpu") -> Classifier:
-    """The card's classifier with the weights of a safetensors file.
+def unpack_weights(data: bytes, path: Path, card: ModelCard) -> dict[str, Tensor]:
+    """The tensors in the bytes of a safetensors file, which share no memory with them.
 
     Names, shapes and dtypes are compared first, with a model that takes no memory: weights that do not fit are never
-    loaded, whatever architecture the card names.
+    unpacked, whatever architecture the card names.
+
+    Args:
+        data: the file.
+        path: its name, for messages.
+        card: of the model whose weights these are.
 
     Raises:
-        CheckpointError: the file is not safetensors, its names, shapes and dtypes are not the card's model, or the
-            model's head is not its last step.
+        CheckpointError: the bytes are not safetensors, or their names, shapes and dtypes are not the card's model.
     """
-    header = _read_header(path)
+    try:
+        header = read_header(data)
+    except ValueError as error:
+        raise _no_safetensors(path, error) from error
     with torch.device("meta"):
         wanted = build_model(card.arch, len(card.classes), card.input_size).state_dict()
     check_header(path, header, wanted, card.arch, len(card.classes))
-    state = _read_state(path)
+    try:
+        weights: dict[str, Tensor] = load(data)
+    except (SafetensorError, ValueError) as error:
+        raise _no_safetensors(path, error) from error
+    return weights
+
+
+def build_classifier(
+    weights: Mapping[str, Tensor], path: Path, card: ModelCard, device: torch.device | str = "cpu"
+) -> Classifier:
+    """The card's classifier with weights of any floating-point precision, which become float32.
+
+    Raises:
+        CheckpointError: a weight is not finite in float32, or the model's head is not its last step.
+    """
     model = build_model(card.arch, len(card.classes), card.input_size)
-    model.load_state_dict(state)
+    model.load_state_dict(weights)
+    check_finite(path, model.state_dict())
     classifier = Classifier(model, card.classes, card.input_size, card.mean, card.std, "cpu")
     classifier.check_head()  # on the CPU, whose float32 is float32
     return Classifier(model, card.classes, card.input_size, card.mean, card.std, device)
@@ -216,33 +239,16 @@ def _is_stored_half(tensor: Tensor) -> bool:
     return tensor.is_floating_point() and tensor.ndim > 1
 
 
-def _read_header(path: Path) -> Header:
-    """Name, dtype and shape of each tensor; the tensors themselves stay in the file."""
+def _read_weights(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_WEIGHT_BYTES:
-            raise CheckpointError(
-                f"Expected weights of at most {MAX_WEIGHT_BYTES} bytes. Found {path.stat().st_size} in {path.name}. "
-                "Store the classifier alone, without optimiser state."
-            )
-        with safe_open(path, framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}
-            return {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
-    except (SafetensorError, ValueError) as error:
-        raise _no_safetensors(path, error) from error
+        return read_once(path, MAX_WEIGHT_BYTES)
+    except FileTooLargeError as error:
+        raise CheckpointError(
+            f"Expected weights of at most {MAX_WEIGHT_BYTES} bytes. Found {error.size} in {path.name}. "
+            "Store the classifier alone, without optimiser state."
+        ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    try:
-        state = load_file(path)
-    except (SafetensorError, ValueError) as error:
-        raise _no_safetensors(path, error) from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
-    check_finite(path, state)
-    return state
 
 
 def _no_safetensors(path: Path, error: Exception) -> CheckpointError:

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from nero_core.errors import CheckpointError
-from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, Header
+from nero_core.models.checkpoint import MAX_WEIGHT_BYTES
+from nero_core.models.tensor_file import Header
 
 _DTYPES = {  # torch's name → safetensors' name
     torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32", torch.float64: "F64",

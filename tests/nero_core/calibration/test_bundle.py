@@ -3,9 +3,11 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import torch
@@ -167,6 +169,55 @@ def test_banks_that_are_no_safetensors_are_refused(data: bytes) -> None:
         unpack_banks(data, neurons=512, classes=3, ood_classes=2)
 
 
+FILES = ("bundle.json", "model.safetensors", "banks.safetensors", "references.safetensors")
+
+
+def test_loading_opens_each_file_once(referenced_bundle: Path) -> None:
+    """As the interpreter tells it, whoever opens the file and however."""
+    code = """
+import sys, collections
+from pathlib import Path
+from nero_core.calibration import Bundle
+opened, folder = collections.Counter(), Path(sys.argv[1])
+def hear(event, args):
+    if event == "open" and str(args[0]).startswith(str(folder)):
+        opened[Path(str(args[0])).relative_to(folder).as_posix()] += 1
+sys.addaudithook(hear)
+names = set(Bundle.load(folder).card.files) | {"bundle.json"}
+assert opened == dict.fromkeys(names, 1), opened
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(referenced_bundle)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_bytes_that_were_checked_are_those_that_are_used(
+    referenced_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Somebody replaces a file as soon as it has been read."""
+    copy = Path(shutil.copytree(referenced_bundle, tmp_path / "copy"))
+    (tmp_path / "other").write_bytes(b"something else")
+    before, opened = Bundle.load(referenced_bundle), Path.open
+
+    def open_and_replace(path: Path, *args: Any, **kwargs: Any) -> IO[Any]:
+        file = opened(path, *args, **kwargs)
+        if path == copy / name:
+            shutil.copyfile(tmp_path / "other", copy / "part")
+            (copy / "part").replace(path)
+        return file
+
+    monkeypatch.setattr(Path, "open", open_and_replace)
+    loaded = Bundle.load(copy)
+    monkeypatch.undo()
+    assert (copy / name).read_bytes() == b"something else"
+    assert loaded.digest == before.digest
+    assert torch.equal(loaded.fit.features, before.fit.features)
+    assert loaded.references is not None and before.references is not None
+    assert torch.equal(loaded.references.relevance.heatmaps, before.references.relevance.heatmaps)
+    state = before.classifier.model.state_dict()
+    assert all(torch.equal(tensor, state[key]) for key, tensor in loaded.classifier.model.state_dict().items())
+
+
 def test_loaded_banks_do_not_change_with_the_file(bundle: Path) -> None:
     loaded = Bundle.load(bundle)
     before = loaded.fit.features.clone()
@@ -219,7 +270,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
         Bundle.load(tmp_path / "bundle")
 
 
-@pytest.mark.parametrize("method", ["open", "read_bytes", "stat"])
+@pytest.mark.parametrize("method", ["open", "stat"])
 def test_a_bundle_that_cannot_be_read_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise PermissionError(13, "Permission denied")

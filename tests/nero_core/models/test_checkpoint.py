@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import torch
@@ -122,7 +123,7 @@ def test_weights_that_do_not_fit_are_neither_loaded_nor_given_memory(
         return build_model(arch, classes, input_size)
 
     monkeypatch.setattr(checkpoint, "build_model", build)
-    monkeypatch.setattr(checkpoint, "load_file", lambda path: pytest.fail("The weights were loaded."))
+    monkeypatch.setattr(checkpoint, "load", lambda data: pytest.fail("The weights were unpacked."))
     card = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(card | {"arch": "eva_giant_patch14_224", "input_size": [224, 224]}))
     with pytest.raises(CheckpointError, match="eva_giant_patch14_224"):
@@ -152,13 +153,31 @@ def test_an_architecture_whose_head_is_not_its_last_step_is_refused(
         load_checkpoint(folder)
 
 
-@pytest.mark.parametrize("function", ["safe_open", "load_file"])
-def test_weights_that_cannot_be_read_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise PermissionError(13, "Permission denied")
+def test_weights_that_cannot_be_read_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
 
-    monkeypatch.setattr(checkpoint, function, refuse)
-    with pytest.raises(CheckpointError, match="Permission denied"):
+    def refuse(path: Path, *args: Any, **kwargs: Any) -> IO[Any]:
+        if path.name == "model.safetensors":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors\. Found: Permission denied"):
+        load_checkpoint(folder)
+
+
+def test_weights_above_the_limit_are_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "MAX_WEIGHT_BYTES", 1000)
+    with pytest.raises(CheckpointError, match=r"at most 1000 bytes\. Found \d{8} in model\.safetensors"):
+        load_checkpoint(folder)
+
+
+def test_weights_that_are_infinite_in_float32_are_refused(folder: Path) -> None:
+    state = load_file(folder / "model.safetensors")
+    state["fc.bias"] = state["fc.bias"].double()
+    state["fc.bias"][0] = 1e300
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"fc\.bias"):
         load_checkpoint(folder)
 
 
