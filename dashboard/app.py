@@ -9,9 +9,10 @@ from dashboard.components import sidebar
 from dashboard.components.one_step_back import one_step_back
 from dashboard.components.restart_notice import restart_notice
 from dashboard.plain_errors import plain_errors
+from nero_core.shipped import assets
 
 PAGES = Path(__file__).parent / "pages"
-LOGO = Path(__file__).resolve().parents[1] / "assets" / "logo.svg"
+LOGO = assets() / "logo.svg"
 
 st.set_page_config(page_title="NERO Dashboard", page_icon=theme.ICON, layout="wide")
 st.html(theme.STYLE)

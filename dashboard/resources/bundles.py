@@ -9,11 +9,11 @@ import streamlit as st
 from dashboard import places
 from nero_core import Explorer, Inspector, find_bundles
 from nero_core.errors import BundleError
+from nero_core.shipped import assets
 
-PROJECT = Path(__file__).resolve().parents[2]
-BUNDLES = PROJECT / "assets" / "bundles"
+BUNDLES = assets() / "bundles"
 FIRST = "phantom-resnet18"  # of the project's own bundles: convolutions are the better start for a lesson
-SAMPLES = PROJECT / "assets" / "samples"
+SAMPLES = assets() / "samples"
 
 
 def bundle_paths() -> dict[str, Path]:

@@ -44,7 +44,8 @@ def dashboard(
     command += ["--server.port", str(port), "--server.address", host, "--server.headless", "true"]
     command += ["--server.maxUploadSize", str(max_upload)]
     typer.echo(f"Dashboard: http://{host}:{port} (Ctrl-C stops it)")
-    # .streamlit/config.toml is read from the current folder, which must be the project's.
+    # Streamlit reads the settings from the current folder, which in a checkout must be the project's; in a wheel they
+    # lie beside the page, where it finds them by itself.
     status = _serve(command, page.parent.parent, environment)
     if status:
         raise typer.Exit(status)

@@ -46,8 +46,11 @@ class Server:
 
     Attributes:
         address: of the page.
+        folder: where it is started.
         log: what the server has printed.
     """
+
+    folder = ROOT
 
     def __init__(self, bundle: Path | None = None, entry: str = "dashboard.server", **environment: str) -> None:
         self.port = free_port()
@@ -56,11 +59,9 @@ class Server:
         self._environment = os.environ | ({"NERO_BUNDLE": str(bundle)} if bundle else {}) | environment
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", self._entry, "run", "dashboard/app.py", f"--server.port={self.port}"]
-        command += ["--server.address=127.0.0.1", "--server.headless=true"]
         self._out = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=self._environment, stdout=self._out, stderr=subprocess.STDOUT
+            self.command(), cwd=self.folder, env=self._environment, stdout=self._out, stderr=subprocess.STDOUT
         )
         try:
             self._wait()
@@ -73,6 +74,11 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    def command(self) -> list[str]:
+        """What is run, in ``folder``."""
+        command = [sys.executable, "-m", self._entry, "run", "dashboard/app.py", f"--server.port={self.port}"]
+        return [*command, "--server.address=127.0.0.1", "--server.headless=true"]
 
     @property
     def log(self) -> str:
