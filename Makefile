@@ -1,5 +1,5 @@
 # Linux and macOS. On Windows, use the commands that the README lists.
-# VENV, PORT and PYTHON may be given on the command line: make app PORT=9000
+# VENV, PORT, PYTHON and CPU may be given on the command line: make app PORT=9000
 
 VENV ?= .venv
 PORT ?= 8501
@@ -11,8 +11,17 @@ PYTHON ?= $(FOUND)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-READY := $(VENV)/.ready
-READY_DEV := $(VENV)/.ready-dev
+
+# CPU=1: PyTorch without CUDA, 1 GB instead of 6, which for Linux is in PyTorch's own index only; what PyPI has for macOS
+# is without CUDA anyway. An environment stays of its kind until the other one is asked for, by CPU=1 or CPU=0.
+CPU ?= $(if $(wildcard $(VENV)/.ready-cpu),1)
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+KIND := $(if $(filter 1,$(CPU)),$(if $(filter Linux,$(shell uname -s)),-cpu))
+READY := $(VENV)/.ready$(KIND)
+READY_DEV := $(VENV)/.ready-dev$(KIND)
+TORCH = $(shell sed -nE 's/^(torch|torchvision)(==[^ ;]+).*/\1\2/p' requirements.txt)
+CUDA := ^(nvidia|cuda)-|^triton==
+
 # Named after the drawing's code, so that phantoms of two versions are never mixed.
 DRAWING = $(filter-out %/perturb.py %/quiz.py,$(wildcard nero_core/phantom/*.py))
 SCRATCH = build/demo-$(shell cat $(DRAWING) | cksum | cut -d' ' -f1)
@@ -26,7 +35,7 @@ help:  ## Show this list
 
 setup: $(READY_DEV)  ## Install everything, the tools for tests and lint included
 
-app: $(READY)  ## Install what is missing and start the dashboard (PORT=8501)
+app: $(READY)  ## Install what is missing and start the dashboard (PORT=8501, CPU=1 without CUDA)
 	@exec $(BIN)/nero dashboard --port $(PORT)
 
 test: $(READY_DEV)  ## Run the whole test suite
@@ -85,13 +94,33 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -f $(BIN)/python*; \
 	  echo "Python's venv module is incomplete. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
-$(READY): requirements.txt pyproject.toml | $(BIN)/python
+$(VENV)/.ready: requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing the pinned packages; PyTorch makes this take some minutes the first time"
+	@if $(PIP) freeze | grep -q '^torch==.*+cpu'; then $(PIP) install --force-reinstall --no-deps $(TORCH); fi
+	@rm -f $(VENV)/.ready-cpu $(VENV)/.ready-dev-cpu
 	@$(PIP) install -r requirements.txt
 	@$(PIP) install --no-deps -e .
 	@touch $@
 
-$(READY_DEV): requirements-dev.txt $(READY)
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 	@echo "Installing the tools for tests and lint"
 	@$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+# torch and torchvision of one index, since those of two do not work together. What has the version of the lock and a
+# label, such as 2.15.0+cpu, satisfies the lock, so that the second step leaves them.
+$(VENV)/.ready-cpu: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the pinned packages and PyTorch without CUDA; this takes some minutes the first time"
+	@$(PIP) install --force-reinstall --no-deps --index-url $(CPU_INDEX) $(TORCH)
+	@rm -f $(VENV)/.ready $(VENV)/.ready-dev
+	@$(PIP) freeze | sed -nE '/$(CUDA)/s/==.*//p' | xargs -r $(PIP) uninstall --yes
+	@grep -vE '$(CUDA)' requirements.txt > $(VENV)/requirements-cpu.txt
+	@$(PIP) install -r $(VENV)/requirements-cpu.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.ready-dev-cpu: requirements-dev.txt $(VENV)/.ready-cpu
+	@echo "Installing the tools for tests and lint"
+	@grep -vE '$(CUDA)' requirements-dev.txt > $(VENV)/requirements-cpu.txt
+	@$(PIP) install -r $(VENV)/requirements-cpu.txt
 	@touch $@
