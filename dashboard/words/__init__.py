@@ -15,11 +15,12 @@ from dashboard.words.channels import (
     weight,
 )
 from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
-from dashboard.words.numbers import duration, listed, number, percent, plain, tex
+from dashboard.words.numbers import duration, listed, percent, plain, tex
 from dashboard.words.verdicts import ADVICE, DIMMED, SYMBOL, SYNTHETIC, change, p_value, tally, threshold
 from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, stage, turn, waiting
 from nero_core import HEADLINE
 from nero_core import channel_use as use
+from nero_core.figures.numbers import number
 
 __all__ = [
     "ADVICE",

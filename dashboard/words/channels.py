@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from dashboard.words.numbers import listed, number, percent, plain
+from dashboard.words.numbers import listed, percent, plain
 from nero_core import channel_use as use
 from nero_core import kept, kept_briefly
+from nero_core.figures.numbers import number
 from nero_core.types import BlockConservation, Channels, Concept, Faithfulness
 
 LITTLE_CONTRAST = 0.1  # of the probability: the image against its blurred self

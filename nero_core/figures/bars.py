@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nero_core.figures.canvas import LINE, Canvas, text_width, wrap
-from nero_core.figures.style import CENTROID, HERE, ID, SINGLE, SMALL, label, number, styled
+from nero_core.figures.numbers import number
+from nero_core.figures.style import CENTROID, HERE, ID, SINGLE, SMALL, label, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import UInt8
 
+from nero_core.figures.numbers import number
 from nero_core.figures.render import Kind, colour_bar, fit_within
-from nero_core.figures.style import PLAIN, SMALL, number
+from nero_core.figures.style import PLAIN, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nero_core.figures.canvas import Canvas
-from nero_core.figures.style import CENTROID, DOUBLE, HERE, ID, SINGLE, SMALL, label, number, styled
+from nero_core.figures.numbers import number
+from nero_core.figures.style import CENTROID, DOUBLE, HERE, ID, SINGLE, SMALL, label, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

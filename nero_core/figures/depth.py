@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from nero_core.figures.canvas import Canvas, text_width
 from nero_core.figures.map_core import map_core
+from nero_core.figures.numbers import number
 from nero_core.figures.relevance_domain import relevance_domain
 from nero_core.figures.rows import beyond_line, draw_row
 from nero_core.figures.style import (
@@ -22,7 +23,6 @@ from nero_core.figures.style import (
     SINGLE,
     SMALL,
     label,
-    number,
     styled,
 )
 from nero_core.relevance.composites import COMPOSITES

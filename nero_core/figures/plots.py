@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nero_core.figures.canvas import Canvas, text_width
+from nero_core.figures.numbers import number
 from nero_core.figures.rows import BEYOND, beyond_line, draw_row
 from nero_core.figures.score_domain import score_domain
 from nero_core.figures.style import (
@@ -21,7 +22,6 @@ from nero_core.figures.style import (
     SMALL,
     label,
     method_name,
-    number,
     styled,
 )
 from nero_core.types import Channels, ReferenceScores

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from nero_core.figures.style import HERE, number
+from nero_core.figures.numbers import number
+from nero_core.figures.style import HERE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,6 @@ import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from nero_core.errors import NeroError
@@ -114,18 +113,3 @@ def label(name: str, longest: int = LONGEST_NAME) -> str:
 def method_name(name: str) -> str:
     """A method as a paper writes it: ours in capitals, the others as the catalog names them."""
     return {"nero": "NERO", "nero_plus": "NERO+"}.get(name, label(name))
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Three significant digits, a true minus sign, powers of ten written out."""
-    if not isfinite(value):
-        return "not defined"
-    rounded = float(f"{abs(value):.{digits - 1}e}")  # 0.00999999 has the digits of 0.0100
-    if rounded == 0:
-        return "0"
-    if 0.0005 <= rounded < 1e5:
-        shown = f"{abs(value):.{max(0, digits - 1 - floor(log10(rounded)))}f}"
-    else:
-        mantissa, exponent = f"{rounded:.{digits - 1}e}".split("e")
-        shown = f"{mantissa} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
-    return f"−{shown}" if value < 0 else shown

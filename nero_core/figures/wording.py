@@ -2,7 +2,7 @@
 
 from math import isfinite, nan
 
-from nero_core.figures.style import number
+from nero_core.figures.numbers import number
 from nero_core.relevance.composites import COMPOSITES
 from nero_core.types import MeanRelevance, Verdict
 

@@ -37,10 +37,11 @@ def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0, "0"),
+        (0.0, "0"),
         (3.41, "3.41"),
         (0.0304, "0.0304"),
         (-12.345, "−12.3"),
+        (9.996, "10.0"),  # as in a saved figure
         (1549.4, "1549"),
         (0.0000107, "1.07 × 10⁻⁵"),
         (math.nan, "not defined"),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nero_core import channel_bars_figure, image_pair_figure, least_relevant_figure
-from nero_core.figures.style import CENTROID, HERE, ID, number
+from nero_core.figures.numbers import number
+from nero_core.figures.style import CENTROID, HERE, ID
 from tests.nero_core.figures.figure_text import colour, overlaps, plot, said
 
 VALUES = np.random.default_rng(0).normal(size=512)

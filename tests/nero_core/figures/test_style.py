@@ -19,7 +19,7 @@ from nero_core.figures.canvas import Canvas, text_width, wrap
 from nero_core.figures.panels import concepts_figure
 from nero_core.figures.plots import channel_figure
 from nero_core.figures.render import encode
-from nero_core.figures.style import figure_bytes, label, number, styled
+from nero_core.figures.style import figure_bytes, label, styled
 from nero_core.figures.wording import channel_use
 from nero_core.types import (
     ChannelPortrait,
@@ -365,21 +365,6 @@ def test_a_format_or_a_resolution_that_is_none_is_told(shapes_unchecked: None):
 )
 def test_a_label_is_one_short_line_without_control_characters(name: str, expected: str):
     assert label(name) == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (0.0, "0"),
-        (-0.0312, "−0.0312"),
-        (1234.0, "1234"),
-        (0.0099999998, "0.0100"),
-        (1.28e-4, "1.28 × 10⁻⁴"),
-        (float("nan"), "not defined"),
-    ],
-)
-def test_a_number_has_three_digits_and_a_true_minus(value: float, expected: str):
-    assert number(value) == expected
 
 
 @styled()
