@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import places, state, words
 from dashboard.work import jobs
 from dashboard.work.jobs import Job
+from nero_core.atomic import new_file
 
 WANTED_MEGABYTES = 500  # a ViT-B checkpoint has 343 MB
 PIECE = 2**20  # bytes
@@ -65,8 +66,6 @@ def _write(file: BinaryIO, path: Path) -> None:
     for older in path.parent.iterdir():
         older.unlink()
     file.seek(0)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as out:
+    with new_file(path) as part, part.open("wb") as out:
         while piece := file.read(PIECE):
             out.write(piece)
-    part.replace(path)

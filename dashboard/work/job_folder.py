@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from nero_core.atomic import write_text
+
 State = Literal["waiting", "running", "finished", "failed", "stopped", "lost"]
 
 PULSE_SECONDS = 30.0  # without a sign of life after which a job's process is taken for dead
@@ -59,9 +61,7 @@ class Job:
 
     def write(self, name: str, held: dict[str, Any]) -> None:
         """The same, whole or not at all."""
-        part = self.folder / f".{name}.{secrets.token_hex(4)}.part"
-        part.write_text(json.dumps(held), encoding="utf-8")
-        part.replace(self.folder / name)
+        write_text(self.folder / name, json.dumps(held))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ sha256 of each image. Change one of them, and the name is another. What was cut 
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nero_core.atomic import new_file
 from nero_core.benchmark.records import LIBRARIES
 from nero_core.calibration.bank import Bank, ImageScore, observe_bank
 from nero_core.calibration.bundle import Bundle
@@ -92,10 +92,9 @@ class ObservationCache:
         key = self._key(kind, ids)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self._path(kind, key)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         values = values.contiguous()
-        save_file({_VALUES: values}, partial, {"key": key, "content": _content(values)})
-        partial.replace(path)
+        with new_file(path) as part:
+            save_file({_VALUES: values}, part, {"key": key, "content": _content(values)})
 
     def _path(self, kind: str, key: str) -> Path:
         return self.folder / f"{kind}-{key[:32]}.safetensors"

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from nero_core.atomic import write_bytes
 from nero_core.benchmark.records import BenchmarkResult, Figures, Interval, MethodResult, Skipped
 from nero_core.benchmark.result_schema import FiguresPart, MethodPart, ResultFile
 from nero_core.errors import NeroError
@@ -36,9 +37,7 @@ def write_result(result: BenchmarkResult, path: Path) -> None:
     data = f"{json.dumps(content, allow_nan=False, indent=1)}\n".encode()
     if len(data) > MAX_RESULT_BYTES:
         raise _too_large(f"a result of {len(data)} bytes")
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_bytes(data)
-    partial.replace(path)
+    write_bytes(path, data)
 
 
 def check_size(images: int, methods: int) -> None:

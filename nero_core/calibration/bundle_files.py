@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from nero_core.atomic import new_folder, part_of
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.bank_file import pack_banks
 from nero_core.calibration.bundle import Bundle
@@ -46,29 +47,21 @@ def save_bundle(
     """
     check_place(folder)
     place = folder.resolve()  # a link stays a link
-    part, older = (place.with_name(f".{place.name}.{os.getpid()}.{kind}") for kind in ("part", "older"))
+    older = part_of(place).with_suffix(".older")
     try:
-        if older.exists() and not place.exists():  # a process that had our number was killed between two renames
-            older.rename(place)
-        for left in (part, older):
-            shutil.rmtree(left, ignore_errors=True)
-        _write(part, card, classifier, banks, thumbnails, half, references)
-        bundle = Bundle.load(part, classifier.device)
-        if place.exists():
-            place.rename(older)
+        _settle(older, place)  # a process that had our number was killed between two renames
         try:
-            part.rename(place)
-        except OSError:
-            if older.exists():
-                older.rename(place)
-            raise
-        shutil.rmtree(older, ignore_errors=True)
+            with new_folder(place) as part:
+                _write(part, card, classifier, banks, thumbnails, half, references)
+                bundle = Bundle.load(part, classifier.device)
+                if place.exists():
+                    place.rename(older)
+        finally:
+            _settle(older, place)
     except OSError as error:
         raise BundleError(
             f"Expected to write a bundle at {folder}. Found: {error.strerror or error}. Choose another folder."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return replace(bundle, path=folder)
 
 
@@ -98,6 +91,13 @@ def check_place(folder: Path) -> None:
         raise BundleError(
             f"Expected a folder for the bundle at {folder}. Found: {error.strerror or error}. Choose another."
         ) from error
+
+
+def _settle(older: Path, place: Path) -> None:
+    """Put the older bundle back where nothing has come to its place, or else remove it."""
+    if older.exists() and not place.exists():
+        older.rename(place)
+    shutil.rmtree(older, ignore_errors=True)
 
 
 def _foreign(folder: Path) -> list[str]:

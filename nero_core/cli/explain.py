@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from nero_core.atomic import write_bytes, write_text
 from nero_core.cli.options import Device, Seed, Tpr, make_folder
 from nero_core.cli.progress import progress_bar
 from nero_core.cli.terminal import printable
@@ -98,11 +99,11 @@ def explain(
         make_folder(out)
         files = draw_files(inspector, picture, detection, channels, explanation, reason, forms, dpi)
         for name, data in files.items():
-            (out / name).write_bytes(data)
+            write_bytes(out / name, data)
         record = explanation_record(
             str(image), inspector, picture, detection, channels, explanation, blocks, reason, forms[0]
         )
-        (out / "explanation.json").write_text(json_text(record), encoding="utf-8")
+        write_text(out / "explanation.json", json_text(record))
         advance("explaining", steps, steps)
     names = inspector.bundle.card.class_names
     typer.echo(

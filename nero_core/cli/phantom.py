@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from nero_core.atomic import new_file
 from nero_core.cli.options import Classes, Seed, listed, make_folder
 from nero_core.cli.progress import progress_bar
 from nero_core.errors import NeroError
 
-SHEET_SUFFIXES = (".png", ".jpg", ".webp")
+SHEET_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}  # suffix → as Pillow names it
 
 
 def phantom(
@@ -24,9 +25,9 @@ def phantom(
     from nero_core.phantom.drawing import CLASSES, ID_CLASSES, OOD_CLASSES, write_phantoms
     from nero_core.phantom.drawing import contact_sheet as draw_sheet
 
-    if contact_sheet is not None and contact_sheet.suffix.lower() not in SHEET_SUFFIXES:
+    if contact_sheet is not None and contact_sheet.suffix.lower() not in SHEET_FORMATS:
         raise NeroError(
-            f"Expected a contact sheet named {' or '.join(SHEET_SUFFIXES)}. Found {contact_sheet.name}. Rename it."
+            f"Expected a contact sheet named {' or '.join(SHEET_FORMATS)}. Found {contact_sheet.name}. Rename it."
         )
     groups = {"id": ID_CLASSES, "ood": OOD_CLASSES}
     chosen = [name for given in listed(classes) or CLASSES for name in groups.get(given, (given,))]
@@ -38,5 +39,6 @@ def phantom(
     typer.echo(f"{len(paths)} synthetic images of {len(chosen)} classes in {out}")
     if contact_sheet is not None:
         contact_sheet.parent.mkdir(parents=True, exist_ok=True)
-        draw_sheet(size=size, seed=seed).save(contact_sheet)
+        with new_file(contact_sheet) as part:
+            draw_sheet(size=size, seed=seed).save(part, SHEET_FORMATS[contact_sheet.suffix.lower()])
         typer.echo(f"Contact sheet in {contact_sheet}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from nero_core.atomic import write_text
 from nero_core.cli.options import Seed, listed
 from nero_core.cli.progress import Advance, ProgressFile, progress_bar
 from nero_core.cli.terminal import printable
@@ -104,7 +105,7 @@ def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Pro
         place, stale = _starter_place(out, set(classes))
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(starter(name, classes), encoding="utf-8")
+            write_text(place, starter(name, classes))
         others = f" ({', '.join(map(str, stale))}, which lists other classes, is left as it is.)" if stale else ""
         raise DatasetError(
             f"Expected --protocol or --id-classes. Found neither. Say in {place}, which lists the "

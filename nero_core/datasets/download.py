@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from nero_core.atomic import write_text
 from nero_core.data.decode import file_name
 from nero_core.data.folders import file_digest
 from nero_core.datasets.download_server import (
@@ -92,7 +93,7 @@ def download(
                     f"{target.name}: expected sha256 {sha256}; found {digest}. The server's file is another one: "
                     "do not use it, or name its own digest in the protocol."
                 )
-            target.with_name(f"{target.name}.sha256").write_text(f"{digest}  {target.name}\n", encoding="utf-8")
+            write_text(target.with_name(f"{target.name}.sha256"), f"{digest}  {target.name}\n")
             part.rename(target)
             notes.unlink(missing_ok=True)
         finally:

@@ -11,14 +11,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from nero_core.atomic import new_file, part_of, write_bytes
 from nero_core.errors import CheckpointError
 from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, build_model
 from nero_core.models.tensor_file import FileTooLargeError, Header, read_header, read_once
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
-_PART = ".{}.part"  # what a file is called while it is written
-FILES = frozenset({WEIGHTS, CARD, _PART.format(WEIGHTS), _PART.format(CARD)})  # also those that a kill may leave
+_NAMES = (WEIGHTS, CARD)
+FILES = frozenset({*_NAMES, *(part_of(Path(name), alone=True).name for name in _NAMES)})  # also what a kill may leave
 MAX_WEIGHT_BYTES = 4 * 2**30  # above any classifier of timm with one linear head
 MAX_CARD_BYTES = 64 * 2**20  # a digest for each of half a million training images
 _FLOATS = ("F16", "BF16", "F32", "F64")  # safetensors' names
@@ -74,19 +75,15 @@ def save_checkpoint(folder: Path, model: nn.Module, card: ModelCard, half: bool 
     one comes last: whoever reads, or a kill, in between finds no card rather than weights under another's card.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights, described = (folder / _PART.format(name) for name in (WEIGHTS, CARD))
-    weights.write_bytes(_packed(model, half))
-    described.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    (folder / CARD).unlink(missing_ok=True)
-    weights.replace(folder / WEIGHTS)
-    described.replace(folder / CARD)
+    with new_file(folder / CARD, alone=True) as described, new_file(folder / WEIGHTS, alone=True) as weights:
+        weights.write_bytes(_packed(model, half))
+        described.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (folder / CARD).unlink(missing_ok=True)  # now the weights move, then the card: the inner block ends first
 
 
 def save_weights(path: Path, model: nn.Module, half: bool = False) -> None:
     """Write a model's state as safetensors, whole or not at all."""
-    partial = path.with_name(_PART.format(path.name))
-    partial.write_bytes(_packed(model, half))  # safetensors' own save_file makes files that only their owner may read
-    partial.replace(path)
+    write_bytes(path, _packed(model, half))  # safetensors' own save_file makes files that only their owner may read
 
 
 def round_to_half(model: nn.Module) -> None:

@@ -1,8 +1,6 @@
 """``import_checkpoint``: a state dict of torchvision, timm or a training program in, a checkpoint folder out."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from nero_core.atomic import new_folder
 from nero_core.errors import CheckpointError
 from nero_core.models.checkpoint import (
     FILES,
@@ -161,19 +160,14 @@ def _write(out: Path, model: torch.nn.Module, card: ModelCard, overwrite: bool) 
     The move fails where anything but an empty folder has come to the place meanwhile.
     """
     place = out.resolve()
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         if _check_place(out, overwrite):  # again, since reading weights takes time
             save_checkpoint(place, model, card)
             return
-        shutil.rmtree(part, ignore_errors=True)
-        part.parent.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(part, model, card)
-        part.rename(place)
+        with new_folder(place) as part:
+            save_checkpoint(part, model, card)
     except OSError as error:
         raise _unwritable(out, error) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _digest(file: Path) -> str:

@@ -6,7 +6,6 @@ show out-of-distribution detection at work, not to judge a detector for the clin
 """
 
 import io
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from nero_core.atomic import write_bytes
 from nero_core.errors import ImageError
 from nero_core.phantom.anatomy import Site, aim, cecum, colon, pylorus, z_line
 from nero_core.phantom.chain import develop, draw_frame, expose, pixel_grid
@@ -123,9 +123,7 @@ def write_phantoms(
             path = folder / f"{label}-{seed}-{index:05d}.jpg"
             if not path.exists():
                 phantom = draw_phantom(label, _image_seed(seed, label, index), size)
-                partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-                partial.write_bytes(encode_phantom(phantom))
-                partial.replace(path)
+                write_bytes(path, encode_phantom(phantom))
             paths.append(path)
             if on_progress is not None:
                 on_progress(len(paths), per_class * len(classes))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nero_core.atomic import write_text
 from nero_core.benchmark.records import BenchmarkResult
 from nero_core.report.page import page
 from nero_core.report.tables import csv_table, markdown
@@ -13,7 +14,5 @@ def write_reports(result: BenchmarkResult, folder: str | Path) -> tuple[Path, ..
     out.mkdir(parents=True, exist_ok=True)
     texts = {"results.csv": csv_table(result), "results.md": markdown(result), "results.html": page(result)}
     for name, text in texts.items():
-        partial = out / f".{name}.part"
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(out / name)
+        write_text(out / name, text)
     return tuple(out / name for name in texts)

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from nero_core.atomic import new_file, part_of, write_text
 from nero_core.errors import CheckpointError, NeroError
 from nero_core.models.checkpoint import CARD, WEIGHTS, ModelCard, save_checkpoint
 from nero_core.training.features import Features
@@ -23,8 +24,8 @@ from nero_core.training.progress import EpochMetrics
 
 RUN, STATE, FEATURES, METRICS = "state.json", "state.safetensors", "features.safetensors", "metrics.jsonl"
 DATA = "data"  # the setting that every run has: the fingerprint of its images
+#: with what runs of earlier versions were writing when they were killed
 OWN = frozenset(name + part for name in (RUN, STATE, FEATURES, METRICS, CARD, WEIGHTS) for part in ("", ".part"))
-
 
 START = "start"  # where state.json keeps the digest of weights that were downloaded
 
@@ -149,9 +150,8 @@ class RunFiles:
 
     def save(self, learner: Learner, history: list[EpochMetrics]) -> None:
         """Keep a complete epoch."""
-        partial = self.out / f"{STATE}.part"
-        save_file(learner.state(), partial, {"history": json.dumps([line.record() for line in history])})
-        partial.replace(self.out / STATE)
+        with new_file(self.out / STATE, alone=True) as part:
+            save_file(learner.state(), part, {"history": json.dumps([line.record() for line in history])})
         self._write_metrics(history)
 
     def finish(self, model: nn.Module, card: ModelCard, half: bool) -> None:
@@ -176,14 +176,13 @@ class RunFiles:
 
     def save_features(self, parts: Mapping[str, Features]) -> None:
         """Keep features, so that a run that goes on need not compute them again."""
-        partial = self.out / f"{FEATURES}.part"
-        save_file({name: part.values for name, part in parts.items()}, partial)
-        partial.replace(self.out / FEATURES)
+        with new_file(self.out / FEATURES, alone=True) as file:
+            save_file({name: part.values for name, part in parts.items()}, file)
 
     def _drop_state(self) -> None:
         for name in (STATE, FEATURES):
-            for part in ("", ".part"):
-                (self.out / f"{name}{part}").unlink(missing_ok=True)
+            for path in (self.out / name, self.out / f"{name}.part", part_of(self.out / name, alone=True)):
+                path.unlink(missing_ok=True)
 
     def _check_own(self, names: set[str]) -> None:
         """Refuse a folder that is not one of ours: what training writes may stand in the way of somebody's work."""
@@ -229,9 +228,7 @@ class RunFiles:
         self._write(METRICS, "".join(json.dumps(line.record()) + "\n" for line in history))
 
     def _write(self, name: str, text: str) -> None:
-        partial = self.out / f"{name}.part"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(self.out / name)
+        write_text(self.out / name, text, alone=True)
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

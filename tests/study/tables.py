@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from nero_core.atomic import write_text
 from nero_core.benchmark import BenchmarkResult, read_result
 from nero_core.datasets.prepare_lock import release, take
 from nero_core.detectors import DETECTORS
@@ -129,9 +130,7 @@ def write(name: str, text: str, place: Path | None = None) -> None:
         page = place.read_text(encoding="utf-8")
         if not pattern.search(page):
             raise SystemExit(f"Expected the mark {marks[0]} in {place}. Found none. Add it where the table belongs.")
-        written = place.with_name(f".{place.name}.part")
-        written.write_text(pattern.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page), encoding="utf-8")
-        written.replace(place)
+        write_text(place, pattern.sub(lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page))
 
 
 @contextmanager

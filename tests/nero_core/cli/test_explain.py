@@ -6,6 +6,7 @@ import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,26 @@ def test_explain_writes_the_pictures_and_the_record(explained: Path, record: dic
         with Image.open(path) as picture:
             picture.load()
             assert picture.format == "PNG"
+
+
+def test_a_full_disk_leaves_no_cut_file(
+    nero: Run,
+    tiny_bundle: Path,
+    image: Path,
+    explained: Path,
+    tmp_path: Path,
+    disk_with_room: Callable[[int], AbstractContextManager[None]],
+):
+    whole = {path.name: path.read_bytes() for path in explained.iterdir()}
+    room = sorted(map(len, whole.values()))[len(whole) // 2]  # half of the files are larger
+    command = ("explain", tiny_bundle, image, "--concepts", 3, "--device", "cpu", "--out")
+    out = tmp_path / "why"
+    with disk_with_room(room):
+        result = nero(*command, out)
+    assert result.exit_code == 2
+    assert "File too large" in result.stderr and "the room on the disk" in result.stderr
+    written = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert written.items() < whole.items()  # what is there is whole, and nothing hidden lies beside it
 
 
 def test_overlays_are_of_one_size_differ_and_have_a_caption_below(explained: Path):
