@@ -2,12 +2,13 @@
 
 import hashlib
 import io
-import os
-import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from nero_core.atomic import new_file, new_folder
 from nero_core.calibration.bundle_files import check_place
 from nero_core.calibration.card import (
     BANKS,
@@ -17,20 +18,20 @@ from nero_core.calibration.card import (
     THUMBNAILS,
     BundleCard,
     most_bytes,
+    parse_card,
     read_card,
     unreadable,
 )
 from nero_core.data.folders import file_digest
 from nero_core.errors import BundleError
 from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS
+from nero_core.zip_reader import PIECE, ZipError, ZipLimits, check_plain, check_sizes, open_zip, pieces
 
 SUFFIX = ".nero.zip"
-MAX_DIRECTORY_BYTES = 64 * 2**20  # of the zip's table of contents
-MAX_ENTRIES = 200_000  # in it; each becomes an object, and a table of that size could list a million
-_ENTRY = b"PK\x01\x02"  # begins each of them
+#: of the zip; what is not packed cannot be larger than the file
+LIMITS = ZipLimits(max_members=200_000, max_directory_bytes=64 * 2**20, max_ratio=1, methods=(zipfile.ZIP_STORED,))
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 _MODE = 0o100644 << 16  # a plain file that everybody may read
-_PIECE = 2**20  # bytes read at a time
 
 
 def pack_bundle(folder: Path, file: Path) -> None:
@@ -49,24 +50,24 @@ def pack_bundle(folder: Path, file: Path) -> None:
     if not file.name.endswith(SUFFIX) or file.name == SUFFIX:
         raise BundleError(f"Expected a file name that ends in {SUFFIX}. Found {file.name!r}. Rename it.")
     card, digest = read_card(folder)
-    if len(card.files) >= MAX_ENTRIES:
+    if len(card.files) >= LIMITS.max_members:
         raise BundleError(
-            f"Expected fewer than {MAX_ENTRIES} files in {folder}. Found {len(card.files)}. Calibrate on fewer images."
+            f"Expected fewer than {LIMITS.max_members} files in {folder}. Found {len(card.files)}. "
+            "Calibrate on fewer images."
         )
     _check_replaceable(file)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=True) as archive:
+        with (
+            new_file(file) as part,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=True) as archive,
+        ):
             for name, expected in sorted({CARD: digest, **card.files}.items()):
                 _pack(archive, folder, name, expected)
-        part.replace(file)
     except OSError as error:
         raise BundleError(
             f"Expected to pack {folder} as {file}. Found: {error.strerror or error}. Check the paths and the rights."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def unpack_bundle(file: Path, folder: Path) -> BundleCard:
@@ -79,47 +80,74 @@ def unpack_bundle(file: Path, folder: Path) -> BundleCard:
         BundleError: the file is no such zip or was altered, or the folder holds anything else, or this bundle damaged.
     """
     place = folder.resolve()
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        with _Bounded(file) as raw, zipfile.ZipFile(raw) as archive:
-            entries = _entries(file, archive)
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            _unpack(archive, entries[CARD], part / CARD, MAX_CARD_BYTES)
-            card, digest = _read_card(file, part)
+        with _opened(file) as (archive, entries):
+            described = io.BytesIO()
+            _copy(pieces(archive, entries[CARD], MAX_CARD_BYTES), described.write)
+            card, digest = parse_card(described.getvalue(), f"{CARD} in {file.name}")
             if folder.is_dir() and (folder / CARD).is_file() and read_card(folder)[1] == digest:
                 _check_whole(folder, card)
                 return card
             _check_free(folder)
             _check_listed(file, entries, card)
-            (part / THUMBNAILS).mkdir()
-            for name, expected in card.files.items():
-                found = _unpack(archive, entries[name], part / name, most_bytes(name))
-                _compare(name, file, expected, found)
-        part.rename(place)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:  # of zipfile
-        raise _no_bundle(file, str(error)) from error
+            with new_folder(place) as part:
+                (part / THUMBNAILS).mkdir(parents=True)
+                (part / CARD).write_bytes(described.getvalue())
+                for name, expected in card.files.items():
+                    with (part / name).open("xb") as target:
+                        found = _copy(pieces(archive, entries[name], most_bytes(name)), target.write)
+                    _compare(name, file, expected, found)
     except OSError as error:
         if not file.is_file():
             raise unreadable(file, error) from error
         raise BundleError(
             f"Expected to unpack {file.name} to {folder}. Found: {error.strerror or error}. Choose another folder."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return card
 
 
-class _Bounded(io.FileIO):
-    """A file that gives no more at a time than a table of contents may take."""
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """The zip and its members by name: plain files, none of them packed, one after the other.
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(MAX_DIRECTORY_BYTES + 1 if size is None or size < 0 else min(size, MAX_DIRECTORY_BYTES + 1))
-        if len(data) > MAX_DIRECTORY_BYTES:
-            raise zipfile.BadZipFile(f"a table of contents above {MAX_DIRECTORY_BYTES} bytes")
-        if data.count(_ENTRY) > MAX_ENTRIES:  # before zipfile makes an object of each
-            raise zipfile.BadZipFile(f"a table of contents with more than {MAX_ENTRIES} files")
-        return data
+    Raises:
+        BundleError: it is no such zip, or a member that is read in the block is damaged.
+        OSError: the file cannot be read.
+    """
+    try:
+        with file.open("rb") as raw, open_zip(raw, LIMITS) as archive:
+            listed = archive.infolist()
+            for info in listed:
+                check_plain(info, LIMITS)
+            check_sizes(listed, file.stat().st_size, LIMITS)
+            entries = {info.filename: info for info in listed}
+            if CARD not in entries:
+                raise _no_bundle(file, f"no {CARD} in it")
+            if len(entries) != len(listed):
+                raise _no_bundle(file, "a name twice")
+            yield archive, entries
+    except ZipError as fault:
+        raise _said(fault, file) from fault
+
+
+def _said(fault: ZipError, file: Path) -> BundleError:
+    """The fault of a zip as a sentence."""
+    if fault.kind == "longer":
+        return BundleError(
+            f"Expected {fault.member} of at most {fault.expected} bytes. Found more. Copy the whole bundle again."
+        )
+    found = {
+        "cut": "no zip, or one that is cut short",
+        "directory": f"a table of contents above {LIMITS.max_directory_bytes} bytes",
+        "members": f"a table of contents with more than {LIMITS.max_members} files",
+        "method": "compressed or encrypted entries",
+        "encrypted": "compressed or encrypted entries",
+        "ratio": "entries that are larger than the file",
+        "shared": "entries that share their bytes",
+        "link": f"a link ({fault.member[:80]!r})",
+        "special": f"a special file ({fault.member[:80]!r})",
+    }
+    return _no_bundle(file, found.get(fault.kind, f"a damaged file in it ({fault.member[:80]!r})"))
 
 
 def _pack(archive: zipfile.ZipFile, folder: Path, name: str, expected: str) -> None:
@@ -129,29 +157,12 @@ def _pack(archive: zipfile.ZipFile, folder: Path, name: str, expected: str) -> N
     if not source.is_file():
         raise BundleError(f"Expected {name} in {folder}. Found no such file. Copy the whole bundle again.")
     info.file_size = source.stat().st_size
+    if info.file_size > MAX_WEIGHT_BYTES:
+        raise BundleError(
+            f"Expected {name} of at most {MAX_WEIGHT_BYTES} bytes. Found more. Copy the whole bundle again."
+        )
     with source.open("rb") as content, archive.open(info, "w") as target:
-        _compare(name, folder, expected, _copy(content.read, target.write, MAX_WEIGHT_BYTES, name))
-
-
-def _entries(file: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    listed = archive.infolist()
-    entries = {info.filename: info for info in listed}
-    if CARD not in entries:
-        raise _no_bundle(file, f"no {CARD} in it")
-    if len(entries) != len(listed):
-        raise _no_bundle(file, "a name twice")
-    if any(info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 for info in listed):
-        raise _no_bundle(file, "compressed or encrypted entries")
-    if sum(info.file_size for info in listed) > file.stat().st_size:  # entries that share their bytes
-        raise _no_bundle(file, "entries that are larger than the file")
-    return entries
-
-
-def _read_card(file: Path, folder: Path) -> tuple[BundleCard, str]:
-    try:
-        return read_card(folder)
-    except BundleError as error:  # which names the hidden folder
-        raise BundleError(str(error).replace(str(folder / CARD), f"{CARD} in {file.name}")) from error
+        _compare(name, folder, expected, _copy(iter(partial(content.read, PIECE), b""), target.write))
 
 
 def _check_listed(file: Path, entries: dict[str, zipfile.ZipInfo], card: BundleCard) -> None:
@@ -167,10 +178,10 @@ def _check_replaceable(file: Path) -> None:
     if not file.exists():
         return
     try:
-        with _Bounded(file) as raw, zipfile.ZipFile(raw) as archive:
-            names = _entries(file, archive).keys() - {CARD, WEIGHTS, BANKS, REFERENCES}
+        with _opened(file) as (_, entries):
+            names = entries.keys() - {CARD, WEIGHTS, BANKS, REFERENCES}
         is_bundle = all(name.startswith(f"{THUMBNAILS}/") for name in names)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError, BundleError):
+    except (OSError, BundleError):
         is_bundle = False
     if not is_bundle:
         raise BundleError(
@@ -195,18 +206,10 @@ def _check_free(folder: Path) -> None:
         raise BundleError(f"Expected {folder} to be empty or not there. Found another bundle. Choose another folder.")
 
 
-def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most: int) -> str:
-    with archive.open(entry) as content, target.open("xb") as out:
-        return _copy(content.read, out.write, most, entry.filename)
-
-
-def _copy(read: Callable[[int], bytes], write: Callable[[bytes], object], most: int, name: str) -> str:
+def _copy(content: Iterable[bytes], write: Callable[[bytes], object]) -> str:
     """The sha256 of what was copied."""
-    digest, size = hashlib.sha256(), 0
-    while piece := read(_PIECE):
-        size += len(piece)
-        if size > most:
-            raise BundleError(f"Expected {name} of at most {most} bytes. Found more. Copy the whole bundle again.")
+    digest = hashlib.sha256()
+    for piece in content:
         digest.update(piece)
         write(piece)
     return digest.hexdigest()

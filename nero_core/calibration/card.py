@@ -133,6 +133,19 @@ def read_card(folder: Path) -> tuple[BundleCard, str]:
         ) from error
     except OSError as error:
         raise unreadable(source, error) from error
+    return parse_card(data, str(source))
+
+
+def parse_card(data: bytes, source: str) -> tuple[BundleCard, str]:
+    """The card in a file's bytes, and its digest.
+
+    Args:
+        data: the file.
+        source: what it is called in a message.
+
+    Raises:
+        BundleError: it is of another schema, or not valid.
+    """
     try:
         version = _SchemaVersion.model_validate_json(data).schema_version
         if version != SCHEMA_VERSION:

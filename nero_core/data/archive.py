@@ -5,10 +5,8 @@ names are checked before any file is made, and bytes are counted while they are 
 """
 
 import shutil
-import struct
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,10 +22,9 @@ from nero_core.data.archive_check import (
     shown_size,
 )
 from nero_core.data.decode import file_name
+from nero_core.zip_reader import pieces
 
 __all__ = ["ARCHIVE_LIMITS", "ArchiveContents", "ArchiveLimits", "check_archive", "unpacked"]
-
-CHUNK = 2**20  # bytes read at a time
 
 
 @contextmanager
@@ -86,20 +83,11 @@ def _unpack(
         target.parent.mkdir(exist_ok=True)
         written = 0
         try:
-            with archive.open(info) as packed, target.open("xb") as file:
-                while chunk := packed.read(CHUNK):
-                    written += len(chunk)
-                    if written > min(limits.max_file_bytes, room):
-                        found = "more bytes than its directory says"
-                        raise refusal(member, "a file within the limits", found, "Do not trust this archive.")
-                    file.write(chunk)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error) as error:
-            remedy = "Copy or download the archive again."
-            raise refusal(member, "a file that can be unpacked", "a truncated or damaged one", remedy) from error
+            with target.open("xb") as file:
+                for piece in pieces(archive, info, min(limits.max_file_bytes, room)):
+                    file.write(piece)
+                    written += len(piece)
         except OSError as error:
             found = (error.strerror or str(error)).lower()
             raise refusal(member, "to unpack it", found, "Check the disk and its room.") from error
-        if written != info.file_size:
-            found = f"{written:,} bytes in place of {info.file_size:,}"
-            raise refusal(member, "a whole file", found, "Copy or download the archive again.")
         room -= written

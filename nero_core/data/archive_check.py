@@ -1,28 +1,20 @@
-"""What an archive may hold, and what its directory says of it, checked before anything is unpacked.
-
-Any method but "stored" and "deflated" is refused, since decompressors of others may be told to take gigabytes of
-memory.
-"""
+"""What an archive may hold, and what its directory says of it, checked before anything is unpacked."""
 
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import IO
 
 from nero_core.data.archive_names import check_collisions, check_name, is_image, is_nested_archive, lay_out
 from nero_core.data.decode import file_name
 from nero_core.data.file_kind import other_kind
 from nero_core.errors import ArchiveError
+from nero_core.zip_reader import ZipError, ZipLimits, check_plain, check_sizes, open_zip
 
 RATIO_FROM = 16 * 2**20  # bytes; below this no ratio is a bomb, and a small black bitmap shrinks a thousandfold
 DIRECTORY_BYTES = 256  # of the archive's own directory, a member: 46 and the name, with room to spare
-ENTRY = b"PK\x01\x02"  # how each member begins in the directory (APPNOTE 4.3.12)
-LOCAL_HEADER = 30  # bytes before the name of a member, by the format's description (APPNOTE 4.3.7)
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +36,17 @@ class ArchiveLimits:
     max_ratio: int = 100
     max_members: int = 200_000
     max_depth: int = 12
+
+    @property
+    def zip(self) -> ZipLimits:
+        """The part of them that any zip has."""
+        return ZipLimits(
+            max_members=self.max_members,
+            max_directory_bytes=self.max_members * DIRECTORY_BYTES,
+            max_bytes=self.max_bytes,
+            max_ratio=self.max_ratio,
+            ratio_from=RATIO_FROM,
+        )
 
 
 ARCHIVE_LIMITS = ArchiveLimits()
@@ -69,7 +72,8 @@ def open_archive(source: Path, shown: str, limits: ArchiveLimits) -> Iterator[zi
     """The archive with its directory read, within limits, and nothing checked yet.
 
     Raises:
-        ArchiveError: the archive is missing, no .zip, truncated or damaged.
+        ArchiveError: the archive is missing, no .zip, truncated or damaged, or has one of the faults that the reader of
+            zips finds in the block.
     """
     expected = "a folder or a .zip file"
     try:
@@ -87,14 +91,10 @@ def open_archive(source: Path, shown: str, limits: ArchiveLimits) -> Iterator[zi
             found = other_kind(head) if head else "an empty file"
             raise refusal(shown, expected, found, "Pack the class folders as .zip.")
         try:
-            bounded = _Directory(file, limits.max_members, shown)
-            archive = zipfile.ZipFile(bounded)
-            bounded.is_read = True
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
-            found = "one that is truncated or damaged"
-            raise refusal(shown, "a whole .zip file", found, "Copy or download it again.") from error
-        with archive:
-            yield archive
+            with open_zip(file, limits.zip) as archive:
+                yield archive
+        except ZipError as fault:
+            raise _said(fault, shown, limits) from fault
 
 
 def plan(
@@ -108,7 +108,7 @@ def plan(
     infos = archive.infolist()
     for info in infos:
         check_member(info, shown, limits)
-    check_sizes(infos, source, shown, limits)
+    check_sizes(infos, source.stat().st_size, limits.zip)
     files = [info for info in infos if not _is_folder(info)]
     check_collisions([info.orig_filename for info in files], shown)
     images = [info for info in files if is_image(info.orig_filename)]
@@ -141,70 +141,56 @@ def check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits, may_n
     name = info.orig_filename  # filename has lost what follows a NUL
     check_name(name, shown, limits.max_depth)
     member = f"{shown}: {file_name(name)}"
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        found = "a symbolic link" if kind == stat.S_IFLNK else "a special file"
-        raise refusal(member, "plain files", found, "Pack the files themselves.")
-    if info.flag_bits & 0x1:
-        raise refusal(member, "files without a password", "an encrypted one", "Pack them without a password.")
+    check_plain(info, limits.zip)
     if is_nested_archive(name) and not may_nest:
         remedy = "Unpack it and pack its files."
         raise refusal(member, "images", "an archive inside the archive", remedy)
-    if info.compress_type not in METHODS:
-        found = f"method {info.compress_type} of packing"
-        raise refusal(member, "files stored or deflated", found, "Pack it again as a plain .zip.")
     if info.file_size > limits.max_file_bytes and is_image(name):
         found = shown_size(info.file_size)
         raise refusal(member, f"a file of at most {shown_size(limits.max_file_bytes)}", found, "Leave it out.")
-
-
-def check_sizes(infos: list[zipfile.ZipInfo], source: Path, shown: str, limits: ArchiveLimits) -> None:
-    """Refuse an archive by what its members are together: too large, too much for its own size, or one in another.
-
-    Raises:
-        ArchiveError: naming the archive.
-    """
-    total = sum(info.file_size for info in infos)
-    if total > limits.max_bytes:
-        remedy = "Unpack it yourself, if you trust it, and name the folder."
-        raise refusal(shown, f"at most {shown_size(limits.max_bytes)} once unpacked", shown_size(total), remedy)
-    if total > RATIO_FROM and total > limits.max_ratio * source.stat().st_size:
-        found = f"{total / source.stat().st_size:.0f} times as much"
-        remedy = "Images do not shrink so: do not trust this archive."
-        raise refusal(shown, f"at most {limits.max_ratio} times its own size once unpacked", found, remedy)
-    placed = sorted(infos, key=lambda info: info.header_offset)
-    for info, following in pairwise(placed):
-        if info.header_offset + LOCAL_HEADER + info.compress_size > following.header_offset:
-            found = f"two that share bytes ({file_name(following.orig_filename)})"
-            raise refusal(shown, "files one after the other", found, "Do not trust this archive.")
 
 
 def _is_folder(info: zipfile.ZipInfo) -> bool:
     return info.orig_filename.endswith("/") or stat.S_ISDIR(info.external_attr >> 16)
 
 
-class _Directory:
-    """The file, but until its directory is read, no read is longer than the largest directory, nor of more members.
-
-    zipfile reads the directory in one piece, then makes an object of a kilobyte of each entry of 46 bytes or more.
-    """
-
-    def __init__(self, file: IO[bytes], max_members: int, shown: str) -> None:
-        self._file, self._max_members, self._shown = file, max_members, shown
-        self.seek, self.tell, self.seekable, self.close = file.seek, file.tell, file.seekable, file.close
-        self.is_read = False
-
-    def read(self, size: int = -1) -> bytes:
-        if self.is_read:
-            return self._file.read(size)
-        if size > self._max_members * DIRECTORY_BYTES:
-            found = f"a directory of {shown_size(size)}"
-            raise refusal(self._shown, "an archive of fewer files", found, "Pack fewer files.")
-        data = self._file.read(size)
-        members = data.count(ENTRY) if size >= 0 else 0  # the tail, in which the directory is looked for, holds data
-        if members > self._max_members:
-            raise refusal(self._shown, f"at most {self._max_members:,} files", f"{members:,}", "Pack fewer files.")
-        return data
+def _said(fault: ZipError, shown: str, limits: ArchiveLimits) -> ArchiveError:
+    """The fault of a zip as a sentence."""
+    amount, member = fault.amount, f"{shown}: {file_name(fault.member)}"
+    ratio, again = limits.max_ratio, "Copy or download the archive again."
+    match fault.kind:
+        case "cut":
+            return refusal(shown, "a whole .zip file", "one that is truncated or damaged", "Copy or download it again.")
+        case "directory":
+            found = f"a directory of {shown_size(amount)}"
+            return refusal(shown, "an archive of fewer files", found, "Pack fewer files.")
+        case "members":
+            return refusal(shown, f"at most {limits.max_members:,} files", f"{amount:,}", "Pack fewer files.")
+        case "link" | "special":
+            found = "a symbolic link" if fault.kind == "link" else "a special file"
+            return refusal(member, "plain files", found, "Pack the files themselves.")
+        case "encrypted":
+            return refusal(member, "files without a password", "an encrypted one", "Pack them without a password.")
+        case "method":
+            found = f"method {amount} of packing"
+            return refusal(member, "files stored or deflated", found, "Pack it again as a plain .zip.")
+        case "bytes":
+            remedy = "Unpack it yourself, if you trust it, and name the folder."
+            return refusal(shown, f"at most {shown_size(limits.max_bytes)} once unpacked", shown_size(amount), remedy)
+        case "ratio":
+            remedy = "Images do not shrink so: do not trust this archive."
+            expected = f"at most {ratio} times its own size once unpacked"
+            return refusal(shown, expected, f"{amount} times as much", remedy)
+        case "shared":
+            found = f"two that share bytes ({file_name(fault.member)})"
+            return refusal(shown, "files one after the other", found, "Do not trust this archive.")
+        case "damaged":
+            return refusal(member, "a file that can be unpacked", "a truncated or damaged one", again)
+        case "longer":
+            found = "more bytes than its directory says"
+            return refusal(member, "a file within the limits", found, "Do not trust this archive.")
+        case "other size":
+            return refusal(member, "a whole file", f"{amount:,} bytes in place of {fault.expected:,}", again)
 
 
 def refusal(name: str, expected: str, found: str, remedy: str) -> ArchiveError:

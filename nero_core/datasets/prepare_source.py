@@ -2,19 +2,17 @@
 
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveLimits, unpacked
-from nero_core.data.archive_check import check_member, check_sizes, open_archive
+from nero_core.data.archive_check import check_member, open_archive
 from nero_core.data.decode import SUFFIXES, file_name
 from nero_core.errors import ArchiveError, DatasetError
+from nero_core.zip_reader import check_sizes, pieces
 
 DEEPEST = 4  # folders that may wrap the class folders
-COPY = 2**20  # bytes at a time
 
 
 @contextmanager
@@ -83,7 +81,7 @@ def _without_wrapper(source: Path, inside: Path | None, limits: ArchiveLimits) -
         inner = files[0]
         for info in outer.infolist():
             check_member(info, shown, limits, may_nest=info is inner)
-        check_sizes(outer.infolist(), source, shown, limits)
+        check_sizes(outer.infolist(), source.stat().st_size, limits.zip)
         with tempfile.TemporaryDirectory(prefix=".nero-unpacked-", dir=inside) as folder:
             free = shutil.disk_usage(folder).free
             if inner.file_size > min(free, limits.max_bytes):
@@ -92,24 +90,10 @@ def _without_wrapper(source: Path, inside: Path | None, limits: ArchiveLimits) -
                     f"{inner.file_size:,}. Unpack it yourself, if you trust it, and name the folder."
                 )
             place = Path(folder) / file_name(inner.filename)
-            _extract(outer, inner, place, shown)
+            with place.open("xb") as file:
+                for piece in pieces(outer, inner, inner.file_size):
+                    file.write(piece)
             yield place
-
-
-def _extract(outer: zipfile.ZipFile, inner: zipfile.ZipInfo, place: Path, shown: str) -> None:
-    try:
-        with outer.open(inner) as packed, place.open("xb") as file:
-            left = inner.file_size
-            while left >= 0 and (chunk := packed.read(COPY)):
-                left -= len(chunk)
-                file.write(chunk)
-        if left:
-            raise zipfile.BadZipFile("a size other than its directory says")
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, NotImplementedError) as error:
-        raise ArchiveError(
-            f"{shown}: {place.name}: expected a file that can be unpacked; found a damaged or encrypted one. "
-            "Copy or download the archive again."
-        ) from error
 
 
 def _is_dropping(name: str) -> bool:

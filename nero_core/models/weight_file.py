@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from nero_core.errors import CheckpointError
 from nero_core.models.checkpoint import MAX_WEIGHT_BYTES
 from nero_core.models.tensor_file import Header
+from nero_core.zip_reader import ZipError, ZipLimits, open_zip
 
 _DTYPES = {  # torch's name → safetensors' name
     torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32", torch.float64: "F64",
@@ -31,6 +32,7 @@ _DTYPES = {  # torch's name → safetensors' name
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "model_ema", "state_dict_ema", "ema")
 
 
+LIMITS = ZipLimits(max_members=200_000, max_directory_bytes=64 * 2**20)  # of what torch.save writes: one a tensor
 MAX_PICKLE_BYTES = 64 * 2**20  # of names and shapes, some 200 bytes a tensor; the numbers lie beside them
 _LEGACY_PICKLES = 5  # magic number, version, system, content, keys: what torch.save wrote before it wrote zips
 
@@ -91,12 +93,13 @@ def _check_size(path: Path) -> None:
     try:
         size = path.stat().st_size
         if zipfile.is_zipfile(path):  # what torch.save writes; its entries may be packed
-            with zipfile.ZipFile(path) as archive:
+            with path.open("rb") as file, open_zip(file, LIMITS) as archive:
                 size = max(size, sum(entry.file_size for entry in archive.infolist()))
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
-        raise CheckpointError(
-            f"Expected a file of weights that can be read. Found {path.name}: {error}. Copy it again."
-        ) from error
+    except ZipError as fault:
+        found = "cut short or damaged" if fault.kind == "cut" else "a zip of more files than any classifier has"
+        raise _no_file(path, found) from fault
+    except (OSError, ValueError) as error:
+        raise _no_file(path, str(error)) from error
     if size > MAX_WEIGHT_BYTES:
         raise CheckpointError(
             f"Expected weights of at most {MAX_WEIGHT_BYTES} bytes. Found {size} in {path.name}. "
@@ -168,6 +171,10 @@ def _unpickle(path: Path) -> object:
         ) from error
     except Exception as error:  # unpickling raises nearly anything
         raise _no_weights(path, error) from error
+
+
+def _no_file(path: Path, found: str) -> CheckpointError:
+    return CheckpointError(f"Expected a file of weights that can be read. Found {path.name}: {found}. Copy it again.")
 
 
 def _no_weights(path: Path, error: Exception) -> CheckpointError:

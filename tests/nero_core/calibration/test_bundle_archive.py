@@ -3,9 +3,11 @@
 import hashlib
 import json
 import shutil
+import stat
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -135,7 +137,7 @@ def test_a_file_that_is_no_packed_bundle_is_not_replaced(tiny_bundle: Path, tmp_
 def test_a_table_of_contents_of_too_many_files_is_not_parsed(
     packed: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bundle_archive, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(bundle_archive, "LIMITS", replace(bundle_archive.LIMITS, max_members=3))
     monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("The table was parsed."))
     with pytest.raises(BundleError, match="more than 3 files"):
         unpack_bundle(packed, tmp_path / "bundle")
@@ -214,6 +216,19 @@ def test_a_compressed_archive_is_refused(tiny_bundle: Path, tmp_path: Path):
         unpack_bundle(file, tmp_path / "bundle")
 
 
+def test_a_link_is_refused(tiny_bundle: Path, tmp_path: Path):
+    members = members_of(tiny_bundle)
+    data = members.pop("banks.safetensors")
+    file = write_zip(tmp_path / "a.nero.zip", members)
+    link = zipfile.ZipInfo("banks.safetensors")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(link, data)
+    with pytest.raises(BundleError, match=r"a link \('banks\.safetensors'\)"):
+        unpack_bundle(file, tmp_path / "bundle")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nero.zip"]
+
+
 def test_a_name_that_comes_twice_is_refused(packed: Path, tmp_path: Path):
     file = tmp_path / "a.nero.zip"
     shutil.copyfile(packed, file)
@@ -255,7 +270,7 @@ def test_sizes_are_bounded(
 
 
 def test_a_table_of_contents_of_any_size_is_not_read(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bundle_archive, "MAX_DIRECTORY_BYTES", 1000)
+    monkeypatch.setattr(bundle_archive, "LIMITS", replace(bundle_archive.LIMITS, max_directory_bytes=1000))
     with pytest.raises(BundleError, match="table of contents above 1000 bytes"):
         unpack_bundle(packed, tmp_path / "bundle")
 
