@@ -22,7 +22,6 @@ from nero_core.figures.render import (
     smooth,
     upsample,
 )
-from nero_core.relevance.heatmap import SMOOTHING
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 PEAK = np.zeros((8, 8), np.float32)
@@ -141,31 +140,6 @@ def test_a_caption_stands_below_the_untouched_picture_within_its_width(width: in
 def test_captions_of_other_text_differ():
     picture = np.zeros((40, 672, 3), np.uint8)
     assert not np.array_equal(caption(picture, "keeps 0.97"), caption(picture, "keeps 0.91"))
-
-
-@pytest.mark.parametrize("step", [8, 16, 32])
-def test_smoothing_keeps_the_sum_and_hides_the_grid_that_it_is_made_for(step: int) -> None:
-    grid = np.zeros((224, 224), dtype=np.float32)
-    grid[step // 2 :: step, step // 2 :: step] = 1.0
-    shown = smooth(grid, SMOOTHING * step)
-    assert float(shown.sum()) == pytest.approx(float(grid.sum()), rel=1e-4)
-    inside = shown[48:-48, 48:-48]
-    assert float(inside.max()) < 1.8 * float(inside.min())  # ((1 + m) / (1 − m))², m = 2·exp(−2π²·(3/8)²)
-
-
-def test_smoothing_with_no_width_changes_nothing() -> None:
-    heatmap = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
-    assert np.array_equal(smooth(heatmap, sigma=0.0), heatmap)
-
-
-def test_smoothing_by_less_keeps_two_patches_apart() -> None:
-    patches = np.zeros((224, 224), dtype=np.float32)
-    patches[96:112, 80:96] = patches[96:112, 112:128] = 1.0  # two patches of a ViT/16, one empty between
-    depths = {}
-    for sigma in (SMOOTHING * 16, SMOOTHING * 32):
-        row = smooth(patches, sigma)[104]
-        depths[sigma] = float(row[104] / row[80:128].max())
-    assert depths[6.0] < 0.3 and depths[12.0] > 0.8  # of the peaks, half way between them
 
 
 @pytest.mark.parametrize(
