@@ -1,16 +1,38 @@
-"""What a benchmark leaves: every method on the same images, each figure with its interval."""
+"""What a benchmark leaves: every method on the same images, each figure with its interval.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+The records are what ``results.json`` holds. pydantic checks types, ranges, and that the parts fit together, whether a
+record is made here or read from a file.
+"""
 
-from jaxtyping import Float, Int
-from torch import Tensor
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Annotated
 
+import torch
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from nero_core.benchmark.fields import (
+    Count,
+    Fixed,
+    IdScores,
+    Name,
+    OodLabels,
+    OodScores,
+    Positive,
+    Seconds,
+    Setting,
+    Sha256,
+    Share,
+    Whole,
+)
+
+MAX_METHODS = 1000  # many times the catalog; the figures of each are computed again on reading
 LIBRARIES = ("nero-dashboard", "torch", "torchvision", "timm", "pytorch-ood", "pillow", "numpy")  # figures depend on
-Setting = bool | int | float | str | None  # of a method, as JSON has it
+_CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CONFIG)
 class Interval:
     """A figure and its bootstrap 95 % percentile interval; shares in [0, 1].
 
@@ -20,12 +42,18 @@ class Interval:
         high: 97.5th percentile.
     """
 
-    value: float
-    low: float
-    high: float
+    value: Share
+    low: Share
+    high: Share
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Interval":
+        if self.low > self.high:
+            raise ValueError("an interval whose low end is above its high end")
+        return self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CONFIG)
 class Figures:
     """How well one method's scores separate ID from OOD; see ``nero_core.metrics`` for the formulas.
 
@@ -49,7 +77,7 @@ class Figures:
         return tuple((one.name, getattr(self, one.name)) for one in fields(self))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CONFIG)
 class MethodResult:
     """One method's row. Scores are float64 on the CPU; higher = more OOD.
 
@@ -68,19 +96,19 @@ class MethodResult:
         ood_scores: score of each OOD image.
     """
 
-    method: str
+    method: Name
     family: str
-    hyper: Mapping[str, Setting]
+    hyper: Fixed[Setting]
     pooled: Figures
-    per_class: Mapping[str, Figures]
-    rank: int
-    fit_seconds: float
-    seconds_per_image: float | None
-    id_scores: Float[Tensor, " id"]
-    ood_scores: Float[Tensor, " ood"]
+    per_class: Fixed[Figures]
+    rank: Positive
+    fit_seconds: Seconds
+    seconds_per_image: Seconds | None
+    id_scores: IdScores
+    ood_scores: OodScores
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CONFIG)
 class Skipped:
     """A method that is not in the table, and why."""
 
@@ -88,7 +116,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CONFIG)
 class BenchmarkResult:
     """Every method on the same images.
 
@@ -114,23 +142,23 @@ class BenchmarkResult:
     """
 
     bundle_title: str
-    bundle_digest: str
+    bundle_digest: Sha256
     arch: str
-    fit_images: int
+    fit_images: Count
     id_name: str
     ood_name: str
-    id_digest: str
-    ood_digest: str
-    id_classes: Mapping[str, int]
-    ood_classes: Mapping[str, int]
-    ood_labels: Int[Tensor, " ood"]
-    id_accuracy: float
-    seed: int
-    replicates: int
+    id_digest: Sha256
+    ood_digest: Sha256
+    id_classes: Fixed[Count]
+    ood_classes: Fixed[Count]
+    ood_labels: OodLabels
+    id_accuracy: Share
+    seed: Whole
+    replicates: Positive
     device: str
-    methods: tuple[MethodResult, ...]
+    methods: Annotated[tuple[MethodResult, ...], Field(min_length=1, max_length=MAX_METHODS)]
     skipped: tuple[Skipped, ...]
-    made_with: Mapping[str, str]
+    made_with: Fixed[str]
 
     @property
     def id_size(self) -> int:
@@ -141,3 +169,33 @@ class BenchmarkResult:
     def ood_size(self) -> int:
         """Number of OOD images."""
         return sum(self.ood_classes.values())
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "BenchmarkResult":
+        counts = list(self.ood_classes.values())
+        if len(self.ood_labels) and (highest := int(self.ood_labels.max())) >= len(counts):
+            raise ValueError(f"an OOD label {highest} of {len(counts)} classes")
+        if torch.bincount(self.ood_labels.cpu(), minlength=len(counts)).tolist() != counts:
+            raise ValueError("OOD labels and counts of the OOD classes that differ")
+        if not len(self.ood_labels) or not self.id_size:
+            raise ValueError("no ID images, or no OOD images")
+        present = {name for name, count in self.ood_classes.items() if count}
+        for one in self.methods:
+            if len(one.id_scores) != self.id_size or len(one.ood_scores) != self.ood_size:
+                raise ValueError(f"not one score of {one.method[:40]} for each image")
+            if set(one.per_class) != present:
+                raise ValueError(f"figures of {one.method[:40]} for other OOD classes than there are")
+        if len({one.method for one in self.methods}) < len(self.methods):
+            raise ValueError("a method twice")
+        if [one.rank for one in self.methods] != _places([one.pooled.auroc.value for one in self.methods]):
+            raise ValueError("methods whose ranks are not 1 … n by falling AUROC, equals sharing the better place")
+        return self
+
+
+def _places(falling: Sequence[float]) -> list[int]:
+    """Rank of each value of a list that falls; 0 where it rises."""
+    places: list[int] = []
+    for index, value in enumerate(falling):
+        before = falling[index - 1] if index else float("inf")
+        places.append(0 if value > before else places[-1] if value == before else index + 1)
+    return places

@@ -6,15 +6,12 @@ The digest catches accidents. It proves nothing about who wrote the file: whoeve
 import hashlib
 import json
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from nero_core.atomic import write_bytes
-from nero_core.benchmark.records import BenchmarkResult, Figures, Interval, MethodResult, Skipped
-from nero_core.benchmark.result_schema import FiguresPart, MethodPart, ResultFile
+from nero_core.benchmark.records import BenchmarkResult
 from nero_core.errors import NeroError
 from nero_core.metrics import auroc, fpr_at_tpr
 
@@ -24,6 +21,8 @@ SCHEMA_VERSION = 1
 MAX_RESULT_BYTES = 2**26  # 64 MiB: 70,000 images of every method of the catalog
 SCORE_BYTES = 32  # of one score at most, with its line
 TOLERANCE = 1e-9  # of a figure computed again: counts of images are exact, quotients nearly
+_RESULT = TypeAdapter(BenchmarkResult)
+_ENVELOPE = ("kind", "schema_version", "digest")  # what the file holds beside the record
 
 
 def write_result(result: BenchmarkResult, path: Path) -> None:
@@ -32,7 +31,7 @@ def write_result(result: BenchmarkResult, path: Path) -> None:
     Raises:
         NeroError: it is larger than ``read_result`` would read.
     """
-    content: dict[str, Any] = {"kind": KIND, "schema_version": SCHEMA_VERSION, **_plain(result)}
+    content = {"kind": KIND, "schema_version": SCHEMA_VERSION, **_RESULT.dump_python(result)}
     content["digest"] = _digest(content)
     data = f"{json.dumps(content, allow_nan=False, indent=1)}\n".encode()
     if len(data) > MAX_RESULT_BYTES:
@@ -76,15 +75,14 @@ def read_result(path: str | Path) -> BenchmarkResult:
     if content.get("schema_version") != SCHEMA_VERSION:
         raise _strange(source, f"schema version {str(content.get('schema_version'))[:20]}, not {SCHEMA_VERSION}")
     try:
-        file = ResultFile.model_validate(content)
+        result = _RESULT.validate_python({name: part for name, part in content.items() if name not in _ENVELOPE})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])[:100] or "the whole file"
         raise _strange(source, f"in {where}: {first['msg']}") from error
     found = _digest({name: value for name, value in content.items() if name != "digest"})
-    if found != file.digest:
+    if found != content.get("digest"):
         raise _strange(source, "other values than were written: it was damaged or edited")
-    result = _record(file)
     _check_figures(source, result)
     return result
 
@@ -96,86 +94,6 @@ def is_result(path: Path) -> bool:
             return f'"kind": "{KIND}"'.encode() in file.read(100)
     except OSError:
         return False
-
-
-def _plain(result: BenchmarkResult) -> dict[str, Any]:
-    """The record as JSON has it."""
-    return {
-        "bundle_title": result.bundle_title,
-        "bundle_digest": result.bundle_digest,
-        "arch": result.arch,
-        "fit_images": result.fit_images,
-        "id_name": result.id_name,
-        "ood_name": result.ood_name,
-        "id_digest": result.id_digest,
-        "ood_digest": result.ood_digest,
-        "id_classes": dict(result.id_classes),
-        "ood_classes": dict(result.ood_classes),
-        "ood_labels": result.ood_labels.tolist(),
-        "id_accuracy": result.id_accuracy,
-        "seed": result.seed,
-        "replicates": result.replicates,
-        "device": result.device,
-        "methods": [_plain_method(one) for one in result.methods],
-        "skipped": [{"method": one.method, "reason": one.reason} for one in result.skipped],
-        "made_with": dict(result.made_with),
-    }
-
-
-def _plain_method(one: MethodResult) -> dict[str, Any]:
-    return {
-        "method": one.method,
-        "family": one.family,
-        "hyper": dict(one.hyper),
-        "pooled": _plain_figures(one.pooled),
-        "per_class": {name: _plain_figures(figures) for name, figures in one.per_class.items()},
-        "rank": one.rank,
-        "fit_seconds": one.fit_seconds,
-        "seconds_per_image": one.seconds_per_image,
-        "id_scores": one.id_scores.tolist(),
-        "ood_scores": one.ood_scores.tolist(),
-    }
-
-
-def _plain_figures(figures: Figures) -> dict[str, dict[str, float]]:
-    return {name: {"value": one.value, "low": one.low, "high": one.high} for name, one in figures.items()}
-
-
-def _record(file: ResultFile) -> BenchmarkResult:
-    plain = {name: getattr(file, name) for name in ResultFile.model_fields if name not in ("kind", "schema_version")}
-    del plain["digest"]
-    return BenchmarkResult(
-        **plain
-        | {
-            "id_classes": MappingProxyType(file.id_classes),
-            "ood_classes": MappingProxyType(file.ood_classes),
-            "ood_labels": torch.tensor(file.ood_labels, dtype=torch.int64),
-            "methods": tuple(_method(one) for one in file.methods),
-            "skipped": tuple(Skipped(one.method, one.reason) for one in file.skipped),
-            "made_with": MappingProxyType(file.made_with),
-        }
-    )
-
-
-def _method(one: MethodPart) -> MethodResult:
-    return MethodResult(
-        method=one.method,
-        family=one.family,
-        hyper=MappingProxyType(one.hyper),
-        pooled=_figures(one.pooled),
-        per_class=MappingProxyType({name: _figures(figures) for name, figures in one.per_class.items()}),
-        rank=one.rank,
-        fit_seconds=one.fit_seconds,
-        seconds_per_image=one.seconds_per_image,
-        id_scores=torch.tensor(one.id_scores, dtype=torch.float64),
-        ood_scores=torch.tensor(one.ood_scores, dtype=torch.float64),
-    )
-
-
-def _figures(figures: FiguresPart) -> Figures:
-    names = type(figures).model_fields
-    intervals = {name: getattr(figures, name) for name in names}
-    return Figures(**{name: Interval(one.value, one.low, one.high) for name, one in intervals.items()})
 
 
 def _check_figures(source: Path, result: BenchmarkResult) -> None:

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
-from nero_core.benchmark.records import Setting, Skipped
+from nero_core.benchmark.fields import Setting
+from nero_core.benchmark.records import Skipped
 from nero_core.calibration.bank import Bank, bank_scores
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector

@@ -1,12 +1,13 @@
 """``results.json``, written and read."""
 
 import json
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from nero_core.benchmark import result_file
 from nero_core.benchmark.compare import compare_banks
@@ -14,6 +15,9 @@ from nero_core.benchmark.records import BenchmarkResult
 from nero_core.benchmark.result_file import is_result, read_result, write_result
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
+
+
+OLDER = Path(__file__).parents[2] / "golden" / "results_v1.json"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,28 @@ def test_the_same_result_is_the_same_file(result: BenchmarkResult, written: Path
     assert (tmp_path / "again.json").read_bytes() == written.read_bytes()
 
 
+def test_a_file_of_version_0_1_0_loads_and_is_written_again_byte_for_byte(tmp_path: Path) -> None:
+    found = read_result(OLDER)
+    assert [one.method for one in found.skipped] == ["vim"]
+    write_result(found, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == OLDER.read_bytes()
+
+
+def test_a_result_cannot_change(result: BenchmarkResult, written: Path) -> None:
+    for found in (result, read_result(written)):
+        with pytest.raises(FrozenInstanceError):
+            found.seed = 1  # type: ignore[misc]
+        with pytest.raises(TypeError):
+            found.id_classes["another"] = 1  # type: ignore[index]
+        with pytest.raises(TypeError):
+            found.methods[0].hyper["k"] = 1  # type: ignore[index]
+
+
+def test_parts_that_do_not_fit_together_make_no_result(result: BenchmarkResult) -> None:
+    with pytest.raises(ValidationError, match="ranks are not"):
+        replace(result, methods=result.methods[::-1])
+
+
 def altered(content: dict[str, Any], kind: str) -> None:
     first = content["methods"][0]
     changes = {
@@ -67,6 +93,13 @@ def altered(content: dict[str, Any], kind: str) -> None:
         "order": lambda: content["methods"].reverse(),
         "twice": lambda: content["methods"].append(content["methods"][-1]),
         "setting": lambda: first.update(hyper={"k": [1, 2]}),
+        "text": lambda: first.update(rank="1"),
+        "yes": lambda: first["pooled"]["auroc"].update(value=True),
+        "nan": lambda: first["id_scores"].__setitem__(1, float("nan")),
+        "beyond": lambda: first["ood_scores"].__setitem__(2, 10**400),
+        "huge": lambda: content["ood_labels"].__setitem__(1, 10**30),
+        "row": lambda: first["id_scores"].__setitem__(0, [0.5]),
+        "digest": lambda: content.update(digest=None),
     }
     changes[kind]()
 
@@ -89,6 +122,13 @@ def altered(content: dict[str, Any], kind: str) -> None:
         ("order", "ranks are not"),
         ("twice", "a method twice"),
         ("setting", "hyper"),
+        ("text", r"methods\.0\.rank: Input should be a valid integer"),
+        ("yes", r"methods\.0\.pooled\.auroc\.value: Input should be a valid number"),
+        ("nan", r"methods\.0\.id_scores\.1: Input should be a finite number"),
+        ("beyond", r"methods\.0\.ood_scores\.2: Input should be a valid number"),
+        ("huge", r"ood_labels\.1: Input should be less than 2147483648"),
+        ("row", r"methods\.0\.id_scores\.0: Input should be a valid number"),
+        ("digest", "damaged or edited"),
     ],
 )
 def test_an_altered_file_is_refused_by_what_is_wrong(written: Path, kind: str, message: str) -> None:
