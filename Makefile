@@ -1,8 +1,9 @@
 # Linux and macOS. On Windows, use the commands that the README lists.
-# VENV, PORT, PYTHON and CPU may be given on the command line: make app PORT=9000
+# VENV, PORT, PYTHON, CPU and WORKERS may be given on the command line: make app PORT=9000
 
 VENV ?= .venv
 PORT ?= 8501
+WORKERS ?= 2
 
 # The first of these that is at least 3.11.
 FOUND = $(shell for p in python3.12 python3.13 python3.11 python3.14 python3 python; do \
@@ -22,13 +23,15 @@ READY_DEV := $(VENV)/.ready-dev$(KIND)
 TORCH = $(shell sed -nE 's/^(torch|torchvision)(==[^ ;]+).*/\1\2/p' requirements.txt)
 CUDA := ^(nvidia|cuda)-|^triton==
 
+# A file's tests stay in one process, and share what they make; files in the order of their names, browser tests first.
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Named after the drawing's code, so that phantoms of two versions are never mixed.
 DRAWING = $(filter-out %/perturb.py %/quiz.py,$(wildcard nero_core/phantom/*.py))
 SCRATCH = build/demo-$(shell cat $(DRAWING) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup app test lint bench demo-bundle screenshots lock clean
+.PHONY: help setup app test coverage lint bench demo-bundle screenshots lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,8 +41,14 @@ setup: $(READY_DEV)  ## Install everything, the tools for tests and lint include
 app: $(READY)  ## Install what is missing and start the dashboard (PORT=8501, CPU=1 without CUDA)
 	@exec $(BIN)/nero dashboard --port $(PORT)
 
-test: $(READY_DEV)  ## Run the whole test suite
-	@$(BIN)/python -m pytest
+test: $(READY_DEV)  ## Run the whole test suite, in two processes (WORKERS=2)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+coverage: $(READY_DEV)  ## The same, and list the lines and branches that no test takes
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 lint: $(READY_DEV)  ## Check style, types and the floors of the building
 	@$(BIN)/ruff check

@@ -1,14 +1,23 @@
 """Fixtures that several rooms share."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+# The check of shapes compiles again whatever a module of ours is the first to import: so these come before.
+import beartype.claw  # noqa: F401
 import jaxtyping
+import matplotlib.figure  # noqa: F401
+import pydantic.main  # noqa: F401
 import pytest
+import pytorch_ood  # noqa: F401
+import timm  # noqa: F401
 import torch
+from filelock import FileLock
 
 from nero_core.calibration import calibrate
+from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
 
@@ -18,6 +27,9 @@ COMMON = {"allow_reduced_rank": True, "synthetic": True, "device": "cpu"}  # of 
 # Tiny networks on machines that run other things besides: the threads of one operation would wait for one another
 # longer than they compute.
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start
+
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture
@@ -46,9 +58,34 @@ def disk_with_room() -> Callable[[int], AbstractContextManager[None]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """``made_once(name, make)`` is a folder that ``make`` fills, once in a run, for all processes that share its tests.
+
+    No test writes into it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        whole, part = shared / name, shared / f"{name}.part"
+        with FileLock(shared / f"{name}.lock"):
+            if not whole.exists():
+                part.mkdir()
+                make(part)
+                part.rename(whole)
+        return whole
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(made_once: MadeOnce) -> Path:
     """A ResNet-10 with random weights and lively batch-norm statistics, in a checkpoint folder."""
-    folder = tmp_path_factory.mktemp("tiny") / "checkpoint"
+    return made_once("tiny", _save_tiny_checkpoint) / "checkpoint"
+
+
+def _save_tiny_checkpoint(folder: Path) -> None:
     torch.manual_seed(0)
     classifier = create_classifier("resnet10t", ID_CLASSES, (TINY_SIDE, TINY_SIDE))
     for module in classifier.model.modules():
@@ -57,33 +94,49 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
             module.running_var.uniform_(0.5, 1.5)
             module.weight.data.uniform_(0.5, 1.5)
             module.bias.data.normal_(0, 0.1)
-    save_checkpoint(
-        folder, classifier.model, ModelCard(arch="resnet10t", classes=ID_CLASSES, input_size=(TINY_SIDE, TINY_SIDE))
-    )
-    return folder
+    card = ModelCard(arch="resnet10t", classes=ID_CLASSES, input_size=(TINY_SIDE, TINY_SIDE))
+    save_checkpoint(folder / "checkpoint", classifier.model, card)
 
 
 @pytest.fixture(scope="session")
-def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def phantoms(made_once: MadeOnce) -> Path:
     """A few phantoms of every class, as ``id/class/…jpg`` and ``ood/class/…jpg``."""
-    folder = tmp_path_factory.mktemp("phantoms")
-    write_phantoms(folder / "id", per_class=16, size=96, seed=11, classes=ID_CLASSES)
-    write_phantoms(folder / "ood", per_class=4, size=96, seed=12, classes=("polyps", "esophagitis"))
-    return folder
+
+    def draw(folder: Path) -> None:
+        write_phantoms(folder / "id", per_class=16, size=96, seed=11, classes=ID_CLASSES)
+        write_phantoms(folder / "ood", per_class=4, size=96, seed=12, classes=("polyps", "esophagitis"))
+
+    return made_once("phantoms", draw)
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, phantoms: Path) -> Path:
+def tiny_bundle(made_once: MadeOnce, tiny_checkpoint: Path, phantoms: Path) -> Path:
     """A real, small bundle: random weights, 48 ID images, 8 OOD images."""
-    out = tmp_path_factory.mktemp("bundles") / "tiny"
-    # without references, as older bundles are
-    calibrate(tiny_checkpoint, phantoms / "id", out, title="Tiny", ood=phantoms / "ood", references=0, **COMMON)
-    return out
+
+    def make(folder: Path) -> None:  # without references, as older bundles are
+        of = {"ood": phantoms / "ood", "references": 0}
+        calibrate(tiny_checkpoint, phantoms / "id", folder / "tiny", title="Tiny", **of, **COMMON)
+
+    return made_once("tiny-bundle", make) / "tiny"
 
 
 @pytest.fixture(scope="session")
-def referenced_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, phantoms: Path) -> Path:
+def referenced_bundle(made_once: MadeOnce, tiny_checkpoint: Path, phantoms: Path) -> Path:
     """The same with reference images of every channel and their heatmaps, two of each kind; no OOD images."""
-    out = tmp_path_factory.mktemp("bundles") / "referenced"
-    calibrate(tiny_checkpoint, phantoms / "id", out, title="Referenced", references=2, **COMMON)
-    return out
+
+    def make(folder: Path) -> None:
+        calibrate(tiny_checkpoint, phantoms / "id", folder / "referenced", title="Referenced", references=2, **COMMON)
+
+    return made_once("referenced-bundle", make) / "referenced"
+
+
+@pytest.fixture(scope="session")
+def tiny_inspector(tiny_bundle: Path) -> Inspector:
+    """The tiny bundle, loaded once for all tests that only look through it."""
+    return Inspector.load(tiny_bundle, "cpu")
+
+
+@pytest.fixture(scope="session")
+def referenced_inspector(referenced_bundle: Path) -> Inspector:
+    """The bundle with reference images, loaded once for all tests that only look through it."""
+    return Inspector.load(referenced_bundle, "cpu")
