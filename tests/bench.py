@@ -265,7 +265,7 @@ def explorer_seconds(bundle: Path, folder: Path, rounds: int = 3) -> tuple[float
         for _ in range(rounds + 1):
             for pause, taken in times.items():
                 start = time.perf_counter()
-                page = browser.open("about:blank")
+                page = browser.open("about:blank", is_in_new_window=True)
                 if pause:
                     page.wait_for_timeout(pause)
                     start = time.perf_counter()

@@ -1,6 +1,7 @@
 """The real server over the tiny bundle, and a real browser."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,11 +24,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(tiny_bundle: Path, phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all browser tests."""
-    samples = tmp_path_factory.mktemp("samples")
+    """One server for all browser tests, with two samples and a second bundle, which is the same under another name."""
+    folder = tmp_path_factory.mktemp("server")
+    samples, other = folder / "samples", folder / "other"
+    samples.mkdir()
     for name in ("id/normal-cecum", "ood/polyps"):
         first = sorted((phantoms / name).iterdir())[0]
         (samples / f"{Path(name).name}.jpg").write_bytes(first.read_bytes())
-    home = str(tmp_path_factory.mktemp("home"))
-    with Server(tiny_bundle, NERO_SAMPLES=str(samples), NERO_DEVICE="cpu", NERO_BUNDLES="", NERO_HOME=home) as running:
+    shutil.copytree(tiny_bundle, other)
+    places = {"NERO_SAMPLES": str(samples), "NERO_BUNDLES": str(other), "NERO_HOME": str(folder / "home")}
+    with Server(tiny_bundle, NERO_DEVICE="cpu", **places) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def pages_end_with_their_test(browser: Browser) -> Iterator[None]:
+    """No session of a test goes on beside the next."""
+    yield
+    browser.close_pages()

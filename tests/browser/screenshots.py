@@ -76,7 +76,7 @@ def main() -> None:
             file = folder / f"{name}-{'narrow' if width < 640 else theme}.webp"
             with Image.open(io.BytesIO(page.screenshot())) as picture:
                 picture.convert("RGB").save(file, quality=QUALITY, method=6)
-            page.context.close()
+            page.close()
             print(file)
 
 

@@ -13,13 +13,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = 180.0  # seconds: a cold start on a busy machine imports torch
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL = "No Chromium on this machine: install one (Debian, Ubuntu: apt-get install chromium) and run again."
 _LEFT = "net::ERR_ABORTED"  # a reload while something was still on its way
+WATCH = """
+const seen = window.neroSeen = {sent: 0, received: 0, changed: 0};
+const changed = () => { seen.changed = performance.now(); };
+const all = {subtree: true, childList: true, attributes: true, characterData: true};
+new MutationObserver(changed).observe(document, all);
+document.addEventListener("scroll", changed, true);
+window.WebSocket = class extends window.WebSocket {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener("message", () => { seen.received = performance.now(); });
+  }
+  send(data) {
+    seen.sent = performance.now();
+    super.send(data);
+  }
+};
+"""  # when a page last sent something to the server, heard from it, and changed
+SETTLED = """() => {
+  const seen = window.neroSeen, unfinished = "[data-testid=stSpinner], [data-testid=stSkeleton]";
+  return document.querySelector("[data-test-script-state=notRunning]") && !document.querySelector(unfinished)
+    && [...document.images].every(image => image.complete)
+    && document.getAnimations().every(one => one.playState !== "running" || one.effect.getTiming().iterations > 9)
+    && seen.received > seen.sent && performance.now() - Math.max(seen.received, seen.changed) > 300;
+}"""  # 300 ms: Streamlit waits 200 ms for a slider to stand still
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -118,6 +142,7 @@ class Browser:
             raise RuntimeError(INSTALL)
         self._playwright = sync_playwright().start()
         self._browser = self._playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        self._window = self._new_window()
         return self
 
     def __exit__(
@@ -126,17 +151,17 @@ class Browser:
         self._browser.close()
         self._playwright.stop()
 
-    def open(self, address: str, width: int = 1440, height: int = 1000, theme: str = "light", density: int = 1) -> Page:
+    def open(
+        self, address: str, width: int = 1440, height: int = 1000, theme: str = "light", is_in_new_window: bool = False
+    ) -> Page:
         """A page of its own session; ``theme`` is what the system asks for, ``light`` or ``dark``.
 
-        Problems of the page (console errors, failed requests, exceptions) are collected in ``page.problems``.
+        Pages of one window share the files that they have loaded; a new window has none. Problems of the page (console
+        errors, failed requests, exceptions) are collected in ``page.problems``.
         """
-        context = self._browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if theme == "dark" else "light",
-            device_scale_factor=density,
-        )
-        page = context.new_page()
+        page = (self._new_window() if is_in_new_window else self._window).new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         page.set_default_timeout(60_000)
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if _is_problem(message) else None)
@@ -146,6 +171,16 @@ class Browser:
         page.goto(address)
         return page
 
+    def close_pages(self) -> None:
+        """Close every page of the window that pages share."""
+        for page in self._window.pages:
+            page.close()
+
+    def _new_window(self) -> BrowserContext:
+        window = self._browser.new_context()
+        window.add_init_script(WATCH)
+        return window
+
 
 def _is_problem(message: ConsoleMessage) -> bool:
     """An error, but for one of Streamlit: opened at a page's own address, it looks for its server below that first."""
@@ -153,11 +188,8 @@ def _is_problem(message: ConsoleMessage) -> bool:
 
 
 def settle(page: Page) -> None:
-    """Wait until the script has run to its end and nothing moves any more."""
-    page.wait_for_timeout(300)
-    page.wait_for_selector("[data-test-script-state=notRunning]", timeout=120_000)
-    page.wait_for_function("document.querySelectorAll('[data-testid=stSpinner]').length === 0", timeout=120_000)
-    page.wait_for_timeout(500)
+    """Wait until the server has answered, the script has run to its end, and nothing on the page changes any more."""
+    page.wait_for_function(SETTLED, timeout=120_000)
 
 
 def free_port() -> int:

@@ -29,7 +29,6 @@ def test_a_sample_comes_along_and_every_method_is_compared_on_a_narrow_screen_to
     expect_no_sideways_scroll(page)
     assert "sample=polyps" in page.url
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_the_acceptance_goes_along_by_link_back_and_reload(browser: Browser, server: Server):
@@ -65,4 +64,3 @@ def test_the_acceptance_goes_along_by_link_back_and_reload(browser: Browser, ser
     expect(page.get_by_role("heading", name="Compare methods", exact=True)).to_be_visible()
     accepts("93")
     expect_no_problems(page)
-    page.context.close()

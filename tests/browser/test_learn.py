@@ -67,7 +67,6 @@ def test_the_seven_steps_by_keyboard_alone(browser: Browser, server: Server):
     settle(page)
     assert focused(page) == "lesson_next"
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_slider_moves_the_lesson_by_keyboard(browser: Browser, server: Server):
@@ -81,7 +80,6 @@ def test_a_slider_moves_the_lesson_by_keyboard(browser: Browser, server: Server)
     settle(page)
     assert "lesson_k=1" in page.url
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_perturbation_moves_the_score_and_undo_takes_it_back_by_keyboard(browser: Browser, server: Server):
@@ -96,7 +94,6 @@ def test_a_perturbation_moves_the_score_and_undo_takes_it_back_by_keyboard(brows
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-perturb_pictures dd").first).to_have_text(before)
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_rectangle_dragged_on_the_picture_hides_what_is_under_it(browser: Browser, server: Server):
@@ -104,7 +101,7 @@ def test_a_rectangle_dragged_on_the_picture_hides_what_is_under_it(browser: Brow
     before = score(page)
     picture = page.locator(".st-key-perturb_pictures .js-plotly-plot")
     picture.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)
+    settle(page)
     box = picture.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -124,23 +121,24 @@ def test_a_rectangle_dragged_on_the_picture_hides_what_is_under_it(browser: Brow
     page.get_by_role("button", name="Reset", exact=True).click()
     expect(page.locator(".st-key-perturb_pictures dd").first).to_have_text(before)
     expect_no_problems(page)
-    page.context.close()
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_projector_shows_control_formula_and_plot_of_a_step_at_once(browser: Browser, server: Server, step: str):
-    page = browser.open(f"{server.address}/learn?sample=polyps&large_type=true&step={step}", width=1280, height=720)
-    page.locator(".st-key-lesson .js-plotly-plot").wait_for()
-    settle(page)
+def test_a_projector_shows_control_formula_and_plot_of_a_step_at_once(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/learn?sample=polyps&large_type=true", width=1280, height=720)
     control = ".st-key-lesson :is([data-testid=stSlider], [data-testid=stSelectbox])"
-    must = [control, ".st-key-lesson .katex-display", *([".nero-scale"] if step == "verdict" else [])]
-    for one in must:
-        box = page.locator(one).first.bounding_box()
-        assert box["y"] + box["height"] <= 720, one
-    plot = page.locator(".st-key-lesson .js-plotly-plot").bounding_box()
-    assert (720 - plot["y"]) / plot["height"] > 0.9
-    expect_no_sideways_scroll(page)
-    page.context.close()
+    for place, step in enumerate(STEPS, 1):
+        if place > 1:
+            page.locator(".st-key-step").get_by_role("radio").nth(place - 1).click()
+        expect(page.get_by_role("heading", name=f"Step {place} of 7")).to_be_visible()
+        page.locator(".st-key-lesson .js-plotly-plot").wait_for()
+        page.locator(".stMain").evaluate("page => page.scrollTo(0, 0)")
+        settle(page)
+        for one in (control, ".st-key-lesson .katex-display", *([".nero-scale"] if step == "verdict" else [])):
+            box = page.locator(one).first.bounding_box()
+            assert box["y"] + box["height"] <= 720, (step, one)
+        plot = page.locator(".st-key-lesson .js-plotly-plot").bounding_box()
+        assert (720 - plot["y"]) / plot["height"] > 0.9, step
+        expect_no_sideways_scroll(page)
 
 
 def test_the_verdict_stays_in_sight_of_the_last_slider(browser: Browser, server: Server):
@@ -148,7 +146,7 @@ def test_the_verdict_stays_in_sight_of_the_last_slider(browser: Browser, server:
         page = open_perturb(browser, server, width=width, height=height)
         slider = page.locator(".st-key-fill")
         slider.evaluate("one => one.scrollIntoView({block: 'end'})")
-        page.wait_for_timeout(300)
+        settle(page)
         expect(slider).to_be_in_viewport()
         expect(page.locator(shown)).to_be_in_viewport(ratio=1)
         seen = page.locator(shown).evaluate(
@@ -156,7 +154,6 @@ def test_the_verdict_stays_in_sight_of_the_last_slider(browser: Browser, server:
             " return one.contains(document.elementFromPoint(box.x + 20, box.y + box.height / 2)); }"
         )
         assert seen, "Something lies over the verdict."
-        page.context.close()
 
 
 def test_the_heatmap_follows_and_the_page_fits_a_narrow_screen(browser: Browser, server: Server):
@@ -167,7 +164,6 @@ def test_the_heatmap_follows_and_the_page_fits_a_narrow_screen(browser: Browser,
     assert page.evaluate("[...document.images].every(image => image.alt && image.complete && image.naturalWidth > 0)")
     expect_no_sideways_scroll(page)
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_the_quiz_keeps_a_tally_by_keyboard(browser: Browser, server: Server):
@@ -190,7 +186,6 @@ def test_the_quiz_keeps_a_tally_by_keyboard(browser: Browser, server: Server):
         expect(page.locator("[class*=st-key-quiz_] button:disabled")).to_have_count(1)
         page.keyboard.press("Enter")
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_what_if_moves_the_figures_and_its_link_opens_them_again(browser: Browser, server: Server):
@@ -210,4 +205,3 @@ def test_what_if_moves_the_figures_and_its_link_opens_them_again(browser: Browse
     expect(page.locator(".st-key-what_if_found .infolayer .annotation-text").last).to_have_text(moved)
     settle(page)
     expect_no_problems(page)
-    page.context.close()

@@ -1,7 +1,6 @@
 """What a researcher does on the page of neurons, in a real browser."""
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +66,6 @@ def test_a_link_reopens_a_channel_and_back_shows_all(browser: Browser, server: S
     settle(page)
     assert page.evaluate("[...document.images].every(image => image.alt && image.complete && image.naturalWidth > 0)")
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_one_click_is_one_step_back(browser: Browser, server: Server):
@@ -87,7 +85,6 @@ def test_one_click_is_one_step_back(browser: Browser, server: Server):
     settle(page)
     assert "grid_sort=class" in page.url
     assert "channel=" not in page.url
-    page.context.close()
 
 
 @pytest.mark.parametrize("channel", ["99999", "abc", "-1"])
@@ -96,7 +93,6 @@ def test_a_channel_that_does_not_exist_is_a_sentence_over_the_grid(browser: Brow
     expect(page.get_by_role("alert")).to_contain_text("Expected a number from 0 to 511")
     expect(page.locator(".grid a")).to_have_count(48)
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_tile_opens_from_the_keyboard_and_its_address_opens_it_elsewhere(browser: Browser, server: Server):
@@ -113,7 +109,6 @@ def test_a_tile_opens_from_the_keyboard_and_its_address_opens_it_elsewhere(brows
     expect_no_problems(page)
     page.goto(address)
     expect(page.get_by_role("heading", name="Channel 5", exact=True)).to_be_visible()
-    page.context.close()
 
 
 def test_a_unit_of_the_pca_map_is_as_long_on_both_axes(browser: Browser, server: Server, tiny_bundle: Path):
@@ -130,7 +125,6 @@ def test_a_unit_of_the_pca_map_is_as_long_on_both_axes(browser: Browser, server:
         right, up = (float(np.polyfit(points[near, axis], [drawn[row][axis] for row in near], 1)[0]) for axis in (0, 1))
         assert right > 0
         assert right == pytest.approx(-up, rel=0.01)
-        page.context.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -159,7 +153,6 @@ def test_a_point_under_the_pointer_shows_its_picture(browser: Browser, server: S
     page.mouse.move(5, 5)
     expect(tip).to_be_hidden()
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_lasso_gathers_images_and_says_how_many_of_each_class(browser: Browser, server: Server):
@@ -179,7 +172,6 @@ def test_a_lasso_gathers_images_and_says_how_many_of_each_class(browser: Browser
     page.get_by_role("button", name="Choose none").click()
     expect(page.get_by_text("Choose points on the map")).to_be_visible()
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_chosen_points_stay_chosen_when_the_map_is_drawn_for_another_image(browser: Browser, server: Server):
@@ -198,7 +190,6 @@ def test_chosen_points_stay_chosen_when_the_map_is_drawn_for_another_image(brows
     page.get_by_role("button", name="Choose none").click()
     expect(page.get_by_text("Choose points on the map")).to_be_visible()
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_the_map_works_by_keyboard_alone(browser: Browser, server: Server):
@@ -224,7 +215,6 @@ def test_the_map_works_by_keyboard_alone(browser: Browser, server: Server):
     page.keyboard.press("Escape")
     expect(page.get_by_text("Choose points on the map")).to_be_visible()
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_two_channels_stand_side_by_side(browser: Browser, server: Server):
@@ -234,7 +224,6 @@ def test_two_channels_stand_side_by_side(browser: Browser, server: Server):
     assert boxes[0]["y"] == boxes[1]["y"]
     assert boxes[1]["x"] > boxes[0]["x"]
     expect_no_problems(page)
-    page.context.close()
 
 
 @pytest.mark.parametrize("query", ["channel=7&sample=polyps", "look=image+map&sample=polyps", ""])
@@ -243,7 +232,6 @@ def test_a_narrow_screen_does_not_scroll_sideways(browser: Browser, server: Serv
     widths = page.evaluate("[document.documentElement.scrollWidth, document.querySelector('.stMain').scrollWidth]")
     assert max(widths) <= 390
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_the_page_of_an_image_leads_to_its_channel(browser: Browser, server: Server):
@@ -254,77 +242,44 @@ def test_the_page_of_an_image_leads_to_its_channel(browser: Browser, server: Ser
     settle(page)
     assert "sample=polyps" in page.url and "channel=3" in page.url
     expect_no_problems(page)
-    page.context.close()
 
 
-def test_what_a_link_chose_stays_chosen_on_the_other_pages_and_on_the_way_back(
-    browser: Browser, tiny_bundle: Path, phantoms: Path, tmp_path: Path
+def test_what_a_link_chose_stays_chosen_on_the_other_pages_and_on_the_way_back(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/?sample=polyps&bundle=other&method=mahalanobis&accept=92&large_type=true")
+    side = page.get_by_test_id("stSidebar")
+    chosen = side.get_by_test_id("stSelectbox").filter(has_text="Reference set")
+    expect(chosen.get_by_role("combobox")).to_have_value("other")
+    settle(page)
+    side.get_by_role("link", name="Neuron explorer").click()
+    expect(page.get_by_role("heading", name="Neuron explorer")).to_be_visible()
+    settle(page)
+    expect(chosen.get_by_role("combobox")).to_have_value("other")
+    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "20px"
+    side.get_by_role("link", name="Screen an image").click()
+    settle(page)
+    expect(chosen.get_by_role("combobox")).to_have_value("other")
+    for setting in ("bundle=other", "method=mahalanobis", "accept=92", "large_type=true", "sample=polyps"):
+        assert setting in page.url
+    page.go_back()
+    expect(page.get_by_role("heading", name="Neuron explorer")).to_be_visible()
+    settle(page)
+    expect(chosen.get_by_role("combobox")).to_have_value("other")
+    chosen.get_by_role("combobox").click()
+    page.get_by_role("option", name="tiny").click()
+    settle(page)
+    side.get_by_role("link", name="Screen an image").click()
+    settle(page)
+    expect(chosen.get_by_role("combobox")).to_have_value("tiny")
+    expect_no_problems(page)
+
+
+def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
+    browser: Browser, tiny_bundle: Path, tmp_path: Path
 ):
-    shutil.copytree(tiny_bundle, tmp_path / "other")
-    samples = tmp_path / "samples"
-    samples.mkdir()
-    (samples / "polyps.jpg").write_bytes(sorted((phantoms / "ood" / "polyps").iterdir())[0].read_bytes())
-    places = {
-        "NERO_BUNDLES": str(tmp_path / "other"),
-        "NERO_SAMPLES": str(samples),
-        "NERO_HOME": str(tmp_path / "home"),
-    }
-    with Server(tiny_bundle, NERO_DEVICE="cpu", **places) as server:
-        page = browser.open(
-            f"{server.address}/?sample=polyps&bundle=other&method=mahalanobis&accept=92&large_type=true"
-        )
-        side = page.get_by_test_id("stSidebar")
-        chosen = side.get_by_test_id("stSelectbox").filter(has_text="Reference set")
-        expect(chosen.get_by_role("combobox")).to_have_value("other")
-        settle(page)
-        side.get_by_role("link", name="Neuron explorer").click()
-        expect(page.get_by_role("heading", name="Neuron explorer")).to_be_visible()
-        settle(page)
-        expect(chosen.get_by_role("combobox")).to_have_value("other")
-        assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "20px"
-        side.get_by_role("link", name="Screen an image").click()
-        settle(page)
-        expect(chosen.get_by_role("combobox")).to_have_value("other")
-        for setting in ("bundle=other", "method=mahalanobis", "accept=92", "large_type=true", "sample=polyps"):
-            assert setting in page.url
-        page.go_back()
-        expect(page.get_by_role("heading", name="Neuron explorer")).to_be_visible()
-        settle(page)
-        expect(chosen.get_by_role("combobox")).to_have_value("other")
-        chosen.get_by_role("combobox").click()
-        page.get_by_role("option", name="tiny").click()
-        settle(page)
-        side.get_by_role("link", name="Screen an image").click()
-        settle(page)
-        expect(chosen.get_by_role("combobox")).to_have_value("tiny")
-        expect_no_problems(page)
-        page.context.close()
-
-
-def test_a_page_goes_on_after_the_server_was_restarted(browser: Browser, tiny_bundle: Path, tmp_path: Path):
-    environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path)}
-    with Server(tiny_bundle, **environment) as server:
-        page = opened(browser, server, "channel=7")
-        expect(page.get_by_role("heading", name="Channel 7", exact=True)).to_be_visible()
-    again = Server(tiny_bundle, **environment)
-    again.port, again.address = server.port, server.address
-    with again:
-        # The new server knows nothing of this session: the first click only brings the page back, the next one works.
-        for _ in range(4):
-            if not page.locator(".grid a").count():
-                page.get_by_role("button", name="All channels").click()
-            page.wait_for_timeout(3_000)
-            settle(page)
-        expect(page.locator(".grid a")).to_have_count(48)
-        assert "channel=" not in page.url
-        assert "not foreseen" not in page.locator("body").inner_text()
-        page.context.close()
-    assert "Traceback" not in again.log
-
-
-def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(browser: Browser, tiny_bundle: Path):
-    with Server(tiny_bundle, NERO_DEVICE="cpu", NERO_BUNDLES="") as fresh:  # which has compiled nothing yet
-        one, other = (opened(browser, fresh, "look=image+map&map=UMAP") for _ in range(2))
+    gate = tmp_path / "gate"
+    environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path), "NERO_TEST_GATE": str(gate)}
+    with Server(tiny_bundle, entry="tests.browser.gated_server", **environment) as gated:
+        one, other = (opened(browser, gated, "look=image+map&map=UMAP") for _ in range(2))
         main = one.get_by_test_id("stMainBlockContainer")
         expect(other.get_by_text("Laying out").first).to_be_visible()
         main.get_by_role("button", name="Stop").click()
@@ -337,7 +292,8 @@ def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
         other.get_by_role("button", name="Begin again").click()
         expect(other.get_by_text("Laying out").first).to_be_visible()
         other.reload()
+        expect(other.get_by_text("Laying out").first).to_be_visible()
+        gate.touch()
         expect(other.get_by_text("Who is near whom")).to_be_visible(timeout=240_000)
         for page in (one, other):
             expect_no_problems(page)
-            page.context.close()

@@ -1,31 +1,53 @@
-"""A page that stood open while the server was started anew."""
+"""Pages that stood open while the server was started anew."""
 
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.server import Browser, Server, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_a_page_left_open_says_so_and_comes_back_with_its_settings(browser: Browser, tiny_bundle: Path, tmp_path: Path):
+def look_at_the_server(page: Page) -> None:
+    """Wait until the page has looked whether the server is still the same."""
+    mark = page.locator(".st-key-alive img").evaluate("image => image.src")
+    with page.expect_response(lambda answer: answer.url == mark and answer.request.resource_type == "fetch") as looked:
+        pass
+    looked.value.finished()
+
+
+def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_brings_another_back(
+    browser: Browser, tiny_bundle: Path, tmp_path: Path
+):
     surroundings = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path)}
     first, second = (Server(tiny_bundle, **surroundings) for _ in range(2))
     second.port, second.address = first.port, first.address
     with first:
-        page = browser.open(f"{first.address}/learn?step=scale&lesson_k=9&sample=polyps")
-        page.get_by_role("heading", name="Step 6 of 7").wait_for()
-        settle(page)
-        page.wait_for_timeout(5_000)  # longer than between two looks: while the server runs nothing is said
-        expect(page.locator(".nero-restarted")).to_have_count(0)
+        lesson = browser.open(f"{first.address}/learn?step=scale&lesson_k=9&sample=polyps")
+        lesson.get_by_role("heading", name="Step 6 of 7").wait_for()
+        explorer = browser.open(f"{first.address}/neuron_explorer?channel=7")
+        expect(explorer.get_by_role("heading", name="Channel 7", exact=True)).to_be_visible()
+        settle(explorer)
+        settle(lesson)
+        look_at_the_server(lesson)
+        expect(lesson.locator(".nero-restarted")).to_have_count(0)  # while the server runs nothing is said
     with second:
-        notice = page.get_by_role("alert").filter(has_text="started anew")
+        notice = lesson.get_by_role("alert").filter(has_text="started anew")
         expect(notice).to_be_visible(timeout=90_000)
         notice.get_by_role("button", name="Reload").click()
-        page.get_by_role("heading", name="Step 6 of 7").wait_for()
-        settle(page)
-        assert "lesson_k=9" in page.url
-        expect(page.locator(".nero-restarted")).to_have_count(0)
-    page.context.close()
+        lesson.get_by_role("heading", name="Step 6 of 7").wait_for()
+        settle(lesson)
+        assert "lesson_k=9" in lesson.url
+        expect(lesson.locator(".nero-restarted")).to_have_count(0)
+        # The new server knows nothing of this session: the first click only brings the page back, the next one works.
+        settle(explorer)
+        for _ in range(4):
+            if not explorer.locator(".grid a").count():
+                explorer.get_by_role("button", name="All channels").click()
+                settle(explorer)
+        expect(explorer.locator(".grid a")).to_have_count(48)
+        assert "channel=" not in explorer.url
+        assert "not foreseen" not in explorer.locator("body").inner_text()
+    assert "Traceback" not in second.log

@@ -58,7 +58,6 @@ def test_an_uploaded_png_gets_a_verdict_both_plots_and_eight_concepts(browser: B
     assert page.evaluate("[...document.images].every(image => image.alt && image.complete && image.naturalWidth > 0)")
     assert "frame_0412" not in page.url
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_click_on_each_view_shows_its_map_and_its_closer_look(browser: Browser, server: Server):
@@ -73,7 +72,6 @@ def test_a_click_on_each_view_shows_its_map_and_its_closer_look(browser: Browser
     page.get_by_role("radio", name="image", exact=True).click()
     expect(page.locator(".st-key-closer_look")).to_have_count(0)
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_the_picture_keeps_its_aspect(browser: Browser, server: Server):
@@ -87,7 +85,6 @@ def test_the_picture_keeps_its_aspect(browser: Browser, server: Server):
         assert width / height == pytest.approx(80 / 48, rel=0.02)
     expect(page.get_by_text("of the relevance it started from").first).to_be_visible()
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_broken_file_is_named_next_to_the_uploader_and_the_good_one_is_scored(browser: Browser, server: Server):
@@ -105,7 +102,6 @@ def test_a_broken_file_is_named_next_to_the_uploader_and_the_good_one_is_scored(
     expect(page.get_by_role("heading", name="frame.png (2)")).to_be_visible()
     settle(page)
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_hostile_name_is_only_a_name(browser: Browser, server: Server):
@@ -119,7 +115,6 @@ def test_a_hostile_name_is_only_a_name(browser: Browser, server: Server):
     expect(page.get_by_role("heading", name="onerror")).to_be_visible()
     assert "<img src=x" in page.get_by_role("alert").inner_text()
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_narrow_screen_has_one_column_and_does_not_scroll_sideways(browser: Browser, server: Server):
@@ -132,7 +127,6 @@ def test_a_narrow_screen_has_one_column_and_does_not_scroll_sideways(browser: Br
     assert verdict is not None
     assert verdict["y"] >= image["y"] + image["height"]
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_click_on_a_bar_opens_its_channel_and_the_url_says_so(browser: Browser, server: Server):
@@ -145,7 +139,6 @@ def test_a_click_on_a_bar_opens_its_channel_and_the_url_says_so(browser: Browser
     page.locator(".st-key-open_channel .nero-concept").wait_for()
     assert "channel=" in page.url
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_samples_work_from_the_keyboard_and_back_goes_back(browser: Browser, server: Server):
@@ -162,7 +155,6 @@ def test_samples_work_from_the_keyboard_and_back_goes_back(browser: Browser, ser
     page.go_back()
     expect(page.get_by_role("heading", name="polyps.jpg")).to_be_visible()
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_the_card_of_the_model_is_one_click_away(browser: Browser, server: Server):
@@ -173,7 +165,6 @@ def test_the_card_of_the_model_is_one_click_away(browser: Browser, server: Serve
     settle(page)
     expect_no_sideways_scroll(page)
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_files_and_the_link_survive_a_visit_to_the_other_page(browser: Browser, server: Server):
@@ -191,7 +182,6 @@ def test_files_and_the_link_survive_a_visit_to_the_other_page(browser: Browser, 
     page.get_by_role("button", name="Remove these files").click()
     page.get_by_text("Drop an image above").wait_for()
     expect_no_problems(page)
-    page.context.close()
 
 
 def test_a_missing_bundle_is_a_sentence(browser: Browser, tmp_path: Path):
@@ -200,7 +190,6 @@ def test_a_missing_bundle_is_a_sentence(browser: Browser, tmp_path: Path):
         expect(page.get_by_role("alert")).to_contain_text("no such folder")
         expect(page.get_by_text("Choose another reference set")).to_be_visible()
         expect_no_problems(page)
-        page.context.close()
     assert "Traceback" not in server.log
 
 

@@ -52,4 +52,3 @@ def test_a_reference_set_is_made_survives_a_reload_and_is_removed(
     settle(page)
     expect_no_sideways_scroll(page)
     expect_no_problems(page)
-    page.context.close()
