@@ -111,8 +111,8 @@ def test_a_tile_opens_from_the_keyboard_and_its_address_opens_it_elsewhere(brows
     expect(page.get_by_role("heading", name="Channel 5", exact=True)).to_be_visible()
 
 
-def test_a_unit_of_the_pca_map_is_as_long_on_both_axes(browser: Browser, server: Server, tiny_bundle: Path):
-    points = Explorer(Inspector.load(tiny_bundle, "cpu")).relevance_map("pca").coordinates
+def test_a_unit_of_the_pca_map_is_as_long_on_both_axes(browser: Browser, server: Server, tiny_inspector: Inspector):
+    points = Explorer(tiny_inspector).relevance_map("pca").coordinates
     for width in (1440, 390):
         page = opened(browser, server, "look=image+map&bundle=tiny", width)
         expect(page.locator(POINT)).to_have_count(len(points))

@@ -57,9 +57,9 @@ def sample_folder(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def comparison(tiny_bundle: Path) -> BenchmarkResult:
+def comparison(tiny_inspector: Inspector) -> BenchmarkResult:
     """All methods on the tiny bundle's own banks."""
-    return compare_banks(Inspector.load(tiny_bundle, "cpu"))
+    return compare_banks(tiny_inspector)
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import torch
 
 from nero_core import Explorer, Inspector
 from nero_core.errors import BusyError, NeroError
+from tests.umap_at_work import umap_at_work
 
 
 @pytest.fixture(scope="module")
-def explorer(tiny_bundle: Path) -> Explorer:
-    return Explorer(Inspector.load(tiny_bundle, "cpu"))
+def explorer(tiny_inspector: Inspector) -> Explorer:
+    return Explorer(tiny_inspector)
 
 
 def test_the_atlas_holds_the_means_that_nero_measures_from(explorer: Explorer):
@@ -74,8 +75,8 @@ def test_an_image_without_finite_relevance_is_a_sentence(explorer: Explorer):
         explorer.place(broken)
 
 
-def test_threads_share_one_atlas_and_one_map(tiny_bundle: Path):
-    explorer = Explorer(Inspector.load(tiny_bundle, "cpu"))
+def test_threads_share_one_atlas_and_one_map(tiny_inspector: Inspector):
+    explorer = Explorer(tiny_inspector)
     with ThreadPoolExecutor(4) as pool:
         atlases = list(pool.map(lambda _: explorer.atlas(), range(4)))
         maps = list(pool.map(lambda _: explorer.relevance_map("pca"), range(4)))
@@ -83,29 +84,32 @@ def test_threads_share_one_atlas_and_one_map(tiny_bundle: Path):
     assert all(one.coordinates is maps[0].coordinates for one in maps)
 
 
-def test_pca_does_not_wait_for_umap(tiny_bundle: Path):
-    fresh = Explorer(Inspector.load(tiny_bundle, "cpu"))
-    with fresh._laying["umap"], ThreadPoolExecutor(1) as pool:  # as while UMAP is at work
+def test_pca_does_not_wait_for_umap(tiny_inspector: Inspector):
+    fresh = Explorer(tiny_inspector)
+    with umap_at_work(lambda told: fresh.relevance_map("umap", told)), ThreadPoolExecutor(1) as pool:
         assert pool.submit(fresh.relevance_map, "pca").result(timeout=60).kind == "pca"
     assert fresh.has_map("pca")
     assert not fresh.has_map("umap")
 
 
-def test_an_image_is_not_placed_while_somebody_else_has_its_map_laid_out(tiny_bundle: Path):
-    fresh = Explorer(Inspector.load(tiny_bundle, "cpu"))
+def test_an_image_is_not_placed_while_somebody_else_has_its_map_laid_out(tiny_inspector: Inspector):
+    fresh = Explorer(tiny_inspector)
     inspector = fresh.inspector
     observation = inspector.observe(inspector.decode([inspector.thumbnail(inspector.bundle.fit.ids[0])]))
-    with fresh._laying["umap"], pytest.raises(BusyError, match="Look again"):
-        fresh.place(observation, "umap", patience=0.01)
-    assert fresh.place(observation, "pca", patience=0.01).here.shape == (2,)
+    with umap_at_work(lambda told: fresh.relevance_map("umap", told)):
+        with pytest.raises(BusyError, match="Look again"):
+            fresh.place(observation, "umap", patience=0.01)
+        assert fresh.place(observation, "pca", patience=0.01).here.shape == (2,)
 
 
-def test_the_mean_relevance_counts_the_images_that_it_is_the_mean_of(explorer: Explorer):
+def test_the_mean_relevance_counts_the_images_that_it_is_the_mean_of(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+):
     bundle = explorer.inspector.bundle
     features = bundle.calibration.features.clone()
     features[0] = torch.inf
     broken = replace(bundle, calibration=replace(bundle.calibration, features=features))
     found = Explorer(Inspector(broken, torch.device("cpu")))
-    found.inspector._fitted = {"nero": explorer.inspector._fit("nero")}  # which refuses such a bank
+    monkeypatch.setattr(found.inspector, "nero", explorer.inspector.nero)  # its own refuses such a bank
     assert found.mean_relevance().id_size == len(features) - 1
     assert found.mean_relevance().ood_size == explorer.mean_relevance().ood_size == len(bundle.ood)

@@ -22,13 +22,13 @@ from nero_core.types import ChannelReferences, ImageBatch
 
 
 @pytest.fixture(scope="module")
-def stored(referenced_bundle: Path) -> Explorer:
-    return Explorer(Inspector.load(referenced_bundle, device="cpu"))
+def stored(referenced_inspector: Inspector) -> Explorer:
+    return Explorer(referenced_inspector)
 
 
 @pytest.fixture(scope="module")
-def lazy(tiny_bundle: Path) -> Explorer:
-    return Explorer(Inspector.load(tiny_bundle, device="cpu"))
+def lazy(tiny_inspector: Inspector) -> Explorer:
+    return Explorer(tiny_inspector)
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +134,12 @@ def test_lazily_made_references_are_kept_up_to_a_bound(lazy: Explorer):
     shelf = ThumbnailReferences(inspector.bundle, inspector.fit_relevance(), inspector.attributor(), count=1, kept=2)
     order = inspector.fit_relevance().amax(dim=0).argsort(descending=True)[:3].tolist()
     first = shelf.of(order[0], "relevance")
-    shelf.of(order[1], "relevance")
+    second = shelf.of(order[1], "relevance")
     assert shelf.of(order[0], "relevance") is first
-    shelf.of(order[2], "relevance")  # the second goes: it was asked for longest ago
+    third = shelf.of(order[2], "relevance")  # the second goes: it was asked for longest ago
     assert shelf.of(order[0], "relevance") is first
-    assert len(shelf._found) == 2
+    assert shelf.of(order[2], "relevance") is third
+    assert shelf.of(order[1], "relevance") is not second
 
 
 def test_a_channel_that_the_image_does_not_use_has_a_heatmap_of_zero(stored: Explorer, image: ImageBatch):

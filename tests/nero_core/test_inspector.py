@@ -24,8 +24,8 @@ TINY = 64  # pixels
 
 
 @pytest.fixture(scope="module")
-def inspector(tiny_bundle: Path) -> Inspector:
-    return Inspector.load(tiny_bundle, device="cpu")
+def inspector(tiny_inspector: Inspector) -> Inspector:
+    return tiny_inspector
 
 
 @pytest.fixture(scope="module")

@@ -54,9 +54,8 @@ def test_a_variant_that_lacks_a_case_has_no_mean() -> None:
     assert lines[3] == "| two | – | – | – |"
 
 
-def test_a_table_has_mean_and_deviation_over_seeds_and_says_what_was_left_out(tiny_bundle: Path) -> None:
-    inspector = Inspector.load(tiny_bundle, "cpu")
-    results = [compare_banks(inspector, methods=("msp", "vim"), replicates=100, seed=seed) for seed in (0, 1)]
+def test_a_table_has_mean_and_deviation_over_seeds_and_says_what_was_left_out(tiny_inspector: Inspector) -> None:
+    results = [compare_banks(tiny_inspector, methods=("msp", "vim"), replicates=100, seed=seed) for seed in (0, 1)]
     text = tables.table(results)
     auroc = 100 * results[0].methods[0].pooled.auroc.value
     assert f"| msp | logits | {auroc:.1f} ± 0.0 |" in text

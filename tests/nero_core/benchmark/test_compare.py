@@ -1,7 +1,6 @@
 """``compare_banks`` on a real, small bundle."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,8 +16,8 @@ FEW = ("msp", "nero", "energy")
 
 
 @pytest.fixture(scope="module")
-def inspector(tiny_bundle: Path) -> Inspector:
-    return Inspector.load(tiny_bundle, "cpu")
+def inspector(tiny_inspector: Inspector) -> Inspector:
+    return tiny_inspector
 
 
 def test_scores_are_those_of_the_inspector_and_figures_those_of_the_metrics(inspector: Inspector) -> None:
@@ -53,15 +52,14 @@ def test_methods_stand_by_rank_and_each_has_its_time(inspector: Inspector) -> No
         assert one.seconds_per_image > 0
 
 
-def test_nero_is_fitted_with_what_the_bundle_records(tiny_bundle: Path) -> None:
-    loaded = Inspector.load(tiny_bundle, "cpu")
-    card = loaded.bundle.card
+def test_nero_is_fitted_with_what_the_bundle_records(tiny_inspector: Inspector) -> None:
+    card = tiny_inspector.bundle.card
     changed = card.model_copy(update={"detectors": {"nero": {**card.detectors["nero"], "least": 3}}})
-    altered = Inspector(replace(loaded.bundle, card=changed), torch.device("cpu"))
+    altered = Inspector(replace(tiny_inspector.bundle, card=changed), torch.device("cpu"))
     result = compare_banks(altered, methods=("nero",), replicates=5).methods[0]
     assert result.hyper["least"] == 3
     assert torch.equal(result.id_scores, altered.reference_scores("nero").calibration)
-    assert not torch.equal(result.id_scores, loaded.reference_scores("nero").calibration)
+    assert not torch.equal(result.id_scores, tiny_inspector.reference_scores("nero").calibration)
 
 
 def test_every_method_of_the_catalog_has_its_row_or_its_reason(inspector: Inspector) -> None:
@@ -74,11 +72,10 @@ def test_every_method_of_the_catalog_has_its_row_or_its_reason(inspector: Inspec
     assert told[-1] == ("methods", len(DETECTORS), len(DETECTORS))
 
 
-def test_a_method_that_cannot_fit_is_left_out_with_its_reason_and_stops_no_other(tiny_bundle: Path) -> None:
-    loaded = Inspector.load(tiny_bundle, "cpu")
-    card = loaded.bundle.card
+def test_a_method_that_cannot_fit_is_left_out_with_its_reason_and_stops_no_other(tiny_inspector: Inspector) -> None:
+    card = tiny_inspector.bundle.card
     changed = card.model_copy(update={"detectors": {"nero": {**card.detectors["nero"], "least": 10_000}}})
-    altered = Inspector(replace(loaded.bundle, card=changed), torch.device("cpu"))
+    altered = Inspector(replace(tiny_inspector.bundle, card=changed), torch.device("cpu"))
     result = compare_banks(altered, methods=("nero", "msp"), replicates=5)
     assert [one.method for one in result.methods] == ["msp"]
     assert result.skipped[0].method == "nero"

@@ -16,13 +16,12 @@ from nero_core.benchmark.result_file import is_result, read_result, write_result
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
 
-
 OLDER = Path(__file__).parents[2] / "golden" / "results_v1.json"
 
 
 @pytest.fixture(scope="module")
-def result(tiny_bundle: Path) -> BenchmarkResult:
-    return compare_banks(Inspector.load(tiny_bundle, "cpu"), methods=["msp", "nero", "odin"], replicates=20)
+def result(tiny_inspector: Inspector) -> BenchmarkResult:
+    return compare_banks(tiny_inspector, methods=["msp", "nero", "odin"], replicates=20)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """One method fitted and scored, or the reason why not."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from nero_core.inspector import Inspector
 
 
 @pytest.fixture(scope="module")
-def inspector(tiny_bundle: Path) -> Inspector:
-    return Inspector.load(tiny_bundle, "cpu")
+def inspector(tiny_inspector: Inspector) -> Inspector:
+    return tiny_inspector
 
 
 def score(inspector: Inspector, name: str) -> Scored | Skipped:
@@ -95,15 +94,16 @@ def test_a_fault_of_the_program_is_not_hidden(inspector: Inspector, monkeypatch:
 
 def test_the_clock_starts_when_the_device_is_idle(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
+    elsewhere = Inspector(inspector.bundle, torch.device("cuda"))  # as it says; the banks are here
     clock = iter(range(1000))
 
     def read_clock() -> float:
         events.append("clock")
         return float(next(clock)) / 1000
 
-    monkeypatch.setattr("nero_core.benchmark.scoring._wait", lambda device: events.append("wait"))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: events.append("wait"))
     monkeypatch.setattr("nero_core.benchmark.scoring.time.perf_counter", read_clock)
-    scored = score(inspector, "msp")
+    scored = score(elsewhere, "msp")
     assert isinstance(scored, Scored)
     assert events == ["wait", "clock"] * len(events[::2])
     assert len(events) == 2 * 2 * (1 + 5)  # before and after the fit and each of five timings

@@ -20,8 +20,8 @@ from nero_core.types import ImageBatch
 
 
 @pytest.fixture(scope="module")
-def inspector(referenced_bundle: Path) -> Inspector:
-    return Inspector.load(referenced_bundle, device="cpu")
+def inspector(referenced_inspector: Inspector) -> Inspector:
+    return referenced_inspector
 
 
 @pytest.fixture(scope="module")

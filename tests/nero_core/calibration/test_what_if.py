@@ -21,8 +21,8 @@ from nero_core.types import Head, Observation, WhatIfSettings
 
 
 @pytest.fixture(scope="module")
-def inspector(tiny_bundle: Path) -> Inspector:
-    return Inspector.load(tiny_bundle, device="cpu")
+def inspector(tiny_inspector: Inspector) -> Inspector:
+    return tiny_inspector
 
 
 @pytest.fixture(scope="module")
@@ -101,27 +101,46 @@ def test_the_parts_make_the_score_and_the_shares_the_distance(explorer: Explorer
         assert float(terms["relevance"].sum() + terms["bias_relevance"].sum()) == pytest.approx(1, abs=1e-4)
 
 
-def test_more_fits_than_are_kept_change_nothing(explorer: Explorer, observation: Observation) -> None:
-    first = explorer.what_if(observation, explorer.settings).score
-    kept = explorer._what_ifs
-    for place in range(12):
-        explorer.what_if(observation, replace(explorer.settings, epsilon=0.001 * (place + 1)))
-        assert (0.001 * (place + 1), 1) in kept._fits
-        assert len(kept._fits) <= KEPT
-    assert len(kept._fits) == KEPT
-    assert not kept._fitting  # locks of fits that are done are let go of
-    assert explorer.what_if(observation, explorer.settings).score == first
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The ε of every fit that is made, as it is made."""
+    told: list[float] = []
+    plain = what_if.widest_fit
+
+    def fit(bank: Bank, head: Head, epsilon: float, norm: int) -> NERO:
+        told.append(epsilon)
+        return plain(bank, head, epsilon, norm)
+
+    monkeypatch.setattr(what_if, "widest_fit", fit)
+    return told
 
 
-def test_of_large_heads_fewer_fits_are_kept(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_fits_than_are_kept_change_nothing(
+    inspector: Inspector, observation: Observation, made: list[float]
+) -> None:
+    fits, settings = what_if.WhatIfs(inspector.bundle), Explorer(inspector).settings
+    first = fits.score(observation, settings).score
+    asked = [0.001 * (place + 1) for place in range(12)]
+    for epsilon in (*asked, *asked[-KEPT:]):  # the last are kept
+        fits.score(observation, replace(settings, epsilon=epsilon))
+    assert made == [settings.epsilon, *asked]
+    assert fits.score(observation, settings).score == first
+    assert made == [settings.epsilon, *asked, settings.epsilon]
+
+
+def test_of_large_heads_fewer_fits_are_kept(
+    inspector: Inspector, observation: Observation, monkeypatch: pytest.MonkeyPatch, made: list[float]
+) -> None:
     monkeypatch.setattr(what_if, "KEPT_BYTES", 8 * inspector.bundle.classifier.head.neurons**2 * 2)
-    few = what_if.WhatIfs(inspector.bundle)
-    for place in range(4):
-        few._widest(0.01 * (place + 1), 1)
-    assert list(few._fits) == [(0.03, 1), (0.04, 1)]
+    few, settings = what_if.WhatIfs(inspector.bundle), Explorer(inspector).settings
+    for epsilon in (0.01, 0.02, 0.03, 0.04, 0.03, 0.04, 0.02):
+        few.score(observation, replace(settings, epsilon=epsilon))
+    assert made == [0.01, 0.02, 0.03, 0.04, 0.02]
 
 
-def test_a_fit_waits_for_no_other_and_is_made_once(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_waits_for_no_other_and_is_made_once(
+    inspector: Inspector, observation: Observation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[float] = []
     slow, go_on = threading.Event(), threading.Event()
     plain = what_if.widest_fit
@@ -134,13 +153,14 @@ def test_a_fit_waits_for_no_other_and_is_made_once(inspector: Inspector, monkeyp
         return plain(bank, head, epsilon, norm)
 
     monkeypatch.setattr(what_if, "widest_fit", fit)
-    fits = what_if.WhatIfs(inspector.bundle)
+    fits, settings = what_if.WhatIfs(inspector.bundle), Explorer(inspector).settings
+    one, another = (replace(settings, epsilon=epsilon) for epsilon in (0.5, 0.25))
     with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(fits._widest, 0.5, 1) for _ in range(2)]
+        waiting = [pool.submit(fits.score, observation, one) for _ in range(2)]
         assert slow.wait(60)
-        other = fits._widest(0.25, 1)  # while the first is on its way
+        other = fits.score(observation, another)  # while the first is on its way
         go_on.set()
-        assert waiting[0].result() is waiting[1].result() is not other
+        assert waiting[0].result().score == waiting[1].result().score != other.score
     assert made == [0.5, 0.25]
 
 

@@ -186,8 +186,8 @@ def test_a_composite_that_is_none_is_told_with_status_2_and_writes_nothing(
     assert not (tmp_path / "why").exists()
 
 
-def test_the_record_holds_the_concepts_with_their_references(record: dict, tiny_bundle: Path):
-    relevance = Inspector.load(tiny_bundle, "cpu").fit_relevance()
+def test_the_record_holds_the_concepts_with_their_references(record: dict, tiny_inspector: Inspector):
+    relevance = tiny_inspector.fit_relevance()
     assert len(record["concepts"]) == 3
     for concept in record["concepts"]:
         assert list(concept) == [
@@ -216,14 +216,15 @@ def test_score_and_explain_agree(nero: Run, record: dict, tiny_bundle: Path, ima
     assert record["score"] == pytest.approx(line["score"], rel=1e-6)
 
 
-def test_concepts_may_be_picked_by_relevance(nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path):
+def test_concepts_may_be_picked_by_relevance(
+    nero: Run, tiny_bundle: Path, tiny_inspector: Inspector, image: Path, tmp_path: Path
+):
     options = ("--out", tmp_path, "--concepts", 2, "--by", "relevance", "--device", "cpu")
     assert nero("explain", tiny_bundle, image, *options).exit_code == 0
     shown = [concept["channel"] for concept in json.loads((tmp_path / "explanation.json").read_text())["concepts"]]
-    inspector = Inspector.load(tiny_bundle, "cpu")
-    batch = inspector.decode([image])
+    batch = tiny_inspector.decode([image])
     expected, other = (
-        [concept.channel for concept in inspector.explain(batch, concepts=2, by=by).concepts]
+        [concept.channel for concept in tiny_inspector.explain(batch, concepts=2, by=by).concepts]
         for by in ("relevance", "share")
     )
     assert shown == expected

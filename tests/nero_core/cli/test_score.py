@@ -51,10 +51,9 @@ def test_json_lines_have_exactly_these_keys_in_this_order(nero: Run, tiny_bundle
         assert line["is_ood"] == (line["score"] > line["threshold"])
 
 
-def test_scores_are_the_inspectors(nero: Run, tiny_bundle: Path, images: Path):
-    inspector = Inspector.load(tiny_bundle, "cpu")
-    batch = inspector.decode([images / "a.jpg", images / "c.jpg"])
-    detection = inspector.detect(batch, ("msp",), tpr=0.8)["msp"]
+def test_scores_are_the_inspectors(nero: Run, tiny_bundle: Path, tiny_inspector: Inspector, images: Path):
+    batch = tiny_inspector.decode([images / "a.jpg", images / "c.jpg"])
+    detection = tiny_inspector.detect(batch, ("msp",), tpr=0.8)["msp"]
     lines = records(
         nero(
             *("score", tiny_bundle, images / "a.jpg", images / "c.jpg"),
@@ -67,7 +66,7 @@ def test_scores_are_the_inspectors(nero: Run, tiny_bundle: Path, images: Path):
         assert line["threshold"] == detection.threshold
         assert line["p_value"] == float(detection.p_value[index])
         assert line["confidence"] == pytest.approx(float(detection.confidence[index]))
-        assert line["predicted"] == inspector.bundle.card.class_names[int(detection.predicted[index])]
+        assert line["predicted"] == tiny_inspector.bundle.card.class_names[int(detection.predicted[index])]
 
 
 def test_several_methods_give_a_line_each(nero: Run, tiny_bundle: Path, images: Path):

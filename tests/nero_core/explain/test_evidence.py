@@ -53,18 +53,17 @@ def test_the_count_bounds_the_missing(compared: Channels) -> None:
     assert describe_missing(compared, bank, ("a", "b"), count=0) == ()
 
 
-def test_the_explorer_lists_missing_evidence_by_share(tiny_bundle: Path, phantoms: Path) -> None:
-    inspector = Inspector.load(tiny_bundle, "cpu")
-    observation = inspector.observe(inspector.decode([sorted((phantoms / "ood" / "polyps").iterdir())[0]]))
-    channels = inspector.channels(observation)
-    found = Explorer(inspector).missing_evidence(observation, count=6)
+def test_the_explorer_lists_missing_evidence_by_share(tiny_inspector: Inspector, phantoms: Path) -> None:
+    observation = tiny_inspector.observe(tiny_inspector.decode([sorted((phantoms / "ood" / "polyps").iterdir())[0]]))
+    channels = tiny_inspector.channels(observation)
+    found = Explorer(tiny_inspector).missing_evidence(observation, count=6)
     shares = [one.share for one in found]
     assert len(found) == 6
     assert shares == sorted(shares, reverse=True)
     lacking = channels.share[channels.relevance < channels.centroid]
     assert shares == lacking.sort(descending=True).values[:6].tolist()
-    relevance = inspector.fit_relevance()
+    relevance = tiny_inspector.fit_relevance()
     for one in found:
-        rows = [inspector.bundle.fit.ids.index(reference) for reference in one.references]
+        rows = [tiny_inspector.bundle.fit.ids.index(reference) for reference in one.references]
         assert relevance[rows, one.channel].tolist() == list(one.reference_relevance)
         assert one.reference_relevance[0] == float(relevance[:, one.channel].max())

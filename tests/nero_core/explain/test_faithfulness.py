@@ -170,44 +170,42 @@ def test_weak_is_a_gain_within_the_margin() -> None:
 
 
 def test_the_explorer_measures_the_predicted_class_and_leaves_the_plain_model_alone(
-    tiny_bundle: Path, phantoms: Path
+    tiny_inspector: Inspector, phantoms: Path
 ) -> None:
-    inspector = Inspector.load(tiny_bundle, "cpu")
-    batch = inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]])
-    model = inspector.bundle.classifier.model
-    before, logits = copy.deepcopy(model.state_dict()), inspector.observe(batch).logits
-    found = Explorer(inspector).faithfulness(batch, seed=4)
+    batch = tiny_inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]])
+    model = tiny_inspector.bundle.classifier.model
+    before, logits = copy.deepcopy(model.state_dict()), tiny_inspector.observe(batch).logits
+    found = Explorer(tiny_inspector).faithfulness(batch, seed=4)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert torch.equal(inspector.observe(batch).logits, logits)
+    assert torch.equal(tiny_inspector.observe(batch).logits, logits)
     for module in model.modules():
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
         assert not module._backward_hooks
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert found.composite == inspector.composites[0]
+    assert found.composite == tiny_inspector.composites[0]
     assert found.seed == 4
     assert found.explained_class == int(logits.argmax())
     assert float(found.heatmap.deletion[0]) == pytest.approx(float(logits.softmax(dim=1).max()), abs=1e-5)
-    heatmap, step = inspector.explain(batch, concepts=0).heatmap.double(), GRID_SHOWN
+    heatmap, step = tiny_inspector.explain(batch, concepts=0).heatmap.double(), GRID_SHOWN
     row = torch.arange(len(heatmap)) * step // len(heatmap)
     patches = row[:, None] * step + row
     sums = torch.stack([heatmap[patches == patch].sum() for patch in range(step * step)])
     goes = torch.isin(patches, sums.argsort(descending=True, stable=True)[:step])  # one row's number of them
     changed = batch.pixels.where(~goes, blurred_baseline(batch.pixels))
-    expected = float(class_probability(inspector.bundle.classifier, found.explained_class)(changed)[0])
+    expected = float(class_probability(tiny_inspector.bundle.classifier, found.explained_class)(changed)[0])
     assert float(found.heatmap.deletion[1]) == pytest.approx(expected, abs=1e-5)
     assert found.gain == pytest.approx(float(torch.trapezoid(found.heatmap.insertion - found.heatmap.deletion)) / step)
-    for name in inspector.composites[1:]:
-        other = Explorer(inspector).faithfulness(batch, composite=name, seed=4)
+    for name in tiny_inspector.composites[1:]:
+        other = Explorer(tiny_inspector).faithfulness(batch, composite=name, seed=4)
         torch.testing.assert_close(other.random.deletion, found.random.deletion)
         assert other.composite == name
 
 
-def test_the_explorer_refuses_an_image_that_is_not_there(tiny_bundle: Path, phantoms: Path) -> None:
-    inspector = Inspector.load(tiny_bundle, "cpu")
-    batch = inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]])
+def test_the_explorer_refuses_an_image_that_is_not_there(tiny_inspector: Inspector, phantoms: Path) -> None:
+    batch = tiny_inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]])
     with pytest.raises(NeroError, match="index from 0 to 0"):
-        Explorer(inspector).faithfulness(batch, index=1)
+        Explorer(tiny_inspector).faithfulness(batch, index=1)
 
 
 def test_the_plain_gradient_is_that_of_finite_differences(tiny_bundle: Path, phantoms: Path) -> None:
@@ -215,7 +213,6 @@ def test_the_plain_gradient_is_that_of_finite_differences(tiny_bundle: Path, pha
     classifier = inspector.bundle.classifier
     pixels = inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]]).pixels
     classifier.model.double()
-    classifier._mean, classifier._std = classifier._mean.double(), classifier._std.double()
     pixels = pixels.double()
     found = logit_gradient(classifier, pixels, 1)
     step, row, column = 1e-6, 31, 40
@@ -230,8 +227,7 @@ def test_the_plain_gradient_is_that_of_finite_differences(tiny_bundle: Path, pha
     assert bool((found >= 0).all())
 
 
-def test_the_value_followed_is_the_softmax_output(tiny_bundle: Path, phantoms: Path) -> None:
-    inspector = Inspector.load(tiny_bundle, "cpu")
-    batch = inspector.decode(sorted((phantoms / "id" / "normal-cecum").iterdir())[:3])
-    found = class_probability(inspector.bundle.classifier, 2)(batch.pixels)
-    torch.testing.assert_close(found, inspector.observe(batch).probabilities[:, 2])
+def test_the_value_followed_is_the_softmax_output(tiny_inspector: Inspector, phantoms: Path) -> None:
+    batch = tiny_inspector.decode(sorted((phantoms / "id" / "normal-cecum").iterdir())[:3])
+    found = class_probability(tiny_inspector.bundle.classifier, 2)(batch.pixels)
+    torch.testing.assert_close(found, tiny_inspector.observe(batch).probabilities[:, 2])

@@ -46,10 +46,9 @@ def test_an_image_whose_relevance_is_not_finite_is_left_out():
     torch.testing.assert_close(whole, neuron_relevance(features[:1].double(), head.to(dtype=torch.float64))[0][0])
 
 
-def test_a_bundle_has_that_of_its_calibration_bank_and_its_ood_bank(tiny_bundle: Path):
-    inspector = Inspector.load(tiny_bundle, "cpu")
-    explorer = Explorer(inspector)
-    found, nero, bundle = explorer.mean_relevance(), inspector.nero(), inspector.bundle
+def test_a_bundle_has_that_of_its_calibration_bank_and_its_ood_bank(tiny_inspector: Inspector):
+    explorer = Explorer(tiny_inspector)
+    found, nero, bundle = explorer.mean_relevance(), tiny_inspector.nero(), tiny_inspector.bundle
     for bank, mean in ((bundle.calibration, found.id), (bundle.ood, found.ood)):
         assert bank is not None
         relevance, _ = neuron_relevance(

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from nero_core.errors import BusyError, RelevanceError
-from nero_core.explain.relevance_map import _UMAP_RUNS, LEAST_FOR_UMAP, lay_out, nearest_images
+from nero_core.explain.relevance_map import LEAST_FOR_UMAP, lay_out, nearest_images
+from tests.umap_at_work import umap_at_work
 
 
 def two_groups(images: int, dimensions: int = 7) -> Tensor:
@@ -96,7 +97,7 @@ def test_umap_keeps_groups_apart_and_places_an_image_in_its_own():
 def test_who_has_patience_is_told_while_another_map_is_laid_out():
     points = two_groups(24)
     laid = lay_out(points, "umap")
-    with _UMAP_RUNS:
+    with umap_at_work():
         with pytest.raises(BusyError, match=r"Found another map that is being laid out.* Look again"):
             laid.place(points[:1], 0.01)
         assert lay_out(points, "pca").place(points[:1], 0.01).shape == (1, 2)

@@ -19,10 +19,10 @@ from zennit.types import Convolution
 from nero_core.errors import RelevanceError
 from nero_core.models.canonizers_resnet import MergeBatchNorm, ResidualSum
 from nero_core.relevance import attribution_copy, composites
+from nero_core.relevance.attribution_copy import AttributionCopy
 from nero_core.relevance.composites import epsilon_plus
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
-from nero_core.relevance.shared_forward import SharedForward
 from nero_core.types import Head
 from tests.nero_core.relevance.norms import randomise_norms
 
@@ -279,17 +279,19 @@ def test_four_threads_get_what_one_gets_while_the_plain_model_predicts() -> None
                 torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
 
 
-def hooks_of(attributor: Attributor) -> list[SharedForward]:
-    modules = attributor._copy.model.modules()
-    return [hook.__self__ for module in modules for hook in module._forward_pre_hooks.values()]
-
-
-def test_hooks_are_registered_once_and_keep_nothing_of_the_image(engine: tuple[Attributor, Tensor]) -> None:
+def test_hooks_are_registered_once(engine: tuple[Attributor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     attributor, r = engine
-    hooks = hooks_of(attributor)
-    attributor.heatmaps(image(), r[None])
-    assert len(hooks) > 20 and hooks_of(attributor) == hooks
-    assert not any(hook.stored_tensors for hook in hooks)
+    for name in ("register_forward_pre_hook", "register_forward_hook", "register_full_backward_hook"):
+        monkeypatch.setattr(torch.nn.Module, name, lambda *given, **named: pytest.fail("registered again"))
+    assert attributor.heatmaps(image(), r[None]).maps.any()
+
+
+def test_the_attribution_copy_keeps_nothing_of_the_image() -> None:
+    held = AttributionCopy(randomised(), MEAN, STD, None, None)
+    with held.graph(image()) as graph:
+        graph.heatmaps(graph.features, graph.start_signal(torch.rand(1, NEURONS).double()), chunk=1)
+        assert len(held.hooks) > 20 and any(hook.stored_tensors for hook in held.hooks)
+    assert not any(hook.stored_tensors for hook in held.hooks)
 
 
 def test_one_forward_pass_serves_all_starts_and_chunks(
@@ -297,8 +299,8 @@ def test_one_forward_pass_serves_all_starts_and_chunks(
 ) -> None:
     attributor, r = engine
     batches: list[int] = []
-    features = attributor._copy.model.forward_features
-    monkeypatch.setattr(attributor._copy.model, "forward_features", lambda x: (batches.append(len(x)), features(x))[1])
+    features = ResNet.forward_features
+    monkeypatch.setattr(ResNet, "forward_features", lambda self, x: (batches.append(len(x)), features(self, x))[1])
     attributor.heatmaps(image(), conditions(r, range(NEURONS)), chunk=9)
     assert batches == [1]
 
@@ -334,22 +336,23 @@ def test_several_images_or_starts_without_rows_are_errors(engine: tuple[Attribut
 
 
 @pytest.mark.parametrize("moment", ["prepare", "relevance"])
-def test_a_failure_halfway_leaves_the_engine_usable(
-    engine: tuple[Attributor, Tensor], monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    attributor, r = engine
-    expected = attributor.heatmaps(image(), r[None]).maps
-    broken = hooks_of(attributor)[10]
+def test_a_failure_halfway_leaves_the_copy_usable(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    held = AttributionCopy(randomised(), MEAN, STD, None, None)
+
+    def heatmap() -> Tensor:
+        with held.graph(image()) as graph:
+            return graph.heatmaps(graph.features, graph.start_signal(torch.ones(1, NEURONS).double()), chunk=1)
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
+    expected = heatmap()
     with monkeypatch.context() as patch:
-        patch.setattr(broken, moment, fail)
+        patch.setattr(held.hooks[10], moment, fail)
         with pytest.raises(KeyboardInterrupt):
-            attributor.heatmaps(image(), r[None])
-    assert not any(hook.stored_tensors for hook in hooks_of(attributor))
-    assert torch.equal(attributor.heatmaps(image(), r[None]).maps, expected)
+            heatmap()
+    assert not any(hook.stored_tensors for hook in held.hooks)
+    assert torch.equal(heatmap(), expected)
 
 
 def test_weights_that_are_not_finite_are_an_error() -> None:

@@ -16,6 +16,7 @@ from zennit.rules import Pass as ZennitPass
 
 from nero_core.models.canonizers import canonize
 from nero_core.models.canonizers_vit import AttentionMix, TokenEmbedding, TokenPool
+from nero_core.relevance.attribution_copy import AttributionCopy
 from nero_core.relevance.concept import TokenChannelConcept
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
@@ -258,7 +259,10 @@ def test_the_plain_model_is_untouched_bit_for_bit() -> None:
 
 
 def test_the_attribution_copy_keeps_nothing_of_the_image() -> None:
-    attributor = Attributor(lively(), MEAN, STD)
-    attributor.heatmaps(image(), torch.rand(1, WIDTH))
-    assert len(attributor._copy.mixes) == 3 and all(mix.weights is None for mix in attributor._copy.mixes)
-    assert len(attributor._copy.hooks) > 30 and not any(hook.stored_tensors for hook in attributor._copy.hooks)
+    held = AttributionCopy(lively(), MEAN, STD, None, None)
+    with held.graph(image()) as graph:
+        graph.heatmaps(graph.features, graph.start_signal(torch.rand(1, WIDTH).to(graph.features)), chunk=1)
+        assert len(held.mixes) == 3 and any(mix.weights is not None for mix in held.mixes)
+        assert len(held.hooks) > 30 and any(hook.stored_tensors for hook in held.hooks)
+    assert all(mix.weights is None for mix in held.mixes)
+    assert not any(hook.stored_tensors for hook in held.hooks)

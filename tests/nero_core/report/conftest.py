@@ -1,7 +1,6 @@
 """A result with names that would break out of any page or table."""
 
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -15,10 +14,8 @@ QUOTES = "\"'><img src=x onerror=alert(2)>|`*"
 
 
 @pytest.fixture(scope="session")
-def result(tiny_bundle: Path) -> BenchmarkResult:
-    return compare_banks(
-        Inspector.load(tiny_bundle, "cpu"), methods=["msp", "nero", "energy", "mahalanobis"], replicates=50
-    )
+def result(tiny_inspector: Inspector) -> BenchmarkResult:
+    return compare_banks(tiny_inspector, methods=["msp", "nero", "energy", "mahalanobis"], replicates=50)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import torch
 
 from nero_core.data.folders import read_folder
 from nero_core.models import create_classifier
+from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD
 from nero_core.training.images import Images
 from nero_core.training.learner import Learner
 
@@ -70,7 +71,9 @@ def test_validation_figures_are_those_of_the_model_in_eval_mode(data: Path):
     learn(learner, data, steps=2)
     with torch.no_grad():
         pixels, labels = next(Images(read_folder(data), 32, len(images)).batches(range(len(images))))
-        logits = learner.model.eval()(learner._normalised(pixels))
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        inputs = ((pixels.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+        logits = learner.model.eval()(inputs)
     accuracy, loss = learner.validate(images)
     assert accuracy == float((logits.argmax(dim=1) == labels).float().mean())
     assert loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, labels)), rel=1e-5)

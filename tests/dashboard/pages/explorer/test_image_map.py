@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.work.long_work import LongWork, Turns
-from nero_core.explain.relevance_map import _UMAP_RUNS
 from tests.dashboard.material import no_traceback, until
+from tests.umap_at_work import umap_at_work
 
 Start = Callable[..., AppTest]
 LONG = 60.0  # seconds
@@ -43,7 +43,7 @@ def test_an_image_is_marked_later_where_another_map_is_being_laid_out(app: Start
     running = app(look="image map", map="UMAP").switch_page("pages/explorer/page.py").run()
     until(running, lambda: maps(running))
     assert not any("Rings" in caption.value for caption in running.caption)  # no image is chosen
-    with _UMAP_RUNS:  # as while another map is laid out
+    with umap_at_work():
         other = app(look="image map", map="UMAP", sample="polyps").switch_page("pages/explorer/page.py").run()
         no_traceback(other)
         assert len(told_busy(other)) == 1
