@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from nero_core.data.noise import noise_images
 
+from nero_core.data.decode import decode_batch
 from nero_core.detectors import DETECTORS, build_detector
 from nero_core.detectors.odin import perturbed_features
 from nero_core.errors import CalibrationError
@@ -20,9 +20,8 @@ def classifier(tiny_checkpoint: Path) -> Classifier:
 
 
 @pytest.fixture
-def batch(classifier: Classifier) -> ImageBatch:
-    pixels = noise_images(6, classifier.input_size, seed=3)
-    return ImageBatch(pixels, tuple("abcdef"), tuple("abcdef"))
+def batch(classifier: Classifier, phantoms: Path) -> ImageBatch:
+    return decode_batch(sorted((phantoms / "ood").rglob("*.jpg"))[:6], classifier.input_size)
 
 
 def test_the_step_is_epsilon_along_the_sign_of_the_gradient(classifier: Classifier, batch: ImageBatch) -> None:
