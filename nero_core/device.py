@@ -1,6 +1,7 @@
-"""Which device computes."""
+"""Which device computes, and where float64 is."""
 
 import torch
+from torch import Tensor
 
 from nero_core.errors import NeroError
 
@@ -32,6 +33,20 @@ def pick_device(name: str = "auto") -> torch.device:
 def statistics_device(device: torch.device) -> torch.device:
     """Where means, covariances and centroids are computed in float64: here, or on the CPU for MPS, which has none."""
     return torch.device("cpu") if device.type == "mps" else device
+
+
+def float64(tensor: Tensor) -> Tensor:
+    """The numbers in float64: on the tensor's own device, or on the CPU for MPS.
+
+    Device and dtype change one after the other: a copy from MPS that changes both at once is an error in some releases
+    of torch, and zeros in others.
+    """
+    return tensor.to(statistics_device(tensor.device)).double()
+
+
+def to_like(tensor: Tensor, other: Tensor) -> Tensor:
+    """The numbers on the device and in the dtype of ``other``, as `Tensor.to` has it, from MPS to float64 too."""
+    return float64(tensor).to(other) if other.dtype == torch.float64 else tensor.to(other)
 
 
 def describe_device(device: torch.device) -> str:

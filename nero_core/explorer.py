@@ -4,13 +4,13 @@ import threading
 from collections.abc import Callable
 from typing import get_args
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.calibration.references import By
 from nero_core.calibration.thumbnail_references import ThumbnailReferences
 from nero_core.calibration.what_if import WhatIfs, settings_of
+from nero_core.device import float64
 from nero_core.errors import NeroError
 from nero_core.explain.atlas import chart_channels
 from nero_core.explain.class_output import class_probability, logit_gradient
@@ -241,7 +241,7 @@ class Explorer:
             if self._atlas is None:
                 nero, bundle = self.inspector.nero(), self.inspector.bundle
                 calibration, *ood = (
-                    neuron_relevance(bank.features.to(nero.weight.device, torch.float64), nero.head, nero.epsilon)[0]
+                    neuron_relevance(float64(bank.features).to(nero.weight.device), nero.head, nero.epsilon)[0]
                     for bank in (bundle.calibration, bundle.ood)
                     if bank is not None
                 )

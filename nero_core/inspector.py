@@ -16,7 +16,7 @@ from nero_core.calibration.detection import detect_by_scores, reference_scores, 
 from nero_core.data.decode import decode_batch
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector
-from nero_core.device import describe_device, pick_device
+from nero_core.device import describe_device, float64, pick_device
 from nero_core.errors import NeroError, RelevanceError
 from nero_core.explain.channels import Order, compare_channels, top_channels
 from nero_core.explain.concepts import describe_concepts, joint_conservation
@@ -307,15 +307,15 @@ class Inspector:
         nero = self.nero()
         with self._lock:
             if self._bank_relevance is None:
-                features = self.bundle.fit.features.to(nero.weight.device, torch.float64)
+                features = float64(self.bundle.fit.features).to(nero.weight.device)
                 self._bank_relevance = neuron_relevance(features, nero.head, nero.epsilon)[0].cpu()
             return self._bank_relevance
 
     def _class_relevance(self, observation: Observation, target: int) -> Float[Tensor, " neurons"]:
         """Relevance of the channels when only the explained class's softmax output starts."""
-        start = class_start(observation.probabilities.cpu().double(), target)
+        start = class_start(float64(observation.probabilities).cpu(), target)
         nero = self.nero()
-        relevance, _ = neuron_relevance(observation.features.cpu().double(), nero.head.to("cpu"), nero.epsilon, start)
+        relevance, _ = neuron_relevance(float64(observation.features).cpu(), nero.head.to("cpu"), nero.epsilon, start)
         return relevance[0]
 
 

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.device import float64
+
 SHARE = 0.95  # of the positives that the field's FPR95 lets through
 
 
@@ -45,8 +47,8 @@ def fpr_at_tpr(
     ``tpr`` of OOD.
     """
     if positive == "id":
-        return float((ood_scores <= kth_smallest(id_scores, tpr)).cpu().double().mean())
-    return float((-id_scores <= kth_smallest(-ood_scores, tpr)).cpu().double().mean())
+        return float(float64(ood_scores <= kth_smallest(id_scores, tpr)).mean())
+    return float(float64(-id_scores <= kth_smallest(-ood_scores, tpr)).mean())
 
 
 def kth_smallest(scores: Float[Tensor, " scores"], share: float) -> Float[Tensor, ""]:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nero_core.benchmark.records import Figures, Interval
+from nero_core.device import float64
 from nero_core.errors import NeroError
 from nero_core.metrics import SHARE
 
@@ -60,7 +61,7 @@ class Resamples:
             members: indices of the OOD images that count; all of them where None.
         """
         chosen = torch.arange(len(ood_scores)) if members is None else members
-        scores = torch.cat([id_scores, ood_scores[chosen]]).double()
+        scores = float64(torch.cat([id_scores, ood_scores[chosen]]))
         values, group = scores.unique(sorted=True, return_inverse=True)
         parts = [
             _figures(
@@ -113,7 +114,7 @@ def _parts(columns: int, groups: int) -> Iterator[slice]:
 def _grouped(counts: Tensor, group: Tensor, groups: int) -> Float[Tensor, "groups columns"]:
     """Counts summed over the images of one score, by rising score."""
     summed = torch.zeros((groups, counts.shape[1]), dtype=torch.float64)
-    return summed.index_add_(0, group, counts.double())
+    return summed.index_add_(0, group, float64(counts))
 
 
 def _figures(ids: Float[Tensor, "groups columns"], oods: Float[Tensor, "groups columns"]) -> Float[Tensor, "5 columns"]:

@@ -17,7 +17,7 @@ from nero_core.benchmark.sets import check_separate, distinct
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.held_out import Progress
 from nero_core.detectors.catalog import DETECTORS, build_detector
-from nero_core.device import statistics_device
+from nero_core.device import float64, statistics_device
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.inspector import Inspector
 
@@ -96,7 +96,7 @@ def compare_banks(
         id_classes=_present(_class_counts(id_labels, bundle.card.class_names)),
         ood_classes=MappingProxyType(_class_counts(ood_labels, ood_classes)),
         ood_labels=ood_labels,
-        id_accuracy=float((predicted == id_labels).double().mean()),
+        id_accuracy=float(float64(predicted == id_labels).mean()),
         seed=seed,
         replicates=replicates,
         device=_where_timed(inspector),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector
+from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.models.classifier import Classifier
 from nero_core.types import ImageBatch
@@ -68,7 +69,7 @@ def observe_bank(
         labels.append(batch.labels.cpu())
         ids.extend(batch.ids)
         for name, score in image_scores.items():
-            scores[name].append(score(classifier, batch).double().cpu())
+            scores[name].append(float64(score(classifier, batch)).cpu())
         if on_progress is not None:
             on_progress(len(ids))
     together = MappingProxyType({name: torch.cat(parts) for name, parts in scores.items()})
@@ -94,7 +95,7 @@ def bank_scores(name: str, detector: Detector, bank: Bank) -> Float[Tensor, " im
         CalibrationError: the method needs the images, and whoever made the bank kept no scores of it.
     """
     if DETECTORS[name].needs != "image":
-        scores: Tensor = detector.predict_features(bank.features).cpu().double()
+        scores: Tensor = float64(detector.predict_features(bank.features)).cpu()
         return scores
     if name not in bank.scores:
         raise CalibrationError(

@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from nero_core.calibration.bank import Bank
+from nero_core.device import float64
 from nero_core.errors import BundleError
 from nero_core.models.tensor_file import Header, read_header
 
@@ -30,7 +31,7 @@ def pack_banks(banks: Mapping[str, Bank]) -> bytes:
         tensors[f"{name}.labels"] = bank.labels.cpu().contiguous()
         tensors[f"{name}.ids"] = torch.tensor([list(bytes.fromhex(one)) for one in bank.ids], dtype=torch.uint8)
         for method, scores in bank.scores.items():
-            tensors[f"{name}.scores.{method}"] = scores.double().cpu().contiguous()
+            tensors[f"{name}.scores.{method}"] = float64(scores).cpu().contiguous()
     return save(tensors)
 
 

@@ -28,7 +28,7 @@ from nero_core.data.decode import decode_image, thumbnail
 from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector
-from nero_core.device import pick_device
+from nero_core.device import float64, pick_device
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models.checkpoint import ModelCard, load_checkpoint, round_to_half
 from nero_core.models.classifier import Classifier
@@ -231,7 +231,7 @@ def _references(
     """The fit images once more, from their files, with the model as it will be stored."""
     attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=classifier.device)
     features = bank.features.cpu()
-    relevance, _ = neuron_relevance(features.double(), nero.head.to("cpu"), nero.epsilon)
+    relevance, _ = neuron_relevance(float64(features), nero.head.to("cpu"), nero.epsilon)
     return make_references(
         attributor,
         iterate_batches(images, classifier.input_size, batch_size=8),

@@ -9,6 +9,7 @@ from torch import Tensor
 from nero_core.calibration.bank import Bank
 from nero_core.calibration.threshold import conformal_p_values, threshold_at
 from nero_core.detectors.detector import Detector
+from nero_core.device import float64
 from nero_core.types import Detection, ReferenceScores
 
 
@@ -42,7 +43,7 @@ def detect_by_scores(
         is_ood=~(score <= threshold),  # a score that is not a number is not accepted
         p_value=conformal_p_values(score, calibration),
         predicted=predicted.cpu(),
-        confidence=confidence.cpu().double(),
+        confidence=float64(confidence).cpu(),
         calibration_size=len(calibration),
         tpr=tpr,
         terms=MappingProxyType(dict(terms)),
@@ -58,11 +59,11 @@ def score_in_terms(
 
     if isinstance(detector, NERO):
         parts = detector.terms(features)
-        return parts.score.cpu().double(), _on_cpu(parts, "distance", "bias", "scale", "nearest", "share")
+        return float64(parts.score).cpu(), _on_cpu(parts, "distance", "bias", "scale", "nearest", "share")
     if isinstance(detector, NeroPlus):
         split = detector.terms(features)
-        return split.distance.cpu().double(), _on_cpu(split, "distance", "nearest", "share")
-    return detector.predict_features(features).cpu().double(), {}
+        return float64(split.distance).cpu(), _on_cpu(split, "distance", "nearest", "share")
+    return float64(detector.predict_features(features)).cpu(), {}
 
 
 def reference_scores(

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int, Int8
 from torch import Tensor
 
+from nero_core.device import float64
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.relevance.coarse import CELLS, coarse, from_steps, to_steps
 from nero_core.relevance.concept import conditions
@@ -148,8 +149,8 @@ def describe_references(
         channel=channel,
         by=by,
         ids=tuple(ids[row] for row in images.tolist()),
-        values=tuple(values[images, channel].double().tolist()),
-        relevance=tuple(relevance[images, channel].double().tolist()),
+        values=tuple(float64(values[images, channel]).tolist()),
+        relevance=tuple(float64(relevance[images, channel]).tolist()),
         heatmaps=heatmaps,
         composite=composite if heatmaps is not None else "",
         from_thumbnails=from_thumbnails and heatmaps is not None,

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.device import float64, to_like
 from nero_core.errors import CalibrationError
 
 
@@ -50,5 +51,5 @@ def conformal_p_values(
         Bates et al., Testing for outliers with conformal p-values, Annals of Statistics 2023, eq. 1.
     """
     ordered = calibration.sort().values
-    at_least = len(ordered) - torch.searchsorted(ordered, scores.to(ordered).nan_to_num(torch.inf), side="left")
-    return (1 + at_least).double() / (len(ordered) + 1)
+    at_least = len(ordered) - torch.searchsorted(ordered, to_like(scores, ordered).nan_to_num(torch.inf), side="left")
+    return float64(1 + at_least) / (len(ordered) + 1)

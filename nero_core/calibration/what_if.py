@@ -12,6 +12,7 @@ from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.card import BundleCard
 from nero_core.calibration.detection import detect_by_scores, reference_scores
 from nero_core.detectors.nero import NERO, NeroTerms
+from nero_core.device import float64
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.metrics import auroc, fpr_at_tpr
 from nero_core.types import Channels, Head, Observation, ReferenceScores, WhatIf, WhatIfSettings
@@ -118,7 +119,7 @@ def score_again(
         settings=settings,
         detection=detect_by_scores(
             NAME,
-            terms.score.cpu().double(),
+            float64(terms.score).cpu(),
             _shown_terms(nero, terms, one),
             observation.probabilities[index : index + 1],
             reference.calibration,
@@ -126,7 +127,7 @@ def score_again(
         ),
         reference=reference,
         channels=Channels(
-            terms.relevance[0].cpu(), nero.means.cpu(), int(terms.nearest[0]), terms.share[0].cpu().double()
+            terms.relevance[0].cpu(), nero.means.cpu(), int(terms.nearest[0]), float64(terms.share[0]).cpu()
         ),
         components=nero.components_found,
         bias_scale=float(nero.bias_scale),
@@ -136,8 +137,8 @@ def score_again(
 
 
 def _reference(nero: NERO, calibration: Bank, ood: Bank | None, tpr: float) -> ReferenceScores:
-    scores = nero.predict_features(calibration.features).cpu().double()
-    ood_scores = None if ood is None else nero.predict_features(ood.features).cpu().double()
+    scores = float64(nero.predict_features(calibration.features)).cpu()
+    ood_scores = None if ood is None else float64(nero.predict_features(ood.features)).cpu()
     return reference_scores(NAME, scores, ood_scores, (calibration, ood), tpr)
 
 

@@ -9,7 +9,7 @@ from pytorch_ood.api import FeaturesDetector, RequiresFittingException
 from torch import Tensor
 
 from nero_core.detectors.checks import check_features, check_labels
-from nero_core.device import statistics_device
+from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -24,8 +24,8 @@ class HeadDetector(FeaturesDetector):
     requires_fit = True
 
     def __init__(self, head: Head) -> None:
-        where = statistics_device(head.weight.device)
-        self.weight, self.bias = head.weight.to(where, torch.float64), head.bias.to(where, torch.float64)
+        exact = head.float64()
+        self.weight, self.bias = exact.weight, exact.bias
 
     @property
     def head(self) -> Head:
@@ -47,7 +47,7 @@ class HeadDetector(FeaturesDetector):
 
     def _features(self, x: Tensor) -> Float[Tensor, "batch neurons"]:
         check_features(x, self.weight.shape[1])
-        return x.detach().to(self.weight.device, torch.float64)
+        return float64(x.detach()).to(self.weight.device)
 
     def _bank(self, x: Tensor, y: Tensor, least: int) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
         features = self._features(x)

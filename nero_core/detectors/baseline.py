@@ -11,7 +11,7 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from nero_core.detectors.base import check_every_class, check_head_labels
 from nero_core.detectors.checks import check_features, check_labels
-from nero_core.device import statistics_device
+from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -41,7 +41,7 @@ class Baseline(FeaturesDetector):
         dtype: torch.dtype = torch.float64,
     ) -> None:
         self._make = make
-        self._head = head.to(statistics_device(head.weight.device), dtype)
+        self._head = head.float64().to(dtype=dtype)
         self._every_class = every_class
         self._is_fitted = False
         self.hyper = {}
@@ -126,7 +126,7 @@ class Baseline(FeaturesDetector):
 
     def _features(self, x: Tensor) -> Tensor:
         check_features(x, self._head.neurons)
-        return x.detach().to(self._head.weight)
+        return float64(x.detach()).to(self._head.weight)
 
 
 def _maps(features: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch neurons 1 1"]:

@@ -27,6 +27,7 @@ from pytorch_ood.detector import fDBD as LibraryFDBD
 from torch import Tensor, nn
 
 from nero_core.detectors.components import scatter_spectrum
+from nero_core.device import float64
 from nero_core.types import Head
 
 _TEMPERATURES = (0.1, 10.0)  # a head is rarely over- or underconfident by more
@@ -133,7 +134,7 @@ class CheckedViM(ViM):
         Raises:
             ValueError: the bank spans too few dimensions, or its logits are not positive.
         """
-        rank = len(scatter_spectrum(features.double() - self.u.double())[0])
+        rank = len(scatter_spectrum(float64(features) - float64(self.u))[0])
         if rank <= self.d:
             raise ValueError(f"their features span {rank} dimensions, and the principal space alone takes {self.d}")
         super().fit_features(features, labels)

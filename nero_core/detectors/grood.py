@@ -10,6 +10,7 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector, check_head_labels, class_means
 from nero_core.detectors.checks import check_features
 from nero_core.detectors.neighbours import neighbour_distance
+from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -82,7 +83,7 @@ class GROOD(HeadDetector):
         self.noise = given if given is not None else (noise_features if synthesis == "noise" else None)
         if self.noise is not None:
             check_features(self.noise, head.neurons)
-            self.noise = self.noise.to(self.weight)
+            self.noise = float64(self.noise).to(self.weight.device)
         self.mixup = mixup
         self.prototype_from = "given" if given is not None else synthesis
         self.gradients: Tensor | None = None

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nero_core.detectors.base import class_means, unit_length
 from nero_core.detectors.components import scatter_spectrum
+from nero_core.device import float64
 from nero_core.types import Head
 
 
@@ -24,7 +25,7 @@ class TiedMahalanobis(Mahalanobis):
 
     def fit_features(self, z: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "TiedMahalanobis":
         """Fit class means and the shared covariance."""
-        exact = z.to(torch.float64)
+        exact = float64(z)
         classes, member = y.unique(return_inverse=True)
         means = class_means(exact, y, classes)
         self.centre, self.whitening = exact.mean(dim=0), _whitening(exact - means[member])
@@ -34,7 +35,7 @@ class TiedMahalanobis(Mahalanobis):
     def predict_features(self, z: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """Scores, ≥ 0; higher = more OOD."""
         assert self.mu is not None
-        white = (z.to(torch.float64) - self.centre) @ self.whitening
+        white = (float64(z) - self.centre) @ self.whitening
         return torch.cdist(white, self.mu).amin(dim=1).square() / 2
 
 
@@ -47,12 +48,12 @@ class UnitMahalanobis(TiedMahalanobis):
 
     def fit_features(self, z: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "UnitMahalanobis":
         """Fit class means and the shared covariance of the scaled features."""
-        super().fit_features(unit_length(z.to(torch.float64)), y)
+        super().fit_features(unit_length(float64(z)), y)
         return self
 
     def predict_features(self, z: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """Scores, ≥ 0; higher = more OOD."""
-        return super().predict_features(unit_length(z.to(torch.float64)))
+        return super().predict_features(unit_length(float64(z)))
 
 
 class RelativeMahalanobis(RMD):

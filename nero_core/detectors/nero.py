@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, class_means, unit_length
 from nero_core.detectors.components import principal_components
+from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import Head
@@ -223,7 +224,7 @@ class NERO(HeadDetector):
         return (distance.amin(dim=1) + self.bias_scale * bias.abs()) * self._scale(x, relevance)
 
     def _scale(self, x: Tensor, relevance: Tensor) -> Tensor:
-        activation = x.detach().to(relevance).abs()
+        activation = float64(x.detach()).to(relevance.device).abs()
         # Ties are of channels with a = 0, which add nothing: relevance is a times a number, zero almost never.
         least = relevance.topk(self.least, dim=1, largest=False, sorted=False).indices
         part, total = activation.gather(1, least).sum(dim=1), activation.sum(dim=1)

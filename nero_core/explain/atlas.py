@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from scipy.stats import rankdata
 from torch import Tensor
 
+from nero_core.device import float64
 from nero_core.errors import RelevanceError
 from nero_core.types import ChannelAtlas
 
@@ -50,8 +51,8 @@ def class_mean_relevance(
     relevance: Float[Tensor, "images neurons"], labels: Int[Tensor, " images"], classes: int
 ) -> Float[Tensor, "classes neurons"]:
     """Mean relevance of each class, one row a class; nan where a class has no image."""
-    sums = torch.zeros(classes, relevance.shape[1], dtype=torch.float64).index_add_(0, labels, relevance.double())
-    counts = torch.bincount(labels, minlength=classes).double()
+    sums = torch.zeros(classes, relevance.shape[1], dtype=torch.float64).index_add_(0, labels, float64(relevance))
+    counts = float64(torch.bincount(labels, minlength=classes))
     return torch.where(counts[:, None] > 0, sums / counts[:, None].clamp_min(1), torch.nan)
 
 
@@ -74,7 +75,7 @@ def class_selectivity(
         Morcos' index (μ_max − μ_rest)/(μ_max + μ_rest) is for activations, which are never negative. Relevance is
         signed, and that index would be 1 for each channel that speaks for one class and against the rest.
     """
-    values = relevance.double()
+    values = float64(relevance)
     _, group = labels.unique(return_inverse=True)
     means = class_mean_relevance(values, group, int(group.max()) + 1)
     total = (values - values.mean(dim=0)).square().sum(dim=0)

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.device import float64
 from nero_core.errors import RelevanceError
 from nero_core.types import Channels
 
@@ -26,7 +27,7 @@ def compare_channels(
         raise RelevanceError(
             "Expected finite relevance. Found NaN or infinity: a logit of this image is too near 0. Raise ε."
         )
-    return Channels(relevance.cpu().double(), centroids.cpu().double(), nearest, share.cpu().double())
+    return Channels(float64(relevance).cpu(), float64(centroids).cpu(), nearest, float64(share).cpu())
 
 
 def top_channels(channels: Channels, count: int, by: Order = "share") -> tuple[int, ...]:

@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nero_core.device import float64
 from nero_core.relevance.smoothing import smooth
 from nero_core.types import Feeding
 
@@ -70,10 +71,10 @@ def co_used(relevance: Float[Tensor, "images neurons"], channel: int, count: int
     Returns:
         Channel and correlation in [-1, 1], strongest first.
     """
-    centred = relevance.double() - relevance.double().mean(dim=0)
+    centred = float64(relevance) - float64(relevance).mean(dim=0)
     length = centred.norm(dim=0)
     # What is left of a constant column is rounding, 1e-16 of its values.
-    varies = length > 1e-12 * relevance.double().norm(dim=0)
+    varies = length > 1e-12 * float64(relevance).norm(dim=0)
     if not bool(varies[channel]):
         return ()
     correlation = (centred.T @ centred[:, channel] / (length * length[channel])).clamp(-1, 1)

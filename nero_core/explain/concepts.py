@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.device import float64
 from nero_core.explain.references import describe_use
 from nero_core.relevance.heatmap import Heatmaps
 from nero_core.types import Channels, Concept
@@ -38,7 +39,7 @@ def joint_conservation(
 
     By magnitude, so that what one concept loses is not made up for by another of the other sign.
     """
-    sent = starts.cpu().double().sum(dim=1)
-    reached = (sent.sign() * heatmaps.double().sum(dim=(1, 2))).sum()
+    sent = float64(starts).cpu().sum(dim=1)
+    reached = (sent.sign() * float64(heatmaps).sum(dim=(1, 2))).sum()
     weight = sent.abs().sum()
     return float(reached / weight) if weight > 0 else float("nan")

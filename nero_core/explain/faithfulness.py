@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
+from nero_core.device import float64
 from nero_core.errors import RelevanceError
 from nero_core.types import Faithfulness, FlippingCurves
 
@@ -117,7 +118,7 @@ def patch_sums(
 ) -> Float[Tensor, " patches"]:
     """Relevance of each patch: the sum over its pixels."""
     sums = torch.zeros(grid * grid, dtype=torch.float64)
-    return sums.index_add_(0, patches.flatten(), heatmap.detach().cpu().double().flatten())
+    return sums.index_add_(0, patches.flatten(), float64(heatmap.detach()).cpu().flatten())
 
 
 def _ranked(heatmap: Float[Tensor, "height width"], patches: Int[Tensor, "height width"], grid: int) -> Order:
@@ -161,7 +162,7 @@ def _curves(
         on_progress(done, total)
     while kept := list(islice(masks, chunk)):
         batch = torch.where(torch.stack(kept)[:, None], sharp, blurred)
-        values.append(value(batch).detach().cpu().double())
+        values.append(float64(value(batch).detach()).cpu())
         done += len(kept)
         if on_progress is not None:
             on_progress(done, total)

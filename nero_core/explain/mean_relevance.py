@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nero_core.device import float64
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import Head, MeanRelevance
 
@@ -55,7 +56,7 @@ def mean_relevance(
     Reference:
         Chhetri et al., NERO, MICCAI 2025, figure 3.
     """
-    relevance = neuron_relevance(features.cpu().double(), head.to("cpu", torch.float64), epsilon)[0]
+    relevance = neuron_relevance(float64(features).cpu(), head.float64().to("cpu"), epsilon)[0]
     is_finite = relevance.isfinite().all(dim=1)
     relevance, of_class = relevance[is_finite], labels.cpu()[is_finite]
     groups = [relevance, *(relevance[of_class == index] for index in range(classes))]

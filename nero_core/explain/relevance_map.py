@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.detectors.components import scatter_spectrum
+from nero_core.device import float64
 from nero_core.errors import BusyError, RelevanceError
 from nero_core.process_wide import PROCESS_WIDE
 
@@ -84,7 +85,7 @@ def lay_out(
             f"Expected relevance that differs between images. Found {len(points)} equal vectors: there is nothing to "
             "lay out. Choose a reference set whose classifier has learned something."
         )
-    return _pca(points.double()) if kind == "pca" else _umap(points.double(), seed, on_progress)
+    return _pca(float64(points)) if kind == "pca" else _umap(float64(points), seed, on_progress)
 
 
 def nearest_images(
@@ -136,7 +137,7 @@ def _pca(points: Tensor) -> Layout:
 
     def place(further: Tensor, patience: float | None = None) -> Tensor:
         check_points(further)
-        return (further.double() - mean) @ axes
+        return (float64(further) - mean) @ axes
 
     return Layout(place(points), float(values[:2].sum() / values.sum()), place)
 
@@ -200,7 +201,7 @@ def _umap(points: Tensor, seed: int, on_progress: Progress | None) -> Layout:
             n_jobs=1,  # what a seed asks for
         )
         with _told_of_epochs(on_progress):
-            laid = torch.from_numpy(reducer.fit_transform(padded.numpy())).double()
+            laid = float64(torch.from_numpy(reducer.fit_transform(padded.numpy())))
     if not bool(laid.isfinite().all()):
         raise RelevanceError(
             "Expected a point for every image. Found some without neighbours, which UMAP cannot place. Choose PCA."
@@ -209,7 +210,7 @@ def _umap(points: Tensor, seed: int, on_progress: Progress | None) -> Layout:
     def place(further: Tensor, patience: float | None = None) -> Tensor:
         check_points(further)
         with _umap_run(patience):
-            rows = torch.nn.functional.pad(further.double(), (0, padded.shape[1] - further.shape[1]))
-            return torch.from_numpy(reducer.transform(rows.numpy())).double()
+            rows = torch.nn.functional.pad(float64(further), (0, padded.shape[1] - further.shape[1]))
+            return float64(torch.from_numpy(reducer.transform(rows.numpy())))
 
     return Layout(laid, float("nan"), place)

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int8
 from torch import Tensor
 
+from nero_core.device import float64
+
 CELLS = 16  # a side; a cell is 14 pixels at 224, about the width of a ResNet's blur
 _STEPS = 126  # of an int8 that a map's largest |value| takes; one is left over for the carry
 
@@ -26,7 +28,7 @@ def coarse(
     height, width = maps.shape[1:]
     reach = min(round(3 * sigma), height, width)
     rows, columns = (_patches(length, cells) @ _blur(length, reach, sigma) for length in (height, width))
-    return rows @ maps.double().cpu() @ columns.T
+    return rows @ float64(maps).cpu() @ columns.T
 
 
 def to_steps(
@@ -37,7 +39,7 @@ def to_steps(
     What rounding leaves of one cell is carried to the next, so that a cell is off by less than one step (0.8 % of the
     map's largest value) and the sum of the whole map by half a step, not by the sum of 256 roundings.
     """
-    flat = maps.double().flatten(-2)
+    flat = float64(maps).flatten(-2)
     scales = flat.abs().amax(dim=-1) / _STEPS
     steps = flat / torch.where(scales > 0, scales, 1)[..., None]
     whole = steps.cumsum(dim=-1).round()

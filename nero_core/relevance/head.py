@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.device import to_like
 from nero_core.errors import NeroError
 from nero_core.types import Head
 
@@ -52,7 +53,7 @@ def neuron_relevance(
     """
     logits = head.logits(features)
     gain = output_gain(logits, logits.softmax(dim=1) if start is None else start, epsilon)
-    return features * (gain @ head.weight.to(features)), gain @ head.bias.to(features)
+    return features * (gain @ to_like(head.weight, features)), gain @ to_like(head.bias, features)
 
 
 def class_start(probabilities: Float[Tensor, "batch classes"], target: int) -> Float[Tensor, "batch classes"]:

@@ -9,6 +9,7 @@ from crp.concepts import ChannelConcept
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from nero_core.device import float64
 from nero_core.errors import RelevanceError
 from nero_core.relevance.concept import TokenChannelConcept, conditions
 from nero_core.types import BlockConservation, Feeding
@@ -112,10 +113,10 @@ class Attributor:
         with self._copy.graph(pixels) as graph:
             maps = graph.heatmaps(graph.features, graph.start_signal(starts.detach().clone()), chunk, on_progress)
         _check_finite(maps)
-        total = starts.detach().cpu().double().sum(dim=1)
+        total = float64(starts.detach()).cpu().sum(dim=1)
         total = torch.where(total == 0, torch.nan, total)
-        conserved = maps.double().sum(dim=(1, 2)) / total
-        cancelled = maps.double().abs().sum(dim=(1, 2)) / total.abs()
+        conserved = float64(maps).sum(dim=(1, 2)) / total
+        cancelled = float64(maps).abs().sum(dim=(1, 2)) / total.abs()
         return Heatmaps(maps.float(), conserved.float(), cancelled.float())
 
     def blocks(
@@ -135,13 +136,13 @@ class Attributor:
         """
         self._copy.check(pixels, start[None])
         names = tuple(reversed(self._copy.family.blocks(self._copy.model)))
-        total = float(start.detach().cpu().double().sum())
+        total = float(float64(start.detach()).sum())
         found = []
         with self._copy.graph(pixels, names, measures=True) as graph:
             place, signal = graph.features, graph.start_signal(start.detach().clone()[None])[0]
             for name, lower in [*((name, graph.outputs[name]) for name in names), ("pixels", graph.image)]:
                 place, signal = lower, graph.signal(place, lower, signal)
-                reached = float(graph.relevance(place, signal).cpu().double().sum())  # MPS has no float64
+                reached = float(float64(graph.relevance(place, signal)).sum())
                 absorbed = self._copy.absorbed()
                 if not math.isfinite(reached + absorbed):
                     raise _not_finite("the pixels" if name == "pixels" else name)

@@ -8,6 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from zennit.core import BasicHook, Hook, mod_params
 
+from nero_core.device import float64
+
 
 class SharedForward(Hook):
     """Any zennit rule, arranged for many backward passes after one forward pass.
@@ -72,7 +74,7 @@ class SharedForward(Hook):
         shares = [shares] if isinstance(shares, Tensor) else list(shares)
         constants = self.stored_tensors["constants"]
         taken = rule.reducer(constants, shares) - rule.reducer([torch.zeros_like(one) for one in constants], shares)
-        return float(taken.cpu().double().sum())  # MPS has no float64
+        return float(float64(taken).sum())
 
 
 class Pass(SharedForward):

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.benchmark.records import MethodResult
+from nero_core.device import float64
 from nero_core.metrics import SHARE, kth_smallest
 
 STEPS = 360  # along a ROC curve, two points each at most: the drawn line is less than a unit of the viewBox off
@@ -59,7 +60,7 @@ def roc_points(
     values, group = torch.cat([id_scores, ood_scores]).unique(sorted=True, return_inverse=True)
     curves = []
     for part in (group[: len(id_scores)], group[len(id_scores) :]):
-        counts = torch.bincount(part, minlength=len(values)).flip(0).cumsum(0).double()
+        counts = float64(torch.bincount(part, minlength=len(values)).flip(0).cumsum(0))
         curves.append(torch.cat([torch.zeros(1, dtype=torch.float64), counts / counts[-1]]))
     step = ((curves[0] + curves[1]) / 2 * steps).floor()
     changes = step[1:] != step[:-1]
@@ -102,7 +103,7 @@ def _position(score: float, low: float, high: float) -> float:
 def _shares(scores: Float[Tensor, " scores"], low: float, high: float) -> list[float]:
     """Share of the scores in each bin; those outside go into the outer bins."""
     place = ((scores - low) / (high - low) * BINS).floor().clamp(0, BINS - 1).long()
-    shares: list[float] = (torch.bincount(place, minlength=BINS).double() / len(scores)).tolist()
+    shares: list[float] = (float64(torch.bincount(place, minlength=BINS)) / len(scores)).tolist()
     return shares
 
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from nero_core.device import float64
 from nero_core.models.classifier import Classifier
 from nero_core.training.features import Features
 from nero_core.training.images import Images
@@ -57,7 +58,7 @@ class Learner:
             with _one_algorithm():
                 logits = self._logits(inputs).cpu()
             hits += int((logits.argmax(dim=1) == labels).sum())
-            loss += float(nn.functional.cross_entropy(logits.double(), labels, reduction="sum"))
+            loss += float(nn.functional.cross_entropy(float64(logits), labels, reduction="sum"))
         return (hits / count, loss / count) if count else (None, None)
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ from typing import Literal
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nero_core.device import float64
 from nero_core.types.explanation import Concept
 
 
@@ -205,5 +206,5 @@ class MapPlace:
 
 def _over(heatmaps: Float[Tensor, "maps height width"], starts: tuple[float, ...]) -> tuple[float, ...]:
     """Sum of each map over what it started from; nan where that is 0."""
-    sums = heatmaps.double().sum(dim=(1, 2)).tolist()
+    sums = float64(heatmaps).sum(dim=(1, 2)).tolist()
     return tuple(one / of if of else float("nan") for one, of in zip(sums, starts, strict=True))

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nero_core.device import float64, to_like
+
 
 @dataclass(frozen=True, slots=True)
 class ImageBatch:
@@ -48,7 +50,11 @@ class Head:
 
     def logits(self, features: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch classes"]:
         """``W a + b``, in the dtype and on the device of the features."""
-        return features @ self.weight.to(features).T + self.bias.to(features)
+        return features @ to_like(self.weight, features).T + to_like(self.bias, features)
+
+    def float64(self) -> "Head":
+        """The same head in float64, where statistics are computed; see `nero_core.device.float64`."""
+        return Head(float64(self.weight), float64(self.bias))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Head":
         """The same head on another device or in another dtype."""

@@ -60,7 +60,7 @@ def _features(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGene
         rf"a = \mathrm{{pool}}\,F(x) \in \mathbb{{R}}^{{{len(features)}}} \qquad\allowbreak "
         rf"a_{{{channel}}} = {words.tex(float(features[channel]))}"
     )
-    bank = inspector.bundle.fit.features[:, channel].double().mean()
+    bank = inspector.bundle.fit.features[:, channel].cpu().double().mean()
     st.markdown(
         f"Channel {channel} is number **{rank}** of {len(features)} in this image. "
         f"Over the reference images its mean is {words.number(float(bank))}."

@@ -1,0 +1,217 @@
+"""What runs on an Apple GPU, which has no float64: the same numbers as on the CPU, from bank to heatmap.
+
+The device is a fake, see `tests.fake_mps`: any tensor of float64 on it, and any copy that makes one, is an error.
+"""
+
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor
+
+from nero_core import DETECTORS, Explorer, Inspector
+from nero_core.calibration import Bundle, calibrate
+from nero_core.calibration.references import References, make_references
+from nero_core.calibration.threshold import conformal_p_values, threshold_at
+from nero_core.data.decode import decode_batch
+from nero_core.detectors import build_detector
+from nero_core.device import float64, to_like
+from nero_core.metrics import aupr, auroc, fpr_at_tpr
+from nero_core.models import create_classifier
+from nero_core.relevance.heatmap import Attributor
+from nero_core.training.learner import Learner
+from nero_core.types import Head, ImageBatch
+from tests.fake_mps import FakeMps, OnMps
+
+CLASSES, NEURONS = 4, 24
+
+
+@pytest.fixture
+def mps() -> Iterator[torch.device]:
+    with FakeMps():
+        yield torch.device("mps")
+
+
+def assert_same(found: object, expected: object) -> None:
+    """Numbers for numbers the same, and none of them left on the device."""
+    assert type(found) is type(expected)
+    if isinstance(found, Tensor):
+        assert found.dtype == expected.dtype and torch.equal(found.isnan(), expected.isnan())
+        assert torch.equal(found.nan_to_num(), expected.nan_to_num())
+    elif is_dataclass(found):
+        for one in fields(found):
+            assert_same(getattr(found, one.name), getattr(expected, one.name))
+    elif isinstance(found, Mapping):
+        assert found.keys() == expected.keys()
+        for key in found:
+            assert_same(found[key], expected[key])
+    elif isinstance(found, Sequence) and not isinstance(found, str | bytes):
+        assert len(found) == len(expected)
+        for pair in zip(found, expected, strict=True):
+            assert_same(*pair)
+    else:
+        assert found == expected or found != found  # nan
+
+
+REFUSED: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "a conversion": lambda x: x.double(),
+    "another conversion": lambda x: x.to(torch.float64),
+    "a copy to the CPU in float64": lambda x: x.to("cpu", torch.float64),
+    "a copy to the CPU like a float64 tensor": lambda x: x.to(torch.zeros(1, dtype=torch.float64)),
+    "a copy into a float64 tensor": lambda x: torch.zeros(3, dtype=torch.float64).copy_(x),
+    "a float64 tensor that comes": lambda x: torch.zeros(3, dtype=torch.float64).to("mps"),
+    "a float64 tensor that is made there": lambda x: torch.zeros(3, dtype=torch.float64, device="mps"),
+    "a sum in float64": lambda x: x.sum(dtype=torch.float64),
+    "a computation with the CPU": lambda x: x + torch.ones(3),
+    "numpy": lambda x: x.numpy(),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_the_fake_refuses_what_an_apple_gpu_refuses(mps: torch.device, what: str) -> None:
+    x = torch.ones(3).to(mps)
+    assert isinstance(x, OnMps) and x.device.type == "mps"
+    with pytest.raises((TypeError, RuntimeError), match=r"float64|same device|numpy"):
+        REFUSED[what](x)
+
+
+def test_float64_of_an_apple_gpu_is_on_the_cpu(mps: torch.device) -> None:
+    x = torch.rand(3)
+    assert_same(float64(x.to(mps)), x.double())
+    assert_same(to_like(x.to(mps), torch.zeros(1, dtype=torch.float64)), x.double())
+    assert to_like(x, torch.zeros(1).to(mps)).device.type == "mps"
+
+
+def made(seed: int, images: int = 200) -> tuple[Tensor, Tensor]:
+    """Features of ``CLASSES`` classes, non-negative as after a ReLU."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(images) % CLASSES
+    return (centres()[labels] + 0.5 * torch.randn(images, NEURONS, generator=generator)).relu(), labels
+
+
+def centres() -> Tensor:
+    return torch.randn(CLASSES, NEURONS, generator=torch.Generator().manual_seed(0)) + 1
+
+
+VARIANTS: list[tuple[str, Mapping[str, object]]] = [
+    *((name, {}) for name in DETECTORS),
+    ("nero", {"norm": 2}),
+    ("neco", {"max_logit": True}),
+    ("grood", {"ood_prototype": centres()[0]}),
+    ("grood", {"synthesis": "noise", "noise_features": made(7)[0]}),
+]
+
+
+@pytest.mark.parametrize(("name", "hyper"), VARIANTS, ids=lambda value: value if isinstance(value, str) else "")
+def test_every_method_fits_and_scores_as_on_the_cpu(mps: torch.device, name: str, hyper: Mapping[str, object]) -> None:
+    head = Head(centres(), 5 - centres().square().sum(dim=1) / 2)
+    (features, labels), (further, _) = made(2), made(3)
+    there = {key: value.to(mps) if isinstance(value, Tensor) else value for key, value in hyper.items()}
+    expected = build_detector(name, head, **hyper).fit_features(features, labels)
+    found = build_detector(name, head.to(mps), **there).fit_features(features.to(mps), labels.to(mps))
+    assert_same(found.predict_features(further.to(mps)), expected.predict_features(further))
+    assert_same(found.found, expected.found)
+    for part in ("terms", "distances", "bias_relevance"):
+        if hasattr(found, part):
+            assert_same(getattr(found, part)(further.to(mps)), getattr(expected, part)(further))
+    assert_same(pickle.loads(pickle.dumps(found)).predict_features(further), expected.predict_features(further))
+
+
+def test_metrics_and_thresholds_are_those_of_the_cpu(mps: torch.device) -> None:
+    inside, outside = torch.rand(50), torch.rand(40) + 0.5
+    there = inside.to(mps), outside.to(mps)
+    for figure in (auroc, aupr, fpr_at_tpr, lambda *pair: fpr_at_tpr(*pair, positive="ood")):
+        assert figure(*there) == figure(inside, outside)
+    assert threshold_at(there[0]) == threshold_at(inside)
+    assert_same(conformal_p_values(there[1], inside.double()), conformal_p_values(outside, inside.double()))
+
+
+@pytest.fixture
+def images(phantoms: Path) -> list[Path]:
+    return sorted((phantoms / "ood").rglob("*.jpg"))[:2]
+
+
+def test_a_bundle_inspects_and_explores_as_on_the_cpu(mps: torch.device, tiny_bundle: Path, images: list[Path]) -> None:
+    found, expected = (everything(Inspector.load(tiny_bundle, device), images) for device in ("auto", "cpu"))
+    assert_same(found, expected)
+
+
+def everything(inspector: Inspector, images: list[Path]) -> dict[str, object]:
+    """All that an Inspector and an Explorer answer."""
+    bundle = inspector.bundle
+    batch, explorer = inspector.decode(images), Explorer(inspector)
+    observation = inspector.observe(batch)
+    methods = [name for name in DETECTORS if name not in ("vim", "she")]  # which cannot fit so small a bank
+    wider = replace(explorer.settings, norm=2, component_share=0.4)
+    return {
+        "detections": inspector.detect(batch, methods),
+        "references": [inspector.reference_scores(name) for name in methods],
+        "channels": inspector.channels(observation, 1),
+        "explanations": [inspector.explain(batch, 0, 2, composite=one) for one in inspector.composites],
+        "blocks": [inspector.blocks(batch, 0, composite=one) for one in inspector.composites],
+        "what if": [explorer.what_if(observation, one) for one in (explorer.settings, wider)],
+        "mean relevance": explorer.mean_relevance(),
+        "concept": explorer.concept(batch, 5),
+        "portrait": explorer.portrait(7),
+        "atlas": explorer.atlas(),
+        "map": explorer.relevance_map("pca"),
+        "place": explorer.place(observation, neighbours=2),
+        "faithfulness": explorer.faithfulness(batch),
+        "missing": explorer.missing_evidence(observation),
+        "classes": [inspector.reference_class(one) for one in bundle.fit.ids],
+    }
+
+
+def test_the_heatmaps_of_a_transformer_are_those_of_the_cpu(mps: torch.device) -> None:
+    torch.manual_seed(0)
+    model = VisionTransformer(img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=2, num_classes=3).eval()
+    model.requires_grad_(False)
+    pixels, starts = torch.rand(1, 3, 32, 32), torch.randn(2, 24, dtype=torch.float64)
+    expected, found = (Attributor(model.to(device), (0.5,) * 3, (0.2,) * 3) for device in ("cpu", mps))
+    assert_same(found.heatmaps(pixels, starts), expected.heatmaps(pixels, starts))
+    assert_same(found.blocks(pixels, starts[0]), expected.blocks(pixels, starts[0]))
+    assert_same(found.feeding(pixels, starts[0]), expected.feeding(pixels, starts[0]))
+
+
+def test_calibrating_there_makes_the_bundle_of_the_cpu(
+    mps: torch.device, tiny_bundle: Path, tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
+) -> None:
+    asked = {"title": "Tiny", "allow_reduced_rank": True, "synthetic": True, "references": 0}  # as of the tiny bundle
+    found = calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "there", ood=phantoms / "ood", **asked)
+    assert found.classifier.device.type == "mps"
+    assert found.digest == Bundle.load(tiny_bundle).digest  # of the card, which holds those of all files
+
+
+def test_references_made_there_are_those_of_the_cpu(mps: torch.device, tiny_bundle: Path) -> None:
+    few = torch.zeros(512)
+    few[:3] = 1
+    found, expected = (made_references(Bundle.load(tiny_bundle, device), few) for device in ("mps", "cpu"))
+    assert bool((expected.relevance.scales[:3] > 0).any())
+    assert_same(found, expected)
+
+
+def made_references(bundle: Bundle, used: Tensor) -> References:
+    """References of the channels that are used, made from the small pictures as if these were the images."""
+    classifier, fit = bundle.classifier, bundle.fit
+    pictures = decode_batch([bundle.thumbnail(one) for one in fit.ids[:6]], classifier.input_size)
+    batch = ImageBatch(pictures.pixels, fit.ids[:6], fit.ids[:6])
+    features = classifier.observe(batch).features.cpu() * used
+    attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=classifier.device)
+    return make_references(attributor, [batch], batch.ids, float64(features) - 0.1 * used, features, count=2)
+
+
+def test_a_head_learns_there_as_on_the_cpu(mps: torch.device) -> None:
+    pixels, labels = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 1, 2, 0, 1, 2])
+    found, expected = (learnt(torch.device(device), pixels, labels) for device in ("mps", "cpu"))
+    assert_same(found, expected)
+
+
+def learnt(device: torch.device, pixels: Tensor, labels: Tensor) -> list[object]:
+    torch.manual_seed(0)
+    learner = Learner(create_classifier("resnet10t", ("a", "b", "c"), (32, 32)), 1e-2, device, frozen=True)
+    steps = [learner.learn(pixels, labels, 1e-2) for _ in range(2)]
+    return [steps, learner.features(pixels), learner.state()]
