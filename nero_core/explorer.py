@@ -102,11 +102,13 @@ class Explorer:
         """True when the bundle keeps the references of all channels with their heatmaps."""
         return self.inspector.bundle.references is not None
 
-    def concept(self, batch: ImageBatch, channel: int, index: int = 0, composite: str | None = None) -> ConceptDepth:
+    def concept(
+        self, batch: ImageBatch | Observation, channel: int, index: int = 0, composite: str | None = None
+    ) -> ConceptDepth:
         """One channel in one image, in depth. A channel that the image does not use has relevance 0 and a heatmap of 0.
 
         Args:
-            batch: images.
+            batch: images, or an observation that keeps them, which saves the plain model's forward pass.
             channel: channel number.
             index: which of the images.
             composite: name among ``inspector.composites``; the architecture's default where None. References keep the
@@ -114,14 +116,14 @@ class Explorer:
 
         Raises:
             RelevanceError: the architecture has no honest heatmap, or the image's relevance is not finite.
-            NeroError: the channel or the index does not exist.
+            NeroError: the channel or the index does not exist, or an observation keeps no images.
         """
         self._check_channel(channel)
         check_index(index, len(batch))
         inspector = self.inspector
         attributor = inspector.attributor(composite)
-        pixels = batch.pixels[index : index + 1]
-        compared = inspector.channels(ImageBatch(pixels, (batch.ids[index],), (batch.names[index],)))
+        pixels, observation = inspector.observe_one(batch, index)
+        compared = inspector.channels(observation)
         start = conditions(compared.relevance, (channel,))
         heatmaps = attributor.heatmaps(pixels, start)
         fit = inspector.bundle.fit
@@ -137,7 +139,7 @@ class Explorer:
 
     def faithfulness(
         self,
-        batch: ImageBatch,
+        batch: ImageBatch | Observation,
         index: int = 0,
         composite: str | None = None,
         seed: int = 0,
@@ -148,7 +150,7 @@ class Explorer:
         Some 180 forward passes of the plain model, which no hook touches: seconds on a CPU.
 
         Args:
-            batch: images.
+            batch: images, or an observation that keeps them, which saves one of the passes.
             index: which of them.
             composite: name among ``inspector.composites``; the architecture's default where None.
             seed: of the random orders.
@@ -157,11 +159,11 @@ class Explorer:
 
         Raises:
             RelevanceError: the architecture or the image has no honest heatmap, or the heatmap is zero everywhere.
-            NeroError: the index is outside the batch.
+            NeroError: the index is outside the batch, or an observation keeps no images.
         """
-        why = self.inspector.explain(batch, index, concepts=0, composite=composite)
+        pixels, observation = self.inspector.observe_one(batch, index)
+        why = self.inspector.explain(observation, concepts=0, composite=composite)
         classifier, target = self.inspector.bundle.classifier, why.explained_class
-        pixels = batch.pixels[index : index + 1]
         found = measure_faithfulness(
             class_probability(classifier, target),
             pixels,

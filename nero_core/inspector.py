@@ -13,7 +13,7 @@ from torch import Tensor
 from nero_core.calibration.bank import bank_scores
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
-from nero_core.data.decode import decode_batch
+from nero_core.data.decode import Picture, decode_batch
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector
 from nero_core.device import describe_device, float64, pick_device
@@ -84,8 +84,8 @@ class Inspector:
         """The device in words."""
         return describe_device(self.device)
 
-    def decode(self, sources: Sequence[str | Path | bytes], names: Sequence[str] | None = None) -> ImageBatch:
-        """Files to pixels at the classifier's input size.
+    def decode(self, sources: Sequence[str | Path | bytes | Picture], names: Sequence[str] | None = None) -> ImageBatch:
+        """Files, or pictures that are decoded already, to pixels at the classifier's input size.
 
         Raises:
             ImageError: a file cannot be decoded; the message names it.
@@ -93,8 +93,25 @@ class Inspector:
         return decode_batch(sources, self.bundle.classifier.input_size, names)
 
     def observe(self, batch: ImageBatch) -> Observation:
-        """The one forward pass; all detectors and plots work from what it returns."""
+        """The one forward pass; all detectors and plots work from what it returns, and heatmaps begin with it."""
         return self.bundle.classifier.observe(batch)
+
+    def observe_one(
+        self, batch: ImageBatch | Observation, index: int = 0
+    ) -> tuple[Float[Tensor, "1 3 height width"], Observation]:
+        """The pixels of one image and its observation; a forward pass of it where ``batch`` is no observation.
+
+        Raises:
+            NeroError: the index is outside the batch, or an observation keeps no images.
+        """
+        check_index(index, len(batch))
+        observation = self._observed(batch.select(index))
+        if observation.images is None:
+            raise NeroError(
+                "Expected images, or an observation that keeps them: a heatmap needs the pixels. Found features only. "
+                "Observe the image again."
+            )
+        return observation.images.pixels, observation
 
     def detect(
         self, batch: ImageBatch | Observation, methods: Sequence[str] = ("nero",), tpr: float | None = None
@@ -103,15 +120,15 @@ class Inspector:
 
         Args:
             batch: images, or an observation of them, which saves the forward pass. A method that looks at the image
-                once more (``needs == "image"`` in the catalog) asks for images.
+                once more (``needs == "image"`` in the catalog) asks for images, or an observation that keeps them.
             methods: names of ``DETECTORS``.
             tpr: ID acceptance in (0, 1); the bundle's own where None.
 
         Raises:
-            NeroError: an unknown method, or one that needs the images and got an observation.
+            NeroError: an unknown method, or one that needs the images and got features only.
             CalibrationError: too few calibration images for ``tpr``, or a method that cannot fit this bundle.
         """
-        observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
+        observation = self._observed(batch)
         acceptance = self.bundle.card.tpr if tpr is None else tpr
         found = {}
         for name in methods:
@@ -119,9 +136,9 @@ class Inspector:
             second_pass = DETECTORS[name].second_pass
             features = observation.features
             if second_pass is not None:
-                if not isinstance(batch, ImageBatch):
+                if observation.images is None:
                     raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
-                features = second_pass(self.bundle.classifier, batch)
+                features = second_pass(self.bundle.classifier, observation.images)
             score, terms = score_in_terms(fitted.detector, features)
             found[name] = detect_by_scores(
                 name, score, terms, observation.probabilities, fitted.calibration, acceptance
@@ -136,14 +153,14 @@ class Inspector:
             RelevanceError: the relevance is not finite.
         """
         check_index(index, len(batch))
-        observation = self.observe(batch) if isinstance(batch, ImageBatch) else batch
+        observation = self._observed(batch)
         nero = self.nero()
         terms = nero.terms(observation.features[index : index + 1])
         return compare_channels(terms.relevance[0], nero.means, int(terms.nearest[0]), terms.share[0])
 
     def explain(
         self,
-        batch: ImageBatch,
+        batch: ImageBatch | Observation,
         index: int = 0,
         concepts: int = 8,
         by: Order = "share",
@@ -159,7 +176,7 @@ class Inspector:
         channels. All of them share one forward pass.
 
         Args:
-            batch: images.
+            batch: images, or an observation that keeps them, which saves the plain model's forward pass.
             index: which of them.
             concepts: how many channels to show.
             by: the order that picks them: ``share`` of the distance or ``relevance``.
@@ -171,9 +188,9 @@ class Inspector:
         Raises:
             RelevanceError: the architecture or the image has no honest heatmap, the composite does not suit it, or a
                 channel is outside the model.
-            NeroError: the index or the class is outside the batch or the bundle.
+            NeroError: the index or the class is outside the batch or the bundle, or an observation keeps no images.
         """
-        pixels, observation = self._one(batch, index)
+        pixels, observation = self.observe_one(batch, index)
         compared = self.channels(observation)
         chosen = tuple(channels) or top_channels(compared, concepts, by)
         target = int(observation.predicted[0]) if explained_class is None else explained_class
@@ -183,7 +200,7 @@ class Inspector:
         attributor = self.attributor(composite)
         heatmaps = attributor.heatmaps(pixels, starts, on_progress=on_progress)
         return Explanation(
-            id=batch.ids[index],
+            id=observation.ids[0],
             heatmap=heatmaps.maps[0],
             explained_class=target,
             conservation=float(heatmaps.conservation[0]),
@@ -201,13 +218,17 @@ class Inspector:
         )
 
     def blocks(
-        self, batch: ImageBatch, index: int = 0, explained_class: int | None = None, composite: str | None = None
+        self,
+        batch: ImageBatch | Observation,
+        index: int = 0,
+        explained_class: int | None = None,
+        composite: str | None = None,
     ) -> tuple[BlockConservation, ...]:
         """How much of the class heatmap's relevance reaches the output of every block, down to the pixels.
 
-        One more forward and backward pass, and the arguments and errors of ``explain``.
+        One more forward and backward pass of the attribution copy, and the arguments and errors of ``explain``.
         """
-        pixels, observation = self._one(batch, index)
+        pixels, observation = self.observe_one(batch, index)
         target = int(observation.predicted[0]) if explained_class is None else explained_class
         return self.attributor(composite).blocks(pixels, self._class_relevance(observation, target))
 
@@ -233,11 +254,8 @@ class Inspector:
         label = int(self.bundle.fit.labels[self.bundle.fit.ids.index(reference_id)])
         return self.bundle.card.class_names[label]
 
-    def _one(self, batch: ImageBatch, index: int) -> tuple[Float[Tensor, "1 3 height width"], Observation]:
-        """One image of a batch, observed."""
-        check_index(index, len(batch))
-        pixels = batch.pixels[index : index + 1]
-        return pixels, self.observe(ImageBatch(pixels, (batch.ids[index],), batch.names[index : index + 1]))
+    def _observed(self, batch: ImageBatch | Observation) -> Observation:
+        return self.observe(batch) if isinstance(batch, ImageBatch) else batch
 
     def _fit(self, name: str) -> _Fitted:
         """The fitted method; threads that ask for it at the same time wait for one fit, others do not."""

@@ -55,7 +55,7 @@ def explain(
     from nero_core.cli.explain_files import draw_files
     from nero_core.cli.explain_record import explanation_record
     from nero_core.cli.json_lines import json_text
-    from nero_core.data.decode import decode_image, to_batch
+    from nero_core.data.decode import decode_image
     from nero_core.errors import RelevanceError
     from nero_core.explain.channels import top_channels
     from nero_core.inspector import Inspector
@@ -71,10 +71,10 @@ def explain(
         advance("explaining", 0, steps)
         inspector = Inspector.load(bundle, device)
         picture = decode_image(image)
-        batch = to_batch([picture], inspector.bundle.classifier.input_size)
+        observation = inspector.observe(inspector.decode([picture]))
         advance("explaining", 1, steps)
-        detection = inspector.detect(batch, ("nero",), tpr)["nero"]
-        channels = inspector.channels(batch)
+        detection = inspector.detect(observation, ("nero",), tpr)["nero"]
+        channels = inspector.channels(observation)
         top_channels(channels, concepts, by)  # raises where there are not so many: no reason to go without heatmaps
         if composite is not None and composite not in COMPOSITES:  # whether or not the architecture has heatmaps
             raise RelevanceError(
@@ -84,7 +84,7 @@ def explain(
             inspector.attributor(composite)  # raises where it does not suit the architecture: no reason either
         try:
             explanation = inspector.explain(
-                batch,
+                observation,
                 concepts=concepts,
                 by=by,
                 composite=composite,
@@ -94,7 +94,7 @@ def explain(
             reason = str(error)
         if explanation is not None:
             with suppress(RelevanceError):  # the heatmaps stand without it
-                blocks = inspector.blocks(batch, composite=composite)
+                blocks = inspector.blocks(observation, composite=composite)
         advance("explaining", steps - 1, steps)
         make_folder(out)
         files = draw_files(inspector, picture, detection, channels, explanation, reason, forms, dpi)

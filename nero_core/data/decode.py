@@ -67,13 +67,16 @@ class Picture:
     note: str = ""
 
 
-def decode_image(source: str | Path | bytes, name: str | None = None, limits: Limits = Limits()) -> Picture:
+def decode_image(
+    source: str | Path | bytes, name: str | None = None, limits: Limits = Limits(), digest: str | None = None
+) -> Picture:
     """Decode the first frame of one file.
 
     Args:
         source: a path, or the file's bytes.
         name: the name to show; the path's own where None.
         limits: what the file may cost.
+        digest: sha256 (hex) of the file's bytes, where the caller has it; computed where None.
 
     Raises:
         ImageError: the file is missing, unreadable, beyond the limits, damaged, or no image of the five formats.
@@ -98,7 +101,8 @@ def decode_image(source: str | Path | bytes, name: str | None = None, limits: Li
     ) as error:  # a hostile file makes Pillow's plugins raise nearly anything, SyntaxError and zlib.error included
         found = f"a truncated, damaged or unusual {kind} (colour mode {image.mode})"
         raise _refusal(shown, FORMATS, found, "Copy the file again, or export it as PNG.") from error
-    return Picture(np.ascontiguousarray(pixels), hashlib.sha256(data).hexdigest(), shown, " ".join(filter(None, notes)))
+    digest = digest or hashlib.sha256(data).hexdigest()
+    return Picture(np.ascontiguousarray(pixels), digest, shown, " ".join(filter(None, notes)))
 
 
 def resize(picture: Picture, size: tuple[int, int]) -> Picture:
@@ -122,18 +126,18 @@ def to_batch(pictures: Iterable[Picture], size: tuple[int, int], labels: Sequenc
 
 
 def decode_batch(
-    sources: Sequence[str | Path | bytes],
+    sources: Sequence[str | Path | bytes | Picture],
     size: tuple[int, int],
     names: Sequence[str] | None = None,
     limits: Limits = Limits(),
 ) -> ImageBatch:
-    """Decode and resize files in their order.
+    """Decode and resize files in their order; a picture is decoded already, and the limits are not asked again.
 
     Raises:
         ImageError: at the first file that cannot be decoded; use ``decode_image`` file by file to keep the others.
     """
     shown = [None] * len(sources) if names is None else names
-    pictures = (decode_image(source, name, limits) for source, name in zip(sources, shown, strict=True))
+    pictures = (_decoded(source, name, limits) for source, name in zip(sources, shown, strict=True))
     return to_batch(pictures, size)
 
 
@@ -151,6 +155,12 @@ def file_name(path: str) -> str:
     last = path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     clean = "".join(character for character in last if unicodedata.category(character)[0] != "C").strip()
     return (clean if len(clean) <= 120 else clean[:119] + "…") or "unnamed image"
+
+
+def _decoded(source: str | Path | bytes | Picture, name: str | None, limits: Limits) -> Picture:
+    if not isinstance(source, Picture):
+        return decode_image(source, name, limits)
+    return source if name is None else replace(source, name=file_name(name))
 
 
 def _refusal(name: str, expected: str, found: str, remedy: str) -> ImageError:

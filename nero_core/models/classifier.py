@@ -105,7 +105,7 @@ class Classifier:
         """The one forward pass over a batch, in slices of ``batch_size`` images, which bounds the memory it takes."""
         features = torch.cat([self.features(pixels) for pixels in batch.pixels.split(batch_size)])
         labels = None if batch.labels is None else batch.labels.to(self.device)
-        return Observation(features, self.head, batch.ids, labels)
+        return Observation(features, self.head, batch.ids, labels, batch)
 
 
 def create_classifier(

@@ -1,6 +1,6 @@
 """Decoded images, and what the classifier's one forward pass says of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
@@ -26,6 +26,12 @@ class ImageBatch:
     names: tuple[str, ...]
     labels: Int[Tensor, " batch"] | None = None
     notes: tuple[str, ...] = ()
+
+    def select(self, index: int) -> "ImageBatch":
+        """A batch of one image."""
+        row = slice(index, index + 1)
+        labels = None if self.labels is None else self.labels[row]
+        return ImageBatch(self.pixels[row], self.ids[row], self.names[row], labels, self.notes[row])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -70,12 +76,15 @@ class Observation:
         head: the classifier's last linear layer.
         ids: sha256 of each image's file.
         labels: class index of each image, or None where unknown.
+        images: what was observed, or None where it is not kept. Heatmaps need it, and methods that look at the image
+            once more; all else is made of the features.
     """
 
     features: Float[Tensor, "batch neurons"]
     head: Head
     ids: tuple[str, ...]
     labels: Int[Tensor, " batch"] | None = None
+    images: ImageBatch | None = field(default=None, repr=False, compare=False)
 
     @property
     def logits(self) -> Float[Tensor, "batch classes"]:
@@ -91,6 +100,13 @@ class Observation:
     def predicted(self) -> Int[Tensor, " batch"]:
         """Index of the class with the largest logit."""
         return self.logits.argmax(dim=1)
+
+    def select(self, index: int) -> "Observation":
+        """What was observed of one image."""
+        row = slice(index, index + 1)
+        labels = None if self.labels is None else self.labels[row]
+        images = None if self.images is None else self.images.select(index)
+        return Observation(self.features[row], self.head, self.ids[row], labels, images)
 
     def __len__(self) -> int:
         return len(self.ids)

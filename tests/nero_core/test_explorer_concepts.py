@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from nero_core.calibration.thumbnail_references import ThumbnailReferences
 from nero_core.data.folders import file_digest
 from nero_core.errors import BundleError, RelevanceError
 from nero_core.explain.concept_depth import receptive_crop
-from nero_core.models import ModelCard, create_classifier, save_checkpoint
+from nero_core.models import Classifier, ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES
 from nero_core.relevance.coarse import coarse
 from nero_core.types import ChannelReferences, ImageBatch
@@ -69,6 +70,19 @@ def test_a_concept_in_depth_agrees_with_the_explanation(stored: Explorer, image:
     assert depth.concept.cancellation == pytest.approx(concept.cancellation, rel=1e-3)
     assert depth.crop == receptive_crop(depth.concept.heatmap, 12.0) and depth.composite == why.composite
     assert depth.portrait.by_relevance.ids == concept.references[: len(depth.portrait.by_relevance.ids)] != ()
+
+
+def test_an_observation_gives_the_same_concept_without_a_pass_of_the_plain_model(
+    stored: Explorer, image: ImageBatch, used: int, monkeypatch: pytest.MonkeyPatch
+):
+    alone = image.select(1)
+    expected, observation = stored.concept(alone, used), stored.inspector.observe(alone)
+    monkeypatch.setattr(Classifier, "features", lambda *_: pytest.fail("the plain model passed the image again"))
+    found = stored.concept(observation, used)
+    assert torch.equal(found.concept.heatmap, expected.concept.heatmap)
+    assert torch.equal(found.feeding.heatmaps, expected.feeding.heatmaps)
+    with pytest.raises(NeroError, match="Expected images, or an observation that keeps them"):
+        stored.concept(replace(observation, images=None), used)
 
 
 def test_what_feeds_a_concept_has_relevance_largest_first_and_its_own_heatmaps(

@@ -14,6 +14,7 @@ import torch
 from nero_core import DETECTORS, Inspector, NeroError
 from nero_core.calibration import calibrate
 from nero_core.calibration.bank import second_pass_scores
+from nero_core.data.decode import decode_image
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES
@@ -65,6 +66,66 @@ def test_an_observation_saves_the_forward_pass_and_changes_nothing(inspector: In
     direct = inspector.detect(batch)["nero"]
     cached = inspector.detect(inspector.observe(batch))["nero"]
     assert torch.equal(direct.score, cached.score)
+
+
+def test_pictures_that_are_decoded_already_give_the_same_images(inspector: Inspector, phantoms: Path) -> None:
+    files = sorted((phantoms / "ood").rglob("*.jpg"))[:3]
+    expected = inspector.decode(files)
+    found = inspector.decode([decode_image(files[0]), files[1].read_bytes(), files[2]], expected.names)
+    assert torch.equal(found.pixels, expected.pixels)
+    assert (found.ids, found.names, found.notes) == (expected.ids, expected.names, expected.notes)
+    assert inspector.decode([decode_image(files[0])], ["folder/other.png"]).names == ("other.png",)
+
+
+@pytest.mark.parametrize("kind", ["inspector", "transformer"])
+def test_an_explanation_of_an_observation_is_the_same_and_saves_the_forward_pass(
+    kind: str, request: pytest.FixtureRequest, phantoms: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: Inspector = request.getfixturevalue(kind)
+    images = model.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
+    observation = model.observe(images)
+    expected, blocks = model.explain(images, concepts=3), model.blocks(images)
+    passes = count_passes(model, monkeypatch)
+    found = model.explain(observation, concepts=3)
+    assert model.blocks(observation) == blocks
+    assert passes == []
+    assert found.id == expected.id == images.ids[0]
+    assert torch.equal(found.heatmap, expected.heatmap) and torch.equal(found.evidence, expected.evidence)
+    for one, other in zip(found.concepts, expected.concepts, strict=True):
+        assert one.channel == other.channel and torch.equal(one.heatmap, other.heatmap)
+    model.explain(images, concepts=3)
+    assert len(passes) == 1
+
+
+def test_any_image_of_an_observation_can_be_explained(inspector: Inspector, batch: ImageBatch) -> None:
+    found, expected = inspector.explain(inspector.observe(batch), index=2), inspector.explain(batch, index=2)
+    assert found.id == expected.id == batch.ids[2]
+    assert [concept.channel for concept in found.concepts] == [concept.channel for concept in expected.concepts]
+    torch.testing.assert_close(found.heatmap, expected.heatmap, rtol=1e-3, atol=1e-6)
+    with pytest.raises(NeroError, match="from 0 to 3"):
+        inspector.explain(inspector.observe(batch), index=4)
+
+
+def test_an_observation_without_its_images_has_no_heatmap_and_says_why(inspector: Inspector, batch: ImageBatch) -> None:
+    features = replace(inspector.observe(batch), images=None)
+    for ask in (inspector.explain, inspector.blocks):
+        with pytest.raises(NeroError, match="Expected images, or an observation that keeps them"):
+            ask(features)
+
+
+def count_passes(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Gets the number of images of each pass of the plain model from here on."""
+    passes: list[int] = []
+    plain = inspector.bundle.classifier.model
+    forward = type(plain).forward_features
+
+    def count(self: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        if self is plain:  # the attribution copies make passes of their own
+            passes.append(len(pixels))
+        return forward(self, pixels)
+
+    monkeypatch.setattr(type(plain), "forward_features", count)
+    return passes
 
 
 def test_a_smaller_acceptance_lowers_the_threshold(inspector: Inspector, batch: ImageBatch) -> None:
@@ -347,7 +408,9 @@ def test_a_method_that_needs_the_image_scores_it_as_calibration_did(inspector: I
 
 def test_a_method_that_needs_the_image_refuses_features(inspector: Inspector, batch: ImageBatch) -> None:
     with pytest.raises(NeroError, match="Expected images for odin"):
-        inspector.detect(inspector.observe(batch), ("odin",))
+        inspector.detect(replace(inspector.observe(batch), images=None), ("odin",))
+    with_images = inspector.detect(inspector.observe(batch), ("odin",))["odin"]
+    assert torch.equal(with_images.score, inspector.detect(batch, ("odin",))["odin"].score)
 
 
 def test_a_bundle_without_scores_of_such_a_method_says_so(inspector: Inspector, batch: ImageBatch) -> None:

@@ -20,9 +20,9 @@ from nero_core.cli import explain_files
 from nero_core.errors import RelevanceError
 from nero_core.figures.wording import channel_use
 from nero_core.inspector import Inspector
-from nero_core.models import ModelCard, create_classifier, save_checkpoint
+from nero_core.models import Classifier, ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES
-from nero_core.types import Channels
+from nero_core.types import Channels, ImageBatch, Observation
 
 Run = Callable[..., Result]
 
@@ -74,6 +74,28 @@ def test_a_full_disk_leaves_no_cut_file(
     assert "File too large" in result.stderr and "the room on the disk" in result.stderr
     written = {path.name: path.read_bytes() for path in out.iterdir()}
     assert written.items() < whole.items()  # what is there is whole, and nothing hidden lies beside it
+
+
+def test_one_pass_of_the_plain_model_and_one_digest_serve_all(
+    nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    passes, hashed = [], []
+    observe, sha256, data = Classifier.observe, hashlib.sha256, image.read_bytes()
+
+    def count_pass(self: Classifier, batch: ImageBatch) -> Observation:
+        passes.append(batch.names)
+        return observe(self, batch)
+
+    def count_digest(given: bytes = b"") -> object:
+        hashed.append(given == data)
+        return sha256(given)
+
+    monkeypatch.setattr(Classifier, "observe", count_pass)
+    monkeypatch.setattr(hashlib, "sha256", count_digest)
+    result = nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 2, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert passes == [(image.name,)]
+    assert sum(hashed) == 1
 
 
 def test_overlays_are_of_one_size_differ_and_have_a_caption_below(explained: Path):
