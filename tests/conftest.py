@@ -16,7 +16,7 @@ import timm  # noqa: F401
 import torch
 from filelock import FileLock
 
-from nero_core.calibration import calibrate
+from nero_core.calibration import Bundle, calibrate
 from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
@@ -131,12 +131,24 @@ def referenced_bundle(made_once: MadeOnce, tiny_checkpoint: Path, phantoms: Path
 
 
 @pytest.fixture(scope="session")
-def tiny_inspector(tiny_bundle: Path) -> Inspector:
-    """The tiny bundle, loaded once for all tests that only look through it."""
-    return Inspector.load(tiny_bundle, "cpu")
+def loaded_tiny(tiny_bundle: Path) -> Bundle:
+    """The tiny bundle, loaded once; nobody changes it."""
+    return Bundle.load(tiny_bundle, "cpu")
 
 
 @pytest.fixture(scope="session")
-def referenced_inspector(referenced_bundle: Path) -> Inspector:
-    """The bundle with reference images, loaded once for all tests that only look through it."""
-    return Inspector.load(referenced_bundle, "cpu")
+def loaded_referenced(referenced_bundle: Path) -> Bundle:
+    """The bundle with reference images, loaded once; nobody changes it."""
+    return Bundle.load(referenced_bundle, "cpu")
+
+
+@pytest.fixture(scope="module")
+def tiny_inspector(loaded_tiny: Bundle) -> Inspector:
+    """An Inspector of the tiny bundle for the tests of a file."""
+    return Inspector(loaded_tiny, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def referenced_inspector(loaded_referenced: Bundle) -> Inspector:
+    """An Inspector of the bundle with reference images for the tests of a file."""
+    return Inspector(loaded_referenced, torch.device("cpu"))

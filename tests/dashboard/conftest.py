@@ -2,16 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
 import torch
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard.work.long_work import THREADS
 from nero_core import BenchmarkResult, Inspector, compare_banks
+from nero_core.benchmark.result_file import read_result, write_result
+from nero_core.calibration import Bundle
 from nero_core.types import Channels, ReferenceScores
+from tests.conftest import MadeOnce
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -23,6 +28,14 @@ def nothing_computes_at_the_end() -> Iterator[None]:
     for thread in threading.enumerate():
         if thread.name.startswith(THREADS):
             thread.join(120)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components_are_looked_for_once() -> Iterator[None]:
+    """Streamlit reads the metadata of every installed package for each ``AppTest``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture
@@ -57,16 +70,35 @@ def sample_folder(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def comparison(tiny_inspector: Inspector) -> BenchmarkResult:
+def comparison(made_once: MadeOnce, loaded_tiny: Bundle) -> BenchmarkResult:
     """All methods on the tiny bundle's own banks."""
-    return compare_banks(tiny_inspector)
+
+    def make(folder: Path) -> None:
+        write_result(compare_banks(Inspector(loaded_tiny, torch.device("cpu"))), folder / "results.json")
+
+    return read_result(made_once("comparison", make) / "results.json")
+
+
+@pytest.fixture
+def loaded(tiny_bundle: Path, loaded_tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever loads the tiny bundle is given the one that is loaded; what an Inspector keeps is of the test alone."""
+    load = Inspector.load
+
+    def given(path: str | Path, device: str = "auto") -> Inspector:
+        is_tiny = Path(path).resolve() == tiny_bundle.resolve() and device == "cpu"
+        return Inspector(loaded_tiny, torch.device("cpu")) if is_tiny else load(path, device)
+
+    monkeypatch.setattr(Inspector, "load", given)
 
 
 @pytest.fixture
 def app(
-    tiny_bundle: Path, sample_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tiny_bundle: Path, sample_folder: Path, loaded: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[..., AppTest]]:
-    """Starts the app with query parameters; it sees the tiny bundle and three samples, and a home of its own."""
+    """``app("learn", step="scale")``: a page with query parameters, the first page where none is named.
+
+    It sees the tiny bundle and three samples, and has a home of its own.
+    """
     monkeypatch.setenv("NERO_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("NERO_DATA", raising=False)
     monkeypatch.setenv("NERO_BUNDLES", str(tiny_bundle))
@@ -75,8 +107,10 @@ def app(
     monkeypatch.delenv("NERO_BUNDLE", raising=False)
     monkeypatch.setattr("dashboard.resources.bundles.BUNDLES", tiny_bundle.parent / "none")
 
-    def start(**query: str) -> AppTest:
+    def start(page: str = "", /, **query: str | list[str]) -> AppTest:
         running = AppTest.from_file(str(APP), default_timeout=120)
+        if page:  # which Streamlit finds by its address once the app has run
+            running.run().switch_page(f"pages/{page}/page.py")
         for name, value in query.items():
             running.query_params[name] = value
         return running.run()

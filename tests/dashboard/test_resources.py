@@ -1,8 +1,8 @@
 import json
 import os
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,9 @@ import torch
 
 from dashboard import resources
 from dashboard.work.long_work import LongWork, Turns
+from nero_core import Inspector
 from nero_core.errors import BundleError
-from nero_core.explain.relevance_map import _UMAP_RUNS
+from tests.umap_at_work import umap_at_work
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +123,8 @@ def test_a_map_is_made_once_and_anew_where_its_explorer_was_let_go(tiny_bundle: 
     assert work.wait(240)
     assert work.result().ids == model.bundle.fit.ids
     assert resources.umap(model) is work
-    resources.bundles._explorer.clear()
+    for place in range(3):  # explorers of other bundles, more than are kept
+        resources.explorer(Inspector(replace(model.bundle, digest=str(place)), model.device))
     again = resources.umap(model)
     assert again is not work
     assert again.wait(240)
@@ -135,11 +137,9 @@ def test_a_second_umap_takes_no_turn_from_others_while_the_first_ends(
     st.cache_resource.clear()
     monkeypatch.setattr("dashboard.work.long_work.TURNS", Turns(2))
     model = resources.inspector(tiny_bundle)
-    with _UMAP_RUNS:  # as while numba compiles
+    with umap_at_work():
         first = resources.umap(model)
-        laying = resources.explorer(model)._laying["umap"]
-        while not laying.locked() and first.state == "running":
-            time.sleep(0.01)
+        assert first.state == "running"
         first.stop()
         second = resources.umap(model, first)
         assert (second.state, second.is_held_up) == ("waiting", True)

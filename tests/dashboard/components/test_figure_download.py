@@ -86,10 +86,7 @@ def text_of(offered: Offered, name: str) -> str:
 
 
 def on(page: str, app: Start, **query: str) -> AppTest:
-    running = app()
-    for name, value in query.items():
-        running.query_params[name] = value
-    running.switch_page(f"pages/{page}/page.py").run()
+    running = app(page, **query)
     assert not running.exception
     return running
 

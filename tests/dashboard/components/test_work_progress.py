@@ -235,7 +235,7 @@ def test_a_map_that_is_stopped_leaves_the_other_kind_of_map(app: Start, monkeypa
         return lay_out(self, kind, on_progress)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Explorer, "relevance_map", gated)
-    running = app(look="image map", map="UMAP").switch_page("pages/explorer/page.py").run()
+    running = app("explorer", look="image map", map="UMAP")
     assert held.is_reached.wait(LONG)
     running.run()
     no_traceback(running)
@@ -260,7 +260,7 @@ def test_what_comes_before_and_after_the_epochs_is_told(app: Start, monkeypatch:
 
     monkeypatch.setattr(Explorer, "relevance_map", slowly)
     monkeypatch.setattr(Explorer, "place", lambda *_, **__: None)
-    running = app(look="image map", map="UMAP").switch_page("pages/explorer/page.py").run()
+    running = app("explorer", look="image map", map="UMAP")
     for done, said in ((0, "UMAP: compiling it, once"), (7, "epochs: 7 of 500"), (500, "compiling what places")):
         assert reached.get(timeout=LONG) == done
         no_traceback(running.run())
@@ -282,7 +282,7 @@ def test_a_comparison_that_is_stopped_says_so_and_begins_again(
         )
 
     monkeypatch.setattr("dashboard.resources.long_works.compare_banks", gated)
-    running = app().switch_page("pages/compare/page.py").run()
+    running = app("compare")
     assert held.is_reached.wait(LONG)
     assert any("1 of 2" in text for text in bars(running.run()))
     running.button(key="stop_comparison").click().run()

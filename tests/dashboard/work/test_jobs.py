@@ -213,8 +213,15 @@ def test_old_jobs_and_forgotten_drafts_are_removed(monkeypatch: pytest.MonkeyPat
 
 def test_a_half_written_progress_line_is_skipped(tmp_path: Path):
     job = Job("a" * 22, tmp_path)
+    job.write("job.json", {"kind": "calibrate", "made": time.time()})
+    (job.folder / "running").touch()
     lines = [json.dumps({"stage": "fit", "done": number, "total": 9}) for number in range(3)]
     job.progress.write_text("\n".join(lines) + '\n{"stage": "fit", "do')
-    assert job_folder._last_stage(job) == ("fit", 2, 9)
+    assert told(job) == ("running", "fit", 2, 9)
     job.progress.write_text("[1]\n\n5\n")
-    assert job_folder._last_stage(job) == ("", 0, 0)
+    assert told(job) == ("running", "", 0, 0)
+
+
+def told(job: Job) -> tuple[str, str, int, int]:
+    status = jobs.status(job)
+    return status.state, status.stage, status.done, status.total

@@ -4,9 +4,11 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
+import torch
 
 from nero_core.benchmark.compare import compare_banks
 from nero_core.benchmark.records import BenchmarkResult, Skipped
+from nero_core.calibration import Bundle
 from nero_core.inspector import Inspector
 
 HOSTILE = "<script>alert(1)</script>"
@@ -14,8 +16,9 @@ QUOTES = "\"'><img src=x onerror=alert(2)>|`*"
 
 
 @pytest.fixture(scope="session")
-def result(tiny_inspector: Inspector) -> BenchmarkResult:
-    return compare_banks(tiny_inspector, methods=["msp", "nero", "energy", "mahalanobis"], replicates=50)
+def result(loaded_tiny: Bundle) -> BenchmarkResult:
+    inspector = Inspector(loaded_tiny, torch.device("cpu"))
+    return compare_banks(inspector, methods=["msp", "nero", "energy", "mahalanobis"], replicates=50)
 
 
 @pytest.fixture(scope="session")

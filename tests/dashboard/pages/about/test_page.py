@@ -8,8 +8,7 @@ from tests.dashboard.material import html
 
 
 def test_the_card_says_what_the_bundle_is(app: Callable[..., AppTest]):
-    running = app()
-    running.switch_page("pages/about/page.py").run()
+    running = app("about")
     assert not running.exception
     assert not running.error
     assert running.title[0].value == "About this model"
@@ -24,8 +23,7 @@ def test_the_card_says_what_the_bundle_is(app: Callable[..., AppTest]):
 
 
 def test_figures_are_not_read_as_markdown(app: Callable[..., AppTest]):
-    running = app()
-    running.switch_page("pages/about/page.py").run()
+    running = app("about")
     assert not running.table
 
 

@@ -23,7 +23,7 @@ PAGE = "pages/compare/page.py"
 
 
 def compare(app: Start, **query: str) -> AppTest:
-    running = app(**query).switch_page(PAGE).run()
+    running = app("compare", **query)
     no_traceback(running)
     return until(running, lambda: running.dataframe or running.get("file_uploader"))
 

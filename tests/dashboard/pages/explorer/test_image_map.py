@@ -31,7 +31,7 @@ def test_pca_takes_no_turn(app: Start, monkeypatch: pytest.MonkeyPatch):
     turns, go_on = Turns(1), threading.Event()
     monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
     LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
-    running = app(look="image map").switch_page("pages/explorer/page.py").run()
+    running = app("explorer", look="image map")
     no_traceback(running)
     assert maps(running)
     assert not running.get("progress")
@@ -40,11 +40,11 @@ def test_pca_takes_no_turn(app: Start, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_an_image_is_marked_later_where_another_map_is_being_laid_out(app: Start):
-    running = app(look="image map", map="UMAP").switch_page("pages/explorer/page.py").run()
+    running = app("explorer", look="image map", map="UMAP")
     until(running, lambda: maps(running))
     assert not any("Rings" in caption.value for caption in running.caption)  # no image is chosen
     with umap_at_work():
-        other = app(look="image map", map="UMAP", sample="polyps").switch_page("pages/explorer/page.py").run()
+        other = app("explorer", look="image map", map="UMAP", sample="polyps")
         no_traceback(other)
         assert len(told_busy(other)) == 1
         assert maps(other)

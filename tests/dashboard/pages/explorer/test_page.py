@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,7 @@ NEURONS = 512
 def explorer(app: Start) -> Start:
     """Opens the page with query parameters."""
 
-    def start(**query: str) -> AppTest:
-        running = app()
-        for name, value in query.items():
-            running.query_params[name] = value
-        return running.switch_page("pages/explorer/page.py").run()
-
-    return start
+    return partial(app, "explorer")
 
 
 def no_traceback(running: AppTest) -> None:

@@ -33,10 +33,7 @@ CONTROLS = {
 
 
 def learn(app: Start, **query: str) -> AppTest:
-    running = app(**query).switch_page("pages/learn/page.py")
-    for name, value in query.items():
-        running.query_params[name] = value
-    return running.run()
+    return app("learn", **query)
 
 
 def no_traceback(running: AppTest) -> None:

@@ -21,7 +21,7 @@ CLASSES = "normal-cecum\nnormal-pylorus\nnormal-z-line"
 
 
 def own(app: Start, **query: str) -> AppTest:
-    running = app(**query).switch_page(PAGE).run()
+    running = app("own_model", **query)
     no_traceback(running)
     return running
 
