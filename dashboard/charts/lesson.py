@@ -11,7 +11,7 @@ from dashboard.charts.frame import framed, legend, plain_names
 from dashboard.theme import ID, Theme
 from nero_core import label
 
-SHOWN = 24  # channels: as many as are told apart from the back of a room
+SHOWN = 24  # channels: as many as can be seen apart from the back of a room
 MOST_CLASSES = 20
 LONGEST_NAME = 22  # letters: half of a narrow screen
 HEIGHT = 340  # pixels

@@ -43,5 +43,5 @@ def image_popover(inspector: Inspector, asked: Source | None) -> Source | None:
     with st.popover("Choose an image", icon=":material/image:", key="choose_image"):
         item = choose(files(), asked)
         sample_strip(inspector)
-        st.caption("An image of your own: drop it on “Screen an image” and come back; it comes along.")
+        st.caption("For an image of your own, drop it on “Screen an image” and come back. It stays chosen.")
     return item

@@ -39,7 +39,7 @@ def _poll(job: Job, kind: str) -> None:
         else:
             share = min(1.0, status.done / status.total) if status.total > 0 else 0.0
             st.progress(share, text=words.stage(status.stage, status.done, status.total, status.seconds))
-        st.caption("It goes on when you leave or reload this page: its address finds it again. Keep the address.")
+        st.caption("It goes on when you leave or reload this page. Keep the address: it leads back here.")
         is_stopping = jobs.is_stopping(job)
         st.button(
             "Stopping …" if is_stopping else "Stop",
@@ -55,11 +55,11 @@ def _over(job: Job, kind: str, status: Status) -> None:
     if status.state == "finished":
         return
     if status.state == "stopped":
-        st.info(words.plain(status.message or "Stopped. Nothing of it was kept."), icon=":material/stop_circle:")
+        st.info(words.plain(status.message or "Stopped. Nothing was saved."), icon=":material/stop_circle:")
     elif status.state == "lost":
         st.error(
-            "Expected the job to be running. Found its process gone without a word, as after a restart of the server "
-            "or when memory runs out. Start it again.",
+            "Expected the job to be running. Found that its process ended without a message, as happens when the "
+            "server restarts or memory runs out. Start it again.",
             icon=":material/error:",
         )
     else:

@@ -29,7 +29,7 @@ class Offer:
 
 @contextmanager
 def link_values(offers: Mapping[str, Offer]) -> Iterator[None]:
-    """Draw the widgets inside; below them stands what the link asked of them in vain, until somebody moves them.
+    """Draw the widgets inside; below them stands what the link asked and they do not offer, until somebody moves them.
 
     Args:
         offers: by the widget's key, under which the URL holds its value.

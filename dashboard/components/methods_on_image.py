@@ -29,8 +29,8 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
         item = choose(_files(), sample(inspector))
         if item is None:
             st.markdown(
-                "Choose a sample, or drop an image on “Screen an image” and come back: it comes along. You then read "
-                "what each method says of it, and where they disagree."
+                "Choose a sample. Or drop an image on “Screen an image” and come back: it stays chosen. You then read "
+                "what each method says about it, and where methods disagree."
             )
             sample_strip(inspector)
             return

@@ -1,4 +1,4 @@
-"""Says so when the server was started anew while a page stood open: such a page looks alive and answers nothing."""
+"""Says so when the server was restarted while a page was open: such a page looks alive and answers nothing."""
 
 import io
 import secrets
@@ -10,11 +10,11 @@ from PIL import Image
 EVERY = 4  # seconds between two looks
 
 _SAYS = (
-    "The server was started anew or has let go of this page. What you see is from before, and uploaded images are no "
-    "longer there. Reload to go on; samples and settings come back."
+    "The server was restarted, or it no longer knows this page. What you see is old, and uploaded images are gone. "
+    "Reload the page: samples and settings come back."
 )
 
-#: A tiny picture that only this start of the server has. Where it is gone, so is all that the page hangs on; where the
+#: A tiny picture that only this start of the server has. Where it is gone, so is all that the page needs; where the
 #: server cannot be reached at all, Streamlit says so itself.
 _SCRIPT = f"""<script>
 (() => {{

@@ -72,7 +72,8 @@ def chart_options(inspector: Inspector) -> tuple[float, str]:
 
 
 def research_options(inspector: Inspector) -> Options:
-    """Settings that a clinician never touches. What a link asks of them in vain is said outside of the closed box."""
+    """Settings that a clinician never touches. What a link asks of them and cannot have is
+    said outside of the closed box."""
     offered, (fewest, most) = _acceptances_of(inspector), CONCEPTS
     offers = {
         state.site.METHOD: choices("method", list(DETECTORS)),
@@ -86,7 +87,7 @@ def research_options(inspector: Inspector) -> Options:
             list(DETECTORS),
             key=state.site.METHOD,
             bind="query-params",
-            help="NERO explains its own.",
+            help="The explanations on this page are NERO's own.",
         )
         accept = _acceptance(inspector, offered)
         order = st.segmented_control(

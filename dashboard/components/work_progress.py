@@ -12,7 +12,7 @@ from dashboard.work.long_work import LongWork
 
 PATIENCE = 0.3  # seconds without words
 POLL = 0.5  # seconds between looks
-FOR_ALL = "It goes on when you leave or reload this page, and is then kept for everybody."
+FOR_ALL = "It goes on when you leave or reload this page. The result is kept for everybody."
 WHILE_HERE = "It goes on while you look at other pages."
 Result = TypeVar("Result")
 
@@ -29,8 +29,8 @@ def work_progress(
 ) -> LongWork[Result] | None:
     """The work once it is over and holds a result or an error; until then None, and the page shows how it stands.
 
-    A work that was stopped, or failed in a way that nobody foresaw, is begun again without a word for whoever comes
-    later. Who was waiting for it is told, and asked.
+    A work that was stopped, or failed unexpectedly, begins again for whoever comes later. Those who were waiting for it
+    see that it ended, and a button to begin again.
 
     Args:
         name: of the place on the page: ``map``.

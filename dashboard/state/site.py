@@ -113,13 +113,13 @@ def refuse(key: str, has: Callable[[str], bool], most: int | None = None) -> Non
     asked = [one for one in st.query_params.get_all(key) if one and (key, one, bundle()) not in judged]
     judged |= {(key, one, bundle()) for one in asked}
     taken = [one for one in asked if has(one)][:most]
-    in_vain = tuple(one for one in asked if one not in taken)
-    if in_vain:
-        st.session_state.setdefault(_REFUSED, {})[key] = (in_vain, _address(), _NOT_YET)
+    not_taken = tuple(one for one in asked if one not in taken)
+    if not_taken:
+        st.session_state.setdefault(_REFUSED, {})[key] = (not_taken, _address(), _NOT_YET)
 
 
 def refused(key: str) -> tuple[str, ...]:
-    """What the URL asked of a widget in vain, until somebody moves it or leaves the page; after it is drawn."""
+    """What the URL asked and a widget does not offer, until somebody moves it or leaves the page; after it is drawn."""
     notes: dict[str, tuple[tuple[str, ...], str, object]] = st.session_state.get(_REFUSED, {})
     asked, address, held_then = notes.get(key, ((), "", None))
     if not asked:

@@ -4,11 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 
 from dashboard.words.numbers import listed, percent, plain
+from nero_core import MUCH_CANCELLATION, kept, kept_briefly
 from nero_core import channel_use as use
-from nero_core import kept, kept_briefly
 from nero_core.figures.numbers import number
 from nero_core.types import BlockConservation, Channels, Concept, Faithfulness
 
+WHOLE = (
+    0.05  # a map that sums to 1 within this accounts for the whole: rounding, and the little that biases take or add
+)
 LITTLE_CONTRAST = 0.1  # of the probability: the image against its blurred self
 ALL_ZERO = (
     "The relevance of this image is 0 in every channel: the network saw nothing in it that it knows, as in an "
@@ -17,8 +20,8 @@ ALL_ZERO = (
 
 
 def concept(item: Concept) -> str:
-    """The heading of a concept: ``417 over-used ×3.1``."""
-    return f"{item.channel} {use(item.relevance, item.centroid)}"
+    """The heading of a concept: ``Channel 417: used 3.1 times more than usual``."""
+    return f"Channel {item.channel}: {use(item.relevance, item.centroid)}"
 
 
 def channel(channels: Channels, index: int, class_names: tuple[str, ...] | list[str]) -> str:
@@ -32,21 +35,34 @@ def channel(channels: Channels, index: int, class_names: tuple[str, ...] | list[
     )
 
 
-def conservation(value: float, is_evidence: bool = False, cancellation: float = math.nan, own: str = "") -> str:
-    """How much of the relevance a heatmap kept; evidence starts from the over-used channels alone.
+def conservation(
+    value: float, is_evidence: bool = False, cancellation: float = math.nan, own: str = "", of: str = "score"
+) -> str:
+    """Whether a map accounts for all that it explains: ``Check: the map accounts for the whole score (1.00 of 1).``
 
     Args:
         value: sum of the map over what it started from; nan where nothing started.
-        is_evidence: whether it is the evidence map.
+        is_evidence: whether it is the evidence map, which explains the distance from channels used more than usual.
         cancellation: Σ|R| of the map over what it started from.
         own: that the map has a colour limit of its own; of ``own_limit``.
+        of: what the map explains.
     """
     if is_evidence and not math.isfinite(value):
-        return "Nothing to show: no channel is over-used in this image."
-    said = kept(value, cancellation, of="the relevance it started from (1 = nothing lost or added)", own=own)
+        return "Nothing to show: no channel is used more than usual in this image."
     if cancellation == 0 or not math.isfinite(value):
-        return f"Nothing to show: {said}."
-    return f"{said[0].upper()}{said[1:]}."
+        return f"Nothing to show: {kept(value, cancellation)}."
+    of = "distance that these channels add" if is_evidence else of
+    if abs(value - 1) <= WHOLE:
+        says = f"Check: the map accounts for the whole {of} ({value:.2f} of 1)."
+    elif -WHOLE <= value < 1:
+        says = f"Check: the map accounts for a part of the {of} ({max(value, 0.0):.2f} of 1)."
+    else:
+        says = f"Beware: the map does not add up to the {of} ({number(value)} of 1)."
+    if cancellation > MUCH_CANCELLATION:
+        says += (
+            f" Positive and negative parts mostly cancel: together they are {number(cancellation, 2)} times the whole."
+        )
+    return f"{says} {own[0].upper()}{own[1:]}." if own else says
 
 
 def map_keeps(value: float, cancellation: float, own: str = "") -> str:
@@ -60,17 +76,17 @@ def faithfulness(figures: Faithfulness, class_name: str) -> str:
     gain, stray = figures.gain, number(figures.spread, 2)
     whole, blurred = float(figures.heatmap.deletion[0]), float(figures.heatmap.deletion[-1])
     if not figures.is_weak:
-        said = f"Faithful here: the probability of {class_name} hangs on what the map calls relevant."
+        said = f"Faithful here: the probability of {class_name} depends on what the map calls relevant."
     elif gain < -figures.margin:
         said = f"Weak: blurring what the map calls relevant helps {class_name} more than chance would."
     else:
-        said = "Weak: the map ranks the parts of this image not clearly better than chance."
+        said = "Weak: the map's order of the parts of this image is not clearly better than chance."
     said += f" Gain {number(gain, 2)} (random orders: 0 ± {stray}; plain gradient: {number(figures.gradient_gain, 2)})."
     if figures.gradient_gain > max(gain, figures.margin):
         said += " The plain gradient does better."
     if abs(figures.contrast) < LITTLE_CONTRAST:
         said += (
-            f" The test tells little here: even with all of the image blurred the probability is {blurred:.2f}, "
+            f" This test says little here: even with the whole image blurred the probability is {blurred:.2f}, "
             f"against {whole:.2f}."
         )
     return said
@@ -80,7 +96,7 @@ def lost(blocks: Sequence[BlockConservation]) -> str:
     """Where relevance goes between the output and the pixels, in a sentence."""
     taken = blocks[-1].absorbed if blocks else 0.0
     if not blocks or not math.isfinite(blocks[-1].ratio):
-        return "No relevance started here."
+        return "No relevance here."
     if abs(blocks[-1].ratio - 1) > 0.05:
         return "This composite does not conserve relevance: the figures say how far it drifts from block to block."
     start = (blocks[-1].relevance + taken) / blocks[-1].ratio

@@ -11,9 +11,9 @@ ADVICE: dict[Verdict, str] = {
     "unlike": "Have it looked at.",
 }
 DIMMED = (
-    "Dimmed: the probability only compares the classes that the classifier knows, and this image is unlike all of them."
+    "Grey because it does not count here: the classifier must choose one of its classes, even for a foreign picture."
 )
-SYNTHETIC = "This reference set is drawn, not taken: its verdict on a real image means little."
+SYNTHETIC = "This demo learned from computer-drawn pictures. Do not rely on its answer for real images."
 
 
 def p_value(p: float, calibration_size: int) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from dashboard.words.numbers import duration, listed, plain
 
-STOPPED = "This was stopped before it was done. Whoever waits for it can stop it, for everybody."
+STOPPED = "This was stopped before it was finished. Anyone who waits for it can stop it, for everybody."
 FORGOTTEN = (
-    "This was taken off the list before it began: no page was waiting for it, and many others waited for their turn."
+    "This was removed from the queue before it began: no page was waiting for it, and many other tasks were waiting."
 )
 
 
@@ -29,9 +29,9 @@ def contents(classes: Mapping[str, int], skipped: int) -> str:
 def turn(ahead: int, is_held_up: bool = False) -> str:
     """Why work beside the pages has not begun; held up by one that it may not run beside."""
     if is_held_up:
-        return "Waiting: the server does other work of this kind, or still ends what was stopped. This begins after it."
-    others = "the next that ends" if ahead == 0 else f"{ahead} that {'was' if ahead == 1 else 'were'} asked for earlier"
-    return f"Waiting: the server does other long work now. This begins after {others}."
+        return "Waiting: the server is busy with a task of this kind, or with ending one. This begins after it."
+    others = "the next one ends" if ahead == 0 else f"{ahead} that {'was' if ahead == 1 else 'were'} asked for earlier"
+    return f"Waiting: the server is busy with other tasks. This begins after {others}."
 
 
 def waiting(ahead: int, at_once: int) -> str:

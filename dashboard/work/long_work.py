@@ -126,7 +126,9 @@ class LongWork(Generic[Result]):
             raise self._failed()
         found = "an error, which the server has written to its log"
         if self._state == "stopped":
-            found = "it dropped, since nobody waited for it and many others did" if self.is_forgotten else "it stopped"
+            found = (
+                "it dropped: nobody waited for it, and many others were waiting" if self.is_forgotten else "it stopped"
+            )
         raise NeroError(f"Expected {self.what}. Found {found}. Begin again.")
 
     def begin(self) -> None:

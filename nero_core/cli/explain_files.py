@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 60  # characters of a class name in a caption
 
-SYNTHETIC = "This reference set is drawn, not taken: its verdict on a real image means little."
+SYNTHETIC = "This demo learned from computer-drawn pictures. Do not rely on its answer for real images."
 
 
 def draw_files(

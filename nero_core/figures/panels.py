@@ -64,7 +64,7 @@ def evidence_figure(
     name = label(class_names[explanation.channels.nearest])
     evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
     says = kept(explanation.evidence_conservation, explanation.evidence_cancellation, explanation.composite)
-    unit = f"distance per pixel, from over-used channels; {colours_say(kind)}{says}"
+    unit = f"distance per pixel, from channels used more than usual; {colours_say(kind)}{says}"
     nothing = f"{no_evidence(explanation)} There is no evidence to show."
     return _map_figure(f"Evidence for the distance to {name}", pixels, (evidence, kind), opacity, unit, nothing)
 
@@ -169,7 +169,11 @@ def heading(concept: Concept) -> str:
 def no_evidence(explanation: Explanation) -> str:
     """Why an evidence map is empty."""
     nothing_started = isnan(explanation.evidence_conservation)
-    return "No channel is over-used in this image." if nothing_started else "The evidence did not reach the pixels."
+    return (
+        "No channel is used more than usual in this image."
+        if nothing_started
+        else "The evidence did not reach the pixels."
+    )
 
 
 def colours_say(kind: Kind) -> str:

@@ -21,7 +21,15 @@ from nero_core.figures.panels import (
 from nero_core.figures.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
 from nero_core.figures.style import DOUBLE, LARGE, PLAIN, SMALL, label, styled
 from nero_core.figures.verdict import detection_line
-from nero_core.figures.wording import HEADLINE, cancelling, channel_use, here_and_usual, kept, kept_briefly, own_limit
+from nero_core.figures.wording import (
+    HEADLINE,
+    cancelling,
+    channel_use_briefly,
+    here_and_usual,
+    kept,
+    kept_briefly,
+    own_limit,
+)
 from nero_core.types import Channels, Concept, Detection, Explanation, MeanRelevance
 
 if TYPE_CHECKING:
@@ -168,7 +176,7 @@ def _concept(
     references: Sequence[bytes | None],
     names: Sequence[str],
 ) -> None:
-    use = channel_use(concept.relevance, concept.centroid)
+    use = channel_use_briefly(concept.relevance, concept.centroid)
     canvas.words(f"{concept.channel} {use}", x, y, _CARD, PLAIN, weight="bold")
     canvas.words(here_and_usual(concept.relevance, concept.centroid), x, y + 0.12, _CARD, SMALL)
     canvas.words(kept_briefly(concept.conservation, concept.cancellation), x, y + 0.22, _CARD, SMALL)

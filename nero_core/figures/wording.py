@@ -13,32 +13,21 @@ HEADLINE: dict[Verdict, str] = {
 }
 MUCH_OF_FEW = 0.1  # of all relevance: where so few images hold more, their mean is said to be much theirs
 MUCH_CANCELLATION = 3.0  # Σ|R| over |ΣR|: from here on a map's sum says little of what it shows
-SIGNS_CANCEL = "“signs cancel ×n”: positive and negative parts together are n times what the map started from"
+SIGNS_CANCEL = "“signs cancel ×n”: positive and negative parts together are n times the initial relevance"
 
 _NONE, _ALL = -0.005, 1.05  # a share between them is called kept: rounding, and the little that biases add
-_NOTHING_STARTED = "no relevance started here"
-_NOTHING_ARRIVED = "relevance started, but none of it arrived at the pixels"
+_NOTHING_STARTED = "no relevance here"
+_NOTHING_ARRIVED = "none of the relevance arrives at the pixels"
 
 
 def channel_use(relevance: float, centroid: float) -> str:
-    """How an image uses a channel against its nearest class: ``over-used ×3.1``, ``under-used ×0.40``, ``missing``."""
-    if relevance > centroid:
-        if relevance < 0:
-            return "speaks against, less than usual"
-        if relevance == 0:
-            return "not used"
-        if centroid > 0 and relevance / centroid < 100:
-            ratio = relevance / centroid
-            return "slightly over-used" if ratio < 1.05 else f"over-used ×{number(ratio, 2)}"
-        return "used only here"
-    if relevance == centroid:
-        return "used as much"
-    if centroid <= 0:
-        return "speaks against"
-    ratio = relevance / centroid
-    if ratio < -0.05:
-        return "turned against"
-    return "missing" if ratio < 0.1 else f"under-used ×{number(ratio, 2)}"
+    """How an image uses a channel against its nearest class: ``used 3.1 times more than usual``, ``missing``, …"""
+    return _use(relevance, centroid)[0]
+
+
+def channel_use_briefly(relevance: float, centroid: float) -> str:
+    """The same where there is little room: ``used ×3.1``."""
+    return _use(relevance, centroid)[1]
 
 
 def here_and_usual(relevance: float, centroid: float) -> str:
@@ -100,24 +89,50 @@ def cancelling(cancellation: float) -> str:
     """
     if not cancellation > MUCH_CANCELLATION:
         return ""
-    return f"positive and negative parts mostly cancel: together {number(cancellation, 2)} times what it started from"
+    return f"positive and negative parts mostly cancel: together {number(cancellation, 2)} times the initial relevance"
 
 
 def mean_of_few(mean: MeanRelevance) -> str:
     """That few images make much of a mean relevance; empty where they do not.
 
-    ``Few images make much of the mean relevance (share of all |relevance|): ID, 43 % in 3 of 309``.
+    ``Beware: 3 of 309 ID images make up 43 % of this average``.
     """
     groups = (
         ("ID", mean.id_size, mean.id_few, mean.id_few_share),
         ("OOD", mean.ood_size, mean.ood_few, mean.ood_few_share),
     )
-    held = [
-        f"{name}, {100 * share:.0f} % in {few} of {size}"
+    parts = [
+        f"{few} of {size} {name} images {'makes' if few == 1 else 'make'} up {100 * share:.0f} %"
         for name, size, few, share in groups
         if size and share > max(MUCH_OF_FEW, 2 * few / size)  # one image of five holds a fifth anyway
     ]
-    return f"Few images make much of the mean relevance (share of all |relevance|): {'; '.join(held)}" if held else ""
+    average = "this average" if len(parts) == 1 else "their average"
+    return f"Beware: {'; '.join(f'{part} of {average}' for part in parts)}" if parts else ""
+
+
+def _use(relevance: float, centroid: float) -> tuple[str, str]:
+    """In full, and where there is little room."""
+    if relevance > centroid:
+        if relevance < 0:
+            return "argues against this class, less than usual", "against the class, less"
+        if relevance == 0:
+            return "not used", "not used"
+        if centroid > 0 and relevance / centroid < 100:
+            ratio = relevance / centroid
+            if ratio < 1.05:
+                return "used a little more than usual", "used a little more"
+            return f"used {number(ratio, 2)} times more than usual", f"used ×{number(ratio, 2)}"
+        return "used only here", "used only here"
+    if relevance == centroid:
+        return "used as usual", "used as usual"
+    if centroid <= 0:
+        return "argues against this class", "against the class"
+    ratio = relevance / centroid
+    if ratio < -0.05:
+        return "argues against this class here", "against the class here"
+    if ratio < 0.1:
+        return "missing", "missing"
+    return f"used {number(ratio, 2)} times as much as usual", f"used ×{number(ratio, 2)}"
 
 
 def _share(conservation: float) -> str:

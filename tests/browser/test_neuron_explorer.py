@@ -294,6 +294,6 @@ def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
         other.reload()
         expect(other.get_by_text("Laying out").first).to_be_visible()
         gate.touch()
-        expect(other.get_by_text("Who is near whom")).to_be_visible(timeout=240_000)
+        expect(other.get_by_text("Which images are near each other")).to_be_visible(timeout=240_000)
         for page in (one, other):
             expect_no_problems(page)

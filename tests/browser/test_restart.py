@@ -1,4 +1,4 @@
-"""Pages that stood open while the server was started anew."""
+"""Pages that stood open while the server was restarted."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_b
         look_at_the_server(lesson)
         expect(lesson.locator(".nero-restarted")).to_have_count(0)  # while the server runs nothing is said
     with second:
-        notice = lesson.get_by_role("alert").filter(has_text="started anew")
+        notice = lesson.get_by_role("alert").filter(has_text="restarted")
         expect(notice).to_be_visible(timeout=90_000)
         notice.get_by_role("button", name="Reload").click()
         lesson.get_by_role("heading", name="Step 6 of 7").wait_for()

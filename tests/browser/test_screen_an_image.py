@@ -83,7 +83,7 @@ def test_the_picture_keeps_its_aspect(browser: Browser, server: Server):
         settle(page)
         width, height = page.locator(".nero-picture img").evaluate("image => [image.clientWidth, image.clientHeight]")
         assert width / height == pytest.approx(80 / 48, rel=0.02)
-    expect(page.get_by_text("of the relevance it started from").first).to_be_visible()
+    expect(page.get_by_text("the map accounts for").first).to_be_visible()
     expect_no_problems(page)
 
 

@@ -19,15 +19,15 @@ def test_the_smallest_p_value_says_that_it_is_the_smallest():
 @pytest.mark.parametrize(
     ("relevance", "centroid", "said"),
     [
-        (0.31, 0.1, "over-used ×3.1"),
-        (0.04, 0.1, "under-used ×0.40"),
+        (0.31, 0.1, "used 3.1 times more than usual"),
+        (0.04, 0.1, "used 0.40 times as much as usual"),
         (0.001, 0.1, "missing"),
-        (-0.1, 0.1, "turned against"),
+        (-0.1, 0.1, "argues against this class here"),
         (0.2, 0.0, "used only here"),
         (0.2, -0.1, "used only here"),
-        (-0.3, -0.1, "speaks against"),
-        (0.101, 0.1, "slightly over-used"),
-        (0.1, 0.1, "used as much"),
+        (-0.3, -0.1, "argues against this class"),
+        (0.101, 0.1, "used a little more than usual"),
+        (0.1, 0.1, "used as usual"),
     ],
 )
 def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float, said: str):
@@ -151,10 +151,10 @@ def test_a_job_says_what_it_does_and_why_it_waits():
     assert words.waiting(2, 2).endswith("after one that was asked for earlier.")
     assert words.waiting(4, 2).endswith("after 3 that were asked for earlier.")
     assert words.waiting(1, 2) == "It is about to start."
-    assert words.turn(0).endswith("This begins after the next that ends.")
+    assert words.turn(0).endswith("This begins after the next one ends.")
     assert words.turn(1).endswith("This begins after 1 that was asked for earlier.")
     assert words.turn(3).endswith("This begins after 3 that were asked for earlier.")
-    assert words.turn(0, is_held_up=True).endswith("or still ends what was stopped. This begins after it.")
+    assert words.turn(0, is_held_up=True).endswith("or with ending one. This begins after it.")
 
 
 def test_a_link_that_asks_in_vain_is_told_what_it_gets():

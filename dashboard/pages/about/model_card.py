@@ -21,7 +21,7 @@ def summary(inspector: Inspector) -> None:
     with st.container(border=True):
         st.subheader(words.plain(card.title), anchor=False)
         if card.synthetic:
-            st.markdown("All images of this reference set are **synthetic**: drawn by a program, of no patient.")
+            st.markdown("All images of this reference set are **synthetic**: drawn by a program. They show no patient.")
         st.html(
             marks.facts(
                 [
@@ -92,13 +92,11 @@ def limits(inspector: Inspector) -> None:
             "- “Like the reference images” says that the score is not unusual, not that the image is normal.\n"
             "- The threshold holds for images from the same source as the calibration images. Another endoscope, "
             "another hospital or another export shifts all scores.\n"
-            "- A heatmap shows what the classifier used, with the share of relevance that it kept. It does not show "
-            "missing evidence, and not whether the classifier is right."
+            "- A heatmap shows what the classifier used, and says how much of it the map accounts for. It does not "
+            "show missing evidence, or whether the classifier is right."
         )
         if inspector.bundle.card.synthetic:
-            st.markdown(
-                "- Synthetic images are easier than real ones: no figure on this page carries over to patients."
-            )
+            st.markdown("- Synthetic images are easier than real ones: no figure on this page holds for patients.")
 
 
 def files(inspector: Inspector) -> None:

@@ -48,7 +48,7 @@ def own_banks(inspector: Inspector) -> BenchmarkResult | None:
             st.subheader("Nothing to compare with yet", anchor=False)
             st.markdown(
                 "To see which method tells ID from OOD images, images of both kinds are needed. This reference set "
-                "came without OOD images. Bring some below: a zip of images that are unlike the reference set."
+                "came without OOD images. Upload some below: a zip of images that are unlike the reference set."
             )
         return None
     work = work_progress(
@@ -64,7 +64,7 @@ def run_form(inspector: Inspector) -> None:
     with st.container(border=True, key="run_form"), plain_errors():
         st.subheader("Compare on other OOD images", anchor=False)
         if jobs.find(state.jobs.job(KIND), KIND) is not None:
-            st.caption("One comparison at a time: how it stands, or what it found, is told at the top of this page.")
+            st.caption("Only one comparison runs at a time. Its progress, or its result, is at the top of this page.")
             return
         st.markdown(
             "A zip of images that are unlike the reference set, in one folder for each class or all in one. They are "
@@ -77,7 +77,7 @@ def run_form(inspector: Inspector) -> None:
             return
         if st.button("Compare all methods", type="primary", key="start_run"):
             _start(inspector, source)
-            st.toast("The comparison has started. How far it is stands at the top of this page.")
+            st.toast("The comparison has started. Its progress is at the top of this page.")
             st.rerun()
 
 

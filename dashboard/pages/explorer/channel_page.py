@@ -70,7 +70,9 @@ def _header(inspector: Inspector, channel: int) -> int | None:
         with st.popover("Link", icon=":material/link:"):
             beside = {} if other is None else {state.explorer.OTHER_CHANNEL: str(other)}
             st.code(state.site.link({state.site.CHANNEL: str(channel)} | beside), language=None, wrap_lines=True)
-            st.caption("Opens this view for whoever has the same reference set. It holds no uploaded image.")
+            st.caption(
+                "This link opens this view for anyone who has the same reference set. It holds no uploaded image."
+            )
     return other
 
 
@@ -129,12 +131,14 @@ def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> N
             with place:
                 st.markdown(words.plain(words.channel(channels, view.channel, names)))
                 if not view.here:
-                    st.info(f"This image does not use channel {view.channel}: there is no place to show.")
+                    st.info(f"This image does not use channel {view.channel}: there is nothing to show.")
                 elif view.depth is not None:
                     concept, limit = view.depth.concept, limit_of[view.channel]
                     st.html(channel_pictures.in_image(resources.key(inspector), item, view.depth, limit))
                     share, cancels = concept.conservation, concept.cancellation
-                    st.caption(words.conservation(share, cancellation=cancels, own=own_limit(limit, shared)))
+                    st.caption(
+                        words.conservation(share, cancellation=cancels, own=own_limit(limit, shared), of="relevance")
+                    )
                 elif view.problem and not inspector.no_heatmap_because:  # one sentence for all channels stands below
                     st.error(words.plain(view.problem), icon=":material/error:")
         if depths:
@@ -193,7 +197,7 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
     domain = relevance_domain([view.portrait for view in views], marked)
     largest = max(float(view.portrait.weights.abs().max()) for view in views)
     with st.container(border=True, key="channel_classes"):
-        st.subheader("What the classes make of it", anchor=False)
+        st.subheader("How much each class uses this channel", anchor=False)
         for place, view in zip(st.columns(len(views), gap="medium"), views, strict=True):
             with place:
                 if len(views) > 1:
@@ -238,10 +242,12 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
     with st.container(border=True, key="channel_neighbours"), plain_errors():
         together_side, feeding_side = (st.container() for _ in range(2))
         with together_side:
-            st.subheader("Used together with it", anchor=False)
+            st.subheader("Channels used together with it", anchor=False)
             for view in views:
                 if not view.portrait.co_used:
-                    st.caption(f"Channel {view.channel} never varies over the reference images: it goes with no other.")
+                    st.caption(
+                        f"Channel {view.channel} is equally relevant in all reference images: no other goes with it."
+                    )
                     continue
                 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
                     if len(views) > 1:
@@ -310,7 +316,7 @@ def _named(views: list[ChannelView]) -> str:
 
 def _not_fed(inspector: Inspector, item: Source | None, view: ChannelView) -> str:
     """Why nothing is shown of the stage before."""
-    depends = "which channels of the stage before feed it depends on the image."
+    depends = "which channels of the stage before pass relevance on to it depends on the image."
     if item is None:
         return f"Choose an image that uses the channel: {depends}"
     said = inspector.no_heatmap_because or view.problem

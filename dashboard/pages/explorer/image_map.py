@@ -44,8 +44,8 @@ _map = st.components.v2.component(
         '<div class="said" role="status" aria-live="polite"></div>'
         '<div class="legend" role="group" aria-label="Classes"></div>'
         '<p class="keys">Drag around points to choose their images; with Shift they are added. By keyboard: arrows go '
-        "from point to point, Enter chooses one, Shift and Enter the twelve nearest; Escape hides the picture, and "
-        "once more chooses none. A class in the legend chooses all its images.</p></div>"
+        "from point to point, Enter chooses one, Shift and Enter the twelve nearest. Escape hides the picture; "
+        "Escape again clears the choice. A class in the legend chooses all its images.</p></div>"
     ),
     css=(_HERE / "image_map.css").read_text("utf-8"),
     js=(_HERE / "image_map.js").read_text("utf-8"),
@@ -78,7 +78,7 @@ def _laid(inspector: Inspector, kind: Literal["pca", "umap"]) -> RelevanceMap | 
         lambda instead_of: resources.umap(inspector, instead_of),
         lambda: state.site.go_to(state.explorer.MAP_KIND, "PCA"),
         parts="epochs",
-        note="Compiling UMAP, once on a server, takes half a minute, minutes on a busy one; its epochs take seconds.",
+        note="UMAP is compiled once on a server: half a minute, or minutes on a busy one. Its epochs take seconds.",
         around=("compiling it, once on a server, and finding neighbours", "compiling what places an image on the map"),
     )
     return None if work is None else work.result()
@@ -125,8 +125,8 @@ def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
         )
     else:
         says = (
-            "Each point is one reference image, near those whose relevance is alike. Who is near whom means something; "
-            "how far groups lie apart, and how wide they are, does not."
+            "Each point is one reference image, near those whose relevance is similar. Which images are near each "
+            "other has a meaning; how far groups lie apart, and how wide they are, has none."
         )
     near = (
         " Rings: the reference images nearest to this image by the distance of NERO's score, which counts all "
@@ -135,7 +135,7 @@ def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
         else ""
     )
     beyond = (
-        " Points that lie far out stand at the edge, hollow; “Show all” brings them in at the price of detail."
+        " Points that lie far out are drawn hollow at the edge. “Show all” brings them in, with less detail."
         if has_far_points(laid)
         else ""
     )

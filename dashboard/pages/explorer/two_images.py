@@ -184,6 +184,6 @@ def _maps(traced: list[Explanation | None]) -> tuple[list[Heatmap | None], float
             continue
         (values, limit), concept = next(left), one.concepts[0]
         own = own_limit(limit, shared)
-        keeps = words.conservation(concept.conservation, cancellation=concept.cancellation, own=own)
+        keeps = words.conservation(concept.conservation, cancellation=concept.cancellation, own=own, of="relevance")
         found.append(Heatmap(values, limit, keeps))
     return found, shared

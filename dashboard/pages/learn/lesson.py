@@ -19,7 +19,7 @@ def picked(inspector: Inspector) -> Source | None:
     """The image of the lesson: the sample that the URL names, an uploaded file, or else the first OOD sample."""
     item = image_popover(inspector, sample(inspector)) or first_sample(inspector)
     if item is None:
-        st.markdown("There is no sample on this server. Drop an image on “Screen an image” and come back with it.")
+        st.markdown("There is no sample on this server. Drop an image on “Screen an image” and come back.")
     return item
 
 

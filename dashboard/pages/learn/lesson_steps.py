@@ -122,11 +122,11 @@ def _relevance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGen
         rf"{{\sum_j r_j + r_\beta}} = {words.tex(total)} + ({words.tex(bias)}) = {words.tex(total + bias)}"
     )
     kept = total + bias
-    lost = f"ε keeps back {words.percent(1 - kept)} of it" if kept < 0.995 else "nothing of it is lost"
-    st.markdown(f"The probabilities, 1 in all, are handed back to the channels and the bias: {lost}.")
+    lost = f"ε holds back {words.percent(1 - kept)}" if kept < 0.995 else "nothing is lost"
+    st.markdown(f"The probabilities, 1 in all, are passed back to the channels and the bias: {lost}.")
     order = np.argsort(-np.abs(usual.channels.relevance.numpy()), kind="stable")
     values, means = found.channels.relevance, usual.channels.relevance
-    means_name = f"with ε = {settings.epsilon:g}, as this reference set is set"
+    means_name = f"with ε = {settings.epsilon:g}, the setting of this reference set"
     figure = charts.channel_bars(values, _theme(), RELEVANCE, order, means=means, means_name=means_name)
     shown, by = charts.lesson_channels(order), f"largest |relevance| first; ε = {epsilon:g}"
     make = partial(channel_bars_figure, values, shown, RELEVANCE, by, None, means, means_name)
@@ -218,7 +218,7 @@ def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerat
         figure,
         "scale",
         alt,
-        "Each bar is a channel. The blue ones over all of them are ρ.",
+        "Each bar is a channel. ρ is the blue part of the whole.",
         make,
     )
 
@@ -283,18 +283,18 @@ STEPS: Mapping[str, Step] = MappingProxyType(
         "logits": Step(
             "features → logits",
             "One linear layer weighs the features for each class. The result is a **logit** a class, "
-            "and softmax makes probabilities of them.",
+            "and softmax turns them into probabilities.",
             _logits,
         ),
         "relevance": Step(
             "logits → relevance",
-            "Now backwards: which channels carried the prediction? **Relevance** (LRP-ε) hands each probability back "
-            "in the parts in which it came.",
+            "Now backwards: which channels carried the prediction? **Relevance** (LRP-ε) passes each probability "
+            "back to the channels, in proportion to what each of them gave.",
             _relevance,
         ),
         "centroid": Step(
             "relevance → centroid",
-            "Images of one class use the channels alike. Their mean relevance is the class's **centroid**.",
+            "Images of one class use the channels in a similar way. Their mean relevance is the class's **centroid**.",
             _centroid,
         ),
         "distance": Step(
@@ -305,7 +305,8 @@ STEPS: Mapping[str, Step] = MappingProxyType(
         ),
         "scale": Step(
             "distance → scale",
-            "An unfamiliar image excites channels that the prediction does not need. The **scale** ρ is their part.",
+            "An unfamiliar image excites channels that the prediction does not need. The **scale** ρ is their part of "
+            "the activity.",
             _scale,
         ),
         "verdict": Step(

@@ -114,7 +114,9 @@ def _channels(inspector: Inspector, item: Source, shown: Perturbed) -> None:
         config=charts.toolbar("perturbed-channels"),
         alt="Relevance of the channels in the perturbed image against the nearest class",
     )
-    st.caption("Bars: the perturbed image. Marks: the mean of its nearest class. Where they part, the distance grows.")
+    st.caption(
+        "Bars: the perturbed image. Marks: the mean of its nearest class. Where they differ, the distance grows."
+    )
     make = partial(channel_figure, shown.channels, names, charts.TOP)
     figure_download("perturbed channels", make, "perturbed_channels", of=origin(inspector, item))
 
@@ -174,7 +176,7 @@ def _heatmap(
     moving never waits for a heatmap that nobody will see.
     """
     for _ in range(8):
-        says.caption("The heatmap follows when the controls rest …")
+        says.caption("The heatmap is drawn when you stop moving the controls …")
         time.sleep(RESTS / 8)
     with says, st.spinner("Tracing relevance back to the pixels …"):
         why = resources.perturbed_explanation(inspector, item, perturbation, shown)

@@ -45,7 +45,7 @@ def controls(mean: tuple[float, ...]) -> Perturbation:
                 (NO_LESION, *LESIONS),
                 key=state.learn.LESION,
                 bind="query-params",
-                help="Drawn by the phantom, of no patient.",
+                help="Drawn by a program. It shows no patient.",
             )
             off = label == NO_LESION
             x, y, size, seed = state.learn.LESION_PLACE

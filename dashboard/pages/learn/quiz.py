@@ -26,8 +26,8 @@ def quiz(inspector: Inspector, tpr: float) -> None:
             listed = words.listed([words.plain(name) for name in names])
             st.info(
                 "The quiz draws its own pictures, of three places in the gut and of five findings, so that the answer "
-                f"is known. This reference set has other classes ({listed}), and nothing that can be drawn here is "
-                "surely OOD to them. Choose the phantom's reference set in the side bar."
+                f"is known. This reference set has other classes ({listed}), and no picture drawn here is certain to "
+                "be OOD for them. Choose the phantom's reference set in the side bar."
             )
             return
         _card(inspector, tpr)

@@ -23,7 +23,9 @@ def bundle_shelf() -> None:
         st.subheader("Reference sets made on this server", anchor=False)
         own = resources.own_bundles()
         if own:
-            st.caption("Everyone who uses this server sees them and may remove them. The project's own stay.")
+            st.caption(
+                "Everyone who uses this server sees them and may remove them. Those that came with the program stay."
+            )
         else:
             st.caption("None yet. What you make above or load below appears here, for everyone who uses this server.")
         for path in own:

@@ -45,8 +45,8 @@ REFERENCES_TAKE = (
     "with more channels. You may leave the page meanwhile."
 )
 REFERENCES_LATER = (
-    "The set is ready minutes sooner. The neuron explorer then traces a channel when somebody opens it, which takes "
-    "some seconds, on the small pictures of the set: the place is rough, the numbers are exact."
+    "The set is ready minutes sooner. The neuron explorer then traces a channel when somebody opens it. This takes "
+    "some seconds and uses the small pictures of the set: the place is rough, the numbers are exact."
 )
 
 
@@ -68,11 +68,10 @@ def asked_making() -> bool:
         st.subheader(f"{words.plain(title)} is ready", anchor=False)
         name = resources.name_of(places.bundles() / status.delivered)
         if name is None:
-            st.markdown("It was removed since.")
+            st.markdown("It has been removed.")
         else:
             st.markdown(
-                f"It stands in the list of reference sets as **{words.plain(name)}**, for everyone who uses this "
-                "server."
+                f"It is in the list of reference sets as **{words.plain(name)}**, for everyone who uses this server."
             )
             use_or_screen(name, "made")
         st.button("Make another", key="make_another", on_click=state.jobs.leave_job, args=(KIND,))
@@ -235,8 +234,8 @@ def _class_names(found: dict[str, int] | None) -> list[str]:
         key=state.jobs.CLASS_NAMES,
         height=120,
         max_chars=20_000,
-        help="Filled in from the class folders, by name: that is the order of most training programs. Change it where "
-        "yours was another: the names decide which images belong to which output.",
+        help="Filled in from the class folders, by name: most training programs use this order. Change it if yours "
+        "was different: the names decide which images belong to which output.",
     )
     names = [line.strip() for line in text.splitlines() if line.strip()]
     if found is not None and names:
@@ -245,7 +244,7 @@ def _class_names(found: dict[str, int] | None) -> list[str]:
         if lacking:
             st.error(
                 f"Expected a folder of images for each class. Found none for {words.plain(words.listed(lacking))}. "
-                "Mend the names, or pack the folders under these names.",
+                "Correct the names, or give the folders these names.",
                 icon=":material/error:",
             )
         elif surplus:

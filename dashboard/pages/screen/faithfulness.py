@@ -41,14 +41,14 @@ def _select_composite(names: tuple[str, ...]) -> str:
         format_func=lambda name: COMPOSITES[name].title,
         on_change=state.screen.composite_chosen,
         args=(names[0],),
-        help="Which rule each layer hands relevance on by.",
+        help="The rule by which each layer passes relevance on.",
         width=190,
     )
     return str(chosen)
 
 
 def where_relevance_goes(inspector: Inspector, item: Source, why: Explanation) -> None:
-    """How much of the relevance each block hands on; traced when somebody opens it."""
+    """How much of the relevance each block passes on; traced when somebody opens it."""
     opened = st.popover(
         "Where relevance goes",
         icon=":material/water_drop:",
@@ -101,7 +101,7 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
     was_stopped = state.screen.faithfulness_stopped(of)
     if not is_asked:
         if was_stopped:
-            st.caption("It was stopped before it was done. Switch it on to begin again.")
+            st.caption("It was stopped before it was finished. Switch it on to begin again.")
         return
     with plain_errors():  # a heatmap that cannot be measured leaves the rest of the page standing
         work = work_progress(

@@ -142,13 +142,13 @@ def _map(
         limit = heat_limit(evidence)
         shown = overlay(pixels, evidence, opacity, limit, kind)
         alt = f"Evidence for the distance on {name}"
-        legend = marks.legend(kind, limit, "distance per pixel, from over-used channels")
+        legend = marks.legend(kind, limit, "distance per pixel, from channels used more than usual")
         says_colour = (
             "Bright parts drive the image away from its nearest class."
             if kind == "positive"
             else "Green adds to the distance, purple takes from it."
         )
-        limits = f"{says_colour} What is missing or speaks against is listed below."
+        limits = f"{says_colour} What is missing, or argues against the class, is listed below."
     st.html(f'<div class="nero-picture">{marks.picture(shown, alt)}</div>{legend}')
     st.caption(f"{says} {limits} Smoothed, since the network reads the image on a coarse grid.")
 

@@ -45,7 +45,7 @@ def _says(found: tuple[MissingConcept, ...], nearest: str, has_maps: bool) -> st
         told.append("Missing evidence: used less here; what is missing has no place in the image.")
     if any(one.is_counter_evidence for one in found):
         place = "; it has a place, purple on the channel's map (its concept card, or open it)" if has_maps else ""
-        told.append(f"Counter-evidence: active here, and speaks against the prediction{place}.")
+        told.append(f"Counter-evidence: active here, and argues against the prediction{place}.")
     return " ".join([*told, "The pictures are the reference images that use the channel most."])
 
 
@@ -89,7 +89,7 @@ def _kind(one: MissingConcept) -> str:
 
 
 def _named(one: MissingConcept) -> str:
-    return f"{one.channel} {words.use(one.relevance, one.centroid)}"
+    return f"Channel {one.channel}: {words.use(one.relevance, one.centroid)}"
 
 
 def _adds(one: MissingConcept, whole: float) -> str:

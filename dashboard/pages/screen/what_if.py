@@ -30,7 +30,7 @@ def what_if_panel(inspector: Inspector, item: Source, download: str) -> None:
 def _panel(inspector: Inspector, item: Source, download: str) -> None:
     with plain_errors():
         with link_values({state.screen.WHAT_IF: switch("switch of the what-if panel")}):
-            is_open = st.toggle("What if NERO were set otherwise?", key=state.screen.WHAT_IF, bind="query-params")
+            is_open = st.toggle("What if NERO had other settings?", key=state.screen.WHAT_IF, bind="query-params")
         if not is_open:
             return
         published = resources.explorer(inspector).settings
@@ -44,7 +44,7 @@ def _panel(inspector: Inspector, item: Source, download: str) -> None:
                 on_click=state.site.set_widgets,
                 args=(_widgets(published, inspector),),
             )
-        with figures_side, st.spinner("Scoring the banks anew …"):
+        with figures_side, st.spinner("Scoring all images again …"):
             usual = resources.what_if(inspector, item, published)
             found = resources.what_if(inspector, item, settings)
             _figures(usual, found, download, origin(inspector, item))
@@ -124,7 +124,7 @@ def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object
 def _figures(usual: WhatIf, found: WhatIf, download: str, of: Origin) -> None:
     """The histogram of each setting, and their figures side by side."""
     theme = theme_of(st.context.theme.type)
-    titled = (("usual", "As this reference set is set", usual), ("found", "What if", found))
+    titled = (("usual", "As set", usual), ("found", "What if", found))
     for side, (name, title, one) in zip(st.columns(2, gap="medium"), titled, strict=True):
         with side:
             st.markdown(f"**{title}**")
@@ -141,9 +141,9 @@ def _figures(usual: WhatIf, found: WhatIf, download: str, of: Origin) -> None:
     st.dataframe(figure_table(usual, found), hide_index=True, alt="Figures of both settings")
     st.caption(
         f"“As set” accepts {words.percent(usual.settings.tpr)} of reference images, as the reference set was made, "
-        "whatever the side bar says. Read each histogram on its own scale: another setting measures in another unit. "
-        "AUROC and FPR95 are of the calibration images against the OOD bank. A setting chosen because it does best "
-        "here is fitted to this bank."
+        "whatever the side bar says. Read each histogram on its own scale: each setting has its own unit. AUROC and "
+        "FPR95 compare the calibration images with the OOD images of this reference set. A setting chosen because it "
+        "does best here is fitted to these images."
     )
 
 
@@ -160,7 +160,7 @@ def figure_table(usual: WhatIf, found: WhatIf) -> charts.Table:
         ("λ of the bias term", words.number(usual.bias_scale), words.number(found.bias_scale)),
     )
     names, before, after = zip(*rows, strict=True)
-    return {"": list(names), "as it is set": list(before), "what if": list(after)}
+    return {"": list(names), "as set": list(before), "what if": list(after)}
 
 
 def _share(value: float) -> str:
@@ -194,7 +194,7 @@ def _take_along(inspector: Inspector, item: Source, usual: WhatIf, found: WhatIf
     )
     st.caption(
         "This link opens the same setting"
-        + (" and sample." if state.images.sample() else "; the image stays with you.")
+        + (" and sample." if state.images.sample() else "; it does not hold the image.")
     )
 
 

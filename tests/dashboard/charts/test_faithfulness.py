@@ -58,7 +58,7 @@ def test_the_table_has_all_points():
     ("given", "starts", "holds"),
     [
         (figures(), "Faithful here", "plain gradient: 0.0"),
-        (figures(gain=0.05), "Weak: the map ranks the parts of this image not clearly better", "0 ± 0.050"),
+        (figures(gain=0.05), "Weak: the map's order of the parts of this image is not clearly better", "0 ± 0.050"),
         (figures(gain=-0.4), "Weak: blurring what the map calls relevant helps polyps", "Gain −0.3"),
         (figures(gain=0.2, gradient=0.4), "Faithful here", "The plain gradient does better."),
     ],
@@ -67,13 +67,13 @@ def test_faithfulness_in_words(given: Faithfulness, starts: str, holds: str):
     said = words.faithfulness(given, "polyps")
     assert said.startswith(starts)
     assert holds in said
-    assert "tells little" not in said
+    assert "says little" not in said
 
 
 def test_a_probability_that_outlives_the_image_is_said():
     flat = FlippingCurves(torch.full((STEPS,), 0.97), torch.full((STEPS,), 0.97))
     given = Faithfulness(0, "it", torch.linspace(0, 1, STEPS), flat, flat, flat, 0.001, 0.02, 5, 0)
-    assert "tells little here: even with all of the image blurred the probability is 0.97" in words.faithfulness(
+    assert "says little here: even with the whole image blurred the probability is 0.97" in words.faithfulness(
         given, "polyps"
     )
 
@@ -85,11 +85,19 @@ def test_where_relevance_goes_in_words():
     )
     assert words.lost((Block("pixels", 1.2, -0.3, 1.0),)).startswith("Biases add 33.3\u00a0%")
     assert "does not conserve" in words.lost((Block("pixels", -1.4, 0.0, -1.5),))
-    assert words.lost((Block("pixels", 0.0, 0.0, float("nan")),)) == "No relevance started here."
+    assert words.lost((Block("pixels", 0.0, 0.0, float("nan")),)) == "No relevance here."
 
 
 @pytest.mark.parametrize(
-    ("value", "starts"), [(0.97, "Keeps 0.97 of"), (1.42, "Comes to 1.42 of"), (-1.48, "Comes to −1.48")]
+    ("value", "says"),
+    [
+        (1.0, "Check: the map accounts for the whole score (1.00 of 1)."),
+        (0.97, "Check: the map accounts for the whole score (0.97 of 1)."),
+        (0.94, "Check: the map accounts for a part of the score (0.94 of 1)."),
+        (-0.004, "Check: the map accounts for a part of the score (0.00 of 1)."),
+        (1.42, "Beware: the map does not add up to the score (1.42 of 1)."),
+        (-1.48, "Beware: the map does not add up to the score (−1.48 of 1)."),
+    ],
 )
-def test_relevance_that_grew_is_not_called_kept(value: float, starts: str):
-    assert words.conservation(value).startswith(starts)
+def test_a_map_says_how_much_of_the_score_it_accounts_for(value: float, says: str):
+    assert words.conservation(value) == says

@@ -54,7 +54,7 @@ def test_a_class_name_is_no_link():
 def test_no_evidence_has_no_legend():
     running = AppTest.from_function(map_page, kwargs={"view": "evidence", "is_empty": True}).run()
     assert not running.exception
-    assert running.caption[0].value == "Nothing to show: no channel is over-used in this image."
+    assert running.caption[0].value == "Nothing to show: no channel is used more than usual in this image."
     assert "nero-legend" not in html(running)
 
 
@@ -63,7 +63,7 @@ def test_evidence_that_cancels_is_shown_with_both_signs_and_says_so():
     assert not running.exception
     said = running.caption[0].value
     assert "Green adds to the distance, purple takes from it." in said
-    assert "mostly cancel: together 19 times" in said
+    assert "mostly cancel: together they are 19 times" in said
     assert "−" in html(running)  # a legend from below zero
 
 
@@ -75,12 +75,12 @@ def test_positive_evidence_says_nothing_of_signs():
 
 
 def test_nothing_to_show_says_why():
-    assert "none of it arrived" in words.conservation(0.0, True, 0.0)
+    assert "none of the relevance arrives" in words.conservation(0.0, True, 0.0)
     assert "cancel" not in words.conservation(1.0, True, 3.0)
     assert "cancel" not in words.conservation(1.0, True, math.nan)
-    assert "together 3.1 times" in words.conservation(1.0, True, 3.1)
-    assert words.conservation(math.nan) == "Nothing to show: no relevance started here."
-    assert "over-used" in words.conservation(math.nan, is_evidence=True)
+    assert "together they are 3.1 times" in words.conservation(1.0, True, 3.1)
+    assert words.conservation(math.nan) == "Nothing to show: no relevance here."
+    assert "more than usual" in words.conservation(math.nan, is_evidence=True)
 
 
 class Torn:

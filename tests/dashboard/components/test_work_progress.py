@@ -66,7 +66,7 @@ def bars(running: AppTest) -> list[str]:
 
 def stopped(running: AppTest) -> bool:
     """Whether the page says that the measurement was stopped."""
-    return any("It was stopped before it was done" in caption.value for caption in running.caption)
+    return any("It was stopped before it was finished" in caption.value for caption in running.caption)
 
 
 def curves(running: AppTest) -> list[str]:
@@ -219,7 +219,9 @@ def test_a_work_that_the_server_drops_is_told_as_that(app: Start, gate: Gate, mo
     monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", 0.0)  # as if the page had been left
     LongWork("one more", lambda on_progress: None, turns)
     running.run()
-    assert [info.value for info in running.info if "stopped" in info.value or "list" in info.value] == [words.FORGOTTEN]
+    assert [info.value for info in running.info if "stopped" in info.value or "queue" in info.value] == [
+        words.FORGOTTEN
+    ]
     go_on.set()
     gate.open()
     running.button(key="again_faithfulness").click().run()

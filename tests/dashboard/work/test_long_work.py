@@ -195,7 +195,7 @@ def test_when_too_many_wait_a_forgotten_one_goes_and_else_the_new_one_is_refused
     another = LongWork("another", steps(), turns)
     assert [work.state for work in (*works, another)] == ["running", "waiting", "stopped", "waiting"]
     assert [work.is_forgotten for work in (*works, another)] == [False, False, True, False]
-    with pytest.raises(NeroError, match=r"Found it dropped, since nobody waited for it .*\. Begin again\."):
+    with pytest.raises(NeroError, match=r"Found it dropped: nobody waited for it .*\. Begin again\."):
         works[2].result()
 
 

@@ -86,14 +86,22 @@ def test_one_image_with_a_logit_near_0_is_said_to_make_the_mean():
     found = compare_mean_relevance((features, labels, 1), (features[8:], labels[8:], 1), head, 1e-6)
     assert found.id_few_share > 0.9
     share = f"{100 * found.id_few_share:.0f}"
-    ending = f"mean relevance (share of all |relevance|): ID, {share} % in 2 of 200"
-    assert mean_of_few(found).endswith(ending)
+    assert mean_of_few(found) == f"Beware: 2 of 200 ID images make up {share} % of this average"
     assert "OOD" not in mean_of_few(found)
 
 
 @pytest.mark.parametrize(("size", "few"), [(0, 0), (1, 1), (99, 1), (199, 1), (309, 3)])
 def test_few_are_one_percent_and_at_least_one(size: int, few: int):
     assert few_of(size) == few
+
+
+def test_few_images_that_make_both_averages_are_told_of_each():
+    zero = torch.zeros(2)
+    few = {"id_few": 3, "id_few_share": 0.43, "ood_few": 1, "ood_few_share": 0.5}
+    mean = MeanRelevance(zero, 309, zero[None], zero, 21, zero[None], **few)
+    assert mean_of_few(mean) == (
+        "Beware: 3 of 309 ID images make up 43 % of their average; 1 of 21 OOD images makes up 50 % of their average"
+    )
 
 
 @pytest.mark.parametrize(

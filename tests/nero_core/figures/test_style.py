@@ -20,7 +20,7 @@ from nero_core.figures.panels import concepts_figure
 from nero_core.figures.plots import channel_figure
 from nero_core.figures.render import encode
 from nero_core.figures.style import figure_bytes, label, styled
-from nero_core.figures.wording import channel_use
+from nero_core.figures.wording import channel_use, channel_use_briefly
 from nero_core.types import (
     ChannelPortrait,
     ChannelReferences,
@@ -234,14 +234,14 @@ def test_relevance_that_is_all_zero_is_said_in_a_sentence():
     said = texts(figure_bytes(nero_core.heatmap_figure(PIXELS, nothing, CLASSES), "svg"))
     assert "No relevance reached the pixels" in said
     said = texts(figure_bytes(nero_core.evidence_figure(PIXELS, nothing, CLASSES), "svg"))
-    assert "No channel is over-used" in said
+    assert "No channel is used more than usual" in said
     said = texts(figure_bytes(sheet(why=nothing), "svg"))
     assert "No relevance reached the pixels." in said
-    assert "no relevance started here" in said
+    assert "no relevance here" in said
     lost = replace(nothing, evidence_conservation=0.0)
     for figure in (nero_core.evidence_figure(PIXELS, lost, CLASSES), sheet(why=lost)):
         said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
-        assert "did not reach the pixels" in said and "over-used in this image" not in said
+        assert "did not reach the pixels" in said and "more than usual in this image" not in said
 
 
 def test_signed_evidence_says_what_its_colours_mean():
@@ -270,7 +270,7 @@ def test_maps_whose_signs_mostly_cancel_say_so_and_leave_the_words_in_their_plac
         (sheet(why=why), "26"),
     ):
         text = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
-        assert f"mostly cancel: together {times} times what it started from" in text
+        assert f"mostly cancel: together {times} times the initial relevance" in text
         assert overlaps(figure) == []  # type: ignore[arg-type]
     assert "comes to 1.31 of relevance" in text
     assert "cancel" not in texts(figure_bytes(nero_core.evidence_figure(PIXELS, WHY, CLASSES), "svg"))
@@ -284,7 +284,7 @@ def test_a_concept_whose_signs_cancel_says_so_and_hides_no_other():
         assert "comes to −0.330, signs cancel ×81" in text
         assert text.count("keeps 0.97") >= 2  # the others
         assert "one scale for all but 1 that mostly cancel" in text and "own colours, to ±" in text
-        assert "n times what the map started from" in text
+        assert "n times the initial relevance" in text
         assert overlaps(figure) == []  # type: ignore[arg-type]
     text = " ".join(texts(figure_bytes(concept_cards(), "svg")).split())  # type: ignore[arg-type]
     assert "cancel" not in text and "own colours" not in text and "one scale for all;" in text
@@ -293,10 +293,10 @@ def test_a_concept_whose_signs_cancel_says_so_and_hides_no_other():
 def test_the_use_of_a_channel_is_worded_as_on_the_screen():
     concept = replace(WHY.concepts[0], relevance=-0.3, centroid=-0.1)
     why = replace(WHY, concepts=(concept,))
-    for figure in (concept_cards(why=why), sheet(why=why)):
+    for figure, use in ((concept_cards(why=why), channel_use), (sheet(why=why), channel_use_briefly)):
         text = texts(figure_bytes(figure, "svg"))  # type: ignore[arg-type]
-        assert channel_use(-0.3, -0.1) in text
-        assert "under-used" not in text
+        assert use(-0.3, -0.1) in text
+        assert "as much as usual" not in text
 
 
 @pytest.mark.parametrize("concepts", [0, 1, 8, 9, 64])
@@ -306,11 +306,11 @@ def test_one_concept_and_many_fit_on_a_page(concepts: int):
     width, height = figure.get_size_inches()
     assert width == pytest.approx(3.5 if concepts < 2 else 7.2)
     assert height < 60
-    said = texts(figure_bytes(figure, "svg"))
-    assert said.count("over-used") == concepts
+    said = " ".join(texts(figure_bytes(figure, "svg")).split())
+    assert said.count("more than usual") == concepts
     shown = min(concepts, 8)
-    said = texts(figure_bytes(sheet(why=why), "svg"))
-    assert said.count("over-used") == shown
+    said = " ".join(texts(figure_bytes(sheet(why=why), "svg")).split())
+    assert said.count("used ×") == shown
     assert ("8 of the 64 asked for" in said) == (concepts == 64)
 
 

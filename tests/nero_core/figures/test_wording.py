@@ -2,28 +2,50 @@ import math
 
 import pytest
 
-from nero_core.figures.wording import cancelling, channel_use, here_and_usual, kept, kept_briefly, own_limit
+from nero_core.figures.wording import (
+    cancelling,
+    channel_use,
+    channel_use_briefly,
+    here_and_usual,
+    kept,
+    kept_briefly,
+    own_limit,
+)
 
 
 @pytest.mark.parametrize(
     ("relevance", "centroid", "said"),
     [
-        (0.31, 0.1, "over-used ×3.1"),
-        (0.101, 0.1, "slightly over-used"),
+        (0.31, 0.1, "used 3.1 times more than usual"),
+        (0.101, 0.1, "used a little more than usual"),
         (0.2, -0.1, "used only here"),
         (0.2, 0.0, "used only here"),
         (0.2, 0.001, "used only here"),
-        (-0.1, -0.3, "speaks against, less than usual"),
+        (-0.1, -0.3, "argues against this class, less than usual"),
         (0.0, -0.3, "not used"),
-        (0.1, 0.1, "used as much"),
-        (0.04, 0.1, "under-used ×0.40"),
+        (0.1, 0.1, "used as usual"),
+        (0.04, 0.1, "used 0.40 times as much as usual"),
         (0.001, 0.1, "missing"),
-        (-0.1, 0.1, "turned against"),
-        (-0.3, -0.1, "speaks against"),
+        (-0.1, 0.1, "argues against this class here"),
+        (-0.3, -0.1, "argues against this class"),
     ],
 )
 def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float, said: str):
     assert channel_use(relevance, centroid) == said
+
+
+@pytest.mark.parametrize(
+    ("relevance", "centroid", "said"),
+    [
+        (0.31, 0.1, "used ×3.1"),
+        (0.04, 0.1, "used ×0.40"),
+        (0.2, 0.0, "used only here"),
+        (0.001, 0.1, "missing"),
+        (-0.3, -0.1, "against the class"),
+    ],
+)
+def test_the_use_of_a_channel_has_a_short_form_for_the_sheet(relevance: float, centroid: float, said: str):
+    assert channel_use_briefly(relevance, centroid) == said
 
 
 def test_a_channel_that_speaks_against_a_class_is_not_against_a_number():
@@ -45,8 +67,8 @@ def test_only_maps_whose_signs_mostly_cancel_are_said_to(value: float, is_said: 
         (1.42, 2.0, "comes to 1.42 of relevance", "comes to 1.42"),
         (-3.2, math.nan, "comes to −3.20 of relevance", "comes to −3.20"),
         (-0.33, 81.0, "comes to −0.330 of relevance; positive and", "comes to −0.330, signs cancel ×81"),
-        (0.0, 0.0, "relevance started, but none of it arrived", "relevance started, but none of it arrived"),
-        (math.nan, math.nan, "no relevance started here", "no relevance started here"),
+        (0.0, 0.0, "none of the relevance arrives", "none of the relevance arrives"),
+        (math.nan, math.nan, "no relevance here", "no relevance here"),
     ],
 )
 def test_what_a_map_keeps_is_said_alike_in_both_lengths(

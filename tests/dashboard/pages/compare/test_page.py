@@ -145,11 +145,11 @@ def test_a_run_whose_process_died_is_reported_and_can_be_forgotten(app: Start):
     job = written(made=0)
     os.utime(job.folder / "job.json", (1e9, 1e9))
     running = compare(app, run=job.id)
-    assert any("gone without a word" in error.value for error in running.error)
+    assert any("ended without a message" in error.value for error in running.error)
     running.button(key="again_benchmark").click().run()
     no_traceback(running)
     assert not job.folder.exists()
-    assert not any("gone without a word" in error.value for error in running.error)
+    assert not any("ended without a message" in error.value for error in running.error)
 
 
 def test_a_run_that_waits_says_for_how_many_and_one_that_was_told_to_stop_says_so(app: Start):

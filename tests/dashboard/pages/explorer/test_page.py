@@ -77,9 +77,13 @@ def test_a_link_opens_a_channel_with_the_image_marked(explorer: Start):
     no_traceback(running)
     assert not running.error
     assert headings(running) == [
-        "Channel 417", "In polyps.jpg", "Reference images", "What the classes make of it", "Used together with it",
+        "Channel 417",
+        "In polyps.jpg",
+        "Reference images",
+        "How much each class uses this channel",
+        "Channels used together with it",
         "One layer down",
-    ]  # fmt: skip
+    ]
     page = html(running)
     assert page.count("<img") == page.count("alt=")
     assert page.count("passes on") == 5
@@ -199,7 +203,7 @@ def test_two_images_stand_side_by_side_and_a_reference_image_may_be_one(explorer
     no_traceback(running)
     assert [caption.value for caption in running.caption].count(words.SYNTHETIC) == 2
     assert headings(running)[:2] == ["polyps.jpg", "normal-cecum.jpg"]
-    kept = [one.value for one in running.caption if one.value.startswith(("Keeps ", "Comes to ", "Nothing to show"))]
+    kept = [one.value for one in running.caption if one.value.startswith(("Check: ", "Beware: ", "Nothing to show"))]
     assert len(kept) == 2  # under each heatmap
     box = running.selectbox(key="second_image")
     reference = next(one for one in box.options if one.startswith("Reference 1"))

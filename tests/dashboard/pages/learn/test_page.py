@@ -117,7 +117,7 @@ def test_a_link_to_what_is_not_offered_says_so_until_something_is_chosen(
 def test_the_probabilities_are_handed_back_whole(app: Start):
     running = learn(app, step="relevance", sample="polyps")
     assert "= 1.000" in formulas(running)
-    assert any("nothing of it is lost" in text.value for text in running.markdown)
+    assert any("nothing is lost" in text.value for text in running.markdown)
 
 
 def test_a_picture_of_nothing_is_a_sentence_and_a_way_on(app: Start, sample_folder: Path, monkeypatch, tmp_path: Path):
@@ -211,10 +211,10 @@ def test_a_lesion_can_be_pasted_and_moved(app: Start):
 
 def test_the_heatmap_comes_when_it_is_asked_for_with_its_conservation(app: Start):
     running = perturb_page(app)
-    assert not any("of the relevance it started from" in caption.value for caption in running.caption)
+    assert not any("the map accounts for" in caption.value for caption in running.caption)
     running.toggle(key="perturbed_map").set_value(True).run()
     no_traceback(running)
-    assert any("of the relevance it started from" in caption.value for caption in running.caption)
+    assert any("the map accounts for" in caption.value for caption in running.caption)
     assert "Heatmap of" in html(running)
 
 
