@@ -7,13 +7,13 @@ words are written in the text colour, so that their contrast never depends on a 
 from dataclasses import dataclass
 from pathlib import Path
 
+from nero_core.figures import style
 from nero_core.types import Verdict
 
-ID = "#0072B2"
-OOD = "#D55E00"
+ID, OOD = style.ID, style.OOD  # as in saved figures
 BORDERLINE = "#E69F00"
 #: further ID classes in the channel plot, in the order they are chosen
-CLASSES = ("#009E73", "#CC79A7", "#56B4E9", "#B79F00")
+CLASSES = tuple(colour for colour, _ in style.CLASSES)
 
 VERDICT_COLOUR: dict[Verdict, str] = {"like": ID, "borderline": BORDERLINE, "unlike": OOD}
 

@@ -3,8 +3,10 @@
 import math
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from nero_core.device import float64
@@ -49,6 +51,29 @@ def fpr_at_tpr(
     if positive == "id":
         return float(float64(ood_scores <= kth_smallest(id_scores, tpr)).mean())
     return float(float64(-id_scores <= kth_smallest(-ood_scores, tpr)).mean())
+
+
+def roc_curve(
+    id_scores: ArrayLike, ood_scores: ArrayLike, points: int | None = None
+) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
+    """Share of the ID images rejected and of the OOD images found, in percent, from (0, 0) to (100, 100).
+
+    Args:
+        id_scores: of the ID images, at least one.
+        ood_scores: of the OOD images, at least one.
+        points: keep so many, evenly over the thresholds, both ends among them; None keeps one for each threshold that
+            changes a share.
+    """
+    groups = [np.sort(np.asarray(scores, dtype=np.float64)) for scores in (id_scores, ood_scores)]
+    limits = np.unique(np.concatenate(groups))[::-1]
+    rejected, found = (
+        np.concatenate([[0.0], 100 * (1 - np.searchsorted(scores, limits, side="left") / len(scores))])
+        for scores in groups
+    )
+    if points is None:
+        return rejected, found
+    kept = np.unique(np.linspace(0, len(limits), min(points, len(limits) + 1)).astype(int))
+    return rejected[kept], found[kept]
 
 
 def kth_smallest(scores: Float[Tensor, " scores"], share: float) -> Float[Tensor, ""]:

@@ -3,19 +3,21 @@
 from dashboard.charts.atlas import GridSort, atlas_order, atlas_table
 from dashboard.charts.benchmark import (
     MOST_METHODS,
+    class_auroc,
     class_heat,
     class_table,
     method_histograms,
     roc_curves,
     roc_table,
 )
-from dashboard.charts.channels import TOP, Sort, channel_order, channel_plot, channel_table
+from dashboard.charts.channels import TOP, channel_plot, channel_table
 from dashboard.charts.distribution import class_relevance_table, relevance_by_class
 from dashboard.charts.faithfulness import faithfulness_plot, faithfulness_table
 from dashboard.charts.frame import Table, toolbar
 from dashboard.charts.image_pair import PAIR_TOP, image_pair, pair_order, pair_table
 from dashboard.charts.lesson import channel_bars, class_bars, drag_picture, least_relevant, lesson_channels
 from dashboard.charts.scores import score_histogram, score_table, scores_by_class
+from nero_core.figures.channel_order import Sort, channel_order
 
 __all__ = [
     "MOST_METHODS",
@@ -30,6 +32,7 @@ __all__ = [
     "channel_order",
     "channel_plot",
     "channel_table",
+    "class_auroc",
     "class_bars",
     "class_heat",
     "class_relevance_table",

@@ -11,6 +11,9 @@ from dashboard import words
 from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names
 from dashboard.theme import CLASSES, ID, LIGHT, OOD, Theme
 from nero_core import BenchmarkResult, MethodResult
+from nero_core.figures.score_domain import method_domain
+from nero_core.figures.score_groups import histogram_counts
+from nero_core.metrics import roc_curve
 
 #: methods that can be told apart in one plot: by colour and by dash
 MOST_METHODS = 6
@@ -21,8 +24,6 @@ _ROW = 150  # pixels of one method's histogram
 _CELL = 27  # pixels of one row of the heat table
 #: pale to deep: at least 5.5:1 against the light theme's text
 _SCALE = ((0.0, "#FFF7D6"), (0.5, "#B5DAEF"), (1.0, "#3A97D4"))
-#: share of a group's scores beyond the lower and the upper end of an axis; they are drawn at the end
-_TAILS = (0.005, 0.06)
 
 
 def roc_curves(result: BenchmarkResult, methods: Sequence[str], theme: Theme) -> go.Figure:
@@ -34,7 +35,7 @@ def roc_curves(result: BenchmarkResult, methods: Sequence[str], theme: Theme) ->
     )  # fmt: skip
     for place, name in enumerate(_chosen(result, methods)):
         one = _method(result, name)
-        rejected, found = _curve(one.id_scores, one.ood_scores)
+        rejected, found = roc_curve(one.id_scores, one.ood_scores, _POINTS)
         figure.add_scatter(
             x=rejected,
             y=found,
@@ -67,11 +68,11 @@ def method_histograms(
     for row, name in enumerate(chosen, 1):
         one, limit = _method(result, name), thresholds.get(name)
         groups = (("ID images", one.id_scores, ID, ""), ("OOD images", one.ood_scores, OOD, "/"))
-        low, high = _domain(one.id_scores, one.ood_scores, limit)
+        low, high = method_domain(one.id_scores, one.ood_scores, limit)
         edges = np.linspace(low, high, _BINS + 1)
         for group, scores, colour, pattern in groups:
             values = np.asarray(scores, dtype=np.float64)
-            counts, _ = np.histogram(np.clip(values, low, high), edges)
+            counts = histogram_counts(values, edges)
             figure.add_bar(
                 x=(edges[:-1] + edges[1:]) / 2,
                 y=100 * counts / len(values),
@@ -106,11 +107,10 @@ def class_heat(result: BenchmarkResult, theme: Theme) -> go.Figure:
     All colours are light enough for the same dark numbers, so the table reads alike in both themes.
     """
     names, rows = list(result.ood_classes), list(result.methods)
-    values = np.array([[_auroc(one, name) for name in names] for one in rows])
     shown = plain_names(names)
     figure = go.Figure(
         go.Heatmap(
-            z=100 * values,
+            z=100 * class_auroc(result),
             x=shown,
             y=[words.method(one.method) for one in rows],
             zmin=50,
@@ -141,10 +141,20 @@ def roc_table(result: BenchmarkResult, methods: Sequence[str]) -> Table:
     table: Table = {"method": [], "ID images rejected (%)": [], "OOD images found (%)": []}
     for name in _chosen(result, methods):
         one = _method(result, name)
-        for x, y in zip(*_curve(one.id_scores, one.ood_scores), strict=True):
+        for x, y in zip(*roc_curve(one.id_scores, one.ood_scores, _POINTS), strict=True):
             for column, cell in zip(table, (name, float(x), float(y)), strict=True):
                 table[column].append(cell)
     return table
+
+
+def class_auroc(result: BenchmarkResult) -> NDArray[np.float64]:
+    """AUROC of every method (rows) on every OOD class (columns), in [0, 1]; nan where a class has no image."""
+    return np.array(
+        [
+            [one.per_class[name].auroc.value if name in one.per_class else np.nan for name in result.ood_classes]
+            for one in result.methods
+        ]
+    )
 
 
 def class_table(result: BenchmarkResult) -> Table:
@@ -167,33 +177,6 @@ def _method(result: BenchmarkResult, name: str) -> MethodResult:
 def _colour(place: int, name: str, theme: Theme) -> str:
     others = (*CLASSES, theme.centroid, ID)
     return theme.text if name == "nero" else others[place % len(others)]
-
-
-def _curve(id_scores: object, ood_scores: object) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Percent of ID rejected and of OOD found, at every threshold that changes one of them."""
-    inside, outside = (np.sort(np.asarray(scores, dtype=np.float64)) for scores in (id_scores, ood_scores))
-    limits = np.unique(np.concatenate([inside, outside]))[::-1]
-    shares = [
-        np.concatenate([[0.0], 100 * (1 - np.searchsorted(scores, limits, side="left") / len(scores))])
-        for scores in (inside, outside)
-    ]
-    kept = np.unique(np.linspace(0, len(limits), min(_POINTS, len(limits) + 1)).astype(int))
-    return shares[0][kept], shares[1][kept]
-
-
-def _domain(id_scores: object, ood_scores: object, limit: float | None) -> tuple[float, float]:
-    ends = [
-        np.quantile(np.asarray(scores, dtype=np.float64), (_TAILS[0], 1 - _TAILS[1]))
-        for scores in (id_scores, ood_scores)
-    ]
-    known = [*np.concatenate(ends).tolist(), *([] if limit is None else [limit])]
-    low, high = min(known), max(known)
-    margin = 0.03 * (high - low) or 1.0
-    return low - margin, high + margin
-
-
-def _auroc(one: MethodResult, name: str) -> float:
-    return one.per_class[name].auroc.value if name in one.per_class else float("nan")
 
 
 def _said(one: MethodResult, name: str) -> str:

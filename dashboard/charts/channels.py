@@ -1,7 +1,7 @@
 """Every feature channel of one image against the centroids of the classes."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from dashboard import words
 from dashboard.charts.frame import Table, framed, legend, plain_names
 from dashboard.theme import CLASSES, ID, Theme
+from nero_core.figures.channel_order import Sort, channel_order
 from nero_core.types import Channels
-
-Sort = Literal["share", "relevance", "channel"]
 
 #: channels shown at first when they are sorted by size: as many as can be told apart on a laptop
 TOP = 40
@@ -97,14 +96,6 @@ def channel_plot(
         figure.add_vrect(place - 0.5, place + 0.5, fillcolor=ID, opacity=0.22, line_width=0, layer="below")
     figure.update_layout(legend=legend(), bargap=0.1, clickmode="event+select", dragmode="zoom")
     return framed(figure, theme, height=400, top=30)
-
-
-def channel_order(channels: Channels, sort: Sort) -> NDArray[np.int64]:
-    """Channel numbers in the order of the axis."""
-    if sort == "channel":
-        return np.arange(len(channels.relevance))
-    values = np.asarray(channels.share if sort == "share" else channels.relevance)
-    return np.argsort(-values, kind="stable")
 
 
 def channel_table(channels: Channels, class_names: Sequence[str], sort: Sort = "share") -> Table:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from dashboard import words
 from dashboard.charts.frame import Table, framed, plain_names, point_row
 from dashboard.theme import ID, Theme
+from nero_core.figures.rows import beyond
 from nero_core.types import ChannelPortrait
 
 _ROW = 44  # pixels of one class
@@ -55,10 +56,8 @@ def relevance_by_class(
         )
     for place, (_, values) in enumerate(reversed(rows)):
         shown = np.asarray(values, dtype=np.float64)
-        for count, edge, text in (
-            (int((shown < domain[0]).sum()), "left", "◂ {} beyond"),
-            (int((shown > domain[1]).sum()), "right", "{} beyond ▸"),
-        ):
+        below, above = (int(is_beyond.sum()) for is_beyond in beyond(shown, domain))
+        for count, edge, text in ((below, "left", "◂ {} beyond"), (above, "right", "{} beyond ▸")):
             if count:
                 x, y = domain[edge == "right"], place + 0.33
                 figure.add_annotation(x=x, y=y, text=text.format(count), xanchor=edge, showarrow=False)

@@ -10,6 +10,7 @@ from dashboard import words
 from dashboard.charts.frame import framed, legend, plain_names
 from dashboard.theme import ID, Theme
 from nero_core import label
+from nero_core.figures.channel_order import least_relevant_first
 
 SHOWN = 24  # channels: as many as can be seen apart from the back of a room
 MOST_CLASSES = 20
@@ -126,20 +127,21 @@ def classes_shown(values: ArrayLike, marked: int) -> list[int]:
 
 def least_relevant(features: ArrayLike, relevance: ArrayLike, least: int, theme: Theme) -> go.Figure:
     """Every channel's activation in the order of its relevance; the ``least`` first are K, in the accent colour."""
-    held = np.abs(np.asarray(features, dtype=np.float64))
-    order = np.argsort(np.asarray(relevance), kind="stable")
+    order, held = least_relevant_first(features, relevance)
     figure = go.Figure()
     for name, part, colour in (
         (f"K: the {least} of least relevance", slice(None, least), ID),
         ("the others", slice(least, None), theme.centroid),
     ):
-        channels = order[part]
         figure.add_bar(
             x=np.arange(len(order))[part],
-            y=held[channels],
+            y=held[part],
             name=name,
             marker={"color": colour, "line": {"width": 0}},
-            hovertext=[f"channel {one}: activation {words.number(held[one])}" for one in channels],
+            hovertext=[
+                f"channel {one}: activation {words.number(value)}"
+                for one, value in zip(order[part], held[part], strict=True)
+            ],
             hoverinfo="text",
         )
     figure.update_layout(legend=legend() | {"y": -0.32}, bargap=0)

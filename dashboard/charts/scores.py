@@ -1,6 +1,6 @@
 """Where this image's score lies among the scores of the banks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,7 +10,11 @@ from dashboard import words
 from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names, point_row
 from dashboard.theme import ID, OOD, Theme
 from nero_core import score_domain
+from nero_core.figures.rows import beyond
+from nero_core.figures.score_groups import bank_scores, class_scores, histogram_counts
 from nero_core.types import ReferenceScores
+
+_BANKS = {"ID": ("calibration images, ID", ID, ""), "OOD": ("OOD bank images", OOD, "/")}  # name, colour, pattern
 
 
 def score_histogram(reference: ReferenceScores, score: float, theme: Theme, bins: int = 44) -> go.Figure:
@@ -19,8 +23,9 @@ def score_histogram(reference: ReferenceScores, score: float, theme: Theme, bins
     edges = np.linspace(low, high, bins + 1)
     figure = go.Figure()
     peak = 0.0
-    for name, values, colour, pattern in _groups(reference):
-        counts, _ = np.histogram(np.clip(values, low, high), edges)
+    for bank, values in bank_scores(reference).items():
+        name, colour, pattern = _BANKS[bank]
+        counts = histogram_counts(values, edges)
         share = 100 * counts / len(values)
         peak = max(peak, float(share.max()))
         ends = ["or more" if place == bins - 1 else f"to {words.number(edges[place + 1])}" for place in range(bins)]
@@ -55,7 +60,10 @@ def scores_by_class(
     Images beyond the axis stand at its end as triangles; the boxes know their true scores.
     """
     low, high = score_domain(reference, score)
-    rows = list(_class_rows(reference, plain_names(class_names), plain_names(ood_class_names)))
+    rows = [
+        (name, values, _BANKS[bank][1])
+        for bank, name, values in class_scores(reference, plain_names(class_names), plain_names(ood_class_names))
+    ]
     figure = go.Figure()
     for place, (name, values, colour) in enumerate(reversed(rows)):
         hover = [f"{name}, score {words.number(value)}" for value in values]
@@ -79,38 +87,18 @@ def scores_by_class(
 def score_table(reference: ReferenceScores, class_names: Sequence[str], ood_class_names: Sequence[str] = ()) -> Table:
     """The scores behind the histogram, one row an image of the banks."""
     table: Table = {"group": [], "class": [], "score": []}
-    for name, values, colour in _class_rows(reference, class_names, ood_class_names):
-        table["group"] += ["OOD bank" if colour == OOD else "calibration (ID)"] * len(values)
+    for bank, name, values in class_scores(reference, class_names, ood_class_names):
+        table["group"] += ["OOD bank" if bank == "OOD" else "calibration (ID)"] * len(values)
         table["class"] += [name] * len(values)
         table["score"] += values.tolist()
     return table
-
-
-def _groups(reference: ReferenceScores) -> list[tuple[str, NDArray[np.float64], str, str]]:
-    groups = [("calibration images, ID", np.asarray(reference.calibration, dtype=np.float64), ID, "")]
-    if reference.ood is not None and len(reference.ood):
-        groups.append(("OOD bank images", np.asarray(reference.ood, dtype=np.float64), OOD, "/"))
-    return groups
-
-
-def _class_rows(
-    reference: ReferenceScores, class_names: Sequence[str], ood_class_names: Sequence[str]
-) -> Iterable[tuple[str, NDArray[np.float64], str]]:
-    banks = [(reference.calibration, reference.calibration_labels, class_names, ID)]
-    if reference.ood is not None and reference.ood_labels is not None:
-        banks.append((reference.ood, reference.ood_labels, ood_class_names, OOD))
-    for scores, labels, names, colour in banks:
-        for index, name in enumerate(names):
-            values = np.asarray(scores, dtype=np.float64)[np.asarray(labels) == index]
-            if len(values):
-                yield name, values, colour
 
 
 def _beyond(figure: go.Figure, rows: list[tuple[str, NDArray[np.float64], str]], domain: tuple[float, float]) -> None:
     """The images whose scores lie off the axis, at its end."""
     low, high = domain
     for place, (name, values, colour) in enumerate(rows):
-        far = values[(values < low) | (values > high)]
+        far = values[np.logical_or(*beyond(values, domain))]
         if not len(far):
             continue
         figure.add_scatter(
@@ -142,8 +130,8 @@ def _threshold_and_image(
 ) -> None:
     """Two upright lines with their names at ``top``; the names stand on the outer sides, so that they never meet."""
     low, high = domain
-    limit, beyond = reference.threshold, score > high
-    here = high if beyond else score
+    limit, is_beyond = reference.threshold, score > high
+    here = min(score, high)
     figure.add_shape(
         type="line", x0=limit, x1=limit, y0=bottom, y1=top, line={"dash": "dash", "width": 1.5, "color": theme.centroid}
     )
@@ -153,12 +141,12 @@ def _threshold_and_image(
         mode="lines+markers",
         line={"color": theme.text, "width": 2.5},
         marker={
-            "symbol": ["circle", "triangle-right" if beyond else "circle"],
+            "symbol": ["circle", "triangle-right" if is_beyond else "circle"],
             "size": [0, 11],
             "color": theme.text,
             "line": {"color": theme.background, "width": 1.5},
         },
-        hovertext=f"this image: score {words.number(score)}" + (", beyond the scale" if beyond else ""),
+        hovertext=f"this image: score {words.number(score)}" + (", beyond the scale" if is_beyond else ""),
         hoverinfo="text",
         showlegend=False,
         cliponaxis=False,
@@ -166,7 +154,7 @@ def _threshold_and_image(
     is_right = here >= limit
     for place, text, to_right in (
         (limit, f"threshold {words.number(limit)}", not is_right),
-        (here, f"<b>this image {words.number(score)}</b>" + (" →" if beyond else ""), is_right),
+        (here, f"<b>this image {words.number(score)}</b>" + (" →" if is_beyond else ""), is_right),
     ):
         portion = (place - low) / (high - low)
         anchor = "left" if to_right else "right"

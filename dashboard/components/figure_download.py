@@ -14,7 +14,8 @@ from dashboard import resources, words
 from dashboard.options import Options
 from dashboard.resources import Source
 from nero_core import Inspector, decode_image, figure_bytes, figure_sheet, short_id, with_origin
-from nero_core.errors import BundleError, NeroError, RelevanceError
+from nero_core.errors import NeroError, RelevanceError
+from nero_core.figures.references import reference_pictures
 from nero_core.types import Explanation
 
 if TYPE_CHECKING:
@@ -111,9 +112,7 @@ def sheet_download(inspector: Inspector, item: Source, options: Options, composi
 
 def references(inspector: Inspector, why: Explanation | None) -> tuple[list[list[bytes | None]], list[list[str]]]:
     """Thumbnails and classes of the reference images of each concept; None where the bundle has no picture of one."""
-    shown = () if why is None else why.concepts
-    thumbnails = [[_thumbnail(inspector, one) for one in concept.references] for concept in shown]
-    return thumbnails, [[inspector.reference_class(one) for one in concept.references] for concept in shown]
+    return reference_pictures(() if why is None else why.concepts, inspector.thumbnail, inspector.reference_class)
 
 
 def reference_pixels(inspector: Inspector, reference: str) -> NDArray[np.uint8] | None:
@@ -132,10 +131,3 @@ def file_name(name: str) -> str:
 def _draw(make: "Callable[[], Figure]", form: Form, of: Origin | None) -> bytes:
     figure = make()
     return figure_bytes(figure if of is None else with_origin(figure, of.image_id, of.reference_set), form, DPI)
-
-
-def _thumbnail(inspector: Inspector, reference: str) -> bytes | None:
-    try:
-        return inspector.thumbnail(reference)
-    except BundleError:
-        return None

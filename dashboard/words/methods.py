@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from nero_core.figures.style import OURS
 from nero_core.types import Verdict
 
 #: what each figure of the benchmark means, in one line
@@ -23,7 +24,6 @@ _MEASURES = {
     "fpr95_id_positive": "FPR95 (ID positive)",
     "fpr95_ood_positive": "FPR95 (OOD positive)",
 }
-_OURS = {"nero": "NERO", "nero_plus": "NERO+"}
 _FIGURE = re.compile(rf"([a-z_]+?)_({'|'.join(_MEASURES)})(?: (.+))?")
 _FIGURES = {
     "held_out_id_images": "Held-out ID images",
@@ -38,12 +38,12 @@ def figure(name: str) -> str:
     if known is None:
         return _FIGURES.get(name, name)
     detector, measure, of_class = known.groups()
-    return f"{_OURS.get(detector, detector.upper())} {_MEASURES[measure]}" + (f", {of_class}" if of_class else "")
+    return f"{OURS.get(detector, detector.upper())} {_MEASURES[measure]}" + (f", {of_class}" if of_class else "")
 
 
 def method(name: str) -> str:
     """A method's name in a sentence: ours in capitals, the others as the catalog and the command line name them."""
-    return _OURS.get(name, name)
+    return OURS.get(name, name)
 
 
 def interval(value: float, low: float, high: float) -> str:

@@ -13,7 +13,6 @@ ADVICE: dict[Verdict, str] = {
 DIMMED = (
     "Grey because it does not count here: the classifier must choose one of its classes, even for a foreign picture."
 )
-SYNTHETIC = "This demo learned from computer-drawn pictures. Do not rely on its answer for real images."
 
 
 def p_value(p: float, calibration_size: int) -> str:

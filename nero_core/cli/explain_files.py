@@ -9,7 +9,6 @@ from jaxtyping import UInt8
 
 from nero_core.cli.explain_record import concept_name
 from nero_core.cli.terminal import printable
-from nero_core.errors import BundleError
 from nero_core.explorer import Explorer
 from nero_core.figures.origin import origin_line, with_origin
 from nero_core.figures.panels import (
@@ -21,19 +20,20 @@ from nero_core.figures.panels import (
     no_evidence,
 )
 from nero_core.figures.plots import channel_figure, histogram_figure
+from nero_core.figures.references import reference_pictures
 from nero_core.figures.render import (
     caption,
+    concept_maps,
     encode,
     enlarge,
     evidence_as_shown,
     fit_within,
     overlay,
-    scale_limits,
     smooth,
 )
 from nero_core.figures.sheet import figure_sheet
 from nero_core.figures.style import Form, figure_bytes
-from nero_core.figures.wording import channel_use, here_and_usual, kept, own_limit
+from nero_core.figures.wording import SYNTHETIC, channel_use, here_and_usual, kept, own_limit
 from nero_core.types import Channels, Detection, Explanation
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from nero_core.inspector import Inspector
 
 LONGEST_NAME = 60  # characters of a class name in a caption
-
-SYNTHETIC = "This demo learned from computer-drawn pictures. Do not rely on its answer for real images."
 
 
 def draw_files(
@@ -63,7 +61,8 @@ def draw_files(
     """
     names, pixels = inspector.bundle.card.class_names, enlarge(fit_within(picture.pixels))
     scores, origin = inspector.reference_scores("nero", detection.tpr), (picture.id, inspector.bundle.card.title)
-    thumbnails, classes = _references(inspector, explanation)
+    concepts = () if explanation is None else explanation.concepts
+    thumbnails, classes = reference_pictures(concepts, inspector.thumbnail, inspector.reference_class)
     figures: dict[str, Callable[[], Figure]] = {
         "channels": lambda: channel_figure(channels, names),
         "histogram": lambda: histogram_figure(scores, float(detection.score[0])),
@@ -88,8 +87,7 @@ def draw_overlays(
 ) -> dict[str, bytes]:
     """The image and its heatmaps as PNG, by file name; each says what it shows and how much relevance it keeps."""
     names = [printable(name, LONGEST_NAME) for name in inspector.bundle.card.class_names]
-    heatmaps = [smooth(concept.heatmap, explanation.sigma) for concept in explanation.concepts]
-    scale, limits = scale_limits(heatmaps, [concept.cancellation for concept in explanation.concepts])
+    heatmaps, scale, limits = concept_maps(explanation.concepts, explanation.sigma)
     evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
     says = (
         colours_say(kind) + kept(explanation.evidence_conservation, explanation.evidence_cancellation)
@@ -128,10 +126,7 @@ def _picture_figures(
     thumbnails: list[list[bytes | None]],
     classes: list[list[str]],
 ) -> dict[str, Callable[[], "Figure"]]:
-    concepts = explanation.concepts
-    _, limits = scale_limits(
-        [smooth(concept.heatmap, explanation.sigma) for concept in concepts], [one.cancellation for one in concepts]
-    )
+    _, _, limits = concept_maps(explanation.concepts, explanation.sigma)
     figures: dict[str, Callable[[], Figure]] = {
         "image": lambda: image_figure(pixels),
         "heatmap": lambda: heatmap_figure(pixels, explanation, names),
@@ -156,17 +151,3 @@ def _saved(
         figure = with_origin(make(), *origin)
         files |= {f"{name}.{form}": figure_bytes(figure, form, dpi) for form in forms}
     return files
-
-
-def _references(inspector: "Inspector", why: Explanation | None) -> tuple[list[list[bytes | None]], list[list[str]]]:
-    """Thumbnails and classes of the reference images of each concept; None where the bundle has no picture of one."""
-    concepts = () if why is None else why.concepts
-    thumbnails = [[_thumbnail(inspector, one) for one in concept.references] for concept in concepts]
-    return thumbnails, [[inspector.reference_class(one) for one in concept.references] for concept in concepts]
-
-
-def _thumbnail(inspector: "Inspector", reference: str) -> bytes | None:
-    try:
-        return inspector.thumbnail(reference)
-    except BundleError:
-        return None

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nero_core.figures.canvas import Canvas
+from nero_core.figures.channel_order import least_relevant_first
 from nero_core.figures.numbers import number
 from nero_core.figures.style import CENTROID, DOUBLE, HERE, ID, SINGLE, SMALL, label, styled
 
@@ -110,8 +111,7 @@ def least_relevant_figure(activation: ArrayLike, relevance: ArrayLike, least: in
         relevance: of every channel, for the order.
         least: how many of the first channels are K.
     """
-    order = np.argsort(np.asarray(relevance), kind="stable")
-    held = np.abs(np.asarray(activation, dtype=np.float64))[order]
+    _, held = least_relevant_first(activation, relevance)
     total = float(held.sum())
     canvas = Canvas(SINGLE, 0.36 + _TALL + 0.36)
     axes = canvas.plot(0.5, 0.36, SINGLE - 0.55, _TALL)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nero_core.figures.canvas import Canvas, text_width
-from nero_core.figures.map_core import map_core
+from nero_core.figures.map_core import is_beyond, map_core
 from nero_core.figures.numbers import number
 from nero_core.figures.relevance_domain import relevance_domain
 from nero_core.figures.rows import beyond_line, draw_row
@@ -86,7 +86,7 @@ def relevance_map_figure(found: RelevanceMap, class_names: Sequence[str], place:
     canvas = Canvas(SINGLE, 3.5 + 0.14 * rows)
     axes = canvas.plot(0.1, 0.08, *_PLANE)
     low, high = _shown_part(found, None if place is None else np.asarray(place.here))
-    is_far = ((points < low) | (points > high)).any(axis=1)
+    is_far = is_beyond(points, low, high)
     points = points.clip(low, high)
     for index, name in enumerate(class_names):
         colour, marker = _POINTS[index % len(_POINTS)]
@@ -102,11 +102,11 @@ def relevance_map_figure(found: RelevanceMap, class_names: Sequence[str], place:
     if place is not None:
         near = points[[found.ids.index(one) for one in place.nearest if one in found.ids]]
         axes.scatter(near[:, 0], near[:, 1], s=28, facecolors="none", edgecolors=HERE, linewidths=0.7, clip_on=False)
-        is_beyond = bool(((np.asarray(place.here) < low) | (np.asarray(place.here) > high)).any())
+        far_off = " beyond" if is_beyond(np.asarray(place.here), low, high) else ""
         here = np.asarray(place.here).clip(low, high)
         axes.scatter(
             here[:1], here[1:], s=90, marker="*", color=HERE, edgecolors="white", linewidths=0.5, zorder=4,
-            clip_on=False, label=f"this image{' beyond' * is_beyond}, {len(near)} nearest ringed",
+            clip_on=False, label=f"this image{far_off}, {len(near)} nearest ringed",
         )  # fmt: skip
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])

@@ -1,7 +1,7 @@
 """The part of a map of images that is worth drawing, on the screen and on paper."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 TAIL = 0.02  # of the points at each end of an axis: what may be far out
 BEYOND = 0.5  # of the middle of an axis: how far beyond it a point still belongs
@@ -25,3 +25,10 @@ def map_core(
     known = points if here is None else np.concatenate([points, here[None]])
     core = np.where((known >= low - margin) & (known <= high + margin), known, np.nan)
     return np.nanmin(core, axis=0), np.nanmax(core, axis=0)
+
+
+def is_beyond(
+    points: Float[np.ndarray, "*images 2"], low: Float[np.ndarray, " 2"], high: Float[np.ndarray, " 2"]
+) -> Bool[np.ndarray, "*images"]:
+    """Which points lie outside the part from ``low`` to ``high``."""
+    return np.asarray(((points < low) | (points > high)).any(axis=-1))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nero_core.figures.canvas import Canvas, text_width
 from nero_core.figures.plots import draw_histogram
+from nero_core.figures.score_domain import method_domain
 from nero_core.figures.style import (
     CENTROID,
     CLASSES,
@@ -23,7 +24,7 @@ from nero_core.figures.style import (
     method_name,
     styled,
 )
-from nero_core.metrics import auroc
+from nero_core.metrics import auroc, roc_curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 Scores = Mapping[str, tuple[Float[Tensor, " id"], Float[Tensor, " ood"]]]
 
 _DASHES = ("-", "--", ":", "-.", (0, (6, 2)), (0, (6, 2, 1, 2, 1, 2)))
-_TAILS = (0.005, 0.06)  # share of the scores beyond the lower and the upper end of an axis; drawn at the end
 
 
 @styled()
@@ -45,7 +45,7 @@ def roc_figure(scores: Scores) -> "Figure":
     for place, (name, (inside, outside)) in enumerate(scores.items()):
         is_ours = name == "nero"
         axes.plot(
-            *_curve(inside, outside),
+            *roc_curve(inside, outside),
             color=HERE if is_ours else others[place % len(others)],
             linestyle=_DASHES[place % len(_DASHES)],
             linewidth=1.6 if is_ours else 1.1,
@@ -75,16 +75,13 @@ def method_scores_figure(scores: Scores, thresholds: Mapping[str, float] | None 
     for row, (name, pair) in enumerate(scores.items()):
         inside, outside = (np.asarray(values, dtype=np.float64) for values in pair)
         limit = (thresholds or {}).get(name)
-        ends = [np.quantile(values, (_TAILS[0], 1 - _TAILS[1])) for values in (inside, outside)]
-        known = [*np.concatenate(ends).tolist(), *([] if limit is None else [limit])]
-        low, high = min(known), max(known)
-        margin = 0.03 * (high - low) or 1.0
+        low, high = method_domain(inside, outside, limit)
         axes = canvas.plot(0.45, 0.35 + row * row_height, SINGLE - 0.55, row_height - 0.4)
         groups = [(f"ID ({len(inside)})", inside, ID, ""), (f"OOD ({len(outside)})", outside, OOD, "//////")]
-        draw_histogram(axes, groups, np.linspace(low - margin, high + margin, bins + 1))
+        draw_histogram(axes, groups, np.linspace(low, high, bins + 1))
         if limit is not None:
             axes.axvline(limit, color=HERE, linestyle="--", linewidth=0.9, label="threshold")
-        axes.set_xlim(low - margin, high + margin)
+        axes.set_xlim(low, high)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         canvas.words(method_name(name), 0.45, 0.2 + row * row_height, 2.5, PLAIN, weight="bold")
         if row == 0:
@@ -141,14 +138,3 @@ def class_heat_figure(
     scale.set_label("AUROC (%)")
     scale.outline.set_visible(False)
     return canvas.figure
-
-
-def _curve(inside: Tensor, outside: Tensor) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
-    """Percent of ID rejected and of OOD found, at every threshold."""
-    held = [np.sort(np.asarray(values, dtype=np.float64)) for values in (inside, outside)]
-    limits = np.unique(np.concatenate(held))[::-1]
-    found = [
-        np.concatenate([[0.0], 100 * (1 - np.searchsorted(values, limits, side="left") / len(values))])
-        for values in held
-    ]
-    return found[0], found[1]

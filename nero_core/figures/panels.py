@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from nero_core.data.decode import THUMBNAIL_LIMITS, decode_image
 from nero_core.errors import ImageError
 from nero_core.figures.canvas import LINE, Canvas, wrap
-from nero_core.figures.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
+from nero_core.figures.render import Kind, concept_maps, evidence_as_shown, heat_limit, overlay, smooth
 from nero_core.figures.style import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, styled
 from nero_core.figures.wording import (
     MUCH_CANCELLATION,
@@ -105,8 +105,7 @@ def concepts_figure(
     side = min(1.15, (card - GAP) / (1 + 0.78 * shown)) if shown else min(1.15, card)
     thumbnail = 0.78 * side - 0.05
     rows, height = ceil(len(concepts) / columns), 0.34 + max(side, thumbnail + 0.22 if shown else 0.0)
-    maps = [smooth(concept.heatmap, explanation.sigma) for concept in concepts]
-    scale, limits = scale_limits(maps, [concept.cancellation for concept in concepts])
+    maps, scale, limits = concept_maps(concepts, explanation.sigma)
     if limit is not None:
         scale, limits = limit, (limit,) * len(concepts)
     unit = concepts_unit(explanation, concepts, sum(one != scale for one in limits))

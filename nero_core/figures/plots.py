@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from nero_core.figures.canvas import Canvas, text_width
+from nero_core.figures.channel_order import Sort, channel_order
 from nero_core.figures.numbers import number
 from nero_core.figures.rows import BEYOND, beyond_line, draw_row
 from nero_core.figures.score_domain import score_domain
+from nero_core.figures.score_groups import bank_scores, class_scores, histogram_counts
 from nero_core.figures.style import (
     CENTROID,
     CLASSES,
@@ -27,12 +29,13 @@ from nero_core.figures.style import (
 from nero_core.types import Channels, ReferenceScores
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Sort = Literal["share", "relevance", "channel"]
 Groups = list[tuple[str, Float[np.ndarray, " _"], str, str]]
 
 NAMED = 60  # bars that have room for a channel number each
+_BANKS = {"ID": ("calibration, ID", ID, ""), "OOD": ("OOD bank", OOD, "//////")}  # name, colour, hatch
 
 
 @styled()
@@ -53,9 +56,7 @@ def channel_figure(
         others: further classes to compare with.
     """
     size = len(channels.relevance)
-    values = np.asarray(channels.share if sort == "share" else channels.relevance)
-    order = np.arange(size) if sort == "channel" else np.argsort(-values, kind="stable")
-    order = order[: size if top is None or sort == "channel" else min(top, size)]
+    order = channel_order(channels, sort)[: size if top is None or sort == "channel" else min(top, size)]
     head = 0.12 + 0.14 * ceil((2 + len(others)) / 2)
     canvas, places = Canvas(DOUBLE, head + 2.08), np.arange(len(order))
     axes = canvas.plot(0.55, head, DOUBLE - 0.65, 1.65)
@@ -89,7 +90,7 @@ def histogram_figure(reference: ReferenceScores, score: float, bins: int = 40) -
     """
     groups = _groups(reference)
     low, high = score_domain(reference, score)
-    beyond_axis = beyond_line(_banks(reference), (low, high))
+    beyond_axis = beyond_line(bank_scores(reference), (low, high))
     canvas = Canvas(SINGLE, 2.46 if beyond_axis else 2.34)
     axes = canvas.plot(0.45, 0.34, SINGLE - 0.55, 1.6)
     draw_histogram(axes, groups, np.linspace(low, high, bins + 1), has_tails=False)
@@ -100,11 +101,7 @@ def histogram_figure(reference: ReferenceScores, score: float, bins: int = 40) -
                 markerfacecolor="white", markeredgecolor=colour, markeredgewidth=0.8, clip_on=False, zorder=4,
             )  # fmt: skip
     canvas.words(beyond_axis, 0.05, 2.31, SINGLE - 0.1, SMALL)
-    axes.axvline(
-        reference.threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(reference.threshold)}"
-    )
-    beyond = " (off the scale)" if score > high else ""
-    axes.axvline(min(score, high), color=HERE, linewidth=1.6, label=f"this image {number(score)}{beyond}")
+    _threshold_and_image(axes, reference.threshold, score, high)
     axes.set_xlim(low, high + 0.01 * (high - low))
     axes.set_xlabel(f"{method_name(reference.detector)} score (higher = more unlike the reference images)")
     axes.set_ylabel("images of the group (%)")
@@ -120,22 +117,19 @@ def class_scores_figure(
 
     Scores beyond the axis stand at its end as triangles, and a line counts them.
     """
-    rows = _by_class(reference.calibration, reference.calibration_labels, class_names, ID)
-    if reference.ood is not None and reference.ood_labels is not None:
-        rows += _by_class(reference.ood, reference.ood_labels, ood_class_names, OOD)
+    rows = [
+        (f"{label(name, 24)} ({len(values)})", values, _BANKS[bank][1])
+        for bank, name, values in class_scores(reference, class_names, ood_class_names)
+    ]
     left = 0.15 + max(text_width(name, SMALL) for name, _, _ in rows)
     low, high = score_domain(reference, score)
-    beyond_axis = beyond_line(_banks(reference), (low, high))
+    beyond_axis = beyond_line(bank_scores(reference), (low, high))
     canvas = Canvas(SINGLE, (0.74 if beyond_axis else 0.62) + 0.24 * len(rows))
     axes = canvas.plot(left, 0.25, SINGLE - left - 0.12, 0.24 * len(rows))
     for place, (_, values, colour) in enumerate(rows):
         draw_row(axes, place, values, colour, (low, high))
     canvas.words(beyond_axis, 0.05, 0.59 + 0.24 * len(rows), SINGLE - 0.1, SMALL)
-    axes.axvline(
-        reference.threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(reference.threshold)}"
-    )
-    beyond = " (off the scale)" if score > high else ""
-    axes.axvline(min(score, high), color=HERE, linewidth=1.6, label=f"this image {number(score)}{beyond}")
+    _threshold_and_image(axes, reference.threshold, score, high)
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=SMALL)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(low, high + 0.01 * (high - low))
@@ -153,7 +147,7 @@ def draw_histogram(
     """Bars of each group in percent of it; ID is plain and OOD is hatched. The first and the last bar hold what lies
     beyond them, unless ``has_tails`` is false."""
     for name, values, colour, hatch in groups:
-        heights, _ = np.histogram(np.clip(values, edges[0], edges[-1]) if has_tails else values, edges)
+        heights = histogram_counts(values, edges) if has_tails else np.histogram(values, edges)[0]
         axes.stairs(
             100 * heights / max(1, len(values)), edges, fill=True, alpha=0.6, facecolor=colour, edgecolor=colour,
             hatch=hatch, label=name,
@@ -170,21 +164,14 @@ def _marks(axes: Any, places: object, values: object, colour: str, marker: str, 
 
 
 def _groups(reference: ReferenceScores) -> Groups:
-    groups: Groups = [
-        (f"calibration, ID ({len(reference.calibration)})", np.asarray(reference.calibration, dtype=np.float64), ID, "")
+    return [
+        (f"{_BANKS[bank][0]} ({len(values)})", values, *_BANKS[bank][1:])
+        for bank, values in bank_scores(reference).items()
     ]
-    if reference.ood is not None and len(reference.ood):
-        groups.append((f"OOD bank ({len(reference.ood)})", np.asarray(reference.ood, dtype=np.float64), OOD, "//////"))
-    return groups
 
 
-def _banks(reference: ReferenceScores) -> dict[str, Float[np.ndarray, " _"]]:
-    return {name: values for name, (_, values, _, _) in zip(("ID", "OOD"), _groups(reference), strict=False)}
-
-
-def _by_class(
-    scores: object, labels: object, names: Sequence[str], colour: str
-) -> list[tuple[str, Float[np.ndarray, " _"], str]]:
-    values, of_class = np.asarray(scores, dtype=np.float64), np.asarray(labels)
-    found = [(label(name, 24), values[of_class == index]) for index, name in enumerate(names)]
-    return [(f"{name} ({len(held)})", held, colour) for name, held in found if len(held)]
+def _threshold_and_image(axes: "Axes", threshold: float, score: float, high: float) -> None:
+    """Upright lines; this image's stands at the upper end of the axis where it lies beyond."""
+    axes.axvline(threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(threshold)}")
+    beyond = " (off the scale)" if score > high else ""
+    axes.axvline(min(score, high), color=HERE, linewidth=1.6, label=f"this image {number(score)}{beyond}")

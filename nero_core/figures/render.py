@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nero_core.figures.wording import MUCH_CANCELLATION
 from nero_core.relevance.smoothing import smooth as smooth
+from nero_core.types import Concept
 
 Kind = Literal["signed", "positive"]
 
@@ -115,6 +116,19 @@ def scale_limits(heatmaps: Sequence[ArrayLike], cancellations: Sequence[float]) 
     rest = sorted(one for one, does in zip(own, cancels, strict=True) if does)
     shared = rest[(len(rest) - 1) // 2] if rest and not calm else heat_limit(*calm)
     return shared, tuple(one if does and one > shared else shared for one, does in zip(own, cancels, strict=True))
+
+
+def concept_maps(
+    concepts: Sequence[Concept], sigma: float
+) -> tuple[list[Float[np.ndarray, "height width"]], float, tuple[float, ...]]:
+    """The conditional heatmaps of concepts, smoothed, with the limits of ``scale_limits``: the scale's and each map's.
+
+    Args:
+        concepts: of one explanation.
+        sigma: the explanation's.
+    """
+    maps = [smooth(concept.heatmap, sigma) for concept in concepts]
+    return maps, *scale_limits(maps, [concept.cancellation for concept in concepts])
 
 
 def colour_bar(

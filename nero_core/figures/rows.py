@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from nero_core.figures.numbers import number
 from nero_core.figures.style import HERE
@@ -30,9 +30,10 @@ def draw_row(
     """
     low, high = domain
     heights = place + np.random.default_rng(place).uniform(-SPREAD, SPREAD, len(values))
-    inside = (values >= low) & (values <= high)
+    below, above = beyond(values, domain)
+    inside = ~(below | above)
     axes.scatter(values[inside], heights[inside], s=1.5, color=colour, alpha=0.5, linewidths=0)
-    for marker, end, is_beyond in ((BEYOND[0], low, values < low), (BEYOND[1], high, values > high)):
+    for marker, end, is_beyond in ((BEYOND[0], low, below), (BEYOND[1], high, above)):
         if is_beyond.any():
             axes.scatter(
                 np.full(int(is_beyond.sum()), end), heights[is_beyond], s=9, marker=marker, facecolors="white",
@@ -43,6 +44,13 @@ def draw_row(
     axes.plot([middle, middle], [place - SPREAD, place + SPREAD], color=HERE, linewidth=1.2)
 
 
+def beyond(
+    values: Float[np.ndarray, " _"], domain: tuple[float, float]
+) -> tuple[Bool[np.ndarray, " _"], Bool[np.ndarray, " _"]]:
+    """Which values lie below the axis, and which above it."""
+    return values < domain[0], values > domain[1]
+
+
 def beyond_line(groups: Mapping[str, Float[np.ndarray, " _"]], domain: tuple[float, float]) -> str:
     """``▷ beyond the axis: 3 of 309 ID, 9 of 300 OOD images, the farthest at 175``; empty where nothing is.
 
@@ -51,7 +59,7 @@ def beyond_line(groups: Mapping[str, Float[np.ndarray, " _"]], domain: tuple[flo
         domain: both ends of the axis.
     """
     low, high = domain
-    counted = {name: values[(values < low) | (values > high)] for name, values in groups.items()}
+    counted = {name: values[np.logical_or(*beyond(values, domain))] for name, values in groups.items()}
     if not any(map(len, counted.values())):
         return ""
     far = np.concatenate(list(counted.values()))

@@ -18,7 +18,7 @@ from nero_core.figures.panels import (
     no_evidence,
     picture_height,
 )
-from nero_core.figures.render import Kind, evidence_as_shown, heat_limit, overlay, scale_limits, smooth
+from nero_core.figures.render import Kind, concept_maps, evidence_as_shown, heat_limit, overlay, smooth
 from nero_core.figures.style import DOUBLE, LARGE, PLAIN, SMALL, label, styled
 from nero_core.figures.verdict import detection_line
 from nero_core.figures.wording import (
@@ -79,8 +79,7 @@ def figure_sheet(
     strips = mean_relevance_height(mean)
     head = (0.3 if detection is not None else 0.05) + (0.18 if note else 0.0)
     top = 0.22 + panel + (0.72 if explanation is not None and _cancels(explanation) else 0.5)
-    maps = [] if explanation is None else [smooth(one.heatmap, explanation.sigma) for one in concepts]
-    scale, limits = scale_limits(maps, [concept.cancellation for concept in concepts])
+    maps, scale, limits = concept_maps(concepts, 0.0 if explanation is None else explanation.sigma)
     unit, below = "", 0.0
     if explanation is not None and concepts:
         unit = concepts_unit(explanation, concepts, sum(one != scale for one in limits))

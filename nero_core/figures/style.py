@@ -20,12 +20,13 @@ Form = Literal["png", "svg", "pdf"]
 
 #: inches: a column and the text width of the usual two-column page
 SINGLE, DOUBLE = 3.5, 7.2
-# Okabe-Ito, safe for colour-blind eyes; the same as on the screen (dashboard/theme.py).
+# Okabe-Ito, safe for colour-blind eyes; ID, OOD and the further classes have these colours on the screen too.
 ID, OOD, HERE, CENTROID = "#0072B2", "#D55E00", "#111111", "#767B84"
 #: further classes, in the order in which they are chosen, each with its marker
 CLASSES = (("#009E73", "^"), ("#CC79A7", "s"), ("#56B4E9", "X"), ("#B79F00", "v"))
 SMALL, PLAIN, LARGE = 5.5, 6.5, 8.0  # points; journals ask for at least 5
 LONGEST_NAME = 40  # characters of a class name
+OURS = {"nero": "NERO", "nero_plus": "NERO+"}  # how the methods of our own are written
 
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
@@ -112,4 +113,4 @@ def label(name: str, longest: int = LONGEST_NAME) -> str:
 
 def method_name(name: str) -> str:
     """A method as a paper writes it: ours in capitals, the others as the catalog names them."""
-    return {"nero": "NERO", "nero_plus": "NERO+"}.get(name, label(name))
+    return OURS.get(name, label(name))

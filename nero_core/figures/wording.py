@@ -11,6 +11,7 @@ HEADLINE: dict[Verdict, str] = {
     "borderline": "Borderline",
     "unlike": "Unlike the reference images",
 }
+SYNTHETIC = "This demo learned from computer-drawn pictures. Do not rely on its answer for real images."
 MUCH_OF_FEW = 0.1  # of all relevance: where so few images hold more, their mean is said to be much theirs
 MUCH_CANCELLATION = 3.0  # Σ|R| over |ΣR|: from here on a map's sum says little of what it shows
 SIGNS_CANCEL = "“signs cancel ×n”: positive and negative parts together are n times the initial relevance"

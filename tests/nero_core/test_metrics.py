@@ -1,9 +1,10 @@
 """Metrics against their definitions."""
 
+import numpy as np
 import pytest
 import torch
 
-from nero_core.metrics import aupr, auroc, fpr_at_tpr
+from nero_core.metrics import aupr, auroc, fpr_at_tpr, roc_curve
 
 
 def test_auroc_is_the_share_of_ordered_pairs_with_ties_counting_half() -> None:
@@ -41,3 +42,27 @@ def test_aupr_of_one_score_for_all_is_halfway_between_one_and_the_positive_share
 def test_aupr_says_which_class_is_positive() -> None:
     id_scores, ood_scores = torch.arange(30.0), torch.arange(20.0, 30.0)
     assert aupr(id_scores, ood_scores, "id") > 0.75 > aupr(id_scores, ood_scores, "ood")
+
+
+def test_a_roc_curve_counts_what_lies_at_or_above_each_score() -> None:
+    id_scores, ood_scores = torch.tensor([0.0, 1.0, 1.0, 2.0]), torch.tensor([1.0, 3.0])
+    rejected, found = roc_curve(id_scores, ood_scores)
+    limits = (np.inf, 3.0, 2.0, 1.0, 0.0)
+    np.testing.assert_allclose(rejected, [100 * float((id_scores >= limit).double().mean()) for limit in limits])
+    np.testing.assert_allclose(found, [100 * float((ood_scores >= limit).double().mean()) for limit in limits])
+
+
+def test_the_area_under_a_roc_curve_is_the_auroc() -> None:
+    id_scores, ood_scores = torch.randn(300).round(decimals=1), torch.randn(200).round(decimals=1) + 1
+    rejected, found = roc_curve(id_scores, ood_scores)
+    assert np.trapezoid(found, rejected) / 1e4 == pytest.approx(auroc(id_scores, ood_scores), abs=1e-6)
+
+
+@pytest.mark.parametrize("points", [2, 5, 10_000])
+def test_a_thinned_roc_curve_keeps_its_ends_and_points_of_the_whole_one(points: int) -> None:
+    id_scores, ood_scores = torch.randn(300), torch.randn(200)
+    whole = list(zip(*roc_curve(id_scores, ood_scores), strict=True))
+    thin = list(zip(*roc_curve(id_scores, ood_scores, points), strict=True))
+    assert len(thin) == min(points, len(whole))
+    assert thin[0] == (0, 0) and thin[-1] == (100, 100)
+    assert set(thin) <= set(whole)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from dashboard import charts, state, words
@@ -107,12 +106,8 @@ def _curves(inspector: Inspector, result: BenchmarkResult, tpr: float, download:
 
 
 def _heat_figure(result: BenchmarkResult) -> "Figure":
-    names = list(result.ood_classes)
-    values = [
-        [one.per_class[name].auroc.value if name in one.per_class else np.nan for name in names]
-        for one in result.methods
-    ]
-    return class_heat_figure(np.array(values), [one.method for one in result.methods], names)
+    methods = [one.method for one in result.methods]
+    return class_heat_figure(charts.class_auroc(result), methods, list(result.ood_classes))
 
 
 def _thresholds(inspector: Inspector, result: BenchmarkResult, chosen: list[str], tpr: float) -> dict[str, float]:

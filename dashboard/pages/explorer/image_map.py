@@ -23,6 +23,7 @@ from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
 from nero_core import Inspector, Panel, map_core, panels_figure, relevance_map_figure
 from nero_core.errors import BusyError, NeroError
+from nero_core.figures.map_core import is_beyond
 from nero_core.figures.render import data_uri
 from nero_core.types import MapPlace, RelevanceMap
 
@@ -146,8 +147,7 @@ def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
 def has_far_points(laid: RelevanceMap) -> bool:
     """Whether the part that is shown first leaves points out."""
     points = np.asarray(laid.coordinates)
-    low, high = map_core(points)
-    return bool(((points < low) | (points > high)).any())
+    return bool(is_beyond(points, *map_core(points)).any())
 
 
 def _nearest(inspector: Inspector, item: Source, place: MapPlace) -> None:

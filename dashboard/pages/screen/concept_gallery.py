@@ -11,7 +11,7 @@ from dashboard.options import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import COMPOSITES, MUCH_CANCELLATION, SIGNS_CANCEL, Inspector, concepts_figure, kept, own_limit
-from nero_core.figures.render import fit_within, overlay, scale_limits, smooth
+from nero_core.figures.render import concept_maps, fit_within, overlay
 from nero_core.types import Concept, Explanation
 
 REFERENCES = 4  # thumbnails a concept: as many as fit beside one another; all that there are in a single card
@@ -71,8 +71,7 @@ def _tiles(
     _why: Explanation,
 ) -> str:
     pixels = fit_within(resources.picture(_item), SIDE)
-    heatmaps = [smooth(concept.heatmap, _why.sigma) for concept in _why.concepts]
-    shared, limits = scale_limits(heatmaps, [one.cancellation for one in _why.concepts])
+    heatmaps, shared, limits = concept_maps(_why.concepts, _why.sigma)
     nearest = _inspector.bundle.card.class_names[_why.channels.nearest]
     largest = max((max(abs(one.relevance), abs(one.centroid)) for one in _why.concepts), default=1.0)
     tiles = []

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nero_core import map_core
+from nero_core.figures.map_core import is_beyond
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (300, 2))
 
@@ -31,3 +32,10 @@ def test_this_image_is_inside_unless_it_lies_as_far_out(place: float, is_inside:
 def test_points_that_are_all_alike_are_their_own_core():
     low, high = map_core(np.ones((5, 2)))
     assert low.tolist() == high.tolist() == [1.0, 1.0]
+
+
+def test_a_point_is_beyond_where_one_axis_says_so():
+    points = np.array([[0.0, 0.0], [1.0, 1.0], [1.1, 0.5], [0.5, -0.1]])
+    low, high = np.zeros(2), np.ones(2)
+    assert is_beyond(points, low, high).tolist() == [False, False, True, True]
+    assert [bool(is_beyond(point, low, high)) for point in points] == [False, False, True, True]

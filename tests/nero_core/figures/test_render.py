@@ -11,6 +11,7 @@ from PIL import Image
 from nero_core.figures.render import (
     caption,
     colour_bar,
+    concept_maps,
     data_uri,
     encode,
     enlarge,
@@ -22,6 +23,7 @@ from nero_core.figures.render import (
     smooth,
     upsample,
 )
+from nero_core.types import Concept
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 PEAK = np.zeros((8, 8), np.float32)
@@ -158,3 +160,16 @@ def test_a_map_that_mostly_cancels_hides_no_other(
     sizes: tuple[float, ...], cancellations: tuple[float, ...], shared: float, worn: tuple[float, ...]
 ) -> None:
     assert scale_limits([np.full((4, 4), size) for size in sizes], cancellations) == (shared, worn)
+
+
+def test_maps_of_concepts_are_smoothed_and_have_the_limits_of_what_is_shown() -> None:
+    maps = torch.randn(3, 40, 40, generator=torch.Generator().manual_seed(0))
+    concepts = [
+        Concept(place, one, 0.2, 0.1, 0.05, (), (), 1.0, cancels)
+        for place, (one, cancels) in enumerate(zip(maps, (1.0, 90.0, 2.0), strict=True))
+    ]
+    shown, shared, limits = concept_maps(concepts, 2.0)
+    for one, heatmap in zip(shown, maps, strict=True):
+        assert np.array_equal(one, smooth(heatmap, 2.0))
+    assert (shared, limits) == scale_limits(shown, (1.0, 90.0, 2.0))
+    assert concept_maps([], 2.0) == ([], 1.0, ())

@@ -6,7 +6,7 @@ import torch
 from matplotlib.axes import Axes
 
 from nero_core import channel_classes_figure, class_scores_figure, histogram_figure, score_domain
-from nero_core.figures.rows import beyond_line
+from nero_core.figures.rows import beyond, beyond_line
 from nero_core.types import ChannelPortrait, ChannelReferences, ReferenceScores
 from tests.nero_core.figures.figure_text import overlaps, plot, said
 
@@ -78,3 +78,9 @@ def test_the_farthest_is_that_beyond_either_end():
     line = beyond_line(groups, (0.0, 1.0))
     assert line == "◁ ▷ beyond the axis: 1 of 2 ID, 2 of 3 OOD images, the farthest at −9.00"
     assert beyond_line({"ID": np.array([-9.0])}, (0.0, 1.0)).startswith("◁ beyond")
+
+
+def test_the_ends_of_an_axis_are_not_beyond_it():
+    below, above = beyond(np.array([-1.0, 0.0, 0.5, 1.0, 1.1]), (0.0, 1.0))
+    assert below.tolist() == [True, False, False, False, False]
+    assert above.tolist() == [False, False, False, False, True]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nero_core import score_domain
+from nero_core.figures.score_domain import method_domain
 from nero_core.types import ReferenceScores
 
 
@@ -44,3 +45,18 @@ def test_an_image_is_inside_unless_the_rest_would_shrink_to_a_line(
 def test_equal_scores_everywhere_do_not_break_the_axis(reference: ReferenceScores):
     flat = replace(reference, calibration=reference.calibration * 0, ood=None, ood_labels=None, threshold=0.0)
     assert score_domain(flat, 0.0) == (-1.0, 1.0)
+
+
+def test_a_method_among_others_has_both_groups_without_their_tails_and_its_threshold():
+    inside, outside = torch.linspace(0, 1, 1000).double(), torch.linspace(1, 3, 1000).double()
+    inside[-1], outside[0] = 500.0, -500.0
+    low, high = method_domain(inside, outside)
+    assert -0.2 < low < 0.01
+    assert 2.5 < high < 3
+    assert method_domain(inside, outside, 7.0)[1] > 7
+    assert method_domain(inside, outside, -7.0)[0] < -7
+
+
+def test_a_method_that_gives_one_score_has_an_axis():
+    same = torch.full((5,), 2.0)
+    assert method_domain(same, same, 2.0) == (1.0, 3.0)
