@@ -1,75 +1,89 @@
 """Class names, thumbnails and samples that somebody else made."""
 
+import json
 import math
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
+from torch import Tensor
 
-from dashboard import resources, words
-from dashboard.components import samples
-from dashboard.pages.screen import concept_gallery
-from dashboard.pages.screen.image_card import _is_enlarged
+from dashboard import words
+from dashboard.components import marks, samples
+from nero_core import Inspector
 from nero_core.errors import BundleError
-from tests.dashboard.material import html, png
+from nero_core.types import Explanation
+from tests.dashboard.material import html, no_traceback, png
+
+Start = Callable[..., AppTest]
 
 
-def map_page(view: str, is_empty: bool, is_signed: bool = False) -> None:
-    """Runs inside AppTest, which takes the source of this function alone."""
-    from types import SimpleNamespace
+@pytest.fixture
+def evidence_page(app: Start, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """``evidence_page(evidence, conservation, cancellation)``: the page of an image with this evidence."""
+    explain = Inspector.explain
 
-    import numpy as np
-    import torch
+    def start(evidence: Tensor, conservation: float, cancellation: float) -> AppTest:
+        def explained(*given: Any, **named: Any) -> Explanation:
+            return replace(
+                explain(*given, **named),
+                evidence=evidence,
+                evidence_conservation=conservation,
+                evidence_cancellation=cancellation,
+            )
 
-    from dashboard.pages.screen.image_card import _map
+        monkeypatch.setattr(Inspector, "explain", explained)
+        running = app(sample="polyps", view="evidence")
+        no_traceback(running)
+        return running
 
-    heat = torch.zeros(64, 64) if is_empty else torch.ones(64, 64)
-    kept = float("nan") if is_empty else 1.0
-    if is_signed:
-        heat[:, :32] = -0.9
-    why = SimpleNamespace(
-        explained_class=0,
-        heatmap=heat,
-        evidence=heat,
-        conservation=kept,
-        evidence_conservation=kept,
-        cancellation=kept,
-        evidence_cancellation=19.0 if is_signed else kept,
-        sigma=6.0,
-    )
-    _map(np.zeros((64, 64, 3), np.uint8), why, view, 0.7, ("[x](https://evil)",), "a.png")  # type: ignore[arg-type]
+    return start
 
 
-def test_a_class_name_is_no_link():
-    running = AppTest.from_function(map_page, kwargs={"view": "heatmap", "is_empty": False}).run()
-    assert not running.exception
-    assert "[x](https" not in running.caption[0].value
-    assert "[x" in running.caption[0].value
+def said_of_evidence(running: AppTest) -> str:
+    """What stands under the map of the evidence."""
+    (said,) = [one.value for one in running.caption if one.value.endswith(("coarse grid.", "used in this image."))]
+    return said
 
 
-def test_no_evidence_has_no_legend():
-    running = AppTest.from_function(map_page, kwargs={"view": "evidence", "is_empty": True}).run()
-    assert not running.exception
-    assert running.caption[0].value == "Nothing to show: no channel is used more than usual in this image."
-    assert "nero-legend" not in html(running)
+def test_a_class_name_is_no_link(app: Start, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    card = json.loads((shutil.copytree(tiny_bundle, tmp_path / "linked") / "bundle.json").read_text())
+    card["model"]["classes"] = [f"[{place}](https://evil)" for place in range(3)]
+    (tmp_path / "linked" / "bundle.json").write_text(json.dumps(card))
+    monkeypatch.setenv("NERO_BUNDLE", str(tmp_path / "linked"))
+    running = app(sample="polyps", view="heatmap")
+    no_traceback(running)
+    (said,) = [one.value for one in running.caption if "Green speaks for" in one.value]
+    assert re.search(r"Green speaks for .*\[[012]", said)
+    assert not any(re.search(r"(?<!\\)\]\(https", one.value) for one in (*running.caption, *running.markdown))
 
 
-def test_evidence_that_cancels_is_shown_with_both_signs_and_says_so():
-    running = AppTest.from_function(map_page, kwargs={"view": "evidence", "is_empty": False, "is_signed": True}).run()
-    assert not running.exception
-    said = running.caption[0].value
+def test_no_evidence_has_no_legend(evidence_page: Callable[..., AppTest]):
+    running = evidence_page(torch.zeros(64, 64), math.nan, math.nan)
+    assert said_of_evidence(running) == "Nothing to show: no channel is used more than usual in this image."
+    assert "distance per pixel" not in html(running)
+
+
+def test_evidence_that_cancels_is_shown_with_both_signs_and_says_so(evidence_page: Callable[..., AppTest]):
+    evidence = torch.ones(64, 64)
+    evidence[:, :32] = -0.9
+    running = evidence_page(evidence, 1.0, 19.0)
+    said = said_of_evidence(running)
     assert "Green adds to the distance, purple takes from it." in said
     assert "mostly cancel: together they are 19 times" in said
-    assert "−" in html(running)  # a legend from below zero
+    (legend,) = [part for part in html(running).split('<div class="nero-legend">') if "distance per pixel" in part]
+    assert "−" in legend.split("distance per pixel")[0]  # from below zero
 
 
-def test_positive_evidence_says_nothing_of_signs():
-    running = AppTest.from_function(map_page, kwargs={"view": "evidence", "is_empty": False}).run()
-    said = running.caption[0].value
+def test_positive_evidence_says_nothing_of_signs(evidence_page: Callable[..., AppTest]):
+    said = said_of_evidence(evidence_page(torch.ones(64, 64), 1.0, 1.0))
     assert "Bright parts drive" in said
     assert "purple" not in said and "cancel" not in said
 
@@ -96,17 +110,16 @@ class Torn:
 
 
 def test_a_missing_thumbnail_costs_one_picture():
-    concept: Any = SimpleNamespace(references=("a", "b", "c"), reference_relevance=(3.0, 2.0, 1.0))
     inspector: Any = Torn()
-    said = concept_gallery._references(inspector, concept, None)
+    said = "".join(
+        marks.reference(inspector, name, relevance) for name, relevance in (("a", 3.0), ("b", 2.0), ("c", 1.0))
+    )
     assert said.count("<img") == 2
     assert said.count("no picture") == 1
     assert said.count("<figure ") == 3
 
 
-def test_a_broken_sample_is_left_out(
-    app: Callable[..., AppTest], sample_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_broken_sample_is_left_out(app: Start, sample_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = tmp_path / "samples"
     shutil.copytree(sample_folder, folder)
     (folder / "broken.jpg").write_bytes(b"no picture")
@@ -130,6 +143,10 @@ def test_of_two_samples_with_one_name_the_first_is_kept(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(("side", "is_enlarged"), [(64, True), (700, False), (1300, False)])
-def test_only_small_originals_are_enlarged(side: int, is_enlarged: bool):
-    item = resources.source(f"enlarged {side}", "a.png", png(side))
-    assert _is_enlarged(item, resources.picture(item)) is is_enlarged
+def test_only_small_originals_are_enlarged(app: Start, side: int, is_enlarged: bool):
+    running = app()
+    running.file_uploader(key="files").set_value([("a.png", png(side), "image/png")])
+    running.run()
+    no_traceback(running)
+    (picture,) = re.findall(r'<div class="nero-picture">(<img [^>]*>)', html(running))
+    assert picture.endswith(" class=pixelated>") is is_enlarged

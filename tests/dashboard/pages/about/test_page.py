@@ -1,9 +1,13 @@
+import json
+import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import words
-from dashboard.pages.about import model_card
 from tests.dashboard.material import html
 
 
@@ -27,7 +31,9 @@ def test_figures_are_not_read_as_markdown(app: Callable[..., AppTest]):
     assert not running.table
 
 
-def test_settings_have_a_row_each_and_digests_none():
+def test_settings_have_a_row_each_and_digests_none(
+    app: Callable[..., AppTest], tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     settings = {
         "arch": "resnet18",
         "learning_rate": 0.001,
@@ -36,8 +42,14 @@ def test_settings_have_a_row_each_and_digests_none():
         "weights": None,
         "data": "6f" * 32,
     }
-    rows = [row[:2] for row in model_card._training_rows({"seed": 0, "settings": settings, "digests": ("6f" * 32,)})]
-    assert rows == [("arch", "resnet18"), ("learning rate", "0.00100"), ("seed", "0"), ("half", "no")]
+    card = json.loads((shutil.copytree(tiny_bundle, tmp_path / "trained") / "bundle.json").read_text())
+    card["model"]["training"] |= {"seed": 0, "settings": settings, "digests": ["7e" * 32]}
+    (tmp_path / "trained" / "bundle.json").write_text(json.dumps(card))
+    monkeypatch.setenv("NERO_BUNDLE", str(tmp_path / "trained"))
+    (made,) = [one for one in html(app("about")).split('<dl class="nero-facts">') if "seed of the split" in one]
+    rows = re.findall(r"<dt>(.*?)</dt><dd.*?>(.*?)</dd>", made.split("</dl>")[0])
+    assert rows[1:5] == [("arch", "resnet18"), ("learning rate", "0.00100"), ("seed", "0"), ("half", "no")]
+    assert not re.search("6f6f|7e7e|weights|data", " ".join(name + value for name, value in rows))
 
 
 def test_figures_are_named():

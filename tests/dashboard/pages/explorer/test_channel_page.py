@@ -1,11 +1,11 @@
 """What the page of a channel says while its readers wait."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from dashboard.pages.explorer.channel_page import _waiting
-from nero_core import Inspector
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,18 @@ from nero_core import Inspector
     ],
 )
 def test_the_spinner_says_where_references_are_traced_only_now(
-    request: pytest.FixtureRequest, bundle: str, says: str
+    app: Callable[..., AppTest], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, bundle: str, says: str
 ) -> None:
     folder: Path = request.getfixturevalue(bundle)
-    assert _waiting(Inspector.load(folder, device="cpu"), [3, 5], None).startswith(says)
+    monkeypatch.setenv("NERO_BUNDLES", str(folder))
+    told: list[str] = []
+    spinner = st.spinner
+
+    def telling(text: str = "", **options: object) -> object:
+        told.append(text)
+        return spinner(text, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(st, "spinner", telling)
+    running = app("explorer", channel="3", other="5")
+    assert not running.exception
+    assert len([text for text in told if text.startswith(says)]) == 1
