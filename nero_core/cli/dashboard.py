@@ -46,7 +46,7 @@ def dashboard(
     typer.echo(f"Dashboard: http://{host}:{port} (Ctrl-C stops it)")
     # Streamlit reads the settings from the current folder, which in a checkout must be the project's; in a wheel they
     # lie beside the page, where it finds them by itself.
-    status = _serve(command, page.parent.parent, environment)
+    status = serve(command, page.parent.parent, environment)
     if status:
         raise typer.Exit(status)
 
@@ -99,7 +99,7 @@ def _absolute(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _serve(command: list[str], folder: Path, environment: dict[str, str]) -> int:
+def serve(command: list[str], folder: Path, environment: dict[str, str]) -> int:
     """Run the server until it ends, or until this process is told to; then 0."""
     with subprocess.Popen(command, cwd=folder, env=environment) as server:
         signal.signal(signal.SIGTERM, _interrupt)

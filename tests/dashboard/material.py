@@ -32,7 +32,7 @@ def until(running: AppTest, holds: Callable[[], object], seconds: float = 240) -
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.3)
+        time.sleep(0.1)
         running.run()
         no_traceback(running)
     return running

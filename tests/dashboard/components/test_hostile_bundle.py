@@ -111,9 +111,7 @@ class Torn:
 
 def test_a_missing_thumbnail_costs_one_picture():
     inspector: Any = Torn()
-    said = "".join(
-        marks.reference(inspector, name, relevance) for name, relevance in (("a", 3.0), ("b", 2.0), ("c", 1.0))
-    )
+    said = "".join(marks.reference(inspector, name, 1.0) for name in "abc")
     assert said.count("<img") == 2
     assert said.count("no picture") == 1
     assert said.count("<figure ") == 3

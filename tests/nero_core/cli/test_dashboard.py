@@ -38,7 +38,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Path, Mappi
         calls.append((command, folder, environment))
         return 0
 
-    monkeypatch.setattr(module, "_serve", serve)
+    monkeypatch.setattr(module, "serve", serve)
     return calls
 
 
