@@ -36,7 +36,7 @@ def channel(channels: Channels, index: int, class_names: tuple[str, ...] | list[
 
 
 def conservation(
-    value: float, is_evidence: bool = False, cancellation: float = math.nan, own: str = "", of: str = "score"
+    value: float, is_evidence: bool = False, cancellation: float = math.nan, own: str = "", explained: str = "score"
 ) -> str:
     """Whether a map accounts for all that it explains: ``Check: the map accounts for the whole score (1.00 of 1).``
 
@@ -45,19 +45,19 @@ def conservation(
         is_evidence: whether it is the evidence map, which explains the distance from channels used more than usual.
         cancellation: Σ|R| of the map over what it started from.
         own: that the map has a colour limit of its own; of ``own_limit``.
-        of: what the map explains.
+        explained: by the map.
     """
     if is_evidence and not math.isfinite(value):
         return "Nothing to show: no channel is used more than usual in this image."
     if cancellation == 0 or not math.isfinite(value):
         return f"Nothing to show: {kept(value, cancellation)}."
-    of = "distance that these channels add" if is_evidence else of
+    explained = "distance that these channels add" if is_evidence else explained
     if abs(value - 1) <= WHOLE:
-        says = f"Check: the map accounts for the whole {of} ({value:.2f} of 1)."
+        says = f"Check: the map accounts for the whole {explained} ({value:.2f} of 1)."
     elif -WHOLE <= value < 1:
-        says = f"Check: the map accounts for a part of the {of} ({max(value, 0.0):.2f} of 1)."
+        says = f"Check: the map accounts for a part of the {explained} ({max(value, 0.0):.2f} of 1)."
     else:
-        says = f"Beware: the map does not add up to the {of} ({number(value)} of 1)."
+        says = f"Beware: the map does not add up to the {explained} ({number(value)} of 1)."
     if cancellation > MUCH_CANCELLATION:
         says += (
             f" Positive and negative parts mostly cancel: together they are {number(cancellation, 2)} times the whole."

@@ -32,7 +32,7 @@ def in_image_figure(item: Source, channels: Channels, depths: Sequence[ConceptDe
         shown = overlay(pixels, smooth(depth.concept.heatmap, depth.sigma), OPACITY, limit)
         said = words.channel(channels, depth.concept.channel, tuple(names))
         share, cancels = depth.concept.conservation, depth.concept.cancellation
-        kept = words.conservation(share, cancellation=cancels, own=own_limit(limit, shared), of="relevance")
+        kept = words.conservation(share, cancellation=cancels, own=own_limit(limit, shared), explained="relevance")
         panels.append(Panel((shown, cropped(pixels, depth)), f"Channel {depth.concept.channel}", f"{said}\n{kept}"))
     note = f"Left the conditional heatmap ({COMPOSITES[depths[0].composite].title}), right the receptive-field crop."
     return panels_figure([("", panels)], 2, ("signed", shared, LEGEND), note)

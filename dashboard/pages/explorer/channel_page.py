@@ -137,7 +137,9 @@ def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> N
                     st.html(channel_pictures.in_image(resources.key(inspector), item, view.depth, limit))
                     share, cancels = concept.conservation, concept.cancellation
                     st.caption(
-                        words.conservation(share, cancellation=cancels, own=own_limit(limit, shared), of="relevance")
+                        words.conservation(
+                            share, cancellation=cancels, own=own_limit(limit, shared), explained="relevance"
+                        )
                     )
                 elif view.problem and not inspector.no_heatmap_because:  # one sentence for all channels stands below
                     st.error(words.plain(view.problem), icon=":material/error:")

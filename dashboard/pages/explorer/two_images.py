@@ -184,6 +184,8 @@ def _maps(traced: list[Explanation | None]) -> tuple[list[Heatmap | None], float
             continue
         (values, limit), concept = next(left), one.concepts[0]
         own = own_limit(limit, shared)
-        keeps = words.conservation(concept.conservation, cancellation=concept.cancellation, own=own, of="relevance")
+        keeps = words.conservation(
+            concept.conservation, cancellation=concept.cancellation, own=own, explained="relevance"
+        )
         found.append(Heatmap(values, limit, keeps))
     return found, shared

@@ -89,7 +89,7 @@ def _tiles(
         references = _references(_inspector, concept, None if is_single else REFERENCES)
         introduced = "References that use it most:" if references else "No ID image uses it."
         keeps = (
-            words.conservation(concept.conservation, cancellation=concept.cancellation, of="relevance")
+            words.conservation(concept.conservation, cancellation=concept.cancellation, explained="relevance")
             if is_single
             else words.map_keeps(concept.conservation, concept.cancellation, own_limit(limit, shared))
         )
