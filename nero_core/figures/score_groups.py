@@ -12,9 +12,9 @@ Bank = Literal["ID", "OOD"]
 Scores = Float[np.ndarray, " _"]
 
 
-def bank_scores(reference: ReferenceScores) -> dict[Bank, Scores]:
+def bank_scores(reference: ReferenceScores) -> dict[str, Scores]:
     """Scores of the calibration images, which are ID, and of the OOD bank where there is one with images."""
-    held: dict[Bank, Scores] = {"ID": np.asarray(reference.calibration, dtype=np.float64)}
+    held: dict[str, Scores] = {"ID": np.asarray(reference.calibration, dtype=np.float64)}
     if reference.ood is not None and len(reference.ood):
         held["OOD"] = np.asarray(reference.ood, dtype=np.float64)
     return held
