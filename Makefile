@@ -26,7 +26,7 @@ CUDA := ^(nvidia|cuda)-|^triton==
 # A file's tests stay in one process, and share what they make; files in the order of their names, browser tests first.
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Named after the drawing's code, so that phantoms of two versions are never mixed.
-DRAWING = $(filter-out %/perturb.py %/quiz.py,$(wildcard nero_core/phantom/*.py))
+DRAWING = $(filter-out %/__init__.py %/perturbation.py %/quiz.py,$(wildcard nero_core/phantom/*.py))
 SCRATCH = build/demo-$(shell cat $(DRAWING) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help

@@ -7,13 +7,13 @@ words are written in the text colour, so that their contrast never depends on a 
 from dataclasses import dataclass
 from pathlib import Path
 
-from nero_core.figures import style
+from nero_core import figures
 from nero_core.types import Verdict
 
-ID, OOD = style.ID, style.OOD  # as in saved figures
+ID, OOD = figures.ID, figures.OOD  # as in saved figures
 BORDERLINE = "#E69F00"
 #: further ID classes in the channel plot, in the order they are chosen
-CLASSES = tuple(colour for colour, _ in style.CLASSES)
+CLASSES = tuple(colour for colour, _ in figures.CLASSES)
 
 VERDICT_COLOUR: dict[Verdict, str] = {"like": ID, "borderline": BORDERLINE, "unlike": OOD}
 

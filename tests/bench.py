@@ -22,9 +22,11 @@ from rich.progress import Progress
 from rich.table import Table
 from torch import Tensor
 
-from nero_core import DETECTORS, Head, Inspector, Lesion, Perturbation, Rectangle, build_detector, decode_image, perturb
+from nero_core import DETECTORS, Head, Inspector, build_detector
+from nero_core.data import decode_image
 from nero_core.detectors.components import principal_components
 from nero_core.device import describe_device
+from nero_core.phantom import Lesion, Perturbation, Rectangle, perturb
 from nero_core.phantom.drawing import CLASSES, draw_phantom, encode_phantom, write_phantoms
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance

@@ -10,9 +10,9 @@ from plotly.subplots import make_subplots
 from dashboard import words
 from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names
 from dashboard.theme import CLASSES, ID, LIGHT, OOD, Theme
-from nero_core import BenchmarkResult, MethodResult
-from nero_core.figures.score_domain import method_domain
-from nero_core.figures.score_groups import histogram_counts
+from nero_core import BenchmarkResult
+from nero_core.benchmark import MethodResult
+from nero_core.figures import histogram_counts, method_domain
 from nero_core.metrics import roc_curve
 
 #: methods that can be told apart in one plot: by colour and by dash

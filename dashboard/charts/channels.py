@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dashboard import words
 from dashboard.charts.frame import Table, framed, legend, plain_names
 from dashboard.theme import CLASSES, ID, Theme
-from nero_core.figures.channel_order import Sort, channel_order
+from nero_core.figures import Sort, channel_order
 from nero_core.types import Channels
 
 #: channels shown at first when they are sorted by size: as many as can be told apart on a laptop

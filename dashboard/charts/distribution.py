@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from dashboard import words
 from dashboard.charts.frame import Table, framed, plain_names, point_row
 from dashboard.theme import ID, Theme
-from nero_core.figures.rows import beyond
+from nero_core.figures import beyond
 from nero_core.types import ChannelPortrait
 
 _ROW = 44  # pixels of one class

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from dashboard import words
 from dashboard.charts.frame import framed, legend, plain_names
 from dashboard.theme import ID, Theme
-from nero_core import label
-from nero_core.figures.channel_order import least_relevant_first
+from nero_core.figures import label, least_relevant_first
 
 SHOWN = 24  # channels: as many as can be seen apart from the back of a room
 MOST_CLASSES = 20

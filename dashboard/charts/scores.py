@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from dashboard import words
 from dashboard.charts.frame import Table, bar_style, framed, legend, plain_names, point_row
 from dashboard.theme import ID, OOD, Theme
-from nero_core import score_domain
-from nero_core.figures.rows import beyond
-from nero_core.figures.score_groups import bank_scores, class_scores, histogram_counts
+from nero_core.figures import bank_scores, beyond, class_scores, histogram_counts, score_domain
 from nero_core.types import ReferenceScores
 
 _BANKS = {"ID": ("calibration images, ID", ID, ""), "OOD": ("OOD bank images", OOD, "/")}  # name, colour, pattern

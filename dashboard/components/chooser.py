@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import state, words
 from dashboard.resources import Source
-from nero_core import short_id
+from nero_core.figures import short_id
 
 
 def choose(files: list[Source], sample: Source | None) -> Source | None:

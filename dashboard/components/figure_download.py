@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from dashboard import resources, words
 from dashboard.options import Options
 from dashboard.resources import Source
-from nero_core import Inspector, decode_image, figure_bytes, figure_sheet, short_id, with_origin
+from nero_core import Inspector
+from nero_core.data import decode_image
 from nero_core.errors import NeroError, RelevanceError
-from nero_core.figures.references import reference_pictures
+from nero_core.figures import figure_bytes, figure_sheet, reference_pictures, short_id, with_origin
 from nero_core.types import Explanation
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dashboard.components.samples import sample, sample_strip
 from dashboard.components.uploader import distinct_names
 from dashboard.resources import Source
 from nero_core import Inspector
-from nero_core.figures.render import fit_within
+from nero_core.figures import fit_within
 
 SIDE = 128  # pixels: 64 on the page, at twice the density
 

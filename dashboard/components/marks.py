@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dashboard import words
 from nero_core import Inspector
 from nero_core.errors import BundleError
-from nero_core.figures.render import Kind, colour_bar, data_uri
+from nero_core.figures import Kind, colour_bar, data_uri
 
 
 def picture(pixels: NDArray[np.uint8], alt: str, form: str = "webp", pixelated: bool = False) -> str:

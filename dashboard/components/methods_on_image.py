@@ -15,7 +15,8 @@ from dashboard.components.uploader import distinct_names
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
-from nero_core import DETECTORS, Inspector, bar_figure
+from nero_core import DETECTORS, Inspector
+from nero_core.figures import bar_figure
 from nero_core.types import Detection
 
 if TYPE_CHECKING:

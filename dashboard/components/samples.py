@@ -8,7 +8,7 @@ from dashboard import resources, state, words
 from dashboard.resources import Source
 from nero_core import Inspector
 from nero_core.errors import ImageError
-from nero_core.figures.render import data_uri, fit_within
+from nero_core.figures import data_uri, fit_within
 
 FIRST = "polyps"  # what everybody knows, and what the demo classifier calls unlike its reference images
 SIDE = 120  # pixels: 60 on the page, at twice the density

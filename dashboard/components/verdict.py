@@ -9,7 +9,7 @@ from dashboard import words
 from dashboard.components import marks
 from dashboard.components.figure_download import Origin, figure_download
 from dashboard.theme import VERDICT_COLOUR
-from nero_core import score_domain, verdict_figure
+from nero_core.figures import score_domain, verdict_figure
 from nero_core.types import Detection, ReferenceScores
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from nero_core import decode_image
+from nero_core.data import decode_image
 from nero_core.errors import ImageError
-from nero_core.figures.render import enlarge, fit_within
+from nero_core.figures import enlarge, fit_within
 
 HOUR = 3600.0  # seconds that results are kept
 DECODERS = threading.Semaphore(2)  # a 64-megapixel image takes 200 MB while it is decoded

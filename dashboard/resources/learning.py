@@ -10,7 +10,8 @@ from PIL import Image
 
 from dashboard.resources.bundles import key
 from dashboard.resources.images import HOUR, Source, own_size, source
-from nero_core import Inspector, Perturbation, QuizCase, perturb, quiz_case
+from nero_core import Inspector
+from nero_core.phantom import Perturbation, QuizCase, perturb, quiz_case
 from nero_core.types import Channels, Detection, Explanation, ImageBatch
 
 

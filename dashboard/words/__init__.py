@@ -18,10 +18,8 @@ from dashboard.words.methods import MEANING, agreement, figure, interval, method
 from dashboard.words.numbers import duration, listed, percent, plain, tex
 from dashboard.words.verdicts import ADVICE, DIMMED, SYMBOL, change, p_value, tally, threshold
 from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, stage, turn, waiting
-from nero_core import HEADLINE
-from nero_core import channel_use as use
-from nero_core.figures.numbers import number
-from nero_core.figures.wording import SYNTHETIC
+from nero_core.figures import HEADLINE, SYNTHETIC, number
+from nero_core.figures import channel_use as use
 
 __all__ = [
     "ADVICE",

@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from dashboard.words.numbers import listed, percent, plain
-from nero_core import MUCH_CANCELLATION, kept, kept_briefly
-from nero_core import channel_use as use
-from nero_core.figures.numbers import number
+from nero_core.figures import MUCH_CANCELLATION, kept, kept_briefly, number
+from nero_core.figures import channel_use as use
 from nero_core.types import BlockConservation, Channels, Concept, Faithfulness
 
 WHOLE = (

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from nero_core.figures.numbers import number
+from nero_core.figures import number
 
 _BREAKING = re.compile(r"[^\S\u00a0\u202f]+")  # white space, but for the spaces that hold a number to its unit
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")

@@ -1,7 +1,7 @@
 """What a verdict says."""
 
 from dashboard.words.numbers import percent
-from nero_core.figures.numbers import number
+from nero_core.figures import number
 from nero_core.types import Detection, Verdict
 
 SYMBOL: dict[Verdict, str] = {"like": "●", "borderline": "▲", "unlike": "◆"}

@@ -7,7 +7,6 @@ sha256 of each image. Change one of them, and the name is another. What was cut 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +27,7 @@ from nero_core.detectors.catalog import DETECTORS
 from nero_core.device import describe_device
 from nero_core.errors import ImageError
 from nero_core.models.checkpoint import WEIGHTS
+from nero_core.version import versions
 
 PART = 64  # images a file: a few seconds on a CPU are the most that a kill costs
 BATCH = 32  # images a forward pass
@@ -62,7 +62,7 @@ class ObservationCache:
                 "std": list(classifier.std),
                 "format": FORMAT,
                 "device": describe_device(classifier.device),
-                "made_with": {name: version(name) for name in LIBRARIES},
+                "made_with": versions(LIBRARIES),
             },
         )
 

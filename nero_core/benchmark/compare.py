@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from types import MappingProxyType
 
 import torch
@@ -20,6 +19,7 @@ from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.device import float64, statistics_device
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.inspector import Inspector
+from nero_core.version import versions
 
 
 def compare_banks(
@@ -102,7 +102,7 @@ def compare_banks(
         device=_where_timed(inspector),
         methods=tuple(ranked),
         skipped=tuple(skipped),
-        made_with=MappingProxyType({name: version(name) for name in LIBRARIES}),
+        made_with=versions(LIBRARIES),
     )
 
 

@@ -26,9 +26,10 @@ from nero_core.benchmark.fields import (
     Share,
     Whole,
 )
+from nero_core.version import PROGRAM
 
 MAX_METHODS = 1000  # many times the catalog; the figures of each are computed again on reading
-LIBRARIES = ("nero-dashboard", "torch", "torchvision", "timm", "pytorch-ood", "pillow", "numpy")  # figures depend on
+LIBRARIES = (PROGRAM, "torch", "torchvision", "timm", "pytorch-ood", "pillow", "numpy")  # figures depend on
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 

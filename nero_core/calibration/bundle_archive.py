@@ -34,7 +34,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 _MODE = 0o100644 << 16  # a plain file that everybody may read
 
 
-def pack_bundle(folder: Path, file: Path) -> None:
+def pack_bundle(folder: str | Path, file: str | Path) -> None:
     """Write a bundle as one zip. Nothing in it is compressed, sorted or dated by chance: equal bundles, equal bytes.
 
     An older bundle of this name is replaced in one move; any other file stays.
@@ -47,6 +47,7 @@ def pack_bundle(folder: Path, file: Path) -> None:
         BundleError: the folder is no bundle, one of its files is missing or altered, ``file`` is there and no packed
             bundle, or the zip cannot be written.
     """
+    folder, file = Path(folder), Path(file)
     if not file.name.endswith(SUFFIX) or file.name == SUFFIX:
         raise BundleError(f"Expected a file name that ends in {SUFFIX}. Found {file.name!r}. Rename it.")
     card, digest = read_card(folder)
@@ -70,7 +71,7 @@ def pack_bundle(folder: Path, file: Path) -> None:
         ) from error
 
 
-def unpack_bundle(file: Path, folder: Path) -> BundleCard:
+def unpack_bundle(file: str | Path, folder: str | Path) -> BundleCard:
     """Make a bundle folder of a file that ``pack_bundle`` wrote, once everything in it has been checked.
 
     Only the files that a valid card lists are taken, each within its size and with its digest; they are written to a
@@ -79,6 +80,7 @@ def unpack_bundle(file: Path, folder: Path) -> BundleCard:
     Raises:
         BundleError: the file is no such zip or was altered, or the folder holds anything else, or this bundle damaged.
     """
+    file, folder = Path(file), Path(folder)
     place = folder.resolve()
     try:
         with _opened(file) as (archive, entries):

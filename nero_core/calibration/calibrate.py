@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,7 @@ from nero_core.models.classifier import Classifier
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor
 from nero_core.types import Head
+from nero_core.version import PROGRAM, versions
 
 if TYPE_CHECKING:
     from nero_core.detectors.nero import NERO
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 CALIBRATION_SHARE = 0.45  # of the ID images; the rest is fitted on
 THUMBNAIL_SIDE = 96  # pixels; large enough to recognise, about 2 kB
 _SCORED = ("nero", "nero_plus", "msp")  # the methods whose thresholds and figures stand on the card
-_LIBRARIES = ("nero-dashboard", "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")
+_LIBRARIES = (PROGRAM, "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")
 
 
 def calibrate(
@@ -166,7 +166,7 @@ def calibrate(
             **{f"calibration {name}": count for name, count in _per_class(calibration_images).items()},
         },
         seed=seed,
-        made_with={name: version(name) for name in _LIBRARIES},
+        made_with=versions(_LIBRARIES),
         notes=notes,
     )
     report("thumbnails", 0, len(fit_images))

@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -18,6 +17,7 @@ from nero_core.cli.phantom import phantom
 from nero_core.cli.prepare import prepare
 from nero_core.cli.score import score
 from nero_core.cli.train import train
+from nero_core.version import __version__
 
 TERMINATED = 128 + signal.SIGTERM  # exit status, as shells give it
 
@@ -53,7 +53,7 @@ for name, (command, example) in COMMANDS.items():
 
 def _print_version(wanted: bool) -> bool:
     if wanted:
-        typer.echo(f"nero {version('nero-dashboard')}")
+        typer.echo(f"nero {__version__}")
         raise typer.Exit
     return wanted
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from nero_core.data.decode import Picture
 from nero_core.inspector import Inspector
 from nero_core.types import BlockConservation, Channels, Concept, Detection, Explanation
+from nero_core.version import PROGRAM, versions
 
 
 def explanation_record(
@@ -97,7 +97,7 @@ def _concept(inspector: Inspector, rank: int, concept: Concept, form: str) -> di
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("nero-dashboard", "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")}
+    return versions((PROGRAM, "torch", "timm", "pytorch-ood", "zennit", "zennit-crp"))
 
 
 def concept_name(rank: int, channel: int, form: str = "png") -> str:

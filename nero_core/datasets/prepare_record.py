@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from nero_core.data.decode import file_name
@@ -11,6 +10,7 @@ from nero_core.datasets.prepare_files import BROKEN, COPIES_IN_UNUSED, MADE_WITH
 from nero_core.datasets.prepare_images import UsedImages
 from nero_core.datasets.prepare_split import OOD, PARTS, Assignment, Shares
 from nero_core.datasets.protocol import Protocol
+from nero_core.version import PROGRAM, __version__
 
 # What `nero calibrate` does with the calibration part; the floors keep this room from reading it there.
 FIT_SHARE = 0.55  # of its images; thresholds are set on the others
@@ -41,7 +41,7 @@ def make_record(
     }
     totals = Counter(files.labels)
     return {
-        MADE_WITH: f"nero-dashboard {version('nero-dashboard')}",
+        MADE_WITH: f"{PROGRAM} {__version__}",
         SOURCE: source,
         "protocol": protocol.model_dump(mode="json", exclude_none=True),
         "seed": seed,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nero_core.figures.canvas import Canvas
-from nero_core.figures.channel_order import least_relevant_first
+from nero_core.figures.channel_sort import least_relevant_first
 from nero_core.figures.numbers import number
 from nero_core.figures.style import CENTROID, DOUBLE, HERE, ID, SINGLE, SMALL, label, styled
 

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from nero_core.figures.canvas import Canvas, text_width
-from nero_core.figures.map_core import is_beyond, map_core
+from nero_core.figures.map_view import is_beyond, map_core
 from nero_core.figures.numbers import number
-from nero_core.figures.relevance_domain import relevance_domain
+from nero_core.figures.relevance_axis import relevance_domain
 from nero_core.figures.rows import beyond_line, draw_row
 from nero_core.figures.style import (
     CENTROID,

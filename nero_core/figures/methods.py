@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nero_core.figures.canvas import Canvas, text_width
 from nero_core.figures.plots import draw_histogram
-from nero_core.figures.score_domain import method_domain
+from nero_core.figures.score_axis import method_domain
 from nero_core.figures.style import (
     CENTROID,
     CLASSES,

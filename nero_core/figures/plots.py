@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from nero_core.figures.canvas import Canvas, text_width
-from nero_core.figures.channel_order import Sort, channel_order
+from nero_core.figures.channel_sort import Sort, channel_order
 from nero_core.figures.numbers import number
 from nero_core.figures.rows import BEYOND, beyond_line, draw_row
-from nero_core.figures.score_domain import score_domain
+from nero_core.figures.score_axis import score_domain
 from nero_core.figures.score_groups import bank_scores, class_scores, histogram_counts
 from nero_core.figures.style import (
     CENTROID,

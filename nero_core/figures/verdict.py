@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from nero_core.figures.bars import draw_bars
 from nero_core.figures.canvas import Canvas, text_width
 from nero_core.figures.numbers import number
-from nero_core.figures.score_domain import score_domain
+from nero_core.figures.score_axis import score_domain
 from nero_core.figures.style import HERE, ID, LARGE, OOD, SINGLE, SMALL, label, method_name, styled
 from nero_core.figures.wording import HEADLINE
 from nero_core.types import Detection, ReferenceScores

@@ -29,10 +29,10 @@ IMPORTED = "imported"  # where the training settings of the card say what was im
 
 
 def import_checkpoint(
-    file: Path,
+    file: str | Path,
     arch: str,
     classes: Sequence[str],
-    out: Path,
+    out: str | Path,
     *,
     size: int | None = None,
     mean: Sequence[float] | None = None,

@@ -2,10 +2,11 @@
 
 Everything random derives from (seed, epoch), so on the CPU a run that is continued gives the weights of one that was
 never stopped, bit by bit (same machine, same number of threads, same versions). On a GPU it gives nearly those.
+
+``__init__.pyi`` lists the names; each is imported when it is first used, so that processes that only read images start
+sooner.
 """
 
-from nero_core.training.progress import EpochMetrics, TrainingStep
-from nero_core.training.recipe import AUGMENTATIONS, RECIPES, SCHEDULES, Recipe
-from nero_core.training.train import train
+import lazy_loader
 
-__all__ = ["AUGMENTATIONS", "RECIPES", "SCHEDULES", "EpochMetrics", "Recipe", "TrainingStep", "train"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

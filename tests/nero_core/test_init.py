@@ -1,17 +1,57 @@
 """What the package hands on, and that it costs nothing until it is used."""
 
+import ast
 import subprocess
 import sys
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import pytest
 
 import nero_core
+from nero_core import errors
+from nero_core.version import UNKNOWN, versions
+
+USERS = """Bundle COMPOSITES DETECTORS Explorer Head Inspector NeroError __version__ build_detector calibrate
+find_bundles import_checkpoint pack_bundle read_result run_benchmark train unpack_bundle""".split()
+LAZY = ("nero_core", "nero_core.figures", "nero_core.training")  # each has its list of names in a stub
 
 
-@pytest.mark.parametrize("name", nero_core.__all__)
-def test_every_public_name_is_there(name: str) -> None:
-    found = getattr(nero_core, name)
-    assert found if name.isupper() else found.__name__ == name  # a constant has no name of its own
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_each_name_of_the_stub_is_the_one_of_its_module(package: str) -> None:
+    """In a process of its own, where modules of the same names are loaded first: they must not stand in the way."""
+    stub = Path(import_module(package).__file__ or "").with_suffix(".pyi").read_text(encoding="utf-8")
+    imports = [node for node in ast.walk(ast.parse(stub)) if isinstance(node, ast.ImportFrom)]
+    homes = {alias.name: f"{package}.{node.module}" for node in imports for alias in node.names}
+    assert all(alias.asname == alias.name for node in imports for alias in node.names)  # handed on, for type checkers
+    assert import_module(package).__all__ == dir(import_module(package)) == sorted(homes)
+    code = f"""
+from importlib import import_module
+package, homes = import_module({package!r}), {homes!r}
+modules = {{home: import_module(home) for home in homes.values()}}
+print([name for name, home in homes.items() if getattr(package, name) is not getattr(modules[home], name)])
+"""
+    assert run(code) == "[]"
+
+
+def test_what_a_user_calls_is_there_and_every_error() -> None:
+    raised = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, Exception)}
+    assert {*USERS, *raised} <= set(nero_core.__all__)
+
+
+def test_the_version_is_that_of_the_installed_program() -> None:
+    assert nero_core.__version__ == version("nero-dashboard")
+
+
+def test_a_program_that_is_not_installed_says_so() -> None:
+    with pytest.raises(PackageNotFoundError):
+        version("no-such-program")
+    assert versions(("no-such-program", "torch")) == {"no-such-program": UNKNOWN, "torch": version("torch")}
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -20,8 +60,19 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_importing_the_package_does_not_import_torch() -> None:
-    code = "import sys, nero_core; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert run("import sys, nero_core; dir(nero_core); nero_core.__version__; print('torch' in sys.modules)") == "False"
+
+
+def test_help_does_not_import_torch() -> None:
+    code = """
+import sys
+from nero_core.cli.app import app
+try:
+    app(["--help"])
+except SystemExit:
+    print("torch" in sys.modules)
+"""
+    assert run(code).splitlines()[-1] == "False"
 
 
 def test_the_inspector_is_imported_without_what_only_a_loaded_bundle_needs() -> None:
@@ -31,5 +82,4 @@ def test_the_inspector_is_imported_without_what_only_a_loaded_bundle_needs() -> 
         "print([name for name in ('pytorch_ood', 'timm', 'torchvision', 'torch._dynamo', 'scipy.stats', 'matplotlib') "
         "if name in sys.modules])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    assert run(code) == "[]"

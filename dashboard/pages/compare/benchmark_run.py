@@ -12,7 +12,8 @@ from dashboard.components.work_progress import work_progress
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
 from dashboard.work.jobs import Job
-from nero_core import BenchmarkResult, Inspector, check_archive
+from nero_core import BenchmarkResult, Inspector
+from nero_core.data import check_archive
 from nero_core.errors import NeroError
 
 KIND = "benchmark"

@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard import words
 from dashboard.charts import Table
 from dashboard.tables import csv_text, result_table
-from nero_core import DETECTORS, BenchmarkResult, MethodResult
+from nero_core import DETECTORS, BenchmarkResult
+from nero_core.benchmark import MethodResult
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig  # handed on under no public name

@@ -9,8 +9,9 @@ from dashboard.components.figure_download import figure_download
 from dashboard.components.link_values import choices, link_values
 from dashboard.plain_errors import plain_errors
 from dashboard.theme import theme_of
-from nero_core import BenchmarkResult, Inspector, class_heat_figure, method_scores_figure, roc_figure
+from nero_core import BenchmarkResult, Inspector
 from nero_core.errors import NeroError
+from nero_core.figures import class_heat_figure, method_scores_figure, roc_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

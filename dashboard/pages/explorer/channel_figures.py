@@ -10,8 +10,8 @@ from dashboard import resources, words
 from dashboard.components.figure_download import reference_pixels
 from dashboard.pages.explorer.channel_pictures import LEGEND, OPACITY, cropped, fed_keeps, feeding_limits, limits_of
 from dashboard.resources import Source
-from nero_core import COMPOSITES, Inspector, Panel, bar_figure, kept_briefly, own_limit, panels_figure
-from nero_core.figures.render import heat_limit, overlay, smooth
+from nero_core import COMPOSITES, Inspector
+from nero_core.figures import Panel, bar_figure, heat_limit, kept_briefly, overlay, own_limit, panels_figure, smooth
 from nero_core.types import ChannelPortrait, ChannelReferences, Channels, ConceptDepth
 
 if TYPE_CHECKING:

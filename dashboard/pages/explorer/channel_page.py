@@ -13,8 +13,9 @@ from dashboard.pages.explorer.channel_field import channel_field
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import MUCH_CANCELLATION, SIGNS_CANCEL, Inspector, channel_classes_figure, own_limit, relevance_domain
+from nero_core import Inspector
 from nero_core.errors import NeroError
+from nero_core.figures import MUCH_CANCELLATION, SIGNS_CANCEL, channel_classes_figure, own_limit, relevance_domain
 from nero_core.types import ChannelPortrait, ChannelReferences, ConceptDepth, Feeding
 
 TOGETHER = 6  # links to co-used channels: one line of buttons

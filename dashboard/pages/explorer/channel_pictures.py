@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from dashboard import resources, words
 from dashboard.components import marks
 from dashboard.resources import Source
-from nero_core import Inspector, decode_image, kept_briefly, own_limit
+from nero_core import Inspector
+from nero_core.data import decode_image
 from nero_core.errors import NeroError
-from nero_core.figures.render import fit_within, heat_limit, overlay, scale_limits, smooth
+from nero_core.figures import fit_within, heat_limit, kept_briefly, overlay, own_limit, scale_limits, smooth
 from nero_core.types import ChannelReferences, ConceptDepth
 
 SIDE = 448  # pixels of the large panel

@@ -16,7 +16,7 @@ from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import Inspector
 from nero_core.errors import BundleError
-from nero_core.figures.render import data_uri
+from nero_core.figures import data_uri
 from nero_core.types import ChannelAtlas, Channels
 
 PAGE = 48  # tiles: what loads at once and can be looked through

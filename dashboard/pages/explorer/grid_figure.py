@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from dashboard.components.figure_download import reference_pixels
-from nero_core import Inspector, Panel, panels_figure
+from nero_core import Inspector
+from nero_core.figures import Panel, panels_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

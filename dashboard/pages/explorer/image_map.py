@@ -21,10 +21,9 @@ from dashboard.components.work_progress import work_progress
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
-from nero_core import Inspector, Panel, map_core, panels_figure, relevance_map_figure
+from nero_core import Inspector
 from nero_core.errors import BusyError, NeroError
-from nero_core.figures.map_core import is_beyond
-from nero_core.figures.render import data_uri
+from nero_core.figures import Panel, data_uri, is_beyond, map_core, panels_figure, relevance_map_figure
 from nero_core.types import MapPlace, RelevanceMap
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from dashboard.pages.explorer.two_images_figures import (
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector, own_limit
+from nero_core import Inspector
 from nero_core.errors import NeroError
-from nero_core.figures.render import fit_within, overlay, scale_limits, smooth
+from nero_core.figures import fit_within, overlay, own_limit, scale_limits, smooth
 from nero_core.types import Channels, Explanation
 
 NEAREST = 8  # reference images to choose from: the nearest to the image at hand

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from dashboard import charts, resources, words
 from dashboard.pages.explorer.channel_pictures import LEGEND, OPACITY
 from dashboard.resources import Source
-from nero_core import Inspector, Panel, image_pair_figure, panels_figure
-from nero_core.figures.render import overlay
+from nero_core import Inspector
+from nero_core.figures import Panel, image_pair_figure, overlay, panels_figure
 from nero_core.types import Channels
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from dashboard.components.verdict import headline
 from dashboard.options import acceptances, epsilons
 from dashboard.resources import Source
 from dashboard.theme import Theme, theme_of
-from nero_core import Inspector, bar_figure, channel_bars_figure, histogram_figure, least_relevant_figure, score_domain
+from nero_core import Inspector
+from nero_core.figures import bar_figure, channel_bars_figure, histogram_figure, least_relevant_figure, score_domain
 from nero_core.types import WhatIf
 
 if TYPE_CHECKING:

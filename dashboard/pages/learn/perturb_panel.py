@@ -16,13 +16,9 @@ from dashboard.pages.learn.perturbed_figure import perturbed_figure
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Perturbed, Source
 from dashboard.theme import VERDICT_COLOUR, theme_of
-from nero_core import (
-    Inspector,
-    Perturbation,
-    channel_figure,
-    score_domain,
-)
-from nero_core.figures.render import data_uri, heat_limit, overlay, smooth
+from nero_core import Inspector
+from nero_core.figures import channel_figure, data_uri, heat_limit, overlay, score_domain, smooth
+from nero_core.phantom import Perturbation
 
 RESTS = 0.4  # seconds without a movement before a heatmap is begun
 

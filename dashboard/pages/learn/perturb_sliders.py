@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.components.link_values import Offer, choices, link_values, numbers
-from nero_core import FILLS, LESIONS, PERTURBATIONS, Lesion, Perturbation, Rectangle
+from nero_core.phantom import FILLS, LESIONS, PERTURBATIONS, Lesion, Perturbation, Rectangle
 
 NO_LESION = "none"
 _OCCLUDED = ("Left", "Top", "Width", "Height")

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from dashboard import resources, words
 from dashboard.resources import Perturbed, Source
-from nero_core import PERTURBATIONS, Inspector, Panel, Perturbation, panels_figure
-from nero_core.figures.render import Kind, heat_limit, overlay, smooth
+from nero_core import Inspector
+from nero_core.figures import Kind, Panel, heat_limit, overlay, panels_figure, smooth
+from nero_core.phantom import PERTURBATIONS, Perturbation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

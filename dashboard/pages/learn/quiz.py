@@ -10,7 +10,8 @@ from dashboard.components.link_values import link_values, numbers
 from dashboard.components.methods_on_image import verdict_table
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import DETECTORS, Inspector, QuizCase, can_be_quizzed
+from nero_core import DETECTORS, Inspector
+from nero_core.phantom import QuizCase, can_be_quizzed
 from nero_core.types import Detection
 
 SHOWN = ("nero", "nero_plus", "msp")  # beside the picture; the tally has all

@@ -10,7 +10,8 @@ from dashboard.components.job_progress import job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
-from nero_core import check_archive, import_checkpoint
+from nero_core import import_checkpoint
+from nero_core.data import check_archive
 from nero_core.errors import NeroError
 
 KIND = "calibrate"

@@ -13,7 +13,8 @@ from dashboard.pages.screen.concept_gallery import concept_tiles, save_concepts
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector, channel_figure, mean_of_few, mean_relevance_figure
+from nero_core import Inspector
+from nero_core.figures import channel_figure, mean_of_few, mean_relevance_figure
 from nero_core.types import Channels
 
 if TYPE_CHECKING:

@@ -10,8 +10,17 @@ from dashboard.components.figure_download import figure_download, origin, refere
 from dashboard.options import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import COMPOSITES, MUCH_CANCELLATION, SIGNS_CANCEL, Inspector, concepts_figure, kept, own_limit
-from nero_core.figures.render import concept_maps, fit_within, overlay
+from nero_core import COMPOSITES, Inspector
+from nero_core.figures import (
+    MUCH_CANCELLATION,
+    SIGNS_CANCEL,
+    concept_maps,
+    concepts_figure,
+    fit_within,
+    kept,
+    overlay,
+    own_limit,
+)
 from nero_core.types import Concept, Explanation
 
 REFERENCES = 4  # thumbnails a concept: as many as fit beside one another; all that there are in a single card

@@ -15,7 +15,8 @@ from dashboard.options import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import COMPOSITES, Inspector, bar_figure, faithfulness_figure
+from nero_core import COMPOSITES, Inspector
+from nero_core.figures import bar_figure, faithfulness_figure
 from nero_core.types import BlockConservation, Explanation, Faithfulness
 
 

@@ -18,8 +18,16 @@ from dashboard.pages.screen.faithfulness import composite_choice, how_faithful, 
 from dashboard.pages.screen.missing_evidence import missing_evidence
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import Inspector, evidence_figure, heatmap_figure, image_figure
-from nero_core.figures.render import evidence_as_shown, heat_limit, overlay, smooth
+from nero_core import Inspector
+from nero_core.figures import (
+    evidence_as_shown,
+    evidence_figure,
+    heat_limit,
+    heatmap_figure,
+    image_figure,
+    overlay,
+    smooth,
+)
 from nero_core.types import Explanation
 
 VIEWS = ("image", "heatmap", "evidence")

@@ -10,7 +10,8 @@ from dashboard import resources, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin, reference_pixels
 from dashboard.resources import Source
-from nero_core import Inspector, Panel, here_and_usual, panels_figure
+from nero_core import Inspector
+from nero_core.figures import Panel, here_and_usual, panels_figure
 from nero_core.types import MissingConcept
 
 if TYPE_CHECKING:

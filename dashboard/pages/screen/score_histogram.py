@@ -8,7 +8,8 @@ from dashboard.components.link_values import link_values, switch
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector, class_scores_figure, histogram_figure
+from nero_core import Inspector
+from nero_core.figures import class_scores_figure, histogram_figure
 from nero_core.types import ReferenceScores
 
 

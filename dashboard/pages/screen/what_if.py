@@ -13,7 +13,8 @@ from dashboard.options import acceptances, epsilons
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector, histogram_figure
+from nero_core import Inspector
+from nero_core.figures import histogram_figure
 from nero_core.types import WhatIf, WhatIfSettings
 
 NORMS = (1, 2)

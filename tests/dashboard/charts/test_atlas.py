@@ -8,7 +8,7 @@ import torch
 from dashboard.charts import atlas_order, atlas_table, image_pair, pair_order, relevance_by_class
 from dashboard.charts.distribution import class_relevance_table
 from dashboard.theme import DARK, LIGHT
-from nero_core import relevance_domain
+from nero_core.figures import relevance_domain
 from nero_core.types import ChannelAtlas, ChannelPortrait, ChannelReferences, Channels
 
 NAN = float("nan")

@@ -40,7 +40,7 @@ def test_the_verdict_is_words_and_a_symbol(score: float, p_value: float, symbol:
     assert symbol in shown
     assert f"<h2>{said}</h2>" in shown
     assert ("Have it looked at." in shown) == (said.startswith("Unlike"))
-    assert ("class=dimmed" in shown) == ("Dimmed:" in shown) == said.startswith("Unlike")
+    assert ("class=dimmed" in shown) == ("Grey because" in shown) == said.startswith("Unlike")
     assert "&lt;b&gt;pylorus" in shown
     assert "<b>pylorus" not in shown
 

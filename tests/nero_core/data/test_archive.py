@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import nero_core
+from nero_core.data import check_archive as handed_on
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveLimits, check_archive, unpacked
 from nero_core.data.folders import read_folder
 from nero_core.errors import ArchiveError, NeroError
@@ -383,5 +383,5 @@ class _Full:
 
 
 def test_the_core_hands_the_check_on(tmp_path: Path) -> None:
-    assert nero_core.check_archive is check_archive
+    assert handed_on is check_archive
     assert issubclass(ArchiveError, NeroError)

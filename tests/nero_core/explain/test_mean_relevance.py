@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from nero_core import mean_of_few
 from nero_core.explain.mean_relevance import compare_mean_relevance, few_of, mean_relevance
 from nero_core.explorer import Explorer
+from nero_core.figures import mean_of_few
 from nero_core.inspector import Inspector
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import Head, MeanRelevance

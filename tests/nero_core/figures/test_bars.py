@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nero_core import bar_figure
+from nero_core.figures import bar_figure
 from nero_core.figures.style import HERE, ID
 from tests.nero_core.figures.figure_text import colour, overlaps, plot, said
 

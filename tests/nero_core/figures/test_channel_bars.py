@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nero_core import channel_bars_figure, image_pair_figure, least_relevant_figure
+from nero_core.figures import channel_bars_figure, image_pair_figure, least_relevant_figure
 from nero_core.figures.numbers import number
 from nero_core.figures.style import CENTROID, HERE, ID
 from tests.nero_core.figures.figure_text import colour, overlaps, plot, said

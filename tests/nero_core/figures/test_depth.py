@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nero_core import relevance_map_figure
+from nero_core.figures import relevance_map_figure
 from nero_core.types import MapPlace, RelevanceMap
 from tests.nero_core.figures.figure_text import overlaps, plot, said
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from nero_core import Panel, panels_figure
+from nero_core.figures import Panel, panels_figure
 from tests.nero_core.figures.figure_text import overlaps, said
 
 SQUARE, WIDE, TALL = (np.full((*shape, 3), 90, np.uint8) for shape in ((64, 64), (48, 96), (96, 48)))

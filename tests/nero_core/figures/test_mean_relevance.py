@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nero_core import mean_relevance_figure
+from nero_core.figures import mean_relevance_figure
 from nero_core.types import Channels, MeanRelevance
 from tests.nero_core.figures.figure_text import overlaps, said
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nero_core import bar_figure, image_figure, short_id, with_origin
+from nero_core.figures import bar_figure, image_figure, short_id, with_origin
 from tests.nero_core.figures.figure_text import overlaps, said
 
 IMAGE = "3fa2c81d" + 56 * "0"

@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 
-from nero_core import channel_classes_figure, class_scores_figure, histogram_figure, score_domain
+from nero_core.figures import channel_classes_figure, class_scores_figure, histogram_figure, score_domain
 from nero_core.figures.rows import beyond, beyond_line
 from nero_core.types import ChannelPortrait, ChannelReferences, ReferenceScores
 from tests.nero_core.figures.figure_text import overlaps, plot, said

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-import nero_core
+from nero_core import figures
 from nero_core.errors import NeroError
 from nero_core.figures.canvas import Canvas, text_width, wrap
 from nero_core.figures.panels import concepts_figure
@@ -100,56 +100,56 @@ SEEN = ChannelReferences(3, "relevance", ("a" * 64,), (0.1,), (0.1,), None)
 def sheet(names: tuple[str, ...] = CLASSES, why: Explanation | None = WHY, mean: MeanRelevance = MEAN) -> object:
     concepts = 0 if why is None else len(why.concepts)
     classes = [[names[0]] * 4] * concepts
-    return nero_core.figure_sheet(
+    return figures.figure_sheet(
         PIXELS, CHANNELS, mean, names, why, REFERENCES[:concepts], classes, DETECTION, "Because of its layers."
     )
 
 
 def concept_cards(names: tuple[str, ...] = CLASSES, why: Explanation = WHY) -> object:
     shown = len(why.concepts)
-    return nero_core.concepts_figure(PIXELS, why, REFERENCES[:shown], [[names[0]] * 4] * shown)
+    return figures.concepts_figure(PIXELS, why, REFERENCES[:shown], [[names[0]] * 4] * shown)
 
 
 METHODS = {name: (random(50, seed=seed), random(40, seed=seed + 1) + 1) for seed, name in enumerate(("nero", "knn"))}
 FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
-    "channels": lambda names: nero_core.channel_figure(CHANNELS, names, 40, "share", (0, 2)),
-    "all channels": lambda names: nero_core.channel_figure(CHANNELS, names, None, "channel"),
-    "histogram": lambda names: nero_core.histogram_figure(replace(SCORES, detector=names[0]), 1.5),
-    "scores by class": lambda names: nero_core.class_scores_figure(SCORES, 9.0, names, names[:2]),
-    "mean relevance": lambda _: nero_core.mean_relevance_figure(CHANNELS, MEAN, (1, 2, 3)),
-    "roc": lambda names: nero_core.roc_figure({names[0]: METHODS["knn"]} | METHODS),
-    "method scores": lambda names: nero_core.method_scores_figure({names[0]: METHODS["knn"]} | METHODS, {"nero": 1.0}),
-    "class heat": lambda names: nero_core.class_heat_figure(np.array([[0.5, 0.95, np.nan]]), names[:1], names),
-    "image": lambda _: nero_core.image_figure(PIXELS),
-    "heatmap": lambda names: nero_core.heatmap_figure(PIXELS, WHY, names),
-    "evidence": lambda names: nero_core.evidence_figure(PIXELS, WHY, names),
+    "channels": lambda names: figures.channel_figure(CHANNELS, names, 40, "share", (0, 2)),
+    "all channels": lambda names: figures.channel_figure(CHANNELS, names, None, "channel"),
+    "histogram": lambda names: figures.histogram_figure(replace(SCORES, detector=names[0]), 1.5),
+    "scores by class": lambda names: figures.class_scores_figure(SCORES, 9.0, names, names[:2]),
+    "mean relevance": lambda _: figures.mean_relevance_figure(CHANNELS, MEAN, (1, 2, 3)),
+    "roc": lambda names: figures.roc_figure({names[0]: METHODS["knn"]} | METHODS),
+    "method scores": lambda names: figures.method_scores_figure({names[0]: METHODS["knn"]} | METHODS, {"nero": 1.0}),
+    "class heat": lambda names: figures.class_heat_figure(np.array([[0.5, 0.95, np.nan]]), names[:1], names),
+    "image": lambda _: figures.image_figure(PIXELS),
+    "heatmap": lambda names: figures.heatmap_figure(PIXELS, WHY, names),
+    "evidence": lambda names: figures.evidence_figure(PIXELS, WHY, names),
     "concepts": concept_cards,
     "sheet": sheet,
-    "faithfulness": lambda names: nero_core.faithfulness_figure(
+    "faithfulness": lambda names: figures.faithfulness_figure(
         Faithfulness(1, "epsilon_plus", torch.linspace(0, 1, 8).double(), CURVES, CURVES, CURVES, 0.01, 0.02, 5, 0),
         names[0],
     ),
-    "relevance map": lambda names: nero_core.relevance_map_figure(
+    "relevance map": lambda names: figures.relevance_map_figure(
         RelevanceMap("pca", random(30, 2), torch.arange(30) % 3, tuple(str(one) for one in range(30)), 0.8),
         names,
         MapPlace(torch.zeros(2).double(), ("1", "2"), (0.1, 0.2)),
     ),
-    "bars": lambda names: nero_core.bar_figure(names, [1.0, -0.5, np.nan], "logit", names, (0,), names[0], names[1]),
-    "channel bars": lambda names: nero_core.channel_bars_figure(
+    "bars": lambda names: figures.bar_figure(names, [1.0, -0.5, np.nan], "logit", names, (0,), names[0], names[1]),
+    "channel bars": lambda names: figures.channel_bars_figure(
         CHANNELS.relevance, range(24), "relevance", "by number", 5, MEAN.id, f"mean of {names[0]}"
     ),
-    "image pair": lambda names: nero_core.image_pair_figure(MEAN.id, MEAN.ood, range(20), (names[0], names[1]), 3),
-    "least relevant": lambda _: nero_core.least_relevant_figure(CHANNELS.share, CHANNELS.relevance, 30),
-    "panels": lambda names: nero_core.panels_figure(
-        [(name, [nero_core.Panel((PIXELS, None), name, name)] * 3) for name in names[:2]],
+    "image pair": lambda names: figures.image_pair_figure(MEAN.id, MEAN.ood, range(20), (names[0], names[1]), 3),
+    "least relevant": lambda _: figures.least_relevant_figure(CHANNELS.share, CHANNELS.relevance, 30),
+    "panels": lambda names: figures.panels_figure(
+        [(name, [figures.Panel((PIXELS, None), name, name)] * 3) for name in names[:2]],
         2,
         ("signed", 1.0, names[0]),
         names[1],
     ),
-    "verdict": lambda names: nero_core.verdict_figure(
+    "verdict": lambda names: figures.verdict_figure(
         replace(DETECTION, terms={name: torch.ones(1) for name in ("distance", "bias", "scale")}), SCORES, names, 2
     ),
-    "channel by class": lambda names: nero_core.channel_classes_figure(
+    "channel by class": lambda names: figures.channel_classes_figure(
         ChannelPortrait(3, SEEN, SEEN, (random(20), random(20), torch.zeros(0).double()), random(3), ()), names, 0.1
     ),
 }
@@ -218,8 +218,8 @@ def test_without_an_ood_bank_the_sheet_and_the_plots_have_id_alone():
     assert "ID, mean of 120" in said
     assert "OOD, mean" not in said
     scores = replace(SCORES, ood=None, ood_labels=None)
-    assert "OOD" not in texts(figure_bytes(nero_core.histogram_figure(scores, 1.0), "svg"))
-    assert "OOD" not in texts(figure_bytes(nero_core.class_scores_figure(scores, 1.0, CLASSES), "svg"))
+    assert "OOD" not in texts(figure_bytes(figures.histogram_figure(scores, 1.0), "svg"))
+    assert "OOD" not in texts(figure_bytes(figures.class_scores_figure(scores, 1.0, CLASSES), "svg"))
 
 
 def test_without_heatmaps_the_sheet_says_why():
@@ -231,15 +231,15 @@ def test_without_heatmaps_the_sheet_says_why():
 
 def test_relevance_that_is_all_zero_is_said_in_a_sentence():
     nothing = explain(2, scale=0.0)
-    said = texts(figure_bytes(nero_core.heatmap_figure(PIXELS, nothing, CLASSES), "svg"))
+    said = texts(figure_bytes(figures.heatmap_figure(PIXELS, nothing, CLASSES), "svg"))
     assert "No relevance reached the pixels" in said
-    said = texts(figure_bytes(nero_core.evidence_figure(PIXELS, nothing, CLASSES), "svg"))
+    said = texts(figure_bytes(figures.evidence_figure(PIXELS, nothing, CLASSES), "svg"))
     assert "No channel is used more than usual" in said
     said = texts(figure_bytes(sheet(why=nothing), "svg"))
     assert "No relevance reached the pixels." in said
     assert "no relevance here" in said
     lost = replace(nothing, evidence_conservation=0.0)
-    for figure in (nero_core.evidence_figure(PIXELS, lost, CLASSES), sheet(why=lost)):
+    for figure in (figures.evidence_figure(PIXELS, lost, CLASSES), sheet(why=lost)):
         said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
         assert "did not reach the pixels" in said and "more than usual in this image" not in said
 
@@ -247,13 +247,13 @@ def test_relevance_that_is_all_zero_is_said_in_a_sentence():
 def test_signed_evidence_says_what_its_colours_mean():
     signed = replace(WHY, evidence=WHY.evidence * torch.tensor([1.0, -1.0]).repeat_interleave(16))
     for why, is_said in ((signed, True), (WHY, False)):
-        for figure in (nero_core.evidence_figure(PIXELS, why, CLASSES), sheet(why=why)):
+        for figure in (figures.evidence_figure(PIXELS, why, CLASSES), sheet(why=why)):
             said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
             assert ("purple takes from it" in said) == is_said
     zero = replace(CHANNELS, relevance=torch.zeros(NEURONS).double(), share=torch.zeros(NEURONS).double())
     none = replace(MEAN, id=torch.zeros(NEURONS).double(), ood=torch.full((NEURONS,), torch.nan).double())
-    assert figure_bytes(nero_core.mean_relevance_figure(zero, none), "png", 72)
-    assert figure_bytes(nero_core.channel_figure(zero, CLASSES), "png", 72)
+    assert figure_bytes(figures.mean_relevance_figure(zero, none), "png", 72)
+    assert figure_bytes(figures.channel_figure(zero, CLASSES), "png", 72)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -264,8 +264,8 @@ def test_no_text_of_any_figure_stands_on_another_or_leaves_the_figure(name: str)
 def test_maps_whose_signs_mostly_cancel_say_so_and_leave_the_words_in_their_places():
     why = replace(WHY, evidence=WHY.heatmap, evidence_cancellation=19.0, cancellation=26.0, evidence_conservation=1.31)
     for figure, times in (
-        (nero_core.evidence_figure(PIXELS, why, CLASSES), "19"),
-        (nero_core.heatmap_figure(PIXELS, why, CLASSES), "26"),
+        (figures.evidence_figure(PIXELS, why, CLASSES), "19"),
+        (figures.heatmap_figure(PIXELS, why, CLASSES), "26"),
         (sheet(why=why), "19"),
         (sheet(why=why), "26"),
     ):
@@ -273,7 +273,7 @@ def test_maps_whose_signs_mostly_cancel_say_so_and_leave_the_words_in_their_plac
         assert f"mostly cancel: together {times} times the initial relevance" in text
         assert overlaps(figure) == []  # type: ignore[arg-type]
     assert "comes to 1.31 of relevance" in text
-    assert "cancel" not in texts(figure_bytes(nero_core.evidence_figure(PIXELS, WHY, CLASSES), "svg"))
+    assert "cancel" not in texts(figure_bytes(figures.evidence_figure(PIXELS, WHY, CLASSES), "svg"))
 
 
 def test_a_concept_whose_signs_cancel_says_so_and_hides_no_other():
@@ -346,7 +346,7 @@ def test_threads_draw_the_same_as_one():
 
 
 def test_a_format_or_a_resolution_that_is_none_is_told(shapes_unchecked: None):
-    figure = nero_core.image_figure(PIXELS)
+    figure = figures.image_figure(PIXELS)
     with pytest.raises(NeroError, match="Expected one of png, svg, pdf"):
         figure_bytes(figure, "gif")
     with pytest.raises(NeroError, match="at least 1 pixel"):
@@ -383,8 +383,8 @@ def test_words_never_leave_their_place():
 
 def test_a_name_in_a_script_that_the_font_lacks_is_no_error():
     names = ("胃", "胃", "胃")
-    assert "胃" in texts(figure_bytes(nero_core.heatmap_figure(PIXELS, WHY, names), "svg"))
-    assert figure_bytes(nero_core.heatmap_figure(PIXELS, WHY, names), "png", 72)
+    assert "胃" in texts(figure_bytes(figures.heatmap_figure(PIXELS, WHY, names), "svg"))
+    assert figure_bytes(figures.heatmap_figure(PIXELS, WHY, names), "png", 72)
 
 
 def test_the_channel_figure_takes_the_largest_signed_shares_first_as_the_concepts_do():

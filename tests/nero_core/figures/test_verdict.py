@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nero_core import verdict_figure
-from nero_core.figures.score_domain import MARGIN
+from nero_core.figures import verdict_figure
+from nero_core.figures.score_axis import MARGIN
 from nero_core.figures.style import ID, OOD
 from nero_core.types import Detection, ReferenceScores
 from tests.nero_core.figures.figure_text import colour, overlaps, plot, said

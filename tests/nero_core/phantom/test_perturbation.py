@@ -8,7 +8,7 @@ from PIL import Image
 
 from nero_core.errors import ImageError
 from nero_core.phantom.drawing import draw_phantom
-from nero_core.phantom.perturb import (
+from nero_core.phantom.perturbation import (
     FILLS,
     LESIONS,
     PERTURBATIONS,

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from nero_core import map_core
-from nero_core.figures.map_core import is_beyond
+from nero_core.figures import is_beyond, map_core
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (300, 2))
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from nero_core import relevance_domain
+from nero_core.figures import relevance_domain
 from nero_core.types import ChannelPortrait, ChannelReferences
 
 NONE = ChannelReferences(4, "relevance", (), (), (), None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nero_core.figures.channel_order import Sort, channel_order, least_relevant_first
+from nero_core.figures.channel_sort import Sort, channel_order, least_relevant_first
 from nero_core.types import Channels
 
 CHANNELS = Channels(

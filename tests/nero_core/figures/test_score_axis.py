@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nero_core import score_domain
-from nero_core.figures.score_domain import method_domain
+from nero_core.figures import method_domain, score_domain
 from nero_core.types import ReferenceScores
 
 

@@ -1,0 +1,32 @@
+"""What the package hands on: the one list of its public names, which ``__init__`` reads."""
+
+from .benchmark.compare import compare_banks as compare_banks
+from .benchmark.records import BenchmarkResult as BenchmarkResult
+from .benchmark.records import MethodResult as MethodResult
+from .benchmark.result_file import read_result as read_result
+from .benchmark.run import run_benchmark as run_benchmark
+from .calibration.bundle import Bundle as Bundle
+from .calibration.bundle_archive import pack_bundle as pack_bundle
+from .calibration.bundle_archive import unpack_bundle as unpack_bundle
+from .calibration.calibrate import calibrate as calibrate
+from .calibration.card import find_bundles as find_bundles
+from .data.decode import decode_image as decode_image
+from .detectors.catalog import DETECTORS as DETECTORS
+from .detectors.catalog import build_detector as build_detector
+from .errors import ArchiveError as ArchiveError
+from .errors import BundleError as BundleError
+from .errors import BusyError as BusyError
+from .errors import CalibrationError as CalibrationError
+from .errors import CheckpointError as CheckpointError
+from .errors import DatasetError as DatasetError
+from .errors import DownloadError as DownloadError
+from .errors import ImageError as ImageError
+from .errors import NeroError as NeroError
+from .errors import RelevanceError as RelevanceError
+from .explorer import Explorer as Explorer
+from .inspector import Inspector as Inspector
+from .models.import_checkpoint import import_checkpoint as import_checkpoint
+from .relevance.composites import COMPOSITES as COMPOSITES
+from .training.train import train as train
+from .types import Head as Head
+from .version import __version__ as __version__
