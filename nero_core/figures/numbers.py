@@ -1,20 +1,22 @@
 """Numbers as they are read, on the screen and in saved figures."""
 
 from math import isfinite
+from typing import SupportsFloat
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: SupportsFloat, digits: int = 3) -> str:
     """A number for reading: three significant digits, powers of ten written out, a true minus sign.
 
     ``0.0312``, ``−12.3``, ``1549``, ``1.07 × 10⁻⁵``, ``0``; ``not defined`` where it is not finite. The size of the
     rounded number sets the decimals: 9.996 is 10.0, as 9.98 is 9.98.
 
     Args:
-        value: the number.
+        value: the number, of Python, NumPy or PyTorch.
         digits: significant digits; whole numbers below 10⁵ keep all of theirs.
     """
+    value = float(value)
     if not isfinite(value):
         return "not defined"
     mantissa, power = f"{abs(value):.{digits - 1}e}".split("e")

@@ -151,7 +151,7 @@ def test_the_channels_of_a_perturbed_image_can_be_saved(app: Start, offered: Off
     [
         ("features", "lesson-features", ["activation", "24 of 512, strongest first"]),
         ("logits", "lesson-logits", ["normal-cecum", "logit (probability in brackets)"]),
-        ("relevance", "lesson-relevance", ["as this reference set is set", "largest |relevance| first"]),
+        ("relevance", "lesson-relevance", ["the setting of this reference set", "largest |relevance| first"]),
         ("centroid", "lesson-centroid", ["largest difference first", ", mean"]),
         ("distance", "lesson-distance", ["normal-z-line", "distance to the centroid"]),
         ("scale", "lesson-scale", ["of least relevance: ρ = ", "all 512"]),

@@ -49,7 +49,7 @@ def evidence_page(app: Start, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 def said_of_evidence(running: AppTest) -> str:
     """What stands under the map of the evidence."""
-    (said,) = [one.value for one in running.caption if one.value.endswith(("coarse grid.", "used in this image."))]
+    (said,) = [one.value for one in running.caption if one.value.endswith(("coarse grid.", "usual in this image."))]
     return said
 
 
