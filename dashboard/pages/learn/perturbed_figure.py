@@ -57,6 +57,5 @@ def told(perturbation: Perturbation) -> str:
 def _scored(one: Perturbed) -> str:
     score, p = float(one.detection.score[0]), float(one.detection.p_value[0])
     distance = words.number(float(one.detection.terms["distance"][0]))
-    return (
-        f"NERO score {words.number(score)}, p = {words.number(p, 2)}: {one.detection.verdict(0)}\ndistance {distance}"
-    )
+    verdict = one.detection.verdict(0)
+    return f"NERO score {words.number(score)}, p = {words.number(p, 2)}: {verdict}\ndistance {distance}"

@@ -80,7 +80,8 @@ def _row(inspector: Inspector, one: MissingConcept, whole: float) -> str:
     unused = "" if pictures else "<br>no ID image uses it"
     numbers = escape(here_and_usual(one.relevance, one.centroid))
     return (
-        f"<section><p><b>{escape(_named(one))}</b><br>{_kind(one)}<br>{numbers}<br>{_adds(one, whole)}{unused}</p>"
+        f"<section><p><b>{escape(_named(one))}</b><br>{_kind(one)}<br>{numbers}<br>"
+        f"{_adds(one, whole)}{unused}</p>"
         f'<div class="nero-references">{pictures}</div></section>'
     )
 
