@@ -5,7 +5,6 @@ Each ratio pairs two workloads turn by turn, so that both meet the same load of 
 
 import argparse
 import http.client
-import io
 import os
 import statistics
 import subprocess
@@ -16,14 +15,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from torch import Tensor
 
 from nero_core import DETECTORS, Head, Inspector, build_detector
-from nero_core.data import decode_image
+from nero_core.data import Picture, decode_image
 from nero_core.detectors.components import principal_components
 from nero_core.device import describe_device
 from nero_core.phantom import Lesion, Perturbation, Rectangle, perturb
@@ -130,9 +128,7 @@ def perturbation_seconds(inspector: Inspector, file: Path, rounds: int) -> float
     ]
 
     def score(recipe: Perturbation) -> None:
-        stored = io.BytesIO()
-        Image.fromarray(perturb(pixels, recipe)).save(stored, "BMP")
-        observation = inspector.observe(inspector.decode([stored.getvalue()]))
+        observation = inspector.observe(inspector.decode([Picture(perturb(pixels, recipe), "", "perturbed")]))
         inspector.detect(observation)
         inspector.channels(observation)
 

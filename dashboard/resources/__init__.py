@@ -7,7 +7,7 @@ setting; a file's name is never part of what is kept, since two people may have 
 
 from dashboard.resources.bundles import bundle_paths, explorer, inspector, key, name_of, own_bundles, samples
 from dashboard.resources.explanations import blocks, explanation, missing_evidence
-from dashboard.resources.images import HOUR, Source, note, picture, problem, source
+from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
 from dashboard.resources.long_works import comparison, faithfulness, umap
 from dashboard.resources.neurons import concept, place, portrait, reference_channels
@@ -51,6 +51,7 @@ __all__ = [
     "problem",
     "reference_channels",
     "samples",
+    "sides",
     "source",
     "umap",
     "what_if",

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
-from dashboard.resources.verdicts import batch, observation
+from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
 from nero_core.types import BlockConservation, Explanation, MissingConcept
 
@@ -45,14 +45,15 @@ def _explanation(
     _item: Source,
 ) -> Explanation:
     by: Literal["share", "relevance"] = "relevance" if order == "relevance" else "share"
-    return _model.explain(batch(_model, _item), concepts=concepts, by=by, channels=chosen, composite=composite)
+    observed = observation_with_image(_model, _item)
+    return _model.explain(observed, concepts=concepts, by=by, channels=chosen, composite=composite)
 
 
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
 def _blocks(
     model_key: str, image_id: str, composite: str, _model: Inspector, _item: Source
 ) -> tuple[BlockConservation, ...]:
-    return _model.blocks(batch(_model, _item), composite=composite)
+    return _model.blocks(observation_with_image(_model, _item), composite=composite)
 
 
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)

@@ -3,18 +3,22 @@
 import hashlib
 import threading
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from nero_core.data import decode_image
+from dashboard.resources.rasters import Rasters
+from nero_core.data import Picture, decode_image
 from nero_core.errors import ImageError
 from nero_core.figures import enlarge, fit_within
 
 HOUR = 3600.0  # seconds that results are kept
 DECODERS = threading.Semaphore(2)  # a 64-megapixel image takes 200 MB while it is decoded
+MOST_PIXELS = 64_000_000  # of all decoded pictures that are kept: one of the largest, or 30 frames of 1920 × 1080
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,28 @@ def picture(item: Source) -> NDArray[np.uint8]:
     Raises:
         ImageError: it cannot be decoded.
     """
-    return _picture(item.id, item)[0]
+    return _picture(item.id, item)
 
 
 def note(item: Source) -> str:
     """What decoding did that a reader should know."""
-    return _picture(item.id, item)[1]
+    return _facts(item.id, item)[0]
+
+
+def sides(item: Source) -> tuple[int, int]:
+    """Height and width of the file's own picture."""
+    return _facts(item.id, item)[1]
+
+
+@contextmanager
+def decoded(item: Source) -> Iterator[Picture]:
+    """The picture at the file's own size; two threads at most hold one at a time.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    with DECODERS:
+        yield _rasters().get(item.id, lambda: _decode(item))
 
 
 def own_size(item: Source) -> NDArray[np.uint8]:
@@ -72,20 +92,36 @@ def _digest(key: str, size: int, _data: bytes) -> str:
 @st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)
 def _problem(image_id: str, name: str, _item: Source) -> str:
     try:
-        _picture(image_id, _item)
+        _facts(image_id, _item)
     except ImageError as error:
         return str(error)
     return ""
 
 
+@st.cache_resource(max_entries=4096, ttl=HOUR, show_spinner=False)
+def _facts(image_id: str, _item: Source) -> tuple[str, tuple[int, int]]:
+    with decoded(_item) as full:
+        height, width, _ = full.pixels.shape
+        return full.note, (height, width)
+
+
 @st.cache_resource(max_entries=48, ttl=HOUR, show_spinner=False)
-def _picture(image_id: str, _item: Source) -> tuple[NDArray[np.uint8], str]:
-    with DECODERS:
-        decoded = decode_image(_item.data, name=_item.name)
-        return enlarge(fit_within(decoded.pixels)), decoded.note
+def _picture(image_id: str, _item: Source) -> NDArray[np.uint8]:
+    with decoded(_item) as full:
+        return enlarge(fit_within(full.pixels))
 
 
 @st.cache_resource(max_entries=16, ttl=HOUR, show_spinner=False)
 def _own_size(image_id: str, _item: Source) -> NDArray[np.uint8]:
-    with DECODERS:
-        return fit_within(decode_image(_item.data, name=_item.name).pixels, 512)
+    with decoded(_item) as full:
+        return fit_within(full.pixels, 512)
+
+
+def _decode(item: Source) -> Picture:
+    """Without the file's name, since others may have the same file under their own."""
+    return replace(decode_image(item.data, item.name, digest=item.id), name="")
+
+
+@st.cache_resource(show_spinner=False)
+def _rasters() -> Rasters:
+    return Rasters(MOST_PIXELS, HOUR)

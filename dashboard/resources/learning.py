@@ -1,18 +1,17 @@
 """The page "Learn": perturbed images and the pictures of the quiz."""
 
-import io
 from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from PIL import Image
 
 from dashboard.resources.bundles import key
 from dashboard.resources.images import HOUR, Source, own_size, source
 from nero_core import Inspector
+from nero_core.data import Picture
 from nero_core.phantom import Perturbation, QuizCase, perturb, quiz_case
-from nero_core.types import Channels, Detection, Explanation, ImageBatch
+from nero_core.types import Channels, Detection, Explanation, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +20,13 @@ class Perturbed:
 
     Attributes:
         pixels: as shown.
-        batch: at the classifier's input size.
+        observation: with the image at the classifier's input size.
         detection: of NERO.
         channels: against the centroids.
     """
 
     pixels: NDArray[np.uint8] = field(repr=False)
-    batch: ImageBatch = field(repr=False)
+    observation: Observation = field(repr=False)
     detection: Detection
     channels: Channels
 
@@ -58,18 +57,15 @@ def _perturbed(
     _item: Source,
 ) -> Perturbed:
     pixels = perturb(own_size(_item), _perturbation)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "BMP")  # exact, and written in no time
-    batch = _model.decode([file.getvalue()], ["perturbed"])
-    observation = _model.observe(batch)
-    return Perturbed(pixels, batch, _model.detect(observation, tpr=tpr)["nero"], _model.channels(observation))
+    observation = _model.observe(_model.decode([Picture(pixels, _item.id, "perturbed")]))
+    return Perturbed(pixels, observation, _model.detect(observation, tpr=tpr)["nero"], _model.channels(observation))
 
 
 @st.cache_resource(max_entries=16, ttl=HOUR, show_spinner=False)
 def _perturbed_explanation(
     model_key: str, image_id: str, recipe: str, _model: Inspector, _shown: Perturbed
 ) -> Explanation:
-    return _model.explain(_shown.batch, concepts=0)
+    return _model.explain(_shown.observation, concepts=0)
 
 
 @st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)

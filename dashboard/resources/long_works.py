@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
-from dashboard.resources.verdicts import batch
+from dashboard.resources.verdicts import observation_with_image
 from dashboard.work.long_work import LongWork, Progress
 from nero_core import BenchmarkResult, Inspector, compare_banks
 from nero_core.types import Faithfulness, Observation, RelevanceMap
@@ -59,8 +59,9 @@ def faithfulness(
     """Whether the heatmap of a composite is faithful in this image."""
 
     def prepare() -> Callable[[Progress], Faithfulness]:
-        pixels, found = batch(model, item), explorer(model)  # from the shared caches, which are the pages' alone
-        return lambda on_progress: found.faithfulness(pixels, composite=composite, on_progress=on_progress)
+        # from the shared caches, which are the pages' alone
+        observed, found = observation_with_image(model, item), explorer(model)
+        return lambda on_progress: found.faithfulness(observed, composite=composite, on_progress=on_progress)
 
     return _kept(("faithfulness", key(model), item.id, composite), "figures of faithfulness", prepare, instead_of)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
-from dashboard.resources.verdicts import batch, observation
+from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
 from nero_core.types import ChannelPortrait, Channels, ConceptDepth, MapPlace, Observation
 
@@ -39,7 +39,7 @@ def place(model: Inspector, item: Source, kind: Literal["pca", "umap"]) -> MapPl
 
 @st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)
 def _concept(model_key: str, image_id: str, channel: int, _model: Inspector, _item: Source) -> ConceptDepth:
-    return explorer(_model).concept(batch(_model, _item), channel)
+    return explorer(_model).concept(observation_with_image(_model, _item), channel)
 
 
 @st.cache_resource(max_entries=128, ttl=HOUR, show_spinner=False)

@@ -1,23 +1,25 @@
 """Scores and verdicts: what needs no backward pass."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard.resources.bundles import explorer, key
-from dashboard.resources.images import DECODERS, HOUR, Source
+from dashboard.resources.images import HOUR, Source, decoded
 from dashboard.work.jobs import Job
 from nero_core import DETECTORS, BenchmarkResult, Inspector, read_result
 from nero_core.errors import NeroError
 from nero_core.types import Channels, Detection, ImageBatch, Observation, WhatIf, WhatIfSettings
 
 
-def batch(model: Inspector, item: Source) -> ImageBatch:
-    """The image at the classifier's input size."""
-    return _batch(key(model), item.id, model, item)
-
-
 def observation(model: Inspector, item: Source) -> Observation:
-    """The one forward pass."""
+    """The one forward pass, without the pixels: so many are kept."""
     return _observation(key(model), item.id, model, item)
+
+
+def observation_with_image(model: Inspector, item: Source) -> Observation:
+    """The same with the pixels, which heatmaps need."""
+    return replace(observation(model, item), images=_batch(key(model), item.id, model, item))
 
 
 def detection(model: Inspector, item: Source, method: str, tpr: float) -> Detection:
@@ -51,20 +53,20 @@ def job_result(job: Job) -> BenchmarkResult:
 
 @st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)
 def _batch(model_key: str, image_id: str, _model: Inspector, _item: Source) -> ImageBatch:
-    with DECODERS:
-        return _model.decode([_item.data], [_item.name])
+    with decoded(_item) as picture:
+        return _model.decode([picture])
 
 
 @st.cache_resource(max_entries=512, ttl=HOUR, show_spinner=False)
 def _observation(model_key: str, image_id: str, _model: Inspector, _item: Source) -> Observation:
-    return _model.observe(_batch(model_key, image_id, _model, _item))
+    return replace(_model.observe(_batch(model_key, image_id, _model, _item)), images=None)
 
 
 @st.cache_resource(max_entries=1024, ttl=HOUR, show_spinner=False)
 def _detection(model_key: str, image_id: str, method: str, tpr: float, _model: Inspector, _item: Source) -> Detection:
     looks_again = method in DETECTORS and DETECTORS[method].second_pass is not None
-    seen = (_batch if looks_again else _observation)(model_key, image_id, _model, _item)
-    return _model.detect(seen, (method,), tpr)[method]
+    observe = observation_with_image if looks_again else observation
+    return _model.detect(observe(_model, _item), (method,), tpr)[method]
 
 
 @st.cache_resource(max_entries=4096, ttl=HOUR, show_spinner=False)

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import shutil
@@ -92,6 +93,17 @@ def test_users_at_once_get_their_own_images_results(tiny_bundle: Path, phantoms:
         found = list(pool.map(lambda image: resources.detection(model, image, "nero", 0.95), images * 3))
     for detection, score in zip(found, expected * 3, strict=True):
         torch.testing.assert_close(detection.score, score, rtol=1e-4, atol=1e-6)
+
+
+def test_a_verdict_shared_by_users_names_no_file(tiny_bundle: Path, phantoms: Path):
+    st.cache_resource.clear()
+    model, file = resources.inspector(tiny_bundle), sorted((phantoms / "ood" / "polyps").iterdir())[0]
+    resources.picture(resources.source("first", "first patient.jpg", file.read_bytes()))
+    second = resources.source("second", "second patient.jpg", file.read_bytes())
+    observed = resources.verdicts.observation_with_image(model, second)
+    assert observed.images is not None and observed.images.names == ("",)
+    assert observed.images.ids == observed.ids == (second.id,) == (hashlib.sha256(file.read_bytes()).hexdigest(),)
+    assert resources.observation(model, second).images is None  # hundreds are kept
 
 
 def test_long_work_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Path, phantoms: Path):

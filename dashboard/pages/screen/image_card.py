@@ -1,12 +1,10 @@
 """The image, and on it where the evidence lies."""
 
-import io
 from functools import partial
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import resources, state, words
@@ -163,5 +161,4 @@ def _map(
 
 def _is_enlarged(item: Source, pixels: NDArray[np.uint8]) -> bool:
     """Whether the file holds fewer pixels than are shown of it."""
-    with Image.open(io.BytesIO(item.data)) as image:
-        return bool(max(image.size) < max(pixels.shape[:2]))
+    return bool(max(resources.sides(item)) < max(pixels.shape[:2]))

@@ -1,0 +1,108 @@
+"""What the screen makes of an uploaded file is made once: decoded, hashed, passed through the classifier."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL.ImageFile import ImageFile
+from streamlit.testing.v1 import AppTest
+
+from dashboard import resources
+from tests.dashboard.material import html, no_traceback, png, until
+
+Start = Callable[..., AppTest]
+FILE = png(1300, seed=7, width=900)  # larger than it is shown
+
+
+@dataclass
+class Counts:
+    """How often the file's bytes were opened as an image and hashed, and images went through the plain model."""
+
+    decoded: int = 0
+    hashed: int = 0
+    passed: int = 0
+
+    @property
+    def all(self) -> tuple[int, int, int]:
+        return self.decoded, self.hashed, self.passed
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, app: Start) -> Counts:
+    """Counts what is done to ``FILE``; all of it still happens."""
+    found = Counts()
+    monkeypatch.setenv("NERO_DEVICE", "cpu")
+    plain = resources.inspector(tiny_bundle).bundle.classifier.model
+    opens, digest, forward = ImageFile.__init__, hashlib.sha256, type(plain).forward_features
+
+    def count_open(self: ImageFile, fp: Any, filename: Any = None) -> None:
+        found.decoded += isinstance(fp, io.BytesIO) and fp.getvalue() == FILE
+        opens(self, fp, filename)
+
+    def count_digest(data: Any = b"", **more: Any) -> Any:
+        found.hashed += data == FILE
+        return digest(data, **more)
+
+    def count_pass(self: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        found.passed += self is plain  # the attribution copies make passes of their own
+        return forward(self, pixels)
+
+    monkeypatch.setattr(ImageFile, "__init__", count_open)
+    monkeypatch.setattr(hashlib, "sha256", count_digest)
+    monkeypatch.setattr(type(plain), "forward_features", count_pass)
+    return found
+
+
+def uploaded(app: Start) -> AppTest:
+    running = app()
+    running.file_uploader(key="files").set_value([("frame.png", FILE, "image/png")])
+    running.run()
+    no_traceback(running)
+    return running
+
+
+def test_from_upload_to_heatmap_evidence_and_concepts_once(app: Start, counts: Counts):
+    running = uploaded(app)
+    page = html(running)
+    assert "nero-verdict" in page and page.count('<section class="nero-concept">') == 8
+    assert counts.all == (1, 1, 1)
+    for view in ("heatmap", "evidence"):
+        running.segmented_control(key="view").set_value(view).run()
+        no_traceback(running)
+        assert any("of the relevance it started from" in caption.value for caption in running.caption)
+    running.number_input(key="channel").set_value(7).run()
+    running.session_state["where_relevance_goes"] = True
+    running.segmented_control(key="view").set_value("heatmap").run()
+    running.selectbox(key="composite").select("epsilon_gamma_box").run()
+    no_traceback(running)
+    assert html(running).count('<section class="nero-concept">') == 9  # the open channel's
+    assert any("Relevance at the output of each block" in caption.value for caption in running.caption)
+    assert counts.all == (1, 1, 1)
+
+
+def test_the_other_pages_make_none_of_it_anew(app: Start, counts: Counts):
+    running = uploaded(app)
+    running.switch_page("pages/explorer/page.py").run()
+    running.query_params["channel"] = "417"
+    running.run()
+    no_traceback(running)
+    assert html(running).count("passes on") == 5  # the channel in depth
+    assert counts.all == (1, 1, 1)
+    running.switch_page("pages/compare/page.py").run()
+    no_traceback(running)
+    until(running, lambda: "nero-methods" in html(running))
+    assert counts.all == (1, 1, 1 + 2)  # ODIN passes the image twice to make its own features
+    running.switch_page("pages/learn/page.py").run()
+    running.segmented_control(key="part").set_value("Perturb and watch").run()
+    no_traceback(running)
+    perturbed = counts.passed  # a perturbed picture is another one
+    assert (counts.decoded, counts.hashed) == (1, 1)
+    running.toggle(key="perturbed_map").set_value(True).run()
+    no_traceback(running)
+    assert any("green speaks for it" in caption.value for caption in running.caption)
+    assert counts.all == (1, 1, perturbed)
