@@ -27,6 +27,7 @@ from nero_core.figures import fit_within, overlay, own_limit, scale_limits, smoo
 from nero_core.types import Channels, Explanation
 
 NEAREST = 8  # reference images to choose from: the nearest to the image at hand
+_REFERENCE = "reference "  # before the id of each
 
 
 def two_images(inspector: Inspector, item: Source | None) -> None:
@@ -112,18 +113,19 @@ def _source(inspector: Inspector, chosen: str, says: str) -> Source:
         inside, outside = sample_paths(inspector)
         path = next(one for one in inside + outside if one.stem == name)
         return resources.source(f"sample {name} {path.stat().st_mtime_ns}", path.name, path.read_bytes())
-    return Source(chosen, says.partition(": ")[2], inspector.thumbnail(name), name)
+    # under the digest of the small picture: the file that it was made of may be uploaded, and has its own results
+    return resources.source(chosen, says.partition(": ")[2], inspector.thumbnail(name))
 
 
 def _is_reference(item: Source) -> bool:
-    return item.key.startswith("reference ")
+    return item.key.startswith(_REFERENCE)
 
 
 def _channels(inspector: Inspector, item: Source) -> Channels:
     """Of a reference image from the bank, since the bundle keeps only a small picture of it."""
     if not _is_reference(item):
         return resources.channels(inspector, item)
-    return resources.reference_channels(inspector, item.id)
+    return resources.reference_channels(inspector, item.key.removeprefix(_REFERENCE))
 
 
 def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Channels, Channels], channel: int) -> None:

@@ -10,8 +10,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard import words
+from dashboard import resources, words
 from nero_core import Explorer, Inspector
+from nero_core.data.folders import file_digest
 from nero_core.errors import RelevanceError
 from nero_core.types import Channels, ConceptDepth, ImageBatch, RelevanceMap
 from tests.dashboard.material import html, until
@@ -211,6 +212,18 @@ def test_two_images_stand_side_by_side_and_a_reference_image_may_be_one(explorer
     no_traceback(running)
     assert any("its numbers are those of the fit bank" in caption.value for caption in running.caption)
     assert "reference" in str(running.query_params["second"])
+
+
+def test_the_small_picture_of_a_reference_image_does_not_stand_for_the_file(
+    explorer: Start, tiny_bundle: Path, phantoms: Path
+):
+    model = resources.inspector(tiny_bundle)
+    file = next(path for path in sorted((phantoms / "id").rglob("*.jpg")) if file_digest(path) in model.bundle.fit.ids)
+    running = explorer(look="two images", sample="polyps", second=f"reference {file_digest(file)}")
+    assert any("its numbers are those of the fit bank" in caption.value for caption in running.caption)
+    uploaded = resources.source("upload", file.name, file.read_bytes())
+    found = resources.detection(model, uploaded, "nero", 0.9).score
+    assert torch.equal(found, model.detect(model.decode([file]))["nero"].score)
 
 
 def test_a_second_image_that_is_not_here_is_a_sentence(explorer: Start):
