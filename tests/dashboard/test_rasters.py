@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard.resources.rasters import Rasters
-from nero_core import Picture, decode_image
+from nero_core.data import Picture, decode_image
 from tests.dashboard.material import png
 
 SIDES = {"a": 100, "b": 100, "c": 100, "d": 100, "large": 400, "huge": 500}  # pixels
