@@ -39,7 +39,8 @@ window.WebSocket = class extends window.WebSocket {
 """  # when a page last sent something to the server, heard from it, and changed
 SETTLED = """() => {
   const seen = window.neroSeen, unfinished = "[data-testid=stSpinner], [data-testid=stSkeleton]";
-  return document.querySelector("[data-test-script-state=notRunning]") && !document.querySelector(unfinished)
+  return document.querySelector("[data-test-script-state=notRunning][data-test-connection-state=CONNECTED]")
+    && !document.querySelector(unfinished)
     && [...document.images].every(image => image.complete)
     && document.getAnimations().every(one => one.playState !== "running" || one.effect.getTiming().iterations > 9)
     && seen.received > seen.sent && performance.now() - Math.max(seen.received, seen.changed) > 300;

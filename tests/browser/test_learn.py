@@ -130,7 +130,7 @@ def test_a_projector_shows_control_formula_and_plot_of_a_step_at_once(browser: B
         if place > 1:
             page.locator(".st-key-step").get_by_role("radio").nth(place - 1).click()
         expect(page.get_by_role("heading", name=f"Step {place} of 7")).to_be_visible()
-        page.locator(".st-key-lesson .js-plotly-plot").wait_for()
+        expect(page.locator(".st-key-lesson .js-plotly-plot")).to_have_count(1)
         page.locator(".stMain").evaluate("page => page.scrollTo(0, 0)")
         settle(page)
         for one in (control, ".st-key-lesson .katex-display", *([".nero-scale"] if step == "verdict" else [])):

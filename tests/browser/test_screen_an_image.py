@@ -55,6 +55,11 @@ def test_an_uploaded_png_gets_a_verdict_both_plots_and_eight_concepts(browser: B
         ".reduce((sum, part) => sum + Number(part), 0) < 384"
     )
     assert is_dark == (theme == "dark")
+    edge = page.locator(".nero-verdict .symbol").evaluate(
+        "symbol => { const style = getComputedStyle(symbol);"
+        " return [style.webkitTextStrokeColor, parseFloat(style.webkitTextStrokeWidth) > 0]; }"
+    )
+    assert edge == ["rgb(26, 28, 32)", True]  # the text colour of the light theme, in both
     assert page.evaluate("[...document.images].every(image => image.alt && image.complete && image.naturalWidth > 0)")
     assert "frame_0412" not in page.url
     expect_no_problems(page)
@@ -83,6 +88,10 @@ def test_the_picture_keeps_its_aspect(browser: Browser, server: Server):
         settle(page)
         width, height = page.locator(".nero-picture img").evaluate("image => [image.clientWidth, image.clientHeight]")
         assert width / height == pytest.approx(80 / 48, rel=0.02)
+        if view == "image":  # shown larger than it is, so with hard pixels
+            assert page.locator(".nero-picture img").evaluate("image => getComputedStyle(image).imageRendering") == (
+                "pixelated"
+            )
     expect(page.get_by_text("the map accounts for").first).to_be_visible()
     expect_no_problems(page)
 
@@ -152,6 +161,14 @@ def test_samples_work_from_the_keyboard_and_back_goes_back(browser: Browser, ser
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="normal-cecum.jpg")).to_be_visible()
     settle(page)
+    page.get_by_role("radio", name="image", exact=True).focus()
+    page.keyboard.press("Tab")  # to one that comes by keyboard the ring is shown
+    page.keyboard.press("Shift+Tab")
+    ring = page.evaluate(
+        "(() => { const style = getComputedStyle(document.activeElement);"
+        " return [style.outlineStyle, style.outlineWidth, style.outlineColor === style.color]; })()"
+    )
+    assert ring == ["solid", "3px", True]  # in the colour of the text, whatever the theme
     page.go_back()
     expect(page.get_by_role("heading", name="polyps.jpg")).to_be_visible()
     expect_no_problems(page)

@@ -31,9 +31,3 @@ def test_shapes_reach_3_to_1(kind: Theme, colour: str):
 def test_an_unknown_theme_is_light():
     assert theme_of(None) is LIGHT
     assert theme_of("dark") is DARK
-
-
-def test_the_focus_ring_and_the_edge_of_symbols_follow_the_text():
-    assert "outline: 3px solid currentColor" in theme.STYLE
-    assert "-webkit-text-stroke: 0.06rem var(--nero-ink)" in theme.STYLE
-    assert "image-rendering: pixelated" in theme.STYLE
