@@ -25,8 +25,8 @@ from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import (
     ChannelAtlas,
-    ChannelPortrait,
     ChannelReferences,
+    ChannelSummary,
     ConceptDepth,
     Faithfulness,
     ImageBatch,
@@ -131,7 +131,7 @@ class Explorer:
         return ConceptDepth(
             concept=concept,
             crop=receptive_crop(heatmaps.maps[0], attributor.sigma),
-            portrait=self.portrait(channel),
+            summary=self.summary(channel),
             feeding=fed(attributor.feeding(pixels, start[0], FEEDING)),
             composite=attributor.composite,
             sigma=attributor.sigma,
@@ -187,7 +187,7 @@ class Explorer:
         compared = inspector.channels(observation, index)
         return describe_missing(compared, inspector.fit_relevance(), inspector.bundle.fit.ids, count)
 
-    def portrait(self, channel: int) -> ChannelPortrait:
+    def summary(self, channel: int) -> ChannelSummary:
         """One channel in the fit bank: its references, its relevance in each ID class, what it is used with.
 
         Raises:
@@ -196,7 +196,7 @@ class Explorer:
         self._check_channel(channel)
         bundle = self.inspector.bundle
         relevance = self.inspector.fit_relevance()
-        return ChannelPortrait(
+        return ChannelSummary(
             channel=channel,
             by_relevance=self.references(channel, "relevance"),
             by_activation=self.references(channel, "activation"),

@@ -9,13 +9,13 @@ from dashboard import words
 from dashboard.charts.frame import Table, framed, plain_names, point_row
 from dashboard.theme import ID, Theme
 from nero_core.figures import beyond
-from nero_core.types import ChannelPortrait
+from nero_core.types import ChannelSummary
 
 _ROW = 44  # pixels of one class
 
 
 def relevance_by_class(
-    portrait: ChannelPortrait,
+    summary: ChannelSummary,
     class_names: Sequence[str],
     theme: Theme,
     domain: tuple[float, float],
@@ -26,7 +26,7 @@ def relevance_by_class(
     Images beyond the domain are counted at its edge.
     """
     names = plain_names(class_names)
-    rows = list(zip(names, portrait.class_relevance, strict=True))
+    rows = list(zip(names, summary.class_relevance, strict=True))
     figure = go.Figure()
     for place, (name, values) in enumerate(reversed(rows)):
         shown = np.asarray(values, dtype=np.float64)
@@ -73,10 +73,10 @@ def relevance_by_class(
     return framed(figure, theme, height=130 + _ROW * len(rows), top=26)
 
 
-def class_relevance_table(portrait: ChannelPortrait, class_names: Sequence[str]) -> Table:
+def class_relevance_table(summary: ChannelSummary, class_names: Sequence[str]) -> Table:
     """The relevance of the channel in every fit image."""
     table: Table = {"class": [], "relevance": []}
-    for name, values in zip(class_names, portrait.class_relevance, strict=True):
+    for name, values in zip(class_names, summary.class_relevance, strict=True):
         table["class"] += [name] * len(values)
         table["relevance"] += values.tolist()
     return table

@@ -10,7 +10,7 @@ from dashboard.resources.explanations import blocks, explanation, missing_eviden
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
 from dashboard.resources.long_works import comparison, faithfulness, umap
-from dashboard.resources.neurons import concept, place, portrait, reference_channels
+from dashboard.resources.neurons import channel_summary, concept, place, reference_channels
 from dashboard.resources.verdicts import (
     answer,
     channels,
@@ -27,6 +27,7 @@ __all__ = [
     "answer",
     "blocks",
     "bundle_paths",
+    "channel_summary",
     "channels",
     "comparison",
     "concept",
@@ -47,7 +48,6 @@ __all__ = [
     "perturbed_explanation",
     "picture",
     "place",
-    "portrait",
     "problem",
     "reference_channels",
     "samples",

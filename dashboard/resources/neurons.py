@@ -8,7 +8,7 @@ from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
 from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
-from nero_core.types import ChannelPortrait, Channels, ConceptDepth, MapPlace, Observation
+from nero_core.types import Channels, ChannelSummary, ConceptDepth, MapPlace, Observation
 
 PATIENCE = 1.0  # seconds that a page waits while a map is laid out
 
@@ -18,9 +18,9 @@ def concept(model: Inspector, item: Source, channel: int) -> ConceptDepth:
     return _concept(key(model), item.id, channel, model, item)
 
 
-def portrait(model: Inspector, channel: int) -> ChannelPortrait:
+def channel_summary(model: Inspector, channel: int) -> ChannelSummary:
     """One channel in the fit bank."""
-    return _portrait(key(model), channel, model)
+    return _channel_summary(key(model), channel, model)
 
 
 def reference_channels(model: Inspector, reference_id: str) -> Channels:
@@ -43,8 +43,8 @@ def _concept(model_key: str, image_id: str, channel: int, _model: Inspector, _it
 
 
 @st.cache_resource(max_entries=128, ttl=HOUR, show_spinner=False)
-def _portrait(model_key: str, channel: int, _model: Inspector) -> ChannelPortrait:
-    return explorer(_model).portrait(channel)
+def _channel_summary(model_key: str, channel: int, _model: Inspector) -> ChannelSummary:
+    return explorer(_model).summary(channel)
 
 
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)

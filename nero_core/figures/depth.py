@@ -26,7 +26,7 @@ from nero_core.figures.style import (
     styled,
 )
 from nero_core.relevance.composites import COMPOSITES
-from nero_core.types import ChannelPortrait, Faithfulness, MapPlace, RelevanceMap
+from nero_core.types import ChannelSummary, Faithfulness, MapPlace, RelevanceMap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,7 +123,7 @@ def relevance_map_figure(found: RelevanceMap, class_names: Sequence[str], place:
 
 @styled()
 def channel_classes_figure(
-    portrait: ChannelPortrait,
+    summary: ChannelSummary,
     class_names: Sequence[str],
     here: float | None = None,
     domain: tuple[float, float] | None = None,
@@ -134,17 +134,17 @@ def channel_classes_figure(
     Images beyond the axis stand at its end as triangles, and a line counts them.
 
     Args:
-        portrait: of the channel.
+        summary: of the channel.
         class_names: of the ID classes.
         here: relevance of this image in the channel.
         domain: both ends of the axis, where several channels are compared; None = those of this channel.
     """
     names = [
-        f"{label(name, 24)} ({len(held)})" for name, held in zip(class_names, portrait.class_relevance, strict=True)
+        f"{label(name, 24)} ({len(held)})" for name, held in zip(class_names, summary.class_relevance, strict=True)
     ]
     left = 0.15 + max((text_width(name, SMALL) for name in names), default=0.0)
-    rows = [np.asarray(held, dtype=np.float64) for held in portrait.class_relevance]
-    low, high = domain or relevance_domain([portrait], [] if here is None else [here])
+    rows = [np.asarray(held, dtype=np.float64) for held in summary.class_relevance]
+    low, high = domain or relevance_domain([summary], [] if here is None else [here])
     beyond = beyond_line({"": np.concatenate([np.zeros(0), *rows])}, (low, high))
     canvas = Canvas(SINGLE, (0.76 if beyond else 0.64) + 0.26 * len(names))
     axes = canvas.plot(left, 0.24, SINGLE - left - 0.12, 0.26 * len(names))
@@ -159,7 +159,7 @@ def channel_classes_figure(
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(low, high)
     canvas.words(beyond, 0.05, 0.61 + 0.26 * len(names), SINGLE - 0.1, SMALL)
-    axes.set_xlabel(f"relevance of channel {portrait.channel} (parts of 1)")
+    axes.set_xlabel(f"relevance of channel {summary.channel} (parts of 1)")
     return canvas.figure
 
 

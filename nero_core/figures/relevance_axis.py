@@ -4,28 +4,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nero_core.types import ChannelPortrait
+from nero_core.types import ChannelSummary
 
 MIDDLE_HALF = (0.25, 0.75)
 MOST = (0.01, 0.99)
 WIDER = 1.5  # times the range: what is shown whole, outliers and all
 
 
-def relevance_domain(portraits: Sequence[ChannelPortrait], marked: Sequence[float] = ()) -> tuple[float, float]:
+def relevance_domain(summaries: Sequence[ChannelSummary], marked: Sequence[float] = ()) -> tuple[float, float]:
     """One range of relevance for all channels that are compared, 0 and the marked values inside.
 
     A few images far out would squeeze all others: where they more than widen the range by half, it is that of the
     middle 98 % of each channel's values, with the middle half of each class, and what lies beyond is counted.
 
     Args:
-        portraits: of the channels.
+        summaries: of the channels.
         marked: relevance of this image in them.
 
     Returns:
         Both ends, a probability; the first is the smaller.
     """
     inside, ends = [0.0, *marked], [0.0, *marked]
-    for one in portraits:
+    for one in summaries:
         classes = [np.asarray(held, dtype=np.float64) for held in one.class_relevance if len(held)]
         for values, shares in [(held, MIDDLE_HALF) for held in classes] + [(np.concatenate([[0.0], *classes]), MOST)]:
             inside += np.quantile(values, shares).tolist()

@@ -15,8 +15,8 @@ from nero_core.types.explanation import (
 )
 from nero_core.types.explorer import (
     ChannelAtlas,
-    ChannelPortrait,
     ChannelReferences,
+    ChannelSummary,
     ConceptDepth,
     Feeding,
     MapPlace,
@@ -29,8 +29,8 @@ from nero_core.types.what_if import WhatIf, WhatIfSettings
 __all__ = [
     "BlockConservation",
     "ChannelAtlas",
-    "ChannelPortrait",
     "ChannelReferences",
+    "ChannelSummary",
     "Channels",
     "Concept",
     "ConceptDepth",

@@ -78,7 +78,7 @@ class ChannelReferences:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelPortrait:
+class ChannelSummary:
     """What one channel is in the whole fit bank, without any image of the user's. All tensors are on the CPU.
 
     Attributes:
@@ -107,7 +107,7 @@ class ConceptDepth:
         concept: the channel in this image: conditional heatmap, relevance, centroid, share, references.
         crop: box (top, left, bottom, right) around where the channel's relevance lies, in pixels of the heatmap, bottom
             and right exclusive; the whole map where the heatmap is 0 everywhere.
-        portrait: the channel in the fit bank.
+        summary: the channel in the fit bank.
         feeding: the channels of the stage before that feed it in this image.
         composite: name of the composite of the heatmaps.
         sigma: standard deviation of the Gaussian that the heatmaps are shown with, in their pixels, and that ``crop``
@@ -116,7 +116,7 @@ class ConceptDepth:
 
     concept: Concept
     crop: tuple[int, int, int, int]
-    portrait: ChannelPortrait
+    summary: ChannelSummary
     feeding: Feeding
     composite: str
     sigma: float

@@ -69,7 +69,7 @@ def test_a_concept_in_depth_agrees_with_the_explanation(stored: Explorer, image:
     assert depth.concept.conservation == pytest.approx(float(concept.heatmap.sum()) / concept.relevance, rel=1e-3)
     assert depth.concept.cancellation == pytest.approx(concept.cancellation, rel=1e-3)
     assert depth.crop == receptive_crop(depth.concept.heatmap, 12.0) and depth.composite == why.composite
-    assert depth.portrait.by_relevance.ids == concept.references[: len(depth.portrait.by_relevance.ids)] != ()
+    assert depth.summary.by_relevance.ids == concept.references[: len(depth.summary.by_relevance.ids)] != ()
 
 
 def test_an_observation_gives_the_same_concept_without_a_pass_of_the_plain_model(
@@ -105,18 +105,18 @@ def test_another_composite_makes_another_heatmap_and_names_itself(stored: Explor
     first, second = (stored.concept(image, used, 1, composite) for composite in (default, other))
     assert (first.composite, second.composite) == (default, other) and default != other
     assert not torch.allclose(first.concept.heatmap, second.concept.heatmap)
-    assert second.portrait.by_relevance.composite == default
+    assert second.summary.by_relevance.composite == default
 
 
-def test_a_portrait_shows_the_channel_in_the_fit_bank(stored: Explorer, used: int):
-    portrait = stored.portrait(used)
+def test_a_summary_shows_the_channel_in_the_fit_bank(stored: Explorer, used: int):
+    summary = stored.summary(used)
     bundle, relevance = stored.inspector.bundle, stored.inspector.fit_relevance()
-    assert torch.equal(portrait.weights, bundle.classifier.head.weight[:, used])
-    assert [len(one) for one in portrait.class_relevance] == [9, 9, 9]
-    assert float(torch.cat(portrait.class_relevance).max()) == portrait.by_relevance.values[0]
-    channel, correlation = portrait.co_used[0]
+    assert torch.equal(summary.weights, bundle.classifier.head.weight[:, used])
+    assert [len(one) for one in summary.class_relevance] == [9, 9, 9]
+    assert float(torch.cat(summary.class_relevance).max()) == summary.by_relevance.values[0]
+    channel, correlation = summary.co_used[0]
     assert correlation == pytest.approx(float(torch.corrcoef(relevance[:, [used, channel]].T)[0, 1]), abs=1e-9)
-    assert len(portrait.co_used) == 8
+    assert len(summary.co_used) == 8
 
 
 @pytest.mark.parametrize("by", ["relevance", "activation"])
@@ -169,10 +169,10 @@ def test_a_channel_that_the_image_does_not_use_has_a_heatmap_of_zero(stored: Exp
 def test_a_channel_that_no_fit_image_uses_has_no_references(stored: Explorer, lazy: Explorer):
     dead = int((stored.inspector.bundle.fit.features == 0).all(dim=0).nonzero()[0])
     for explorer in (stored, lazy):
-        portrait = explorer.portrait(dead)
-        for found in (portrait.by_relevance, portrait.by_activation):
+        summary = explorer.summary(dead)
+        for found in (summary.by_relevance, summary.by_activation):
             assert found.ids == found.values == () and found.heatmaps is not None and len(found.heatmaps) == 0
-        assert portrait.co_used == ()
+        assert summary.co_used == ()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_channel_that_no_fit_image_uses_has_no_references(stored: Explorer, la
     [
         lambda explorer, image: explorer.concept(image, 512),
         lambda explorer, image: explorer.concept(image, -1),
-        lambda explorer, image: explorer.portrait(512),
+        lambda explorer, image: explorer.summary(512),
         lambda explorer, image: explorer.references(512, "relevance"),
     ],
 )
@@ -234,7 +234,7 @@ def test_the_channels_of_a_vit_have_references_and_are_fed(phantoms: Path, tmp_p
     depth = explorer.concept(image, channel)
     assert explorer.has_stored_references and depth.composite == explorer.inspector.composites[0] == "epsilon"
     assert len(depth.feeding.channels) == 5 and bool(depth.concept.heatmap.any())
-    found = depth.portrait.by_relevance
+    found = depth.summary.by_relevance
     path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == found.ids[0])
     start = torch.zeros(1, explorer.inspector.bundle.classifier.head.neurons, dtype=torch.float64)
     start[0, channel] = found.relevance[0]
@@ -249,7 +249,7 @@ def test_the_channels_of_a_vit_have_references_and_are_fed(phantoms: Path, tmp_p
 def test_an_architecture_without_honest_heatmaps_shows_its_references_without_them(phantoms: Path, tmp_path: Path):
     explorer = explorer_of("test_efficientnet", phantoms / "id", tmp_path, references=0)
     channel = int(explorer.inspector.fit_relevance().amax(dim=0).argmax())
-    found: ChannelReferences = explorer.portrait(channel).by_relevance
+    found: ChannelReferences = explorer.summary(channel).by_relevance
     assert len(found.ids) == 4 and found.heatmaps is None and not found.from_thumbnails and found.composite == ""
     image = explorer.inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
     with pytest.raises(RelevanceError, match="No heatmap for this architecture"):

@@ -156,7 +156,7 @@ def everything(inspector: Inspector, images: list[Path]) -> dict[str, object]:
         "what if": [explorer.what_if(observation, one) for one in (explorer.settings, wider)],
         "mean relevance": explorer.mean_relevance(),
         "concept": explorer.concept(batch, 5),
-        "portrait": explorer.portrait(7),
+        "portrait": explorer.summary(7),
         "atlas": explorer.atlas(),
         "map": explorer.relevance_map("pca"),
         "place": explorer.place(observation, neighbours=2),

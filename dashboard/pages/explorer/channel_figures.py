@@ -12,7 +12,7 @@ from dashboard.pages.explorer.channel_pictures import LEGEND, OPACITY, cropped, 
 from dashboard.resources import Source
 from nero_core import COMPOSITES, Inspector
 from nero_core.figures import Panel, bar_figure, heat_limit, kept_briefly, overlay, own_limit, panels_figure, smooth
-from nero_core.types import ChannelPortrait, ChannelReferences, Channels, ConceptDepth
+from nero_core.types import ChannelReferences, Channels, ChannelSummary, ConceptDepth
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,15 +38,15 @@ def in_image_figure(item: Source, channels: Channels, depths: Sequence[ConceptDe
     return panels_figure([("", panels)], 2, ("signed", shared, LEGEND), note)
 
 
-def references_figure(inspector: Inspector, portraits: Sequence[ChannelPortrait]) -> "Figure":
+def references_figure(inspector: Inspector, summaries: Sequence[ChannelSummary]) -> "Figure":
     """The reference images of each channel by relevance and by activation, each with where the channel lies in it."""
     groups = [
-        (f"Channel {portrait.channel} {_BY[held.by]}", _references(inspector, held))
-        for portrait in portraits
-        for held in (portrait.by_relevance, portrait.by_activation)
+        (f"Channel {summary.channel} {_BY[held.by]}", _references(inspector, held))
+        for summary in summaries
+        for held in (summary.by_relevance, summary.by_activation)
         if held.ids
     ]
-    first = portraits[0].by_relevance
+    first = summaries[0].by_relevance
     has_maps = first.heatmaps is not None
     note = ""
     if has_maps:
@@ -78,26 +78,26 @@ def feeding_figure(item: Source, depths: Sequence[ConceptDepth]) -> "Figure":
     return panels_figure(groups, FED, ("signed", shared, LEGEND))
 
 
-def weights_figure(portrait: ChannelPortrait, names: Sequence[str]) -> "Figure":
+def weights_figure(summary: ChannelSummary, names: Sequence[str]) -> "Figure":
     """For which classes the channel speaks when it is active."""
-    weights = portrait.weights.tolist()
+    weights = summary.weights.tolist()
     return bar_figure(
         names,
         weights,
-        f"head weight of channel {portrait.channel}",
+        f"head weight of channel {summary.channel}",
         [words.weight(one) for one in weights],
         [place for place, one in enumerate(weights) if one > 0],
         note="Blue: speaks for the class when the channel is active. Black: against it.",
     )
 
 
-def co_used_figure(portrait: ChannelPortrait, most: int) -> "Figure":
+def co_used_figure(summary: ChannelSummary, most: int) -> "Figure":
     """The channels whose relevance goes with this one's over the fit images."""
-    shown = portrait.co_used[:most]
+    shown = summary.co_used[:most]
     return bar_figure(
         [f"channel {other}" for other, _ in shown],
         [correlation for _, correlation in shown],
-        f"correlation r with the relevance of channel {portrait.channel}",
+        f"correlation r with the relevance of channel {summary.channel}",
         [words.number(correlation, 2) for _, correlation in shown],
         note="Over the fit images. Near 1 both are used in the same images, near −1 one where the other is not.",
         whole=1.0,

@@ -16,7 +16,7 @@ from dashboard.theme import theme_of
 from nero_core import Inspector
 from nero_core.errors import NeroError
 from nero_core.figures import MUCH_CANCELLATION, SIGNS_CANCEL, channel_classes_figure, own_limit, relevance_domain
-from nero_core.types import ChannelPortrait, ChannelReferences, ConceptDepth, Feeding
+from nero_core.types import ChannelReferences, ChannelSummary, ConceptDepth, Feeding
 
 TOGETHER = 6  # links to co-used channels: one line of buttons
 
@@ -27,14 +27,14 @@ class ChannelView:
 
     Attributes:
         channel: its number.
-        portrait: the channel in the fit bank.
+        summary: the channel in the fit bank.
         depth: the channel in the image at hand; None without an image or without an honest heatmap.
         here: relevance in the image at hand, where there is one.
         problem: why there is no depth, in a sentence; empty where there is one, or no image.
     """
 
     channel: int
-    portrait: ChannelPortrait
+    summary: ChannelSummary
     depth: ConceptDepth | None
     here: float | None
     problem: str = ""
@@ -104,7 +104,7 @@ def _waiting(inspector: Inspector, shown: list[int], item: Source | None) -> str
 
 
 def _view(inspector: Inspector, item: Source | None, channel: int) -> ChannelView:
-    portrait = resources.portrait(inspector, channel)
+    summary = resources.channel_summary(inspector, channel)
     depth = here = None
     problem = ""
     if item is not None:
@@ -113,7 +113,7 @@ def _view(inspector: Inspector, item: Source | None, channel: int) -> ChannelVie
             depth = resources.concept(inspector, item, channel)
         except NeroError as error:  # the rest of the page stands; said where the channel would be shown
             problem = str(error)
-    return ChannelView(channel, portrait, depth, here, problem)
+    return ChannelView(channel, summary, depth, here, problem)
 
 
 def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> None:
@@ -164,15 +164,15 @@ def _references(inspector: Inspector, views: list[ChannelView]) -> None:
                 if len(views) > 1:
                     st.markdown(f"**Channel {view.channel}**")
                 for held, title in (
-                    (view.portrait.by_relevance, "By relevance (RelMax): images whose prediction uses it most"),
-                    (view.portrait.by_activation, "By activation (ActMax): images that excite it most"),
+                    (view.summary.by_relevance, "By relevance (RelMax): images whose prediction uses it most"),
+                    (view.summary.by_activation, "By activation (ActMax): images that excite it most"),
                 ):
                     st.markdown(title)
                     if not held.ids:
                         st.caption("No reference image has a value above 0 here.")
                         continue
                     st.html(channel_pictures.references(inspector, held))
-        first = views[0].portrait.by_relevance
+        first = views[0].summary.by_relevance
         if first.heatmaps is None:
             st.caption("No conditional heatmaps: " + words.plain(inspector.no_heatmap_because))
         else:
@@ -185,11 +185,11 @@ def _references(inspector: Inspector, views: list[ChannelView]) -> None:
                     if first.from_thumbnails
                     else ""
                 )
-                + _cancels(*(held for one in views for held in (one.portrait.by_relevance, one.portrait.by_activation)))
+                + _cancels(*(held for one in views for held in (one.summary.by_relevance, one.summary.by_activation)))
             )
-        portraits = [view.portrait for view in views]
-        if any(held.ids for one in portraits for held in (one.by_relevance, one.by_activation)):
-            make = partial(channel_figures.references_figure, inspector, portraits)
+        summaries = [view.summary for view in views]
+        if any(held.ids for one in summaries for held in (one.by_relevance, one.by_activation)):
+            make = partial(channel_figures.references_figure, inspector, summaries)
             figure_download(f"{_named(views)} reference images", make, "channel_references")
 
 
@@ -197,8 +197,8 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
     """How ID classes use the channels, and for which they speak."""
     names, theme = inspector.bundle.card.class_names, theme_of(st.context.theme.type)
     marked = [view.here for view in views if view.here is not None]
-    domain = relevance_domain([view.portrait for view in views], marked)
-    largest = max(float(view.portrait.weights.abs().max()) for view in views)
+    domain = relevance_domain([view.summary for view in views], marked)
+    largest = max(float(view.summary.weights.abs().max()) for view in views)
     with st.container(border=True, key="channel_classes"):
         st.subheader("How much each class uses this channel", anchor=False)
         for place, view in zip(st.columns(len(views), gap="medium"), views, strict=True):
@@ -206,31 +206,31 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
                 if len(views) > 1:
                     st.markdown(f"**Channel {view.channel}**")
                 st.plotly_chart(
-                    charts.relevance_by_class(view.portrait, names, theme, domain, view.here),
+                    charts.relevance_by_class(view.summary, names, theme, domain, view.here),
                     key=f"distribution_{view.channel}",
                     config=charts.toolbar(f"channel-{view.channel}-by-class"),
                     alt=f"Relevance of channel {view.channel} in the reference images of each class",
                 )
                 st.markdown("Head weights: for which classes the channel speaks when it is active")
-                rows = zip(names, view.portrait.weights.tolist(), strict=True)
+                rows = zip(names, view.summary.weights.tolist(), strict=True)
                 st.html(marks.bars([(name, one, words.weight(one), one < 0) for name, one in rows], largest=largest))
                 with st.container(horizontal=True):
                     with st.popover("Data table", icon=":material/table:", type="tertiary"):
                         st.dataframe(
-                            charts.class_relevance_table(view.portrait, names),
+                            charts.class_relevance_table(view.summary, names),
                             hide_index=True,
                             alt="Relevance by class",
                         )
                     name = f"channel {view.channel} by class"
                     figure_download(
                         name,
-                        partial(channel_classes_figure, view.portrait, names, view.here, domain),
+                        partial(channel_classes_figure, view.summary, names, view.here, domain),
                         f"channel_{view.channel}_by_class",
                         of=None if item is None or view.here is None else origin(inspector, item),
                     )
                     figure_download(
                         f"channel {view.channel} head weights",
-                        partial(channel_figures.weights_figure, view.portrait, names),
+                        partial(channel_figures.weights_figure, view.summary, names),
                         f"channel_{view.channel}_weights",
                         "Save head weights",
                     )
@@ -247,7 +247,7 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
         with together_side:
             st.subheader("Channels used together with it", anchor=False)
             for view in views:
-                if not view.portrait.co_used:
+                if not view.summary.co_used:
                     st.caption(
                         f"Channel {view.channel} is equally relevant in all reference images: no other goes with it."
                     )
@@ -255,7 +255,7 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
                 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
                     if len(views) > 1:
                         st.markdown(f"**{view.channel}**", width="content")
-                    for other, correlation in view.portrait.co_used[:TOGETHER]:
+                    for other, correlation in view.summary.co_used[:TOGETHER]:
                         st.button(
                             f"{other} · r {words.number(correlation, 2)}",
                             key=f"together_{view.channel}_{other}",
@@ -269,10 +269,10 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
             )
             with st.container(horizontal=True):
                 for view in views:
-                    if view.portrait.co_used:
+                    if view.summary.co_used:
                         figure_download(
                             f"channels used together with {view.channel}",
-                            partial(channel_figures.co_used_figure, view.portrait, TOGETHER),
+                            partial(channel_figures.co_used_figure, view.summary, TOGETHER),
                             f"together_{view.channel}",
                             "Save figure" if len(views) == 1 else f"Save figure of {view.channel}",
                         )

@@ -9,7 +9,7 @@ from dashboard.charts import atlas_order, atlas_table, image_pair, pair_order, r
 from dashboard.charts.distribution import class_relevance_table
 from dashboard.theme import DARK, LIGHT
 from nero_core.figures import relevance_domain
-from nero_core.types import ChannelAtlas, ChannelPortrait, ChannelReferences, Channels
+from nero_core.types import ChannelAtlas, ChannelReferences, Channels, ChannelSummary
 
 NAN = float("nan")
 
@@ -53,34 +53,34 @@ def test_the_table_has_a_row_for_each_channel(atlas: ChannelAtlas):
 
 
 @pytest.fixture
-def portrait() -> ChannelPortrait:
+def summary() -> ChannelSummary:
     none = ChannelReferences(4, "relevance", (), (), (), None)
     values = (torch.tensor([0.1, 0.2, 0.3]).double(), torch.tensor([-0.4]).double())
-    return ChannelPortrait(4, none, none, values, torch.tensor([1.0, -1.0]), ())
+    return ChannelSummary(4, none, none, values, torch.tensor([1.0, -1.0]), ())
 
 
-def test_the_distribution_has_a_row_a_class_and_marks_this_image(portrait: ChannelPortrait):
-    domain = relevance_domain([portrait], [0.7])
+def test_the_distribution_has_a_row_a_class_and_marks_this_image(summary: ChannelSummary):
+    domain = relevance_domain([summary], [0.7])
     assert domain[0] < -0.4 and domain[1] > 0.7
     for theme in (LIGHT, DARK):
-        figure = relevance_by_class(portrait, ("<b>a", "b"), theme, domain, here=0.7)
+        figure = relevance_by_class(summary, ("<b>a", "b"), theme, domain, here=0.7)
         assert [trace.name for trace in figure.data[:2]] == ["b", "&lt;b&gt;a"]
         assert figure.data[2].x == (0.7, 0.7)
         assert figure.layout.annotations[0].text == "<b>this image 0.700</b>"
-    assert len(relevance_by_class(portrait, ("a", "b"), LIGHT, domain).data) == 2
+    assert len(relevance_by_class(summary, ("a", "b"), LIGHT, domain).data) == 2
 
 
-def test_one_image_far_out_squeezes_no_other_and_is_counted_at_the_edge(portrait: ChannelPortrait):
+def test_one_image_far_out_squeezes_no_other_and_is_counted_at_the_edge(summary: ChannelSummary):
     values = (torch.linspace(-0.1, 0.1, 150).double(), torch.tensor([*[0.05] * 149, 40.0, -30.0]).double())
-    far = replace(portrait, class_relevance=values)
+    far = replace(summary, class_relevance=values)
     low, high = relevance_domain([far], [0.7])
     assert -0.2 < low < -0.09 and 0.7 < high < 0.8
     figure = relevance_by_class(far, ("a", "b"), LIGHT, (low, high), here=0.7)
     assert [note.text for note in figure.layout.annotations[1:]] == ["◂ 1 beyond", "1 beyond ▸"]
 
 
-def test_the_table_of_a_channel_has_a_row_for_each_image(portrait: ChannelPortrait):
-    assert class_relevance_table(portrait, ("a", "b"))["class"] == ["a", "a", "a", "b"]
+def test_the_table_of_a_channel_has_a_row_for_each_image(summary: ChannelSummary):
+    assert class_relevance_table(summary, ("a", "b"))["class"] == ["a", "a", "a", "b"]
 
 
 def test_two_images_are_compared_where_they_differ_most():

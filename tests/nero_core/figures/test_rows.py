@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from nero_core.figures import channel_classes_figure, class_scores_figure, histogram_figure, score_domain
 from nero_core.figures.rows import beyond, beyond_line
-from nero_core.types import ChannelPortrait, ChannelReferences, ReferenceScores
+from nero_core.types import ChannelReferences, ChannelSummary, ReferenceScores
 from tests.nero_core.figures.figure_text import overlaps, plot, said
 
 NAMES, OOD_NAMES = ("normal-cecum", "normal-pylorus"), ("polyps",)
@@ -55,15 +55,15 @@ def test_a_row_of_scores_has_a_dot_for_each_image_inside_and_a_triangle_for_each
 
 def test_a_channel_has_the_range_of_the_screen_and_counts_what_lies_beyond():
     classes = (torch.linspace(-0.1, 0.1, 150).double(), torch.tensor([*[0.05] * 149, 40.0, -30.0]).double())
-    portrait = ChannelPortrait(3, NONE, NONE, classes, torch.zeros(2), ())
-    figure = channel_classes_figure(portrait, NAMES, 0.7)
+    summary = ChannelSummary(3, NONE, NONE, classes, torch.zeros(2), ())
+    figure = channel_classes_figure(summary, NAMES, 0.7)
     low, high = plot(figure).get_xlim()
     assert -0.2 < low < -0.09 and 0.7 < high < 0.8
     filled, hollow = dots(plot(figure))
     assert (len(filled), sorted(hollow)) == (299, pytest.approx([low, high]))
     assert "◁ ▷ beyond the axis: 2 of 301 images, the farthest at 40.0" in said(figure)
     assert overlaps(figure) == []
-    compared = channel_classes_figure(portrait, NAMES, 0.7, (-50.0, 50.0))
+    compared = channel_classes_figure(summary, NAMES, 0.7, (-50.0, 50.0))
     assert plot(compared).get_xlim() == (-50, 50)
     assert "beyond" not in said(compared)
 

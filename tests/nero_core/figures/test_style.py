@@ -22,9 +22,9 @@ from nero_core.figures.render import encode
 from nero_core.figures.style import figure_bytes, label, styled
 from nero_core.figures.wording import channel_use, channel_use_briefly
 from nero_core.types import (
-    ChannelPortrait,
     ChannelReferences,
     Channels,
+    ChannelSummary,
     Concept,
     Detection,
     Explanation,
@@ -150,7 +150,7 @@ FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
         replace(DETECTION, terms={name: torch.ones(1) for name in ("distance", "bias", "scale")}), SCORES, names, 2
     ),
     "channel by class": lambda names: figures.channel_classes_figure(
-        ChannelPortrait(3, SEEN, SEEN, (random(20), random(20), torch.zeros(0).double()), random(3), ()), names, 0.1
+        ChannelSummary(3, SEEN, SEEN, (random(20), random(20), torch.zeros(0).double()), random(3), ()), names, 0.1
     ),
 }
 
