@@ -12,7 +12,7 @@ from nero_core.calibration.thumbnail_references import ThumbnailReferences
 from nero_core.calibration.what_if import WhatIfs, settings_of
 from nero_core.device import float64
 from nero_core.errors import NeroError
-from nero_core.explain.atlas import chart_channels
+from nero_core.explain.channel_statistics import measure_channels
 from nero_core.explain.class_output import class_probability, logit_gradient
 from nero_core.explain.concept_depth import class_distribution, co_used, fed, receptive_crop
 from nero_core.explain.concepts import describe_concepts
@@ -24,8 +24,8 @@ from nero_core.inspector import REFERENCES, Inspector, check_index
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import (
-    ChannelAtlas,
     ChannelReferences,
+    ChannelStatistics,
     ChannelSummary,
     ConceptDepth,
     Faithfulness,
@@ -55,9 +55,9 @@ class Explorer:
         self.inspector = inspector
         self._lock = threading.Lock()
         self._what_ifs = WhatIfs(inspector.bundle)
-        self._atlas: ChannelAtlas | None = None
+        self._statistics: ChannelStatistics | None = None
         self._layouts: dict[Kind, Layout] = {}
-        self._charting = threading.Lock()  # what is made once; others wait for it
+        self._measuring = threading.Lock()  # what is made once; others wait for it
         self._laying: dict[Kind, threading.Lock] = {kind: threading.Lock() for kind in get_args(Kind)}
         self._references: ThumbnailReferences | None = None
         self._mean_relevance: MeanRelevance | None = None
@@ -233,14 +233,14 @@ class Explorer:
                 self._references = ThumbnailReferences(inspector.bundle, inspector.fit_relevance(), attributor)
         return self._references.of(channel, by)
 
-    def atlas(self) -> ChannelAtlas:
-        """Every channel in figures: mean relevance in each class, class selectivity, OOD separation; made once.
+    def statistics(self) -> ChannelStatistics:
+        """Statistics of every channel: mean relevance in each class, class selectivity, OOD separation; made once.
 
         Raises:
             RelevanceError: relevance of a bank is not finite.
         """
-        with self._charting:
-            if self._atlas is None:
+        with self._measuring:
+            if self._statistics is None:
                 nero, bundle = self.inspector.nero(), self.inspector.bundle
                 calibration, *ood = (
                     neuron_relevance(float64(bank.features).to(nero.weight.device), nero.head, nero.epsilon)[0]
@@ -248,10 +248,10 @@ class Explorer:
                     if bank is not None
                 )
                 labels, classes = bundle.fit.labels.cpu(), len(bundle.card.class_names)
-                self._atlas = chart_channels(
+                self._statistics = measure_channels(
                     self.inspector.fit_relevance(), labels, classes, calibration.cpu(), ood[0].cpu() if ood else None
                 )
-            return self._atlas
+            return self._statistics
 
     def relevance_map(self, kind: Kind = "pca", on_progress: Callable[[int, int], None] | None = None) -> RelevanceMap:
         """The relevance vectors of all fit images in the plane; made once. UMAP takes some seconds, PCA none.

@@ -1,6 +1,5 @@
 """Records to plotly figures, and to the tables behind them. Knows no Streamlit."""
 
-from dashboard.charts.atlas import GridSort, atlas_order, atlas_table
 from dashboard.charts.benchmark import (
     MOST_METHODS,
     class_auroc,
@@ -10,6 +9,7 @@ from dashboard.charts.benchmark import (
     roc_curves,
     roc_table,
 )
+from dashboard.charts.channel_statistics import GridSort, statistics_order, statistics_table
 from dashboard.charts.channels import TOP, channel_plot, channel_table
 from dashboard.charts.distribution import class_relevance_table, relevance_by_class
 from dashboard.charts.faithfulness import faithfulness_plot, faithfulness_table
@@ -26,8 +26,6 @@ __all__ = [
     "GridSort",
     "Sort",
     "Table",
-    "atlas_order",
-    "atlas_table",
     "channel_bars",
     "channel_order",
     "channel_plot",
@@ -52,5 +50,7 @@ __all__ = [
     "score_histogram",
     "score_table",
     "scores_by_class",
+    "statistics_order",
+    "statistics_table",
     "toolbar",
 ]

@@ -14,8 +14,8 @@ from nero_core.types.explanation import (
     MissingConcept,
 )
 from nero_core.types.explorer import (
-    ChannelAtlas,
     ChannelReferences,
+    ChannelStatistics,
     ChannelSummary,
     ConceptDepth,
     Feeding,
@@ -28,8 +28,8 @@ from nero_core.types.what_if import WhatIf, WhatIfSettings
 
 __all__ = [
     "BlockConservation",
-    "ChannelAtlas",
     "ChannelReferences",
+    "ChannelStatistics",
     "ChannelSummary",
     "Channels",
     "Concept",

@@ -153,8 +153,8 @@ class MeanRelevance:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelAtlas:
-    """Every channel of a bundle in figures. All tensors are float64 or int64 on the CPU.
+class ChannelStatistics:
+    """Statistics of every channel of a bundle. All tensors are float64 or int64 on the CPU.
 
     Attributes:
         mean_relevance: mean r_j of each ID class over the fit bank, signed; nan for a class without fit images.

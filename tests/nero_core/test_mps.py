@@ -157,7 +157,7 @@ def everything(inspector: Inspector, images: list[Path]) -> dict[str, object]:
         "mean relevance": explorer.mean_relevance(),
         "concept": explorer.concept(batch, 5),
         "portrait": explorer.summary(7),
-        "atlas": explorer.atlas(),
+        "atlas": explorer.statistics(),
         "map": explorer.relevance_map("pca"),
         "place": explorer.place(observation, neighbours=2),
         "faithfulness": explorer.faithfulness(batch),

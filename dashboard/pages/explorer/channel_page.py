@@ -78,18 +78,18 @@ def _header(inspector: Inspector, channel: int) -> int | None:
 
 
 def _in_words(inspector: Inspector, shown: list[int]) -> None:
-    atlas, card = resources.explorer(inspector).atlas(), inspector.bundle.card
+    statistics, card = resources.explorer(inspector).statistics(), inspector.bundle.card
     for place, channel in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with place:
             st.subheader(f"Channel {channel}", anchor=False)
-            best = int(atlas.best_class[channel])
+            best = int(statistics.best_class[channel])
             st.markdown(
                 words.plain(
                     words.channel_in_set(
                         card.class_names[best],
-                        float(atlas.mean_relevance[best, channel]),
-                        float(atlas.selectivity[channel]),
-                        float(atlas.separation[channel]),
+                        float(statistics.mean_relevance[best, channel]),
+                        float(statistics.selectivity[channel]),
+                        float(statistics.separation[channel]),
                         inspector.bundle.ood is not None,
                     )
                 )

@@ -17,7 +17,7 @@ from dashboard.resources import Source
 from nero_core import Inspector
 from nero_core.errors import BundleError
 from nero_core.figures import data_uri
-from nero_core.types import ChannelAtlas, Channels
+from nero_core.types import Channels, ChannelStatistics
 
 PAGE = 48  # tiles: what loads at once and can be looked through
 ALL = "all classes"
@@ -33,21 +33,21 @@ _grid = st.components.v2.component(
 def explorer_grid(inspector: Inspector, item: Source | None) -> None:
     """The controls, the tiles and the table behind them."""
     with plain_errors():
-        atlas = resources.explorer(inspector).atlas()
+        statistics = resources.explorer(inspector).statistics()
         here = None
         if item is not None:
             with plain_errors():  # an image without finite relevance leaves the grid standing
                 here = resources.channels(inspector, item)
         names, has_ood = inspector.bundle.card.class_names, inspector.bundle.ood is not None
         sort, of_class = _controls(names, has_ood, here is not None)
-        order = charts.atlas_order(atlas, sort, of_class, here)
+        order = charts.statistics_order(statistics, sort, of_class, here)
         page = _page(len(order))
         if not len(order):
             st.info("No channel has its largest mean relevance in this class. Choose another class.")
             return
         shown = tuple(int(channel) for channel in order[page * PAGE : (page + 1) * PAGE])
-        made = _draw(inspector, item, atlas, here, shown, sort)
-        said = ", ".join(f"{place} {words.plain(name)}" for name, place in _sizes(atlas, names).items())
+        made = _draw(inspector, item, statistics, here, shown, sort)
+        said = ", ".join(f"{place} {words.plain(name)}" for name, place in _sizes(statistics, names).items())
         st.caption(
             "Each tile is one channel: the reference images that use it most, and the class with its largest mean "
             f"relevance. Channels by class: {said}. Selectivity: the share of a channel's variance that the classes "
@@ -55,7 +55,9 @@ def explorer_grid(inspector: Inspector, item: Source | None) -> None:
         )
         with st.container(horizontal=True):
             with st.popover("Data table", icon=":material/table:", type="tertiary"):
-                st.dataframe(charts.atlas_table(atlas, names, order), hide_index=True, alt="Figures of all channels")
+                st.dataframe(
+                    charts.statistics_table(statistics, names, order), hide_index=True, alt="Figures of all channels"
+                )
             figure_download("channels by " + sort, partial(grid_figure, inspector, made, sort), "channel_grid")
 
 
@@ -121,14 +123,14 @@ def _page(channels: int) -> int:
 def _draw(
     inspector: Inspector,
     item: Source | None,
-    atlas: ChannelAtlas,
+    statistics: ChannelStatistics,
     here: Channels | None,
     shown: tuple[int, ...],
     sort: charts.GridSort,
 ) -> list[dict[str, Any]]:
     """Draws the tiles; returns what each of them holds."""
     image_id = item.id if item is not None and here is not None else ""
-    tiles = _tiles(resources.key(inspector), shown, sort, image_id, inspector, atlas, here)
+    tiles = _tiles(resources.key(inspector), shown, sort, image_id, inspector, statistics, here)
     _grid(
         key=state.explorer.GRID,
         data=tiles | {"bundle": state.site.bundle()},
@@ -144,16 +146,16 @@ def _tiles(
     sort: str,
     image_id: str,
     _inspector: Inspector,
-    _atlas: ChannelAtlas,
+    _statistics: ChannelStatistics,
     _here: Channels | None,
 ) -> dict[str, Any]:
     names, tiles = _inspector.bundle.card.class_names, []
     for channel, used in zip(shown, most_used(_inspector, list(shown)), strict=True):
-        best = int(_atlas.best_class[channel])
+        best = int(_statistics.best_class[channel])
         facts = [
-            ("mean relevance", float(_atlas.mean_relevance[best, channel]), sort == "mean relevance"),
-            ("selectivity", float(_atlas.selectivity[channel]), sort == "class selectivity"),
-            ("OOD separation", float(_atlas.separation[channel]), sort == "OOD separation"),
+            ("mean relevance", float(_statistics.mean_relevance[best, channel]), sort == "mean relevance"),
+            ("selectivity", float(_statistics.selectivity[channel]), sort == "class selectivity"),
+            ("OOD separation", float(_statistics.separation[channel]), sort == "OOD separation"),
         ]
         if _here is not None:
             by_share = sort == "this image"  # what sorts the tiles is what they show
@@ -175,5 +177,5 @@ def _uri(inspector: Inspector, reference_id: str) -> str:
         return ""
 
 
-def _sizes(atlas: ChannelAtlas, names: tuple[str, ...]) -> dict[str, int]:
-    return dict(zip(names, atlas.best_class.bincount(minlength=len(names)).tolist(), strict=True))
+def _sizes(statistics: ChannelStatistics, names: tuple[str, ...]) -> dict[str, int]:
+    return dict(zip(names, statistics.best_class.bincount(minlength=len(names)).tolist(), strict=True))

@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dashboard.charts import atlas_order, atlas_table, image_pair, pair_order, relevance_by_class
+from dashboard.charts import image_pair, pair_order, relevance_by_class, statistics_order, statistics_table
 from dashboard.charts.distribution import class_relevance_table
 from dashboard.theme import DARK, LIGHT
 from nero_core.figures import relevance_domain
-from nero_core.types import ChannelAtlas, ChannelReferences, Channels, ChannelSummary
+from nero_core.types import ChannelReferences, Channels, ChannelStatistics, ChannelSummary
 
 NAN = float("nan")
 
 
 @pytest.fixture
-def atlas() -> ChannelAtlas:
-    return ChannelAtlas(
+def statistics() -> ChannelStatistics:
+    return ChannelStatistics(
         mean_relevance=torch.tensor([[0.1, 0.5, 0.0, 0.2], [0.3, 0.1, -0.1, 0.2]]).double(),
         selectivity=torch.tensor([0.2, 0.9, 0.4, 0.9]).double(),
         best_class=torch.tensor([1, 0, 0, 0]),
@@ -35,18 +35,20 @@ def atlas() -> ChannelAtlas:
         ("channel", 1, [0]),
     ],
 )
-def test_channels_are_sorted_and_filtered(atlas: ChannelAtlas, sort: str, of_class: int | None, expected: list[int]):
-    assert atlas_order(atlas, sort, of_class).tolist() == expected  # type: ignore[arg-type]
+def test_channels_are_sorted_and_filtered(
+    statistics: ChannelStatistics, sort: str, of_class: int | None, expected: list[int]
+):
+    assert statistics_order(statistics, sort, of_class).tolist() == expected  # type: ignore[arg-type]
 
 
-def test_this_image_sorts_by_the_share_of_its_distance(atlas: ChannelAtlas):
+def test_this_image_sorts_by_the_share_of_its_distance(statistics: ChannelStatistics):
     here = Channels(torch.zeros(4), torch.zeros(2, 4), 0, torch.tensor([0.0, -1.0, 3.0, 2.0]))
-    assert atlas_order(atlas, "this image", None, here).tolist() == [2, 3, 0, 1]
-    assert atlas_order(atlas, "this image").tolist() == [0, 1, 2, 3]
+    assert statistics_order(statistics, "this image", None, here).tolist() == [2, 3, 0, 1]
+    assert statistics_order(statistics, "this image").tolist() == [0, 1, 2, 3]
 
 
-def test_the_table_has_a_row_for_each_channel(atlas: ChannelAtlas):
-    table = atlas_table(atlas, ("a", "b"), atlas_order(atlas, "mean relevance"))
+def test_the_table_has_a_row_for_each_channel(statistics: ChannelStatistics):
+    table = statistics_table(statistics, ("a", "b"), statistics_order(statistics, "mean relevance"))
     assert table["channel"] == [1, 0, 3, 2]
     assert table["class"] == ["a", "b", "a", "a"]
     assert table["mean relevance, b"] == pytest.approx([0.1, 0.3, 0.2, -0.1])

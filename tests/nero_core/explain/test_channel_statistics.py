@@ -7,7 +7,12 @@ import torch
 from torch import Tensor
 
 from nero_core.errors import RelevanceError
-from nero_core.explain.atlas import chart_channels, class_mean_relevance, class_selectivity, ood_separation
+from nero_core.explain.channel_statistics import (
+    class_mean_relevance,
+    class_selectivity,
+    measure_channels,
+    ood_separation,
+)
 from nero_core.metrics import auroc
 
 
@@ -71,8 +76,8 @@ def test_means_are_of_each_class_and_a_class_without_images_has_none(bank: tuple
 
 def test_the_best_class_has_the_largest_mean_and_is_never_an_empty_one(bank: tuple[Tensor, Tensor]):
     relevance, labels = bank
-    atlas = chart_channels(relevance - 100, labels, 4, relevance, None)
-    assert atlas.best_class.tolist() == atlas.mean_relevance[:3].argmax(dim=0).tolist()
+    statistics = measure_channels(relevance - 100, labels, 4, relevance, None)
+    assert statistics.best_class.tolist() == statistics.mean_relevance[:3].argmax(dim=0).tolist()
 
 
 @pytest.mark.parametrize("place", ["fit", "calibration", "ood"])
@@ -81,10 +86,10 @@ def test_relevance_that_is_not_finite_is_a_sentence(place: str, bank: tuple[Tens
     banks = {name: relevance.clone() for name in ("fit", "calibration", "ood")}
     banks[place][3, 2] = math.nan
     with pytest.raises(RelevanceError, match="Expected finite relevance in every bank"):
-        chart_channels(banks["fit"], labels, 3, banks["calibration"], banks["ood"])
+        measure_channels(banks["fit"], labels, 3, banks["calibration"], banks["ood"])
 
 
 def test_no_fit_image_is_a_sentence():
     none = torch.zeros(0, 2)
     with pytest.raises(RelevanceError, match="Expected fit images"):
-        chart_channels(none, torch.zeros(0, dtype=torch.long), 2, none, None)
+        measure_channels(none, torch.zeros(0, dtype=torch.long), 2, none, None)

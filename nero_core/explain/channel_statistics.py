@@ -1,4 +1,5 @@
-"""Every channel in figures: its mean relevance in each class, its class selectivity, and how well it separates OOD."""
+"""Statistics of every channel: its mean relevance in each class, its class selectivity, and how well it separates
+OOD."""
 
 import numpy as np
 import torch
@@ -8,17 +9,17 @@ from torch import Tensor
 
 from nero_core.device import float64
 from nero_core.errors import RelevanceError
-from nero_core.types import ChannelAtlas
+from nero_core.types import ChannelStatistics
 
 
-def chart_channels(
+def measure_channels(
     fit: Float[Tensor, "images neurons"],
     labels: Int[Tensor, " images"],
     classes: int,
     calibration: Float[Tensor, "calibration neurons"],
     ood: Float[Tensor, "ood neurons"] | None,
-) -> ChannelAtlas:
-    """The figures of all channels from the relevance of three banks.
+) -> ChannelStatistics:
+    """The statistics of all channels from the relevance of three banks.
 
     Args:
         fit: r_j of every fit image, signed.
@@ -39,7 +40,7 @@ def chart_channels(
                 "Calibrate with a larger ε."
             )
     means = class_mean_relevance(fit, labels, classes)
-    return ChannelAtlas(
+    return ChannelStatistics(
         mean_relevance=means,
         selectivity=class_selectivity(fit, labels),
         best_class=means.nan_to_num(nan=-torch.inf).argmax(dim=0),

@@ -17,16 +17,16 @@ def explorer(tiny_inspector: Inspector) -> Explorer:
     return Explorer(tiny_inspector)
 
 
-def test_the_atlas_holds_the_means_that_nero_measures_from(explorer: Explorer):
-    atlas = explorer.atlas()
-    torch.testing.assert_close(atlas.mean_relevance, explorer.inspector.nero().means.cpu())
-    assert bool(((atlas.selectivity >= 0) & (atlas.selectivity <= 1)).all())
-    assert bool(((atlas.separation >= 0.5) & (atlas.separation <= 1)).all())
+def test_the_statistics_hold_the_means_that_nero_measures_from(explorer: Explorer):
+    statistics = explorer.statistics()
+    torch.testing.assert_close(statistics.mean_relevance, explorer.inspector.nero().means.cpu())
+    assert bool(((statistics.selectivity >= 0) & (statistics.selectivity <= 1)).all())
+    assert bool(((statistics.separation >= 0.5) & (statistics.separation <= 1)).all())
 
 
 def test_without_an_ood_bank_the_separation_is_not_defined(explorer: Explorer):
     bundle = replace(explorer.inspector.bundle, ood=None)
-    assert bool(Explorer(Inspector(bundle, torch.device("cpu"))).atlas().separation.isnan().all())
+    assert bool(Explorer(Inspector(bundle, torch.device("cpu"))).statistics().separation.isnan().all())
 
 
 def test_the_map_holds_every_fit_image_once(explorer: Explorer):
@@ -75,12 +75,12 @@ def test_an_image_without_finite_relevance_is_a_sentence(explorer: Explorer):
         explorer.place(broken)
 
 
-def test_threads_share_one_atlas_and_one_map(tiny_inspector: Inspector):
+def test_threads_share_the_statistics_and_one_map(tiny_inspector: Inspector):
     explorer = Explorer(tiny_inspector)
     with ThreadPoolExecutor(4) as pool:
-        atlases = list(pool.map(lambda _: explorer.atlas(), range(4)))
+        made = list(pool.map(lambda _: explorer.statistics(), range(4)))
         maps = list(pool.map(lambda _: explorer.relevance_map("pca"), range(4)))
-    assert all(one is atlases[0] for one in atlases)
+    assert all(one is made[0] for one in made)
     assert all(one.coordinates is maps[0].coordinates for one in maps)
 
 
