@@ -124,15 +124,15 @@ class Explorer:
         attributor = inspector.attributor(composite)
         pixels, observation = inspector.observe_one(batch, index)
         compared = inspector.channels(observation)
-        start = conditions(compared.relevance, (channel,))
-        heatmaps = attributor.heatmaps(pixels, start)
+        initial_relevance = conditions(compared.relevance, (channel,))
+        heatmaps = attributor.heatmaps(pixels, initial_relevance)
         fit = inspector.bundle.fit
         (concept,) = describe_concepts(compared, (channel,), heatmaps, inspector.fit_relevance(), fit.ids, REFERENCES)
         return ConceptDepth(
             concept=concept,
             crop=receptive_crop(heatmaps.maps[0], attributor.sigma),
             summary=self.summary(channel),
-            feeding=fed(attributor.feeding(pixels, start[0], FEEDING)),
+            feeding=fed(attributor.feeding(pixels, initial_relevance[0], FEEDING)),
             composite=attributor.composite,
             sigma=attributor.sigma,
         )

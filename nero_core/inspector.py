@@ -20,8 +20,8 @@ from nero_core.device import describe_device, float64, pick_device
 from nero_core.errors import NeroError, RelevanceError
 from nero_core.explain.channels import Order, compare_channels, top_channels
 from nero_core.explain.concepts import describe_concepts, joint_conservation
-from nero_core.explain.evidence import evidence_start
-from nero_core.relevance.head import class_start, neuron_relevance
+from nero_core.explain.evidence import initial_evidence_relevance
+from nero_core.relevance.head import initial_class_relevance, neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.types import (
     BlockConservation,
@@ -172,8 +172,8 @@ class Inspector:
         """Why one image got its NERO score.
 
         The class heatmap starts from the explained class's softmax output, conditional heatmaps from the relevance r_j
-        of their channel (softmax start, all classes), the evidence heatmap from the positive shares of over-used
-        channels. All of them share one forward pass.
+        of their channel (initial relevance: the softmax of all classes), the evidence heatmap from the positive shares
+        of over-used channels. All of them share one forward pass.
 
         Args:
             batch: images, or an observation that keeps them, which saves the plain model's forward pass.
@@ -195,10 +195,10 @@ class Inspector:
         chosen = tuple(channels) or top_channels(compared, concepts, by)
         target = int(observation.predicted[0]) if explained_class is None else explained_class
         class_relevance = self._class_relevance(observation, target)
-        evidence = evidence_start(compared, observation.features[0])
-        starts = torch.stack([class_relevance, evidence, *conditions(compared.relevance, chosen)])
+        evidence = initial_evidence_relevance(compared, observation.features[0])
+        initial_relevance = torch.stack([class_relevance, evidence, *conditions(compared.relevance, chosen)])
         attributor = self.attributor(composite)
-        heatmaps = attributor.heatmaps(pixels, starts, on_progress=on_progress)
+        heatmaps = attributor.heatmaps(pixels, initial_relevance, on_progress=on_progress)
         return Explanation(
             id=observation.ids[0],
             heatmap=heatmaps.maps[0],
@@ -210,7 +210,7 @@ class Inspector:
             ),
             evidence=heatmaps.maps[1],
             evidence_conservation=float(heatmaps.conservation[1]),
-            concept_conservation=joint_conservation(starts[2:], heatmaps.maps[2:]),
+            concept_conservation=joint_conservation(initial_relevance[2:], heatmaps.maps[2:]),
             composite=attributor.composite,
             cancellation=float(heatmaps.cancellation[0]),
             evidence_cancellation=float(heatmaps.cancellation[1]),
@@ -331,9 +331,11 @@ class Inspector:
 
     def _class_relevance(self, observation: Observation, target: int) -> Float[Tensor, " neurons"]:
         """Relevance of the channels when only the explained class's softmax output starts."""
-        start = class_start(float64(observation.probabilities).cpu(), target)
+        initial_relevance = initial_class_relevance(float64(observation.probabilities).cpu(), target)
         nero = self.nero()
-        relevance, _ = neuron_relevance(float64(observation.features).cpu(), nero.head.to("cpu"), nero.epsilon, start)
+        relevance, _ = neuron_relevance(
+            float64(observation.features).cpu(), nero.head.to("cpu"), nero.epsilon, initial_relevance
+        )
         return relevance[0]
 
 

@@ -93,29 +93,29 @@ def heatmaps_against_gradient(inspector: Inspector, files: list[Path], rounds: i
     batch, classifier = inspector.decode(files[:8]), inspector.bundle.classifier
     pixels = batch.pixels.to(inspector.device)
     relevance = inspector.channels(batch).relevance
-    starts = conditions(relevance, relevance.abs().topk(8).indices.tolist())
+    initial_relevance = conditions(relevance, relevance.abs().topk(8).indices.tolist())
     attributor = inspector.attributor()
 
     def gradient() -> None:
         image = pixels.clone().requires_grad_()
         torch.autograd.grad(classifier.model(image).amax(dim=1).sum(), image)
 
-    return paired(lambda: attributor.heatmaps(pixels[:1], starts), gradient, rounds)
+    return paired(lambda: attributor.heatmaps(pixels[:1], initial_relevance), gradient, rounds)
 
 
 def all_channels_seconds(inspector: Inspector, file: Path) -> float:
     """Seconds for the conditional heatmaps of every channel of one image, from its own relevance, with a bar."""
     batch, attributor = inspector.decode([file]), inspector.attributor()
     pixels, neurons = batch.pixels, inspector.bundle.classifier.head.neurons
-    starts = conditions(inspector.channels(batch).relevance, range(neurons))
-    attributor.heatmaps(pixels, starts[:16])
+    initial_relevance = conditions(inspector.channels(batch).relevance, range(neurons))
+    attributor.heatmaps(pixels, initial_relevance[:16])
     with Progress(transient=True) as progress:
         task = progress.add_task("all channels", total=neurons)
 
         def show(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        return seconds(lambda: attributor.heatmaps(pixels, starts, on_progress=show))
+        return seconds(lambda: attributor.heatmaps(pixels, initial_relevance, on_progress=show))
 
 
 def perturbation_seconds(inspector: Inspector, file: Path, rounds: int) -> float:

@@ -40,9 +40,9 @@ def conservation(
     """Whether a map accounts for all that it explains: ``Check: the map accounts for the whole score (1.00 of 1).``
 
     Args:
-        value: sum of the map over what it started from; nan where nothing started.
+        value: sum of the map over the initial relevance; nan where that is 0.
         is_evidence: whether it is the evidence map, which explains the distance from channels used more than usual.
-        cancellation: Σ|R| of the map over what it started from.
+        cancellation: Σ|R| of the map over the initial relevance.
         own: that the map has a colour limit of its own; of ``own_limit``.
         explained: by the map.
     """
@@ -98,12 +98,12 @@ def lost(blocks: Sequence[BlockConservation]) -> str:
         return "No relevance here."
     if abs(blocks[-1].ratio - 1) > 0.05:
         return "This composite does not conserve relevance: the figures say how far it drifts from block to block."
-    start = (blocks[-1].relevance + taken) / blocks[-1].ratio
-    if abs(taken) <= 0.005 * abs(start):
+    initial_relevance = (blocks[-1].relevance + taken) / blocks[-1].ratio
+    if abs(taken) <= 0.005 * abs(initial_relevance):
         return "All of it reaches the pixels; biases take none."
-    if taken / start < 0:
-        return f"Biases add {percent(-taken / start)} to it on the way; all of that reaches the pixels."
-    return f"Biases take {percent(taken / start)} of it on the way; the rest reaches the pixels."
+    if taken / initial_relevance < 0:
+        return f"Biases add {percent(-taken / initial_relevance)} to it on the way; all of that reaches the pixels."
+    return f"Biases take {percent(taken / initial_relevance)} of it on the way; the rest reaches the pixels."
 
 
 def no_such_channel(asked: str, size: int) -> str:

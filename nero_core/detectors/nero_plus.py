@@ -66,8 +66,8 @@ class NeroPlus(HeadDetector):
         distance on features of unit length instead of relevance: the nearest relative).
 
     Differs:
-        From NERO in all of start, norm, metric and the two factors; ``docs/benchmark.md`` shows what each step does.
-        It is a second detector and never stands in NERO's place.
+        From NERO in all of initial relevance, norm, metric and the two factors; ``docs/benchmark.md`` shows what each
+        step does. It is a second detector and never stands in NERO's place.
     """
 
     info: ClassVar[DetectorInfo] = DetectorInfo(

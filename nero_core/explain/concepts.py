@@ -33,13 +33,13 @@ def describe_concepts(
 
 
 def joint_conservation(
-    starts: Float[Tensor, "concepts neurons"], heatmaps: Float[Tensor, "concepts height width"]
+    initial_relevance: Float[Tensor, "concepts neurons"], heatmaps: Float[Tensor, "concepts height width"]
 ) -> float:
-    """``Σ sign(r_j)·Σ heatmap_j / Σ|r_j|`` over all concepts; 1 = nothing lost, nan where nothing started.
+    """``Σ sign(r_j)·Σ heatmap_j / Σ|r_j|`` over all concepts; 1 = nothing lost, nan where the initial relevance is 0.
 
     By magnitude, so that what one concept loses is not made up for by another of the other sign.
     """
-    sent = float64(starts).cpu().sum(dim=1)
+    sent = float64(initial_relevance).cpu().sum(dim=1)
     reached = (sent.sign() * float64(heatmaps).sum(dim=(1, 2))).sum()
     weight = sent.abs().sum()
     return float(reached / weight) if weight > 0 else float("nan")

@@ -10,7 +10,7 @@ from nero_core.explain.references import describe_use
 from nero_core.types import Channels, MissingConcept
 
 
-def evidence_start(channels: Channels, features: Float[Tensor, " neurons"]) -> Float[Tensor, " neurons"]:
+def initial_evidence_relevance(channels: Channels, features: Float[Tensor, " neurons"]) -> Float[Tensor, " neurons"]:
     """Each over-used channel's relevance scaled by ``max(share_j, 0)/r_j``, that is ``max(share_j, 0)``; 0 elsewhere.
 
     A channel is over-used when ``r_j > m_j``, m the mean relevance of the nearest class. A channel whose activation is
@@ -18,7 +18,7 @@ def evidence_start(channels: Channels, features: Float[Tensor, " neurons"]) -> F
     listed with their reference images, see ``describe_missing``.
 
     Returns:
-        Start relevance at the feature layer, ≥ 0, in units of the distance.
+        Initial relevance at the feature layer, ≥ 0, in units of the distance.
     """
     shown = (channels.relevance > channels.centroid) & (features.cpu() != 0)
     return torch.where(shown, channels.share.clamp_min(0), 0)

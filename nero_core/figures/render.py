@@ -108,7 +108,7 @@ def scale_limits(heatmaps: Sequence[ArrayLike], cancellations: Sequence[float]) 
 
     Args:
         heatmaps: the maps, as they are shown.
-        cancellations: Σ|R| of each over |what it started from|.
+        cancellations: Σ|R| of each over |the initial relevance|.
     """
     cancels = [one > MUCH_CANCELLATION for one in cancellations]
     own = [heat_limit(one) for one in heatmaps]

@@ -47,8 +47,8 @@ def kept(
     ``keeps 0.97 of relevance; ε+``, ``comes to −3.20 of relevance; positive and negative parts mostly cancel: …``
 
     Args:
-        conservation: sum of the map over what it started from; nan where nothing started.
-        cancellation: Σ|R| of the map over |what it started from|.
+        conservation: sum of the map over the initial relevance; nan where that is 0.
+        cancellation: Σ|R| of the map over |the initial relevance|.
         composite: its name in the catalog.
         of: what the share is of.
         own: of ``own_limit``.
@@ -86,7 +86,7 @@ def cancelling(cancellation: float) -> str:
     """That a map's two signs mostly cancel, as the end of a sentence; empty where they do not.
 
     Args:
-        cancellation: Σ|R| of the map over |what it started from|; nan where nothing started.
+        cancellation: Σ|R| of the map over |the initial relevance|; nan where that is 0.
     """
     if not cancellation > MUCH_CANCELLATION:
         return ""

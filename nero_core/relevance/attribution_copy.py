@@ -48,7 +48,7 @@ class AttributionCopy:
             canonize(self.model)
         for module in self.model.modules():
             if hasattr(module, "fused_attn"):
-                setattr(module, "fused_attn", False)  # noqa: B010  # no backward pass for several starts at once
+                setattr(module, "fused_attn", False)  # noqa: B010  # no backward pass for several signals at once
         self.model.to(device).requires_grad_(False)
         parameter = next(self.model.parameters())
         self._mean = torch.tensor(mean).reshape(1, -1, 1, 1).to(parameter)
@@ -88,7 +88,7 @@ class AttributionCopy:
         """What biases took in the backward passes of the graph so far."""
         return sum((hook.absorbed for hook in self.hooks), 0.0)
 
-    def check(self, pixels: Tensor, starts: Tensor) -> None:
+    def check(self, pixels: Tensor, rows: Tensor) -> None:
         """See that one image and rows of relevance at the pooled features fit the classifier.
 
         Raises:
@@ -100,12 +100,12 @@ class AttributionCopy:
                 "ask for the heatmaps of one image at a time."
             )
         neurons = int(self.model.num_features)  # type: ignore[arg-type]
-        if starts.ndim != 2 or starts.shape[1] != neurons or len(starts) == 0:
+        if rows.ndim != 2 or rows.shape[1] != neurons or len(rows) == 0:
             raise RelevanceError(
-                f"Expected starts of shape (starts ≥ 1, {neurons}), found {tuple(starts.shape)}; give one row of "
+                f"Expected initial relevance of shape (n ≥ 1, {neurons}), found {tuple(rows.shape)}; give one row of "
                 "relevance at the pooled features for each heatmap."
             )
-        if not bool(torch.isfinite(starts).all()) or not bool(torch.isfinite(pixels).all()):
+        if not bool(torch.isfinite(rows).all()) or not bool(torch.isfinite(pixels).all()):
             raise RelevanceError(
-                "Expected finite pixels and starts, found nan or infinity; look at the image's features."
+                "Expected finite pixels and initial relevance, found nan or infinity; look at the image's features."
             )

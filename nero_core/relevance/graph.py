@@ -47,17 +47,17 @@ class AttributionGraph:
             )
         self.features: Tensor = model.forward_head(last, pre_logits=True)  # type: ignore[operator]
 
-    def start_signal(self, starts: Float[Tensor, "starts neurons"]) -> Float[Tensor, "starts 1 neurons"]:
+    def initial_signal(self, initial_relevance: Float[Tensor, "maps neurons"]) -> Float[Tensor, "maps 1 neurons"]:
         """The signal at the pooled features that has this relevance there."""
-        rows = starts.to(self.features)[:, None]
+        rows = initial_relevance.to(self.features)[:, None]
         if not self.is_gradient:
             return rows
         activation = self.features.detach()
         return torch.where(activation == 0, 0, rows / activation)
 
-    def signal(self, source: Tensor, target: Tensor, start: Tensor) -> Tensor:
+    def signal(self, source: Tensor, target: Tensor, signal: Tensor) -> Tensor:
         """The signal at ``target`` of one signal at ``source``, which lies above it."""
-        return torch.autograd.grad(source, target, start, retain_graph=True)[0]
+        return torch.autograd.grad(source, target, signal, retain_graph=True)[0]
 
     def relevance(self, place: Tensor, signal: Tensor) -> Tensor:
         """Relevance at a place, from its signal."""

@@ -10,36 +10,36 @@ from nero_core.types import Head
 
 
 def output_gain(
-    logits: Float[Tensor, "batch classes"], start: Float[Tensor, "batch classes"], epsilon: float
+    logits: Float[Tensor, "batch classes"], initial_relevance: Float[Tensor, "batch classes"], epsilon: float
 ) -> Float[Tensor, "batch classes"]:
-    """``g_i = s_i / (l_i + ε·sign(l_i))``: the start relevance of each output over its stabilised logit.
+    """``g_i = s_i / (l_i + ε·sign(l_i))``: the initial relevance of each output over its stabilised logit.
 
     ``sign(0)`` counts as +1, and a logit that is exactly 0 passes nothing on when ε = 0.
     """
     stabilised = logits + epsilon * (1 - 2 * (logits < 0).to(logits))
-    return (start / stabilised).where(stabilised != 0, 0)
+    return (initial_relevance / stabilised).where(stabilised != 0, 0)
 
 
 def neuron_relevance(
     features: Float[Tensor, "batch neurons"],
     head: Head,
     epsilon: float = 1e-6,
-    start: Float[Tensor, "batch classes"] | None = None,
+    initial_relevance: Float[Tensor, "batch classes"] | None = None,
 ) -> tuple[Float[Tensor, "batch neurons"], Float[Tensor, " batch"]]:
     """Signed relevance of every feature channel and of the bias, by the LRP-ε rule through the last linear layer.
 
-    With logits ``l = W a + b`` and start relevance ``s`` (the softmax output ``p`` unless given)::
+    With logits ``l = W a + b`` and initial relevance ``s`` (the softmax output ``p`` unless given)::
 
         g_i = s_i / (l_i + ε·sign(l_i))      r_j = a_j · Σ_i g_i W_ij      r_β = Σ_i g_i b_i
 
-    so that, for ε → 0, ``Σ_j r_j + r_β = Σ_i s_i``. In units of the start relevance; for the softmax start a
+    so that, for ε → 0, ``Σ_j r_j + r_β = Σ_i s_i``. In units of the initial relevance; for the softmax a
     probability.
 
     Args:
         features: ``a``, pooled features before the last linear layer.
         head: ``W`` and ``b``.
         epsilon: ε ≥ 0, in units of a logit.
-        start: ``s``; None = softmax of the logits.
+        initial_relevance: ``s``; None = softmax of the logits.
 
     Returns:
         ``r`` and ``r_β``, in the dtype and on the device of the features.
@@ -52,12 +52,14 @@ def neuron_relevance(
         keeps it finite and moves no score by more than rounding elsewhere.
     """
     logits = head.logits(features)
-    gain = output_gain(logits, logits.softmax(dim=1) if start is None else start, epsilon)
+    gain = output_gain(logits, logits.softmax(dim=1) if initial_relevance is None else initial_relevance, epsilon)
     return features * (gain @ to_like(head.weight, features)), gain @ to_like(head.bias, features)
 
 
-def class_start(probabilities: Float[Tensor, "batch classes"], target: int) -> Float[Tensor, "batch classes"]:
-    """Start relevance of a class heatmap: the softmax output of one class, 0 at all others.
+def initial_class_relevance(
+    probabilities: Float[Tensor, "batch classes"], target: int
+) -> Float[Tensor, "batch classes"]:
+    """Initial relevance of a class heatmap: the softmax output of one class, 0 at all others.
 
     Raises:
         NeroError: there is no such class.
@@ -67,6 +69,6 @@ def class_start(probabilities: Float[Tensor, "batch classes"], target: int) -> F
         raise NeroError(
             f"Expected a class index from 0 to {classes - 1}. Found {target}. Choose a class of the bundle."
         )
-    start = torch.zeros_like(probabilities)
-    start[:, target] = probabilities[:, target]
-    return start
+    initial_relevance = torch.zeros_like(probabilities)
+    initial_relevance[:, target] = probabilities[:, target]
+    return initial_relevance

@@ -28,15 +28,15 @@ class Heatmaps:
     """Signed relevance of the pixels, summed over colour; on the CPU.
 
     Attributes:
-        maps: one heatmap for each start; of the unit and scale of the start.
-        conservation: sum of each map over the sum of its start; 1 = nothing lost, nan where a start sums to 0.
-        cancellation: Σ|R| of each map over |sum of its start|; 1 = all of one sign and nothing lost, large where
-            positive and negative parts mostly cancel, nan where a start sums to 0.
+        maps: one heatmap for each row of initial relevance, in its unit and scale.
+        conservation: sum of each map over its initial relevance; 1 = nothing lost, nan where that sums to 0.
+        cancellation: Σ|R| of each map over |its initial relevance|; 1 = all of one sign and nothing lost, large where
+            positive and negative parts mostly cancel, nan where that sums to 0.
     """
 
-    maps: Float[Tensor, "starts height width"]
-    conservation: Float[Tensor, " starts"]
-    cancellation: Float[Tensor, " starts"]
+    maps: Float[Tensor, "maps height width"]
+    conservation: Float[Tensor, " maps"]
+    cancellation: Float[Tensor, " maps"]
 
 
 class Attributor:
@@ -45,8 +45,8 @@ class Attributor:
     It holds an attribution copy of the classifier, canonized once, with the composite's hooks registered once and
     never removed; the model that was handed in is not touched. A lock lets one thread at a time through.
 
-    One forward pass serves all heatmaps of an image: relevance propagation is linear in what it starts from, so the
-    starts go backward together.
+    One forward pass serves all heatmaps of an image: relevance propagation is linear in the initial relevance, so
+    all rows of it go backward together.
 
     Attributes:
         composite: name of the composite, in `COMPOSITES`.
@@ -91,36 +91,39 @@ class Attributor:
     def heatmaps(
         self,
         pixels: Float[Tensor, "1 3 height width"],
-        starts: Float[Tensor, "starts neurons"],
+        initial_relevance: Float[Tensor, "maps neurons"],
         chunk: int = 16,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Heatmaps:
         """Propagate each row of relevance at the pooled features to the pixels of the normalised image.
 
-        Global average pooling spreads ``start_j`` over the channel's feature map: ``R_jhw = start_j · A_jhw / ΣA_j``.
+        Global average pooling spreads ``s_j`` over the channel's feature map: ``R_jhw = s_j · A_jhw / ΣA_j``.
         Relevance given to a channel that is zero everywhere has no place to go to and is missing in the conservation.
 
         Args:
             pixels: one image, RGB in [0, 1].
-            starts: one row for each heatmap wanted: a class's relevance r, rows of `conditions`, shares of a distance.
-            chunk: starts that go backward together; bounds memory, to tens of MB for each at 224.
-            on_progress: called with the number of starts that are done and of all.
+            initial_relevance: one row for each heatmap wanted: a class's relevance r, rows of `conditions`, shares of a
+                distance.
+            chunk: rows that go backward together; bounds memory, to tens of MB for each at 224.
+            on_progress: called with the number of heatmaps that are done and of all.
 
         Raises:
             RelevanceError: a shape does not fit the classifier, a value is not finite, or relevance became so.
         """
-        self._copy.check(pixels, starts)
+        self._copy.check(pixels, initial_relevance)
         with self._copy.graph(pixels) as graph:
-            maps = graph.heatmaps(graph.features, graph.start_signal(starts.detach().clone()), chunk, on_progress)
+            maps = graph.heatmaps(
+                graph.features, graph.initial_signal(initial_relevance.detach().clone()), chunk, on_progress
+            )
         _check_finite(maps)
-        total = float64(starts.detach()).cpu().sum(dim=1)
+        total = float64(initial_relevance.detach()).cpu().sum(dim=1)
         total = torch.where(total == 0, torch.nan, total)
         conserved = float64(maps).sum(dim=(1, 2)) / total
         cancelled = float64(maps).abs().sum(dim=(1, 2)) / total.abs()
         return Heatmaps(maps.float(), conserved.float(), cancelled.float())
 
     def blocks(
-        self, pixels: Float[Tensor, "1 3 height width"], start: Float[Tensor, " neurons"]
+        self, pixels: Float[Tensor, "1 3 height width"], initial_relevance: Float[Tensor, " neurons"]
     ) -> tuple[BlockConservation, ...]:
         """Relevance at the output of every block on the way from the features down to the pixels, which come last.
 
@@ -129,17 +132,17 @@ class Attributor:
 
         Args:
             pixels: one image, RGB in [0, 1].
-            start: relevance at the pooled features.
+            initial_relevance: at the pooled features.
 
         Raises:
             RelevanceError: as `heatmaps`.
         """
-        self._copy.check(pixels, start[None])
+        self._copy.check(pixels, initial_relevance[None])
         names = tuple(reversed(self._copy.family.blocks(self._copy.model)))
-        total = float(float64(start.detach()).sum())
+        total = float(float64(initial_relevance.detach()).sum())
         found = []
         with self._copy.graph(pixels, names, measures=True) as graph:
-            place, signal = graph.features, graph.start_signal(start.detach().clone()[None])[0]
+            place, signal = graph.features, graph.initial_signal(initial_relevance.detach().clone()[None])[0]
             for name, lower in [*((name, graph.outputs[name]) for name in names), ("pixels", graph.image)]:
                 place, signal = lower, graph.signal(place, lower, signal)
                 reached = float(float64(graph.relevance(place, signal)).sum())
@@ -157,7 +160,7 @@ class Attributor:
         return tuple(found)
 
     def feeding(
-        self, pixels: Float[Tensor, "1 3 height width"], start: Float[Tensor, " neurons"], count: int = 5
+        self, pixels: Float[Tensor, "1 3 height width"], initial_relevance: Float[Tensor, " neurons"], count: int = 5
     ) -> Feeding:
         """Which channels of the previous stage feed a channel: the CRP attribution graph, one stage down.
 
@@ -166,19 +169,21 @@ class Attributor:
 
         Args:
             pixels: one image, RGB in [0, 1].
-            start: relevance at the pooled features, such as one row of `conditions`.
+            initial_relevance: at the pooled features, such as one row of `conditions`.
             count: number of channels, by the magnitude of their relevance.
 
         Raises:
             RelevanceError: as `heatmaps`, or more channels are asked for than the stage has.
         """
-        self._copy.check(pixels, start[None])
+        self._copy.check(pixels, initial_relevance[None])
         stage = self._copy.family.previous_stage(self._copy.model)
         is_tokens = self._copy.family.layout == "tokens"
         concept = TokenChannelConcept if is_tokens else ChannelConcept
         with self._copy.graph(pixels, (stage,)) as graph:
             output = graph.outputs[stage]
-            signal = graph.signal(graph.features, output, graph.start_signal(start.detach().clone()[None])[0])
+            signal = graph.signal(
+                graph.features, output, graph.initial_signal(initial_relevance.detach().clone()[None])[0]
+            )
             by_channel = concept().attribute(graph.relevance(output, signal), abs_norm=False)[0]
             if not 1 <= count <= len(by_channel):
                 raise RelevanceError(

@@ -64,13 +64,13 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class BlockConservation:
-    """Relevance at the output of one block, against what the explanation started from.
+    """Relevance at the output of one block, against the initial relevance of the explanation.
 
     Attributes:
         name: of the block in the model, or "pixels" for the image itself.
-        relevance: sum of the relevance there, in units of the start.
-        absorbed: what biases between the start and there took, the class token and position embedding among them.
-        ratio: ``(relevance + absorbed)`` over the start; 1 = all is accounted for, nan where the start sums to 0.
+        relevance: sum of the relevance there, in units of the initial relevance.
+        absorbed: what biases on the way there took, the class token and position embedding among them.
+        ratio: ``(relevance + absorbed)`` over the initial relevance; 1 = all is accounted for, nan where that is 0.
     """
 
     name: str
@@ -87,17 +87,17 @@ class Explanation:
         id: sha256 of the image's file.
         heatmap: signed relevance of the explained class.
         explained_class: index of that class.
-        conservation: sum of ``heatmap`` over the relevance it started from; 1 = nothing lost.
+        conservation: sum of ``heatmap`` over the initial relevance; 1 = nothing lost.
         channels: all channels against the class centroids.
         concepts: the channels asked for, in that order.
         evidence: where the distance comes from; sums to the positive shares of the over-used channels as far as
             relevance is conserved.
-        evidence_conservation: sum of ``evidence`` over what it started from; nan when no channel is over-used.
+        evidence_conservation: sum of ``evidence`` over the initial relevance; nan when no channel is over-used.
         concept_conservation: the same over all concepts together: Σ sign(r_j)·Σ heatmap_j / Σ|r_j|; what one concept
             loses another may make up for, and each has a figure of its own.
         composite: name of the composite that made the heatmaps.
-        cancellation: Σ|R| of ``heatmap`` over |what it started from|; 1 = all of one sign and nothing lost; large =
-            positive and negative parts mostly cancel; nan where nothing started.
+        cancellation: Σ|R| of ``heatmap`` over |the initial relevance|; 1 = all of one sign and nothing lost; large =
+            positive and negative parts mostly cancel; nan where that is 0.
         evidence_cancellation: the same of ``evidence``.
         sigma: standard deviation of the Gaussian that the heatmaps are shown with, in their pixels; see
             ``Attributor.sigma``.

@@ -204,7 +204,7 @@ class MapPlace:
     distances: tuple[float, ...]
 
 
-def _over(heatmaps: Float[Tensor, "maps height width"], starts: tuple[float, ...]) -> tuple[float, ...]:
-    """Sum of each map over what it started from; nan where that is 0."""
+def _over(heatmaps: Float[Tensor, "maps height width"], relevance: tuple[float, ...]) -> tuple[float, ...]:
+    """Sum of each map over the initial relevance; nan where that is 0."""
     sums = float64(heatmaps).sum(dim=(1, 2)).tolist()
-    return tuple(one / of if of else float("nan") for one, of in zip(sums, starts, strict=True))
+    return tuple(one / of if of else float("nan") for one, of in zip(sums, relevance, strict=True))

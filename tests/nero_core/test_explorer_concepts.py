@@ -236,9 +236,9 @@ def test_the_channels_of_a_vit_have_references_and_are_fed(phantoms: Path, tmp_p
     assert len(depth.feeding.channels) == 5 and bool(depth.concept.heatmap.any())
     found = depth.summary.by_relevance
     path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == found.ids[0])
-    start = torch.zeros(1, explorer.inspector.bundle.classifier.head.neurons, dtype=torch.float64)
-    start[0, channel] = found.relevance[0]
-    maps = explorer.inspector.attributor().heatmaps(explorer.inspector.decode([path]).pixels, start).maps
+    initial_relevance = torch.zeros(1, explorer.inspector.bundle.classifier.head.neurons, dtype=torch.float64)
+    initial_relevance[0, channel] = found.relevance[0]
+    maps = explorer.inspector.attributor().heatmaps(explorer.inspector.decode([path]).pixels, initial_relevance).maps
     assert explorer.inspector.explain(image, concepts=0).sigma == depth.sigma == 6.0  # its patches: 16 pixels
     assert depth.crop == receptive_crop(depth.concept.heatmap, 6.0)
     wanted = coarse(maps, 6.0)

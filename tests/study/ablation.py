@@ -30,7 +30,7 @@ from nero_core.types import Head
 from tests.study.cases import Case, cases
 from tests.study.tables import write
 
-Start = Callable[[Tensor, Head], Tensor]
+Gain = Callable[[Tensor, Head], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Banks:
 
 
 # Gain g of each output, so that r = a ⊙ gW; see nero_core.relevance.head.
-STARTS: dict[str, Start] = {
+GAINS: dict[str, Gain] = {
     "softmax": lambda logits, head: output_gain(logits, logits.softmax(dim=1), 1e-6),
     "softmax, ε = 0.1": lambda logits, head: output_gain(logits, logits.softmax(dim=1), 0.1),
     "predicted class's softmax": lambda logits, head: output_gain(
@@ -66,7 +66,7 @@ NORMS: dict[str, Callable[[Tensor], Tensor]] = {
 class Variant:
     """One way from features to a score."""
 
-    start: str = "predicted class's logit"
+    gain: str = "predicted class's logit"
     norm: str = "L2"
     metric: str = "pseudo-inverse"
     share: float = 2 / 3  # of PCA components, where the metric has a PCA
@@ -83,10 +83,10 @@ class Variant:
         return tuple(torch.cdist(project(x), project(means), p=order).amin(dim=1) for x in (id_, ood))
 
     def _vectors(self, x: Tensor, head: Head) -> Tensor:
-        if self.start == "features":
+        if self.gain == "features":
             return NORMS[self.norm](x)
         logits = head.logits(x)
-        return NORMS[self.norm](x * (STARTS[self.start](logits, head) @ head.weight))
+        return NORMS[self.norm](x * (GAINS[self.gain](logits, head) @ head.weight))
 
     def _metric(self, fit: Tensor, labels: Tensor, means: Tensor) -> tuple[Callable[[Tensor], Tensor], float]:
         if self.metric == "shrunk covariance":

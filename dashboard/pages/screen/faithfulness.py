@@ -62,10 +62,15 @@ def where_relevance_goes(inspector: Inspector, item: Source, why: Explanation) -
     with opened:
         with st.spinner("Tracing relevance from block to block …"):
             blocks = resources.blocks(inspector, item, why.composite)
-        start = _start(blocks)
-        if start:
+        initial_relevance = _initial_relevance(blocks)
+        if initial_relevance:
             rows = [
-                (block.name, block.relevance / start, f"{block.relevance / start:.2f}", block.name == "pixels")
+                (
+                    block.name,
+                    block.relevance / initial_relevance,
+                    f"{block.relevance / initial_relevance:.2f}",
+                    block.name == "pixels",
+                )
                 for block in blocks
             ]
             st.html(marks.bars(rows, css="nero-pair"))
@@ -73,7 +78,7 @@ def where_relevance_goes(inspector: Inspector, item: Source, why: Explanation) -
             f"Relevance at the output of each block, from the last one down to the pixels, over what it started from. "
             f"{words.lost(blocks)}"
         )
-        if start:
+        if initial_relevance:
             explained = inspector.bundle.card.class_names[why.explained_class]
             title = f"Where the relevance of {explained} goes ({COMPOSITES[why.composite].title})"
             make = partial(
@@ -137,7 +142,7 @@ def _curves(inspector: Inspector, item: Source, figures: Faithfulness, options: 
         figure_download("faithfulness", make, "faithfulness", of=origin(inspector, item))
 
 
-def _start(blocks: tuple[BlockConservation, ...]) -> float:
-    """What relevance started from; 0 where nothing did."""
+def _initial_relevance(blocks: tuple[BlockConservation, ...]) -> float:
+    """The initial relevance; 0 where there is none."""
     first = next((block for block in blocks if math.isfinite(block.ratio) and block.ratio), None)
     return 0.0 if first is None else (first.relevance + first.absorbed) / first.ratio

@@ -71,8 +71,8 @@ def test_each_heatmap_is_the_conditional_heatmap_of_its_own_image(
     for channel in range(0, bank.features.shape[1], 37):
         found = references.of(channel, by, bank.ids, relevance, bank.features)
         for position, one in enumerate(found.ids):
-            start = conditions(relevance[bank.ids.index(one)], [channel])
-            heatmaps = attributor.heatmaps(images[one].pixels, start)
+            initial_relevance = conditions(relevance[bank.ids.index(one)], [channel])
+            heatmaps = attributor.heatmaps(images[one].pixels, initial_relevance)
             wanted = coarse(heatmaps.maps, attributor.sigma)[0].float()
             assert found.heatmaps is not None
             step = float(wanted.abs().max()) / 126
@@ -95,9 +95,9 @@ def test_many_channels_of_one_image_go_in_parts(
     sizes: list[int] = []
     plain = Attributor.heatmaps
 
-    def heatmaps(self: Attributor, pixels: torch.Tensor, starts: torch.Tensor) -> Heatmaps:
-        sizes.append(len(starts))
-        return plain(self, pixels, starts)
+    def heatmaps(self: Attributor, pixels: torch.Tensor, initial_relevance: torch.Tensor) -> Heatmaps:
+        sizes.append(len(initial_relevance))
+        return plain(self, pixels, initial_relevance)
 
     monkeypatch.setattr(Attributor, "heatmaps", heatmaps)
     make_references(inspector.attributor(), batches_of(images), bank.ids, relevance, torch.zeros_like(relevance), 1)

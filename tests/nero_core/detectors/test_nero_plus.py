@@ -32,8 +32,10 @@ def slow_direction(a: Tensor, head: Head) -> Tensor:
     """LRP-ε with ε = 0 of the predicted class's logit, neuron by neuron, then unit length."""
     logits = [float(sum(w * x for w, x in zip(row, a, strict=True)) + b) for row, b in zip(*_parts(head), strict=True)]
     winner = logits.index(max(logits))
-    start = logits[winner]
-    relevance = torch.stack([a[j] * head.weight[winner, j] / logits[winner] * start for j in range(NEURONS)])
+    initial_relevance = logits[winner]
+    relevance = torch.stack(
+        [a[j] * head.weight[winner, j] / logits[winner] * initial_relevance for j in range(NEURONS)]
+    )
     return relevance / relevance.square().sum().sqrt()
 
 

@@ -6,7 +6,7 @@ import torch
 from nero_core.errors import RelevanceError
 from nero_core.explain.channels import compare_channels, top_channels
 from nero_core.explain.concepts import joint_conservation
-from nero_core.explain.evidence import evidence_start
+from nero_core.explain.evidence import initial_evidence_relevance
 from nero_core.explain.references import most_relevant
 from nero_core.types import Channels
 
@@ -25,12 +25,12 @@ def test_top_channels_go_by_share_or_by_relevance(channels: Channels) -> None:
 
 
 def test_evidence_starts_from_over_used_channels_only(channels: Channels) -> None:
-    start = evidence_start(channels, torch.ones(4))
-    assert start.tolist() == [pytest.approx(0.4), 0.0, 0.0, 0.0]
+    initial_relevance = initial_evidence_relevance(channels, torch.ones(4))
+    assert initial_relevance.tolist() == [pytest.approx(0.4), 0.0, 0.0, 0.0]
 
 
 def test_a_channel_without_activation_starts_no_evidence(channels: Channels) -> None:
-    assert float(evidence_start(channels, torch.tensor([0.0, 1.0, 1.0, 1.0])).sum()) == 0.0
+    assert float(initial_evidence_relevance(channels, torch.tensor([0.0, 1.0, 1.0, 1.0])).sum()) == 0.0
 
 
 def test_relevance_that_is_not_finite_is_refused() -> None:
@@ -50,10 +50,10 @@ def test_an_image_that_does_not_use_a_channel_is_no_reference() -> None:
 
 
 def test_what_one_concept_loses_no_other_of_the_other_sign_makes_up_for() -> None:
-    starts = torch.tensor([[2.0, 0.0], [0.0, -1.0]])
+    initial_relevance = torch.tensor([[2.0, 0.0], [0.0, -1.0]])
     whole = torch.zeros(2, 4, 4)
     whole[0, 0, 0], whole[1, 1, 1] = 2.0, -1.0
-    assert joint_conservation(starts, whole) == pytest.approx(1.0)
+    assert joint_conservation(initial_relevance, whole) == pytest.approx(1.0)
     whole[0, 0, 0], whole[1, 1, 1] = 1.0, 0.0  # the plain sums would still agree: 1 of 1
-    assert joint_conservation(starts, whole) == pytest.approx(1 / 3)
+    assert joint_conservation(initial_relevance, whole) == pytest.approx(1 / 3)
     assert torch.tensor(joint_conservation(torch.zeros(1, 2), torch.zeros(1, 4, 4))).isnan()

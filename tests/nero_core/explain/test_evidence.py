@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nero_core import Explorer, Inspector
-from nero_core.explain.evidence import describe_missing, evidence_start
+from nero_core.explain.evidence import describe_missing, initial_evidence_relevance
 from nero_core.figures.wording import channel_use
 from nero_core.types import Channels, MissingConcept
 
@@ -23,8 +23,8 @@ def compared() -> Channels:
 
 
 def test_evidence_starts_from_positive_shares_of_over_used_channels_that_are_active(compared: Channels) -> None:
-    start = evidence_start(compared, torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0]))
-    assert start.tolist() == [0.4, 0, 0, 0, 0]
+    initial_relevance = initial_evidence_relevance(compared, torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0]))
+    assert initial_relevance.tolist() == [0.4, 0, 0, 0, 0]
 
 
 def test_missing_are_under_used_channels_that_add_to_the_distance(compared: Channels) -> None:

@@ -24,12 +24,12 @@ def test_it_is_the_mean_over_images_and_over_each_class():
     written_out = torch.zeros(6, 5).double()
     for image in range(6):
         logits = head.weight.double() @ features[image].double() + head.bias.double()
-        start = logits.softmax(dim=0)
+        initial_relevance = logits.softmax(dim=0)
         for neuron in range(5):
             for one in range(3):
                 stable = logits[one] + 0.01 * (1 if logits[one] >= 0 else -1)
                 part = features[image, neuron].double() * head.weight[one, neuron].double()
-                written_out[image, neuron] += part * start[one] / stable
+                written_out[image, neuron] += part * initial_relevance[one] / stable
     torch.testing.assert_close(whole, written_out.mean(dim=0))
     torch.testing.assert_close(classes[0], written_out[[0, 1, 5]].mean(dim=0))
     torch.testing.assert_close(classes[2], written_out[[2, 3, 4]].mean(dim=0))

@@ -89,11 +89,13 @@ def test_gradient_times_input_is_autograds(block: type[nn.Module]) -> None:
     centre, scale = (torch.tensor(values).double().reshape(1, 3, 1, 1) for values in (mean, std))
     data = ((pixels - centre) / scale).requires_grad_()
     features = model.forward_head(model.forward_features(data), pre_logits=True)[0]
-    start = torch.randn(len(features), generator=generator).double()
+    initial_relevance = torch.randn(len(features), generator=generator).double()
     held = features.detach()
-    (gradient,) = torch.autograd.grad((features * torch.where(held > 0, start / held, 0.0)).sum(), data)
+    (gradient,) = torch.autograd.grad((features * torch.where(held > 0, initial_relevance / held, 0.0)).sum(), data)
     expected = (gradient * data.detach())[0].sum(dim=0)
-    found = Attributor(model, mean, std, "gradient_times_input").heatmaps(pixels, start[None]).maps[0].double()
+    found = (
+        Attributor(model, mean, std, "gradient_times_input").heatmaps(pixels, initial_relevance[None]).maps[0].double()
+    )
     assert float(expected.abs().max()) > 0
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nero_core.errors import NeroError
-from nero_core.relevance.head import class_start, neuron_relevance
+from nero_core.relevance.head import initial_class_relevance, neuron_relevance
 from nero_core.types import Head
 
 
@@ -14,13 +14,13 @@ def example(seed: int = 0) -> tuple[Head, torch.Tensor]:
     return head, torch.randn(6, 9, generator=generator).double()
 
 
-def test_relevance_and_bias_sum_to_the_start() -> None:
+def test_relevance_and_bias_sum_to_the_initial_relevance() -> None:
     head, features = example()
     relevance, bias = neuron_relevance(features, head, epsilon=0.0)
     torch.testing.assert_close(relevance.sum(dim=1) + bias, torch.ones(6).double())
 
 
-def test_relevance_is_linear_in_its_start() -> None:
+def test_relevance_is_linear_in_the_initial_relevance() -> None:
     head, features = example()
     probabilities = head.logits(features).softmax(dim=1)
     parts = [torch.zeros_like(probabilities) for _ in range(4)]
@@ -61,11 +61,11 @@ def test_epsilon_shrinks_relevance_of_small_logits() -> None:
     assert large > small
 
 
-def test_a_class_starts_alone_and_all_classes_together_are_the_whole_start() -> None:
+def test_a_class_starts_alone_and_all_classes_together_are_the_whole_initial_relevance() -> None:
     head, features = example()
     p = head.logits(features).softmax(dim=1)
-    parts = [neuron_relevance(features, head, 1e-6, class_start(p, one))[0] for one in range(p.shape[1])]
+    parts = [neuron_relevance(features, head, 1e-6, initial_class_relevance(p, one))[0] for one in range(p.shape[1])]
     torch.testing.assert_close(torch.stack(parts).sum(dim=0), neuron_relevance(features, head)[0])
-    assert torch.equal(class_start(p, 1).nonzero()[:, 1].unique(), torch.tensor([1]))
+    assert torch.equal(initial_class_relevance(p, 1).nonzero()[:, 1].unique(), torch.tensor([1]))
     with pytest.raises(NeroError, match=r"class index from 0 to 3\. Found 4"):
-        class_start(p, 4)
+        initial_class_relevance(p, 4)

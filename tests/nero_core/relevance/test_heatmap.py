@@ -172,13 +172,13 @@ def test_conditional_heatmaps_of_all_channels_sum_to_the_unconditional_one(engin
 
 def test_relevance_is_conserved_and_the_figure_is_the_ratio_of_the_sums(engine: tuple[Attributor, Tensor]) -> None:
     attributor, r = engine
-    starts = torch.stack([r, r.clamp(min=0), r.clamp(max=0)])
-    result = attributor.heatmaps(image(), starts)
+    initial_relevance = torch.stack([r, r.clamp(min=0), r.clamp(max=0)])
+    result = attributor.heatmaps(image(), initial_relevance)
     torch.testing.assert_close(result.conservation, torch.ones(3), rtol=0, atol=1e-3)
-    torch.testing.assert_close(result.maps.sum(dim=(1, 2)) / starts.sum(dim=1), result.conservation)
-    cancelled = result.maps.abs().sum(dim=(1, 2)) / starts.sum(dim=1).abs()
+    torch.testing.assert_close(result.maps.sum(dim=(1, 2)) / initial_relevance.sum(dim=1), result.conservation)
+    cancelled = result.maps.abs().sum(dim=(1, 2)) / initial_relevance.sum(dim=1).abs()
     torch.testing.assert_close(result.cancellation, cancelled)
-    # z+ keeps the sign of each start: alone they do not cancel, together they may
+    # z+ keeps the sign of each row: alone they do not cancel, together they may
     torch.testing.assert_close(result.cancellation[1:], torch.ones(2), rtol=0, atol=1e-2)
     assert bool((result.cancellation >= result.conservation.abs() - 1e-5).all())
 
@@ -196,16 +196,18 @@ def test_biases_that_take_relevance_show_in_the_conservation() -> None:
     assert 0.05 < float(result.conservation[0]) < 0.9
 
 
-def test_starts_in_chunks_and_in_another_order_give_the_same_heatmaps(engine: tuple[Attributor, Tensor]) -> None:
+def test_rows_in_chunks_and_in_another_order_give_the_same_heatmaps(engine: tuple[Attributor, Tensor]) -> None:
     attributor, r = engine
-    starts = conditions(r, range(7))
-    whole = attributor.heatmaps(image(), starts)
+    initial_relevance = conditions(r, range(7))
+    whole = attributor.heatmaps(image(), initial_relevance)
     for chunk in (1, 3):
-        torch.testing.assert_close(attributor.heatmaps(image(), starts, chunk=chunk).maps, whole.maps)
-    torch.testing.assert_close(attributor.heatmaps(image(), starts.flip(0)).maps.flip(0), whole.maps)
+        torch.testing.assert_close(attributor.heatmaps(image(), initial_relevance, chunk=chunk).maps, whole.maps)
+    torch.testing.assert_close(attributor.heatmaps(image(), initial_relevance.flip(0)).maps.flip(0), whole.maps)
 
 
-def test_a_heatmap_is_homogeneous_in_its_start_and_zero_gives_zero(engine: tuple[Attributor, Tensor]) -> None:
+def test_a_heatmap_is_homogeneous_in_its_initial_relevance_and_zero_gives_zero(
+    engine: tuple[Attributor, Tensor],
+) -> None:
     attributor, r = engine
     result = attributor.heatmaps(image(), torch.stack([r, -2 * r, 0 * r]))
     torch.testing.assert_close(result.maps[1], -2 * result.maps[0])
@@ -217,10 +219,10 @@ def test_a_channel_that_is_zero_everywhere_gives_zero_not_nan() -> None:
     model = randomised(dtype=torch.float32)
     model.layer4[0].bn2.bias.data[3] = -1e3
     model.layer4[0].downsample[1].bias.data[3] = -1e3
-    starts = torch.zeros(2, NEURONS)
-    starts[1, 3], starts[1, 4] = 1, 1
-    starts[0, 4] = 1
-    result = Attributor(model, MEAN, STD).heatmaps(image(), starts)
+    initial_relevance = torch.zeros(2, NEURONS)
+    initial_relevance[1, 3], initial_relevance[1, 4] = 1, 1
+    initial_relevance[0, 4] = 1
+    result = Attributor(model, MEAN, STD).heatmaps(image(), initial_relevance)
     assert torch.equal(result.maps[0], result.maps[1])
     torch.testing.assert_close(result.conservation, torch.tensor([1.0, 0.5]), rtol=1e-3, atol=0)
 
@@ -262,14 +264,14 @@ def test_four_threads_get_what_one_gets_while_the_plain_model_predicts() -> None
     model = randomised(dtype=torch.float32)
     attributor = Attributor(model, MEAN, STD)
     r, _ = closed_form(model, image())
-    starts = conditions(r, range(4))
-    serial = [attributor.heatmaps(image(seed), starts).maps for seed in range(6)]
+    initial_relevance = conditions(r, range(4))
+    serial = [attributor.heatmaps(image(seed), initial_relevance).maps for seed in range(6)]
     logits = model(image())
 
     def work(_: int) -> list[Tensor]:
         maps = []
         for seed in range(6):
-            maps.append(attributor.heatmaps(image(seed), starts).maps)
+            maps.append(attributor.heatmaps(image(seed), initial_relevance).maps)
             assert torch.equal(model(image()), logits)
         return maps
 
@@ -289,12 +291,12 @@ def test_hooks_are_registered_once(engine: tuple[Attributor, Tensor], monkeypatc
 def test_the_attribution_copy_keeps_nothing_of_the_image() -> None:
     held = AttributionCopy(randomised(), MEAN, STD, None, None)
     with held.graph(image()) as graph:
-        graph.heatmaps(graph.features, graph.start_signal(torch.rand(1, NEURONS).double()), chunk=1)
+        graph.heatmaps(graph.features, graph.initial_signal(torch.rand(1, NEURONS).double()), chunk=1)
         assert len(held.hooks) > 20 and any(hook.stored_tensors for hook in held.hooks)
     assert not any(hook.stored_tensors for hook in held.hooks)
 
 
-def test_one_forward_pass_serves_all_starts_and_chunks(
+def test_one_forward_pass_serves_all_rows_and_chunks(
     engine: tuple[Attributor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attributor, r = engine
@@ -306,32 +308,32 @@ def test_one_forward_pass_serves_all_starts_and_chunks(
 
 
 @pytest.mark.parametrize(
-    ("starts", "message"),
+    ("initial_relevance", "message"),
     [
         (
             torch.rand(2, NEURONS + 1),
-            rf"Expected starts of shape \(starts ≥ 1, {NEURONS}\), found \(2, {NEURONS + 1}\)",
+            rf"Expected initial relevance of shape \(n ≥ 1, {NEURONS}\), found \(2, {NEURONS + 1}\)",
         ),
         (torch.rand(0, NEURONS), "found \\(0, "),
         (torch.full((1, NEURONS), torch.nan), "nan or infinity"),
     ],
 )
-def test_a_bad_start_is_an_error_and_the_engine_stays_usable(
-    engine: tuple[Attributor, Tensor], starts: Tensor, message: str
+def test_bad_initial_relevance_is_an_error_and_the_engine_stays_usable(
+    engine: tuple[Attributor, Tensor], initial_relevance: Tensor, message: str
 ) -> None:
     attributor, r = engine
     expected = attributor.heatmaps(image(), r[None]).maps
     with pytest.raises(RelevanceError, match=message):
-        attributor.heatmaps(image(), starts)
+        attributor.heatmaps(image(), initial_relevance)
     assert torch.equal(attributor.heatmaps(image(), r[None]).maps, expected)
 
 
 @pytest.mark.usefixtures("shapes_unchecked")
-def test_several_images_or_starts_without_rows_are_errors(engine: tuple[Attributor, Tensor]) -> None:
+def test_several_images_or_initial_relevance_without_rows_are_errors(engine: tuple[Attributor, Tensor]) -> None:
     attributor, r = engine
     with pytest.raises(RelevanceError, match=r"pixels of shape \(1, 3, height, width\), found \(2, 3, 64, 64\)"):
         attributor.heatmaps(image().expand(2, -1, -1, -1), r[None])
-    with pytest.raises(RelevanceError, match=rf"starts of shape .*found \({NEURONS},\)"):
+    with pytest.raises(RelevanceError, match=rf"initial relevance of shape .*found \({NEURONS},\)"):
         attributor.heatmaps(image(), r)
 
 
@@ -341,7 +343,7 @@ def test_a_failure_halfway_leaves_the_copy_usable(monkeypatch: pytest.MonkeyPatc
 
     def heatmap() -> Tensor:
         with held.graph(image()) as graph:
-            return graph.heatmaps(graph.features, graph.start_signal(torch.ones(1, NEURONS).double()), chunk=1)
+            return graph.heatmaps(graph.features, graph.initial_signal(torch.ones(1, NEURONS).double()), chunk=1)
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt

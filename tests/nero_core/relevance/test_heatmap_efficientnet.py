@@ -59,8 +59,8 @@ def explained(model: nn.Module) -> Float[Tensor, " neurons"]:
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
     features = model.forward_head(model.forward_features((image() - mean) / std), pre_logits=True)
     head = Head(model.classifier.weight, model.classifier.bias)
-    start = torch.nn.functional.one_hot(head.logits(features).argmax(dim=1), head.classes).float()
-    return neuron_relevance(features, head, start=start)[0][0]
+    initial_relevance = torch.nn.functional.one_hot(head.logits(features).argmax(dim=1), head.classes).float()
+    return neuron_relevance(features, head, initial_relevance=initial_relevance)[0][0]
 
 
 @pytest.mark.parametrize("composite", ["epsilon_plus", "epsilon_alpha2_beta1_flat"])
@@ -88,10 +88,10 @@ def test_conditional_heatmaps_are_conserved_and_sum_to_their_whole(model: nn.Mod
 
 def test_the_stage_before_feeds_with_all_of_the_relevance(model: nn.Module) -> None:
     r = explained(model)
-    start = conditions(r, [int(r.argmax())])[0]
-    feeding = Attributor(model, MEAN, STD).feeding(image(), start, count=192)
+    initial_relevance = conditions(r, [int(r.argmax())])[0]
+    feeding = Attributor(model, MEAN, STD).feeding(image(), initial_relevance, count=192)
     assert feeding.stage == "blocks.5" and len(set(feeding.channels)) == 192
-    assert sum(feeding.relevance) == pytest.approx(float(start.sum()), rel=0.02)
+    assert sum(feeding.relevance) == pytest.approx(float(initial_relevance.sum()), rel=0.02)
     assert feeding.heatmaps.sum(dim=(1, 2)).tolist() == pytest.approx(feeding.relevance, rel=0.05, abs=1e-4)
 
 

@@ -109,7 +109,8 @@ def test_conditional_heatmaps_are_those_of_zennit_crp(kind: str) -> None:
     for one, result in zip(found, crp(model, channels), strict=True):
         expected = result.heatmap[0]
         assert float(expected.abs().max()) > 0
-        # fc_norm is the identity for a class token: crp's closed form and the start agree only up to ε = 1e-6
+        # fc_norm is the identity for a class token: crp's closed form and the initial relevance agree only up to ε =
+        # 1e-6
         assert float((one - expected).abs().max()) <= 1e-4 * float(expected.abs().max())
 
 
@@ -124,7 +125,7 @@ def test_conditional_heatmaps_of_all_channels_sum_to_the_unconditional_one(kind:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_block_accounts_for_all_of_the_start(kind: str, dtype: torch.dtype) -> None:
+def test_every_block_accounts_for_all_of_the_initial_relevance(kind: str, dtype: torch.dtype) -> None:
     model = lively(dtype, **KINDS[kind])
     r, _ = closed_form(model, image())
     blocks = Attributor(model, MEAN, STD).blocks(image(), r)
@@ -212,14 +213,14 @@ def test_a_block_is_the_dense_formula() -> None:
 def test_the_channels_that_feed_a_channel_add_up_to_what_reaches_that_stage() -> None:
     model = lively()
     attributor, (r, _) = Attributor(model, MEAN, STD), closed_form(model, image())
-    start = conditions(r, [int(r.abs().argmax())])[0]
-    feeding = attributor.feeding(image(), start, count=WIDTH)
-    stage = next(block for block in attributor.blocks(image(), start) if block.name == "blocks.1")
+    initial_relevance = conditions(r, [int(r.abs().argmax())])[0]
+    feeding = attributor.feeding(image(), initial_relevance, count=WIDTH)
+    stage = next(block for block in attributor.blocks(image(), initial_relevance) if block.name == "blocks.1")
     assert feeding.stage == "blocks.1" and sorted(feeding.channels) == list(range(WIDTH))
     assert sum(feeding.relevance) == pytest.approx(stage.relevance, rel=1e-6)
     magnitudes = [abs(one) for one in feeding.relevance]
     assert magnitudes == sorted(magnitudes, reverse=True)
-    whole = attributor.heatmaps(image(), start[None]).maps[0]
+    whole = attributor.heatmaps(image(), initial_relevance[None]).maps[0]
     torch.testing.assert_close(feeding.heatmaps.sum(dim=0), whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
 
 
@@ -261,7 +262,7 @@ def test_the_plain_model_is_untouched_bit_for_bit() -> None:
 def test_the_attribution_copy_keeps_nothing_of_the_image() -> None:
     held = AttributionCopy(lively(), MEAN, STD, None, None)
     with held.graph(image()) as graph:
-        graph.heatmaps(graph.features, graph.start_signal(torch.rand(1, WIDTH).to(graph.features)), chunk=1)
+        graph.heatmaps(graph.features, graph.initial_signal(torch.rand(1, WIDTH).to(graph.features)), chunk=1)
         assert len(held.mixes) == 3 and any(mix.weights is not None for mix in held.mixes)
         assert len(held.hooks) > 30 and any(hook.stored_tensors for hook in held.hooks)
     assert all(mix.weights is None for mix in held.mixes)

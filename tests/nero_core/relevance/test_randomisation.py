@@ -71,8 +71,8 @@ def heatmap(model: nn.Module, composite: str, pixels: Tensor) -> Tensor:
     features = model.forward_head(model.forward_features((pixels[None] - 0.5) / 0.25), pre_logits=True)
     classifier = model.get_classifier()
     head = Head(classifier.weight, classifier.bias)
-    start = nn.functional.one_hot(head.logits(features).argmax(dim=1), 2).float()
-    relevance, _ = neuron_relevance(features, head, start=start)
+    initial_relevance = nn.functional.one_hot(head.logits(features).argmax(dim=1), 2).float()
+    relevance, _ = neuron_relevance(features, head, initial_relevance=initial_relevance)
     return Attributor(model, MEAN, STD, composite).heatmaps(pixels[None], relevance).maps[0]
 
 
