@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nero_core.calibration.bank import bank_scores
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
+from nero_core.calibration.feature_bank import bank_scores
 from nero_core.data.decode import Picture, decode_batch
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector

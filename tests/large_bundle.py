@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from nero_core.calibration.bank import Bank
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.bundle_files import save_bundle
+from nero_core.calibration.feature_bank import FeatureBank
 
 
 def write_large_bundle(source: Path, out: Path, fit: int = 2_000, seed: int = 0) -> Path:
@@ -20,7 +20,7 @@ def write_large_bundle(source: Path, out: Path, fit: int = 2_000, seed: int = 0)
     rows = torch.arange(fit) % bundle.fit_size
     changed = 1 + 0.1 * torch.randn(fit, bundle.fit.features.shape[1], generator=generator)
     ids = tuple(hashlib.sha256(f"{seed} {row}".encode()).hexdigest() for row in range(fit))
-    bank = Bank((bundle.fit.features[rows] * changed).contiguous(), bundle.fit.labels[rows], ids)
+    bank = FeatureBank((bundle.fit.features[rows] * changed).contiguous(), bundle.fit.labels[rows], ids)
     banks = {"fit": bank, "calibration": bundle.calibration}
     if bundle.ood is not None:
         banks["ood"] = bundle.ood

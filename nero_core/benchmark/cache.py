@@ -18,8 +18,8 @@ from torch import Tensor
 
 from nero_core.atomic import new_file
 from nero_core.benchmark.records import LIBRARIES
-from nero_core.calibration.bank import Bank, ImageScore, observe_bank
 from nero_core.calibration.bundle import Bundle
+from nero_core.calibration.feature_bank import FeatureBank, ImageScore, observe_bank
 from nero_core.calibration.held_out import Progress
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, iterate_batches
@@ -113,7 +113,7 @@ def observe_cached(
     image_scores: Mapping[str, ImageScore],
     stage: str,
     report: Progress,
-) -> Bank:
+) -> FeatureBank:
     """One forward pass over the images that the cache does not have, and a bank of all of them.
 
     Args:
@@ -147,7 +147,9 @@ def observe_cached(
         report(stage, chosen.stop, len(images))
     together = {kind: torch.cat([part[kind] for part in parts]) for kind in (FEATURES, *image_scores)}
     features = together.pop(FEATURES)
-    return Bank(features, torch.tensor(images.labels, dtype=torch.int64), tuple(digests), MappingProxyType(together))
+    return FeatureBank(
+        features, torch.tensor(images.labels, dtype=torch.int64), tuple(digests), MappingProxyType(together)
+    )
 
 
 def _observe(

@@ -13,7 +13,7 @@ from nero_core.benchmark.bootstrap import Resamples, rank
 from nero_core.benchmark.records import LIBRARIES, BenchmarkResult, MethodResult, Skipped
 from nero_core.benchmark.scoring import Scored, score_method
 from nero_core.benchmark.sets import check_separate, distinct
-from nero_core.calibration.bank import Bank
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.held_out import Progress
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.device import float64, statistics_device
@@ -25,8 +25,8 @@ from nero_core.version import versions
 def compare_banks(
     inspector: Inspector,
     *,
-    id_bank: Bank | None = None,
-    ood_bank: Bank | None = None,
+    id_bank: FeatureBank | None = None,
+    ood_bank: FeatureBank | None = None,
     ood_classes: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
     replicates: int = 1000,
@@ -145,7 +145,9 @@ def _result(
     )
 
 
-def _ood(inspector: Inspector, bank: Bank | None, classes: Sequence[str] | None) -> tuple[Bank, tuple[str, ...]]:
+def _ood(
+    inspector: Inspector, bank: FeatureBank | None, classes: Sequence[str] | None
+) -> tuple[FeatureBank, tuple[str, ...]]:
     if bank is not None:
         if classes is None:
             raise NeroError("Expected names of the OOD bank's classes. Found none. Give ood_classes with ood_bank.")

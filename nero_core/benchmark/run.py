@@ -10,7 +10,7 @@ from nero_core.benchmark.compare import check_methods, compare_banks
 from nero_core.benchmark.records import BenchmarkResult
 from nero_core.benchmark.result_file import RESULTS, check_size, is_result, write_result
 from nero_core.benchmark.sets import check_sets, each_once, read_id_set, read_ood_set
-from nero_core.calibration.bank import Bank, second_pass_scores
+from nero_core.calibration.feature_bank import FeatureBank, second_pass_scores
 from nero_core.calibration.held_out import Progress, read_digests
 from nero_core.data.archive import unpacked
 from nero_core.data.decode import file_name
@@ -65,7 +65,7 @@ def run_benchmark(
     chosen = check_methods(inspector, methods)
     loaded = inspector.bundle
     names = loaded.card.class_names
-    banks: dict[str, Bank] = {}
+    banks: dict[str, FeatureBank] = {}
     with ExitStack() as stack:
         images = (
             _opened(stack, id, lambda root: read_id_set(root, names), "unpacking ID images", report),

@@ -15,7 +15,7 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from nero_core.benchmark.fields import Setting
 from nero_core.benchmark.records import Skipped
-from nero_core.calibration.bank import Bank, bank_scores
+from nero_core.calibration.feature_bank import FeatureBank, bank_scores
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector
 from nero_core.errors import NeroError
@@ -39,7 +39,7 @@ class Scored:
     ood_scores: Float[Tensor, " ood"]
 
 
-def score_method(inspector: Inspector, name: str, id_bank: Bank, ood_bank: Bank) -> Scored | Skipped:
+def score_method(inspector: Inspector, name: str, id_bank: FeatureBank, ood_bank: FeatureBank) -> Scored | Skipped:
     """Fit a method on the bundle's fit bank and score both banks.
 
     A method that cannot fit the bank, has no finite score of an image, or finds no memory is left out. Any other error
@@ -87,7 +87,7 @@ def plain_setting(value: object) -> Setting:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _seconds_per_image(detector: Detector, bank: Bank, device: torch.device) -> float:
+def _seconds_per_image(detector: Detector, bank: FeatureBank, device: torch.device) -> float:
     times: list[float] = []
     while len(times) < REPEATS and (not times or times[0] < LONG):
         _wait(device)

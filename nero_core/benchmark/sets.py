@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
 
-from nero_core.calibration.bank import Bank
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.held_out import check_ood_classes, check_unseen
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, read_folder
@@ -87,7 +87,7 @@ def check_sets(
     )
 
 
-def distinct(bank: Bank) -> Bank:
+def distinct(bank: FeatureBank) -> FeatureBank:
     """The bank without exact copies, which would count twice; the first of each stays."""
     first: dict[str, int] = {}
     for index, one in enumerate(bank.ids):
@@ -99,7 +99,7 @@ def distinct(bank: Bank) -> Bank:
     return replace(bank, features=bank.features[kept], labels=bank.labels[kept], ids=tuple(first), scores=scores)
 
 
-def check_separate(fit: Bank, id_bank: Bank, ood_bank: Bank) -> None:
+def check_separate(fit: FeatureBank, id_bank: FeatureBank, ood_bank: FeatureBank) -> None:
     """See that nothing is measured on images that the methods were fitted on, and that no image is both ID and OOD.
 
     Raises:

@@ -16,9 +16,9 @@ from types import MappingProxyType
 
 import torch
 
-from nero_core.calibration.bank import Bank
-from nero_core.calibration.bank_file import unpack_banks
 from nero_core.calibration.card import BANKS, REFERENCES, THUMBNAILS, BundleCard, most_bytes, read_card, unreadable
+from nero_core.calibration.feature_bank import FeatureBank
+from nero_core.calibration.feature_bank_file import unpack_banks
 from nero_core.calibration.references import References
 from nero_core.calibration.references_file import unpack_references
 from nero_core.detectors.catalog import DETECTORS
@@ -46,9 +46,9 @@ class Bundle:
     path: Path
     card: BundleCard
     classifier: Classifier
-    fit: Bank
-    calibration: Bank
-    ood: Bank | None
+    fit: FeatureBank
+    calibration: FeatureBank
+    ood: FeatureBank | None
     digest: str
     references: References | None = None
 
@@ -112,7 +112,7 @@ class Bundle:
         return Bundle(path, card, classifier, banks["fit"], banks["calibration"], banks.get("ood"), digest, references)
 
 
-def _with_current_scores(bank: Bank, card: BundleCard) -> Bank:
+def _with_current_scores(bank: FeatureBank, card: BundleCard) -> FeatureBank:
     """The bank without scores that were made with other settings than the catalog's: they compare with nothing."""
     scores = {
         name: values

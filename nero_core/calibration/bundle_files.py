@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from nero_core.atomic import new_folder, part_of
-from nero_core.calibration.bank import Bank
-from nero_core.calibration.bank_file import pack_banks
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.card import BANKS, CARD, REFERENCES, THUMBNAILS, BundleCard
+from nero_core.calibration.feature_bank import FeatureBank
+from nero_core.calibration.feature_bank_file import pack_banks
 from nero_core.calibration.references import References
 from nero_core.calibration.references_file import pack_references
 from nero_core.errors import BundleError
@@ -23,7 +23,7 @@ def save_bundle(
     folder: Path,
     card: BundleCard,
     classifier: Classifier,
-    banks: Mapping[str, Bank],
+    banks: Mapping[str, FeatureBank],
     thumbnails: Iterable[tuple[str, bytes]],
     half: bool = False,
     references: References | None = None,
@@ -115,7 +115,7 @@ def _write(
     folder: Path,
     card: BundleCard,
     classifier: Classifier,
-    banks: Mapping[str, Bank],
+    banks: Mapping[str, FeatureBank],
     thumbnails: Iterable[tuple[str, bytes]],
     half: bool,
     references: References | None,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from nero_core.calibration.bank import Bank
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.bundle_files import check_place, save_bundle
 from nero_core.calibration.card import MAX_TITLE, BundleCard
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.held_out import (
     Progress,
     check_ood_classes,
@@ -221,12 +221,12 @@ def _check_fit_size(nero: "NERO", images: int, allow_reduced_rank: bool) -> None
     )
 
 
-def _fitted(name: str, head: Head, fit: Bank) -> Detector:
+def _fitted(name: str, head: Head, fit: FeatureBank) -> Detector:
     return build_detector(name, head).fit_features(fit.features, fit.labels)
 
 
 def _references(
-    classifier: Classifier, nero: "NERO", images: ImageFolder, bank: Bank, count: int, report: Progress
+    classifier: Classifier, nero: "NERO", images: ImageFolder, bank: FeatureBank, count: int, report: Progress
 ) -> References:
     """The fit images once more, from their files, with the model as it will be stored."""
     attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=classifier.device)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from jaxtyping import Float
 from torch import Tensor
 
-from nero_core.calibration.bank import Bank
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.threshold import conformal_p_values, threshold_at
 from nero_core.detectors.detector import Detector
 from nero_core.device import float64
@@ -70,7 +70,7 @@ def reference_scores(
     name: str,
     calibration: Float[Tensor, " calibration"],
     ood: Float[Tensor, " ood"] | None,
-    banks: tuple[Bank, Bank | None],
+    banks: tuple[FeatureBank, FeatureBank | None],
     tpr: float,
 ) -> ReferenceScores:
     """A method's scores over the calibration bank and the OOD bank, which are ``banks``; raises as above."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from nero_core.calibration.bank import Bank, observe_bank, second_pass_scores
+from nero_core.calibration.feature_bank import FeatureBank, observe_bank, second_pass_scores
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches
 from nero_core.detectors.detector import Detector
@@ -40,7 +40,7 @@ def held_out_figures(
 
 def observe_images(
     classifier: Classifier, images: ImageFolder, stage: str, report: Progress, look_twice: bool = False
-) -> Bank:
+) -> FeatureBank:
     """One forward pass over a dataset; with ``look_twice``, the scores of methods that need the image as well."""
     batches = iterate_batches(images, classifier.input_size, batch_size=32)
     twice = second_pass_scores(classifier) if look_twice else {}

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from nero_core.calibration.bank_file import no_safetensors
+from nero_core.calibration.feature_bank_file import no_safetensors
 from nero_core.calibration.references import By, ReferenceMaps, References
 from nero_core.errors import BundleError
 from nero_core.models.tensor_file import Header, read_header

@@ -7,10 +7,10 @@ from collections import OrderedDict
 from jaxtyping import Float
 from torch import Tensor
 
-from nero_core.calibration.bank import Bank
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.card import BundleCard
 from nero_core.calibration.detection import detect_by_scores, reference_scores
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.detectors.nero import NERO, NeroTerms
 from nero_core.device import float64
 from nero_core.errors import CalibrationError, RelevanceError
@@ -72,7 +72,7 @@ def settings_of(card: BundleCard, head: Head, tpr: float | None = None) -> WhatI
     return WhatIfSettings(published.epsilon, share, published.least, published.norm, card.tpr if tpr is None else tpr)
 
 
-def widest_fit(fit: Bank, head: Head, epsilon: float, norm: int) -> NERO:
+def widest_fit(fit: FeatureBank, head: Head, epsilon: float, norm: int) -> NERO:
     """NERO with every component that the fit images give: what ``NERO.narrowed`` makes all others of.
 
     Raises:
@@ -85,8 +85,8 @@ def widest_fit(fit: Bank, head: Head, epsilon: float, norm: int) -> NERO:
 
 def score_again(
     widest: NERO,
-    calibration: Bank,
-    ood: Bank | None,
+    calibration: FeatureBank,
+    ood: FeatureBank | None,
     observation: Observation,
     settings: WhatIfSettings,
     index: int = 0,
@@ -136,7 +136,7 @@ def score_again(
     )
 
 
-def _reference(nero: NERO, calibration: Bank, ood: Bank | None, tpr: float) -> ReferenceScores:
+def _reference(nero: NERO, calibration: FeatureBank, ood: FeatureBank | None, tpr: float) -> ReferenceScores:
     scores = float64(nero.predict_features(calibration.features)).cpu()
     ood_scores = None if ood is None else float64(nero.predict_features(ood.features)).cpu()
     return reference_scores(NAME, scores, ood_scores, (calibration, ood), tpr)

@@ -49,7 +49,9 @@ class HeadDetector(FeaturesDetector):
         check_features(x, self.weight.shape[1])
         return float64(x.detach()).to(self.weight.device)
 
-    def _bank(self, x: Tensor, y: Tensor, least: int) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
+    def _feature_bank(
+        self, x: Tensor, y: Tensor, least: int
+    ) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
         features = self._features(x)
         check_labels(x, y)
         if len(x) < least:

@@ -131,7 +131,7 @@ class NERO(HeadDetector):
         Raises:
             CalibrationError: shapes do not fit the head, there are under 2 images, or features are not finite.
         """
-        features, labels = self._bank(x, y, least=2)
+        features, labels = self._feature_bank(x, y, least=2)
         relevance, bias = self._relevance(features)
         if not bool(relevance.isfinite().all() and bias.isfinite().all()):
             raise CalibrationError("Expected finite relevance. Found NaN or infinity: a logit is 0. Raise ε.")

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from nero_core.types import ReferenceScores
 
-Bank = Literal["ID", "OOD"]
+FeatureBank = Literal["ID", "OOD"]
 Scores = Float[np.ndarray, " _"]
 
 
@@ -22,15 +22,15 @@ def bank_scores(reference: ReferenceScores) -> dict[str, Scores]:
 
 def class_scores(
     reference: ReferenceScores, class_names: Sequence[str], ood_class_names: Sequence[str] = ()
-) -> list[tuple[Bank, str, Scores]]:
-    """Bank, name and scores of each class that has images, ID before OOD.
+) -> list[tuple[FeatureBank, str, Scores]]:
+    """FeatureBank, name and scores of each class that has images, ID before OOD.
 
     Args:
         reference: scores and class indices of the banks.
         class_names: of the ID classes.
         ood_class_names: of the OOD classes.
     """
-    banks: list[tuple[Bank, object, object, Sequence[str]]] = [
+    banks: list[tuple[FeatureBank, object, object, Sequence[str]]] = [
         ("ID", reference.calibration, reference.calibration_labels, class_names)
     ]
     if reference.ood is not None and reference.ood_labels is not None:

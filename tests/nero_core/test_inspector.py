@@ -13,7 +13,7 @@ import torch
 
 from nero_core import DETECTORS, Inspector, NeroError
 from nero_core.calibration import calibrate
-from nero_core.calibration.bank import second_pass_scores
+from nero_core.calibration.feature_bank import second_pass_scores
 from nero_core.data.decode import decode_image
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models import ModelCard, create_classifier, save_checkpoint

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nero_core.benchmark.compare import compare_banks
-from nero_core.calibration.bank import Bank
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.detectors.catalog import DETECTORS
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.inspector import Inspector
@@ -157,7 +157,7 @@ def test_an_image_in_two_banks_is_refused(inspector: Inspector, first: str, seco
 def test_exact_copies_within_a_bank_count_once(inspector: Inspector) -> None:
     bank = inspector.bundle.calibration
     index = [*range(len(bank)), 0, 1, 1]
-    copied = Bank(
+    copied = FeatureBank(
         bank.features[index],
         bank.labels[index],
         tuple(bank.ids[one] for one in index),
@@ -193,6 +193,6 @@ def test_the_device_is_told_with_the_threads_of_the_cpu(inspector: Inspector) ->
 
 def test_no_method_left_is_an_error_that_says_why(inspector: Inspector) -> None:
     bank = inspector.bundle.calibration
-    broken = Bank(torch.full_like(bank.features, float("nan")), bank.labels, bank.ids)
+    broken = FeatureBank(torch.full_like(bank.features, float("nan")), bank.labels, bank.ids)
     with pytest.raises(CalibrationError, match="msp: Expected"):
         compare_banks(inspector, id_bank=broken, methods=["msp"], replicates=5)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nero_core.calibration import Bundle, find_bundles, read_card
-from nero_core.calibration.bank_file import unpack_banks
+from nero_core.calibration.feature_bank_file import unpack_banks
 from nero_core.errors import BundleError
 
 

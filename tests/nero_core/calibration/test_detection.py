@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nero_core.calibration.bank import Bank
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.detectors.catalog import build_detector
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
@@ -66,8 +66,8 @@ def test_terms_belong_to_the_score_that_the_method_predicts(
 
 
 def test_reference_scores_carry_the_labels_of_both_banks() -> None:
-    inside = Bank(torch.zeros(39, 2), torch.arange(39) % 3, tuple(map(str, range(39))))
-    outside = Bank(torch.zeros(2, 2), torch.tensor([1, 0]), ("a", "b"))
+    inside = FeatureBank(torch.zeros(39, 2), torch.arange(39) % 3, tuple(map(str, range(39))))
+    outside = FeatureBank(torch.zeros(2, 2), torch.tensor([1, 0]), ("a", "b"))
     far = torch.tensor([50.0, 60.0], dtype=torch.float64)
     found = reference_scores("some", CALIBRATION, far, (inside, outside), 0.95)
     assert found.threshold == 38.0 and found.ood is far and found.ood_labels is not None

@@ -11,7 +11,7 @@ import torch
 
 from nero_core import Explorer, Inspector, build_detector
 from nero_core.calibration import what_if
-from nero_core.calibration.bank import Bank
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.threshold import threshold_at
 from nero_core.calibration.what_if import KEPT
 from nero_core.detectors.nero import NERO
@@ -107,7 +107,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     told: list[float] = []
     plain = what_if.widest_fit
 
-    def fit(bank: Bank, head: Head, epsilon: float, norm: int) -> NERO:
+    def fit(bank: FeatureBank, head: Head, epsilon: float, norm: int) -> NERO:
         told.append(epsilon)
         return plain(bank, head, epsilon, norm)
 
@@ -145,7 +145,7 @@ def test_a_fit_waits_for_no_other_and_is_made_once(
     slow, go_on = threading.Event(), threading.Event()
     plain = what_if.widest_fit
 
-    def fit(bank: Bank, head: Head, epsilon: float, norm: int) -> NERO:
+    def fit(bank: FeatureBank, head: Head, epsilon: float, norm: int) -> NERO:
         made.append(epsilon)
         if epsilon == 0.5:
             slow.set()

@@ -17,7 +17,7 @@ from nero_core.types import ImageBatch
 
 
 @dataclass(frozen=True, slots=True)
-class Bank:
+class FeatureBank:
     """Pooled features of a set of images.
 
     Attributes:
@@ -33,9 +33,9 @@ class Bank:
     ids: tuple[str, ...]
     scores: Mapping[str, Float[Tensor, " images"]] = field(default_factory=lambda: MappingProxyType({}))
 
-    def to(self, device: torch.device) -> "Bank":
+    def to(self, device: torch.device) -> "FeatureBank":
         """The same bank on another device; its scores stay where they are."""
-        return Bank(self.features.to(device), self.labels.to(device), self.ids, self.scores)
+        return FeatureBank(self.features.to(device), self.labels.to(device), self.ids, self.scores)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,7 +49,7 @@ def observe_bank(
     batches: Iterable[ImageBatch],
     on_progress: Callable[[int], None] | None = None,
     image_scores: Mapping[str, ImageScore] = MappingProxyType({}),
-) -> Bank:
+) -> FeatureBank:
     """One forward pass over labelled batches, and one more for each method that needs the image.
 
     Args:
@@ -73,7 +73,7 @@ def observe_bank(
         if on_progress is not None:
             on_progress(len(ids))
     together = MappingProxyType({name: torch.cat(parts) for name, parts in scores.items()})
-    return Bank(torch.cat(features), torch.cat(labels), tuple(ids), together)
+    return FeatureBank(torch.cat(features), torch.cat(labels), tuple(ids), together)
 
 
 def second_pass_scores(classifier: Classifier) -> dict[str, ImageScore]:
@@ -88,7 +88,7 @@ def second_pass_scores(classifier: Classifier) -> dict[str, ImageScore]:
     return {name: scores_of(name) for name, spec in DETECTORS.items() if spec.needs == "image"}
 
 
-def bank_scores(name: str, detector: Detector, bank: Bank) -> Float[Tensor, " images"]:
+def bank_scores(name: str, detector: Detector, bank: FeatureBank) -> Float[Tensor, " images"]:
     """A fitted method's scores over a bank, float64 on the CPU.
 
     Raises:

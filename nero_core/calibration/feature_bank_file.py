@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from nero_core.calibration.bank import Bank
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.device import float64
 from nero_core.errors import BundleError
 from nero_core.models.tensor_file import Header, read_header
@@ -23,7 +23,7 @@ _ID_BYTES = 32  # of a sha256
 _SCORES = re.compile(rf"({'|'.join(BANK_NAMES)})\.scores\.([a-z_]{{1,40}})")
 
 
-def pack_banks(banks: Mapping[str, Bank]) -> bytes:
+def pack_banks(banks: Mapping[str, FeatureBank]) -> bytes:
     """The file's bytes."""
     tensors = {}
     for name, bank in banks.items():
@@ -35,7 +35,7 @@ def pack_banks(banks: Mapping[str, Bank]) -> bytes:
     return save(tensors)
 
 
-def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> dict[str, Bank]:
+def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> dict[str, FeatureBank]:
     """The banks in the file's bytes, ``ood`` only where it is there. They share no memory with the file.
 
     Args:
@@ -58,7 +58,7 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
             features, labels = tensors[f"{name}.features"].float(), tensors[f"{name}.labels"].long()
             _check_values(name, features, labels, ood_classes if name == "ood" else classes)
             ids = tuple(bytes(row).hex() for row in tensors[f"{name}.ids"].tolist())
-            banks[name] = Bank(features, labels, ids, _scores(name, tensors))
+            banks[name] = FeatureBank(features, labels, ids, _scores(name, tensors))
     found = banks["fit"].labels.unique().numel()
     if found != classes:
         raise BundleError(
