@@ -14,7 +14,7 @@ from nero_core.device import float64
 from nero_core.errors import NeroError
 from nero_core.explain.channel_statistics import measure_channels
 from nero_core.explain.class_output import class_probability, logit_gradient
-from nero_core.explain.concept_depth import class_distribution, co_used, fed, receptive_crop
+from nero_core.explain.concept_depth import class_distribution, co_used, nonzero_channels, receptive_crop
 from nero_core.explain.concepts import describe_concepts
 from nero_core.explain.evidence import describe_missing
 from nero_core.explain.faithfulness import measure_faithfulness
@@ -39,7 +39,7 @@ from nero_core.types import (
     WhatIfSettings,
 )
 
-FEEDING = 5  # channels of the stage before
+UPSTREAM = 5  # channels of the stage before
 
 
 class Explorer:
@@ -132,7 +132,7 @@ class Explorer:
             concept=concept,
             crop=receptive_crop(heatmaps.maps[0], attributor.sigma),
             summary=self.summary(channel),
-            feeding=fed(attributor.feeding(pixels, initial_relevance[0], FEEDING)),
+            upstream=nonzero_channels(attributor.upstream_channels(pixels, initial_relevance[0], UPSTREAM)),
             composite=attributor.composite,
             sigma=attributor.sigma,
         )

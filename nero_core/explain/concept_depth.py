@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nero_core.device import float64
 from nero_core.relevance.smoothing import smooth
-from nero_core.types import Feeding
+from nero_core.types import UpstreamChannels
 
 CROP_SHARE = 0.5  # of the largest relevance: the full width at half maximum, as optics measures a spot
 
@@ -44,14 +44,14 @@ def receptive_crop(
     return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
 
 
-def fed(feeding: Feeding) -> Feeding:
+def nonzero_channels(upstream: UpstreamChannels) -> UpstreamChannels:
     """The same without channels that nothing reaches: where the concept's relevance is 0, none is left."""
-    reached = [row for row, relevance in enumerate(feeding.relevance) if relevance != 0]
-    return Feeding(
-        stage=feeding.stage,
-        channels=tuple(feeding.channels[row] for row in reached),
-        relevance=tuple(feeding.relevance[row] for row in reached),
-        heatmaps=feeding.heatmaps[reached],
+    reached = [row for row, relevance in enumerate(upstream.relevance) if relevance != 0]
+    return UpstreamChannels(
+        stage=upstream.stage,
+        channels=tuple(upstream.channels[row] for row in reached),
+        relevance=tuple(upstream.relevance[row] for row in reached),
+        heatmaps=upstream.heatmaps[reached],
     )
 
 

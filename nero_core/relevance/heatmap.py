@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nero_core.device import float64
 from nero_core.errors import RelevanceError
 from nero_core.relevance.concept import TokenChannelConcept, conditions
-from nero_core.types import BlockConservation, Feeding
+from nero_core.types import BlockConservation, UpstreamChannels
 
 __all__ = ["Attributor", "Heatmaps", "conditions"]
 
@@ -159,10 +159,10 @@ class Attributor:
                 )
         return tuple(found)
 
-    def feeding(
+    def upstream_channels(
         self, pixels: Float[Tensor, "1 3 height width"], initial_relevance: Float[Tensor, " neurons"], count: int = 5
-    ) -> Feeding:
-        """Which channels of the previous stage feed a channel: the CRP attribution graph, one stage down.
+    ) -> UpstreamChannels:
+        """The channels of the stage before a channel: the CRP attribution graph, one stage down.
 
         Relevance at the output of that stage, summed over space or tokens, for each channel; then each of the largest
         alone goes on to the pixels, all others masked.
@@ -195,7 +195,7 @@ class Attributor:
                 rows = concept.mask(row, [channel])(rows)
             maps = graph.heatmaps(output, rows[:, None], chunk=16)
         _check_finite(maps)
-        return Feeding(stage, tuple(channels), tuple(by_channel.detach()[channels].tolist()), maps.float())
+        return UpstreamChannels(stage, tuple(channels), tuple(by_channel.detach()[channels].tolist()), maps.float())
 
 
 def grid_step(model: nn.Module) -> int:

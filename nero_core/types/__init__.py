@@ -18,10 +18,10 @@ from nero_core.types.explorer import (
     ChannelStatistics,
     ChannelSummary,
     ConceptDepth,
-    Feeding,
     MapPlace,
     MeanRelevance,
     RelevanceMap,
+    UpstreamChannels,
 )
 from nero_core.types.observation import Head, ImageBatch, Observation
 from nero_core.types.what_if import WhatIf, WhatIfSettings
@@ -37,7 +37,6 @@ __all__ = [
     "Detection",
     "Explanation",
     "Faithfulness",
-    "Feeding",
     "FlippingCurves",
     "Head",
     "ImageBatch",
@@ -47,6 +46,7 @@ __all__ = [
     "Observation",
     "ReferenceScores",
     "RelevanceMap",
+    "UpstreamChannels",
     "Verdict",
     "WhatIf",
     "WhatIfSettings",

@@ -12,8 +12,9 @@ from nero_core.types.explanation import Concept
 
 
 @dataclass(frozen=True, slots=True)
-class Feeding:
-    """Which channels of the stage before feed what was propagated (CRP attribution graph), strongest first.
+class UpstreamChannels:
+    """The channels of the stage before, and the relevance that reaches each of them (CRP attribution graph); largest
+    first.
 
     Attributes:
         stage: name of that stage in the model.
@@ -108,7 +109,7 @@ class ConceptDepth:
         crop: box (top, left, bottom, right) around where the channel's relevance lies, in pixels of the heatmap, bottom
             and right exclusive; the whole map where the heatmap is 0 everywhere.
         summary: the channel in the fit bank.
-        feeding: the channels of the stage before that feed it in this image.
+        upstream: the channels of the stage before that pass relevance on to it in this image.
         composite: name of the composite of the heatmaps.
         sigma: standard deviation of the Gaussian that the heatmaps are shown with, in their pixels, and that ``crop``
             was found with.
@@ -117,7 +118,7 @@ class ConceptDepth:
     concept: Concept
     crop: tuple[int, int, int, int]
     summary: ChannelSummary
-    feeding: Feeding
+    upstream: UpstreamChannels
     composite: str
     sigma: float
 

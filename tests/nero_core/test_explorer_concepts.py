@@ -80,7 +80,7 @@ def test_an_observation_gives_the_same_concept_without_a_pass_of_the_plain_model
     monkeypatch.setattr(Classifier, "features", lambda *_: pytest.fail("the plain model passed the image again"))
     found = stored.concept(observation, used)
     assert torch.equal(found.concept.heatmap, expected.concept.heatmap)
-    assert torch.equal(found.feeding.heatmaps, expected.feeding.heatmaps)
+    assert torch.equal(found.upstream.heatmaps, expected.upstream.heatmaps)
     with pytest.raises(NeroError, match="Expected images, or an observation that keeps them"):
         stored.concept(replace(observation, images=None), used)
 
@@ -88,13 +88,15 @@ def test_an_observation_gives_the_same_concept_without_a_pass_of_the_plain_model
 def test_what_feeds_a_concept_has_relevance_largest_first_and_its_own_heatmaps(
     stored: Explorer, image: ImageBatch, used: int
 ):
-    feeding = stored.concept(image, used, index=1).feeding
-    assert 1 <= len(feeding.channels) == len(feeding.relevance) == len(feeding.heatmaps) <= 5
-    strengths = [abs(one) for one in feeding.relevance]
+    upstream = stored.concept(image, used, index=1).upstream
+    assert 1 <= len(upstream.channels) == len(upstream.relevance) == len(upstream.heatmaps) <= 5
+    strengths = [abs(one) for one in upstream.relevance]
     assert strengths == sorted(strengths, reverse=True) and min(strengths) > 0
-    for heatmap, relevance in zip(feeding.heatmaps, feeding.relevance, strict=True):
+    for heatmap, relevance in zip(upstream.heatmaps, upstream.relevance, strict=True):
         assert float(heatmap.sum()) == pytest.approx(relevance, rel=0.05)
-    told = zip(feeding.heatmaps.double(), feeding.relevance, feeding.conservation, feeding.cancellation, strict=True)
+    told = zip(
+        upstream.heatmaps.double(), upstream.relevance, upstream.conservation, upstream.cancellation, strict=True
+    )
     for heatmap, relevance, share, cancels in told:
         assert share == pytest.approx(float(heatmap.sum()) / relevance)
         assert cancels == pytest.approx(float(heatmap.abs().sum()) / abs(relevance))
@@ -161,7 +163,7 @@ def test_a_channel_that_the_image_does_not_use_has_a_heatmap_of_zero(stored: Exp
     (unused, *_) = (features == 0).nonzero().flatten().tolist()
     depth = stored.concept(image, unused)
     assert depth.concept.relevance == 0 and not bool(depth.concept.heatmap.any())
-    assert depth.crop == (0, 0, *depth.concept.heatmap.shape) and depth.feeding.channels == ()
+    assert depth.crop == (0, 0, *depth.concept.heatmap.shape) and depth.upstream.channels == ()
     assert math.isnan(depth.concept.conservation)  # there is nothing to conserve
     assert math.isnan(depth.concept.cancellation)
 
@@ -227,13 +229,13 @@ def test_a_small_picture_that_is_none_is_left_out(lazy: Explorer, used: int, mon
     assert made.conservation == pytest.approx((1.0,) * 3, abs=0.05)
 
 
-def test_the_channels_of_a_vit_have_references_and_are_fed(phantoms: Path, tmp_path: Path):
+def test_the_channels_of_a_vit_have_references_and_upstream_channels(phantoms: Path, tmp_path: Path):
     explorer = explorer_of("test_vit", phantoms / "id", tmp_path, references=1)
     image = explorer.inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
     channel = int(explorer.inspector.channels(image).relevance.argmax())
     depth = explorer.concept(image, channel)
     assert explorer.has_stored_references and depth.composite == explorer.inspector.composites[0] == "epsilon"
-    assert len(depth.feeding.channels) == 5 and bool(depth.concept.heatmap.any())
+    assert len(depth.upstream.channels) == 5 and bool(depth.concept.heatmap.any())
     found = depth.summary.by_relevance
     path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == found.ids[0])
     initial_relevance = torch.zeros(1, explorer.inspector.bundle.classifier.head.neurons, dtype=torch.float64)

@@ -174,7 +174,7 @@ def test_the_heatmaps_of_a_transformer_are_those_of_the_cpu(mps: torch.device) -
     expected, found = (Attributor(model.to(device), (0.5,) * 3, (0.2,) * 3) for device in ("cpu", mps))
     assert_same(found.heatmaps(pixels, starts), expected.heatmaps(pixels, starts))
     assert_same(found.blocks(pixels, starts[0]), expected.blocks(pixels, starts[0]))
-    assert_same(found.feeding(pixels, starts[0]), expected.feeding(pixels, starts[0]))
+    assert_same(found.upstream(pixels, starts[0]), expected.upstream(pixels, starts[0]))
 
 
 def test_calibrating_there_makes_the_bundle_of_the_cpu(

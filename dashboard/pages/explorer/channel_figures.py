@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from dashboard import resources, words
 from dashboard.components.figure_download import reference_pixels
-from dashboard.pages.explorer.channel_pictures import LEGEND, OPACITY, cropped, fed_keeps, feeding_limits, limits_of
+from dashboard.pages.explorer.channel_pictures import (
+    LEGEND,
+    OPACITY,
+    cropped,
+    limits_of,
+    upstream_captions,
+    upstream_limits,
+)
 from dashboard.resources import Source
 from nero_core import COMPOSITES, Inspector
 from nero_core.figures import Panel, bar_figure, heat_limit, kept_briefly, overlay, own_limit, panels_figure, smooth
@@ -17,7 +24,11 @@ from nero_core.types import ChannelReferences, Channels, ChannelSummary, Concept
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PAIRS, ALONE, FED = 4, 8, 5  # panels in a row: images with their maps, images without, channels of the stage before
+PAIRS, ALONE, UPSTREAM = (
+    4,
+    8,
+    5,
+)  # panels in a row: images with their maps, images without, channels of the stage before
 _BY = {
     "relevance": "by relevance (RelMax): images whose prediction uses it most",
     "activation": "by activation (ActMax): images that excite it most",
@@ -57,25 +68,25 @@ def references_figure(inspector: Inspector, summaries: Sequence[ChannelSummary])
     return panels_figure(groups, PAIRS if has_maps else ALONE, note=note)
 
 
-def feeding_figure(item: Source, depths: Sequence[ConceptDepth]) -> "Figure":
+def upstream_figure(item: Source, depths: Sequence[ConceptDepth]) -> "Figure":
     """The channels of the stage before that pass on most of each channel's relevance, each on the image."""
-    pixels, (shared, of_each) = resources.picture(item), feeding_limits(depths)
+    pixels, (shared, of_each) = resources.picture(item), upstream_limits(depths)
     groups = []
     for depth, limits in zip(depths, of_each, strict=True):
-        fed = depth.feeding
+        upstream = depth.upstream
         panels = [
             Panel(
                 (overlay(pixels, smooth(heatmap, depth.sigma), OPACITY, limit),),
-                f"{fed.stage} · {below}",
+                f"{upstream.stage} · {below}",
                 said,
             )
             for below, heatmap, limit, said in zip(
-                fed.channels, fed.heatmaps, limits, fed_keeps(depth, limits, shared), strict=True
+                upstream.channels, upstream.heatmaps, limits, upstream_captions(depth, limits, shared), strict=True
             )
         ]
-        heading = f"Channels of {fed.stage} that pass on most of the relevance of channel {depth.concept.channel}"
+        heading = f"Channels of {upstream.stage} that pass on most of the relevance of channel {depth.concept.channel}"
         groups.append((heading, panels))
-    return panels_figure(groups, FED, ("signed", shared, LEGEND))
+    return panels_figure(groups, UPSTREAM, ("signed", shared, LEGEND))
 
 
 def weights_figure(summary: ChannelSummary, names: Sequence[str]) -> "Figure":

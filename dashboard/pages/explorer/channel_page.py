@@ -16,7 +16,7 @@ from dashboard.theme import theme_of
 from nero_core import Inspector
 from nero_core.errors import NeroError
 from nero_core.figures import MUCH_CANCELLATION, SIGNS_CANCEL, channel_classes_figure, own_limit, relevance_domain
-from nero_core.types import ChannelReferences, ChannelSummary, ConceptDepth, Feeding
+from nero_core.types import ChannelReferences, ChannelSummary, ConceptDepth, UpstreamChannels
 
 TOGETHER = 6  # links to co-used channels: one line of buttons
 
@@ -243,7 +243,7 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
 def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelView]) -> None:
     """Channels used together with it, and channels of the stage before that feed it."""
     with st.container(border=True, key="channel_neighbours"), plain_errors():
-        together_side, feeding_side = (st.container() for _ in range(2))
+        together_side, upstream_side = (st.container() for _ in range(2))
         with together_side:
             st.subheader("Channels used together with it", anchor=False)
             for view in views:
@@ -276,38 +276,38 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
                             f"together_{view.channel}",
                             "Save figure" if len(views) == 1 else f"Save figure of {view.channel}",
                         )
-        fed = [view for view in views if view.depth is not None and view.depth.feeding.channels]
-        with feeding_side:
+        with_upstream = [view for view in views if view.depth is not None and view.depth.upstream.channels]
+        with upstream_side:
             st.subheader("One layer down", anchor=False)
-            if not fed:
-                for why in dict.fromkeys(_not_fed(inspector, item, view) for view in views):
+            if not with_upstream:
+                for why in dict.fromkeys(_no_upstream(inspector, item, view) for view in views):
                     st.caption(words.plain(why))
                 return
-            depths = [view.depth for view in fed if view.depth is not None]
-            shared, of_each = channel_pictures.feeding_limits(depths)
+            depths = [view.depth for view in with_upstream if view.depth is not None]
+            shared, of_each = channel_pictures.upstream_limits(depths)
             limits_of = dict(zip((depth.concept.channel for depth in depths), of_each, strict=True))
             for view in views:
                 if len(views) > 1:
                     st.markdown(f"**Channel {view.channel}**")
-                if view.depth is None or not view.depth.feeding.channels or item is None:
-                    st.caption(words.plain(_not_fed(inspector, item, view)))
+                if view.depth is None or not view.depth.upstream.channels or item is None:
+                    st.caption(words.plain(_no_upstream(inspector, item, view)))
                     continue
                 limits = limits_of[view.channel]
-                st.html(channel_pictures.feeding(resources.key(inspector), item, view.depth, limits, shared))
+                st.html(channel_pictures.upstream_panels(resources.key(inspector), item, view.depth, limits, shared))
             st.html(channel_pictures.legend(shared))
             st.caption(
-                f"The channels of {words.plain(depths[0].feeding.stage)}, the stage before, "
+                f"The channels of {words.plain(depths[0].upstream.stage)}, the stage before, "
                 "that pass on most of the channel's relevance in this image, and where each lies. Their numbers count "
-                "that stage's own channels." + _cancels(*(depth.feeding for depth in depths))
+                "that stage's own channels." + _cancels(*(depth.upstream for depth in depths))
             )
             if item is not None:
-                make = partial(channel_figures.feeding_figure, item, depths)
+                make = partial(channel_figures.upstream_figure, item, depths)
                 figure_download(
                     f"channels that feed {_named(views)}", make, "channel_feeding", of=origin(inspector, item)
                 )
 
 
-def _cancels(*shown: ChannelReferences | Feeding) -> str:
+def _cancels(*shown: ChannelReferences | UpstreamChannels) -> str:
     """What the pictures mean by signs that cancel, where one of them says so."""
     return f" {SIGNS_CANCEL}." if any(one > MUCH_CANCELLATION for held in shown for one in held.cancellation) else ""
 
@@ -317,7 +317,7 @@ def _named(views: list[ChannelView]) -> str:
     return f"channel {' and '.join(str(view.channel) for view in views)}"
 
 
-def _not_fed(inspector: Inspector, item: Source | None, view: ChannelView) -> str:
+def _no_upstream(inspector: Inspector, item: Source | None, view: ChannelView) -> str:
     """Why nothing is shown of the stage before."""
     depends = "which channels of the stage before pass relevance on to it depends on the image."
     if item is None:

@@ -31,12 +31,12 @@ def limits_of(depths: Sequence[ConceptDepth]) -> Limits:
     return scale_limits(heatmaps, [depth.concept.cancellation for depth in depths])
 
 
-def feeding_limits(depths: Sequence[ConceptDepth]) -> tuple[float, list[tuple[float, ...]]]:
+def upstream_limits(depths: Sequence[ConceptDepth]) -> tuple[float, list[tuple[float, ...]]]:
     """Colour limits for all channels of the stage before: of the scale, and of the maps that feed each channel."""
-    heatmaps = [smooth(heatmap, depth.sigma) for depth in depths for heatmap in depth.feeding.heatmaps]
-    shared, limits = scale_limits(heatmaps, [one for depth in depths for one in depth.feeding.cancellation])
+    heatmaps = [smooth(heatmap, depth.sigma) for depth in depths for heatmap in depth.upstream.heatmaps]
+    shared, limits = scale_limits(heatmaps, [one for depth in depths for one in depth.upstream.cancellation])
     left = iter(limits)
-    return shared, [tuple(next(left) for _ in depth.feeding.channels) for depth in depths]
+    return shared, [tuple(next(left) for _ in depth.upstream.channels) for depth in depths]
 
 
 def legend(limit: float) -> str:
@@ -59,15 +59,15 @@ def in_image(model_key: str, item: Source, depth: ConceptDepth, limit: float) ->
     return _in_image(model_key, item.id, depth.concept.channel, round(limit, 12), item, depth)
 
 
-def feeding(model_key: str, item: Source, depth: ConceptDepth, limits: tuple[float, ...], shared: float) -> str:
+def upstream_panels(model_key: str, item: Source, depth: ConceptDepth, limits: tuple[float, ...], shared: float) -> str:
     """The channels of the stage before, each on the image."""
-    return _feeding(model_key, item.id, depth.concept.channel, limits, shared, item, depth)
+    return _upstream_panels(model_key, item.id, depth.concept.channel, limits, shared, item, depth)
 
 
-def fed_keeps(depth: ConceptDepth, limits: tuple[float, ...], shared: float) -> list[str]:
+def upstream_captions(depth: ConceptDepth, limits: tuple[float, ...], shared: float) -> list[str]:
     """What is said of each map of the stage before: ``passes on 0.0210; keeps 0.97``."""
-    fed = depth.feeding
-    told = zip(fed.relevance, fed.conservation, fed.cancellation, limits, strict=True)
+    upstream = depth.upstream
+    told = zip(upstream.relevance, upstream.conservation, upstream.cancellation, limits, strict=True)
     return [
         f"passes on {words.number(relevance)}; {kept_briefly(share, cancels, own_limit(limit, shared))}"
         for relevance, share, cancels, limit in told
@@ -93,7 +93,7 @@ def _in_image(model_key: str, image_id: str, channel: int, limit: float, _item: 
 
 
 @st.cache_data(max_entries=32, ttl=resources.HOUR, show_spinner=False)
-def _feeding(
+def _upstream_panels(
     model_key: str,
     image_id: str,
     channel: int,
@@ -102,13 +102,13 @@ def _feeding(
     _item: Source,
     _depth: ConceptDepth,
 ) -> str:
-    pixels, fed = fit_within(resources.picture(_item), SMALL), _depth.feeding
+    pixels, upstream = fit_within(resources.picture(_item), SMALL), _depth.upstream
     figures = []
-    keeps = fed_keeps(_depth, limits, shared)
-    for below, heatmap, limit, said in zip(fed.channels, fed.heatmaps, limits, keeps, strict=True):
+    keeps = upstream_captions(_depth, limits, shared)
+    for below, heatmap, limit, said in zip(upstream.channels, upstream.heatmaps, limits, keeps, strict=True):
         traced = overlay(pixels, smooth(heatmap, _depth.sigma), OPACITY, limit)
-        panel = marks.picture(traced, f"Channel {below} of {fed.stage}")
-        says = f"{escape(fed.stage)} · {below}<br>{said}"
+        panel = marks.picture(traced, f"Channel {below} of {upstream.stage}")
+        says = f"{escape(upstream.stage)} · {below}<br>{said}"
         figures.append(f"<figure>{panel}<figcaption>{says}</figcaption></figure>")
     return f'<div class="nero-references nero-strip wide">{"".join(figures)}</div>'
 

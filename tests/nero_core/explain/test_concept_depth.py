@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from nero_core.explain.concept_depth import class_distribution, co_used, fed, receptive_crop
+from nero_core.explain.concept_depth import class_distribution, co_used, nonzero_channels, receptive_crop
 from nero_core.figures.render import smooth
-from nero_core.types import Feeding
+from nero_core.types import UpstreamChannels
 
 
 def test_the_crop_holds_all_and_only_rows_and_columns_above_the_share():
@@ -72,7 +72,7 @@ def test_channels_that_never_vary_have_no_correlation():
 
 def test_channels_that_nothing_reaches_feed_nothing():
     maps = torch.randn(3, 4, 4)
-    left = fed(Feeding("layer3", (5, 2, 9), (0.5, -0.25, 0.0), maps))
+    left = nonzero_channels(UpstreamChannels("layer3", (5, 2, 9), (0.5, -0.25, 0.0), maps))
     assert (left.channels, left.relevance) == ((5, 2), (0.5, -0.25)) and torch.equal(left.heatmaps, maps[:2])
-    none = fed(Feeding("layer3", (5,), (0.0,), maps[:1]))
+    none = nonzero_channels(UpstreamChannels("layer3", (5,), (0.0,), maps[:1]))
     assert none.channels == () and none.heatmaps.shape == (0, 4, 4)

@@ -89,10 +89,10 @@ def test_conditional_heatmaps_are_conserved_and_sum_to_their_whole(model: nn.Mod
 def test_the_stage_before_feeds_with_all_of_the_relevance(model: nn.Module) -> None:
     r = explained(model)
     initial_relevance = conditions(r, [int(r.argmax())])[0]
-    feeding = Attributor(model, MEAN, STD).feeding(image(), initial_relevance, count=192)
-    assert feeding.stage == "blocks.5" and len(set(feeding.channels)) == 192
-    assert sum(feeding.relevance) == pytest.approx(float(initial_relevance.sum()), rel=0.02)
-    assert feeding.heatmaps.sum(dim=(1, 2)).tolist() == pytest.approx(feeding.relevance, rel=0.05, abs=1e-4)
+    upstream = Attributor(model, MEAN, STD).upstream_channels(image(), initial_relevance, count=192)
+    assert upstream.stage == "blocks.5" and len(set(upstream.channels)) == 192
+    assert sum(upstream.relevance) == pytest.approx(float(initial_relevance.sum()), rel=0.02)
+    assert upstream.heatmaps.sum(dim=(1, 2)).tolist() == pytest.approx(upstream.relevance, rel=0.05, abs=1e-4)
 
 
 def test_all_composites_give_different_heatmaps(model: nn.Module) -> None:

@@ -214,14 +214,14 @@ def test_the_channels_that_feed_a_channel_add_up_to_what_reaches_that_stage() ->
     model = lively()
     attributor, (r, _) = Attributor(model, MEAN, STD), closed_form(model, image())
     initial_relevance = conditions(r, [int(r.abs().argmax())])[0]
-    feeding = attributor.feeding(image(), initial_relevance, count=WIDTH)
+    upstream = attributor.upstream_channels(image(), initial_relevance, count=WIDTH)
     stage = next(block for block in attributor.blocks(image(), initial_relevance) if block.name == "blocks.1")
-    assert feeding.stage == "blocks.1" and sorted(feeding.channels) == list(range(WIDTH))
-    assert sum(feeding.relevance) == pytest.approx(stage.relevance, rel=1e-6)
-    magnitudes = [abs(one) for one in feeding.relevance]
+    assert upstream.stage == "blocks.1" and sorted(upstream.channels) == list(range(WIDTH))
+    assert sum(upstream.relevance) == pytest.approx(stage.relevance, rel=1e-6)
+    magnitudes = [abs(one) for one in upstream.relevance]
     assert magnitudes == sorted(magnitudes, reverse=True)
     whole = attributor.heatmaps(image(), initial_relevance[None]).maps[0]
-    torch.testing.assert_close(feeding.heatmaps.sum(dim=0), whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
+    torch.testing.assert_close(upstream.heatmaps.sum(dim=0), whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
 
 
 def test_relevance_within_a_patch_is_even_as_flat_has_it() -> None:
@@ -252,7 +252,7 @@ def test_the_plain_model_is_untouched_bit_for_bit() -> None:
         attributor = Attributor(model, MEAN, STD, composite)
         attributor.heatmaps(image(), torch.rand(2, WIDTH))
         attributor.blocks(image(), torch.rand(WIDTH))
-        attributor.feeding(image(), torch.rand(WIDTH))
+        attributor.upstream_channels(image(), torch.rand(WIDTH))
     assert {id(module): sorted(vars(module)) for module in model.modules()} == before
     assert [block.attn.fused_attn for block in model.blocks] == fused == [True] * 3
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
