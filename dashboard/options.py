@@ -14,7 +14,7 @@ class Options:
     Attributes:
         method: of the score, a name in the catalog.
         tpr: ID acceptance of the threshold.
-        order: what picks the concepts: ``share`` or ``relevance``.
+        order: what picks the concepts: ``contribution`` or ``relevance``.
         concepts: how many.
         download: ``png`` or ``svg``.
     """

@@ -156,14 +156,14 @@ class Inspector:
         observation = self._observed(batch)
         nero = self.nero()
         terms = nero.terms(observation.features[index : index + 1])
-        return compare_channels(terms.relevance[0], nero.means, int(terms.nearest[0]), terms.share[0])
+        return compare_channels(terms.relevance[0], nero.means, int(terms.nearest[0]), terms.contribution[0])
 
     def explain(
         self,
         batch: ImageBatch | Observation,
         index: int = 0,
         concepts: int = 8,
-        by: Order = "share",
+        by: Order = "contribution",
         explained_class: int | None = None,
         channels: Sequence[int] = (),
         composite: str | None = None,
@@ -179,7 +179,7 @@ class Inspector:
             batch: images, or an observation that keeps them, which saves the plain model's forward pass.
             index: which of them.
             concepts: how many channels to show.
-            by: the order that picks them: ``share`` of the distance or ``relevance``.
+            by: the order that picks them: ``contribution`` to the distance or ``relevance``.
             explained_class: class index; the predicted class where None.
             channels: these channels instead, by number; ``concepts`` and ``by`` then play no part.
             composite: one of ``composites``; the first of them where None.

@@ -28,7 +28,7 @@ def statistics_order(
     if sort == "channel" or (sort == "this image" and here is None):
         return shown
     if sort == "this image" and here is not None:
-        values = np.asarray(here.share)
+        values = np.asarray(here.contribution)
     elif sort == "mean relevance":
         values = np.asarray(statistics.mean_relevance)[best, np.arange(len(best))]
     else:

@@ -23,7 +23,7 @@ def channel_plot(
     channels: Channels,
     class_names: Sequence[str],
     theme: Theme,
-    sort: Sort = "share",
+    sort: Sort = "contribution",
     others: Sequence[int] = (),
     named: Iterable[int] = (),
     chosen: int | None = None,
@@ -98,13 +98,13 @@ def channel_plot(
     return framed(figure, theme, height=400, top=30)
 
 
-def channel_table(channels: Channels, class_names: Sequence[str], sort: Sort = "share") -> Table:
+def channel_table(channels: Channels, class_names: Sequence[str], sort: Sort = "contribution") -> Table:
     """The numbers behind the channel plot."""
     order = channel_order(channels, sort)
     table: Table = {
         "channel": order.tolist(),
         "relevance": np.asarray(channels.relevance)[order].tolist(),
-        "share of the distance": np.asarray(channels.share)[order].tolist(),
+        "contribution to the distance": np.asarray(channels.contribution)[order].tolist(),
     }
     for index, name in enumerate(class_names):
         table[f"mean of {name}"] = np.asarray(channels.centroids[index])[order].tolist()

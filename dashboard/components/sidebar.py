@@ -12,7 +12,7 @@ from dashboard.options import Options, acceptances
 from nero_core import DETECTORS, Inspector
 from nero_core.errors import BundleError
 
-ORDERS = ("share", "relevance")
+ORDERS = ("contribution", "relevance")
 CONCEPTS = (4, 16)  # the fewest and the most
 
 
@@ -97,7 +97,7 @@ def research_options(inspector: Inspector) -> Options:
             required=True,
             key=state.screen.ORDER,
             bind="query-params",
-            help="Share of the distance: what made the score. Relevance: what made the prediction.",
+            help="Contribution to the distance: what made the score. Relevance: what made the prediction.",
         )
         concepts = st.slider(
             "Number of concepts", fewest, most, value=8, key=state.screen.CONCEPTS, bind="query-params"

@@ -44,7 +44,7 @@ def _explanation(
     _model: Inspector,
     _item: Source,
 ) -> Explanation:
-    by: Literal["share", "relevance"] = "relevance" if order == "relevance" else "share"
+    by: Literal["contribution", "relevance"] = "relevance" if order == "relevance" else "contribution"
     observed = observation_with_image(_model, _item)
     return _model.explain(observed, concepts=concepts, by=by, channels=chosen, composite=composite)
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import StreamlitAPIException
 
 # in the URL
 BUNDLE = "bundle"
@@ -23,6 +24,9 @@ _WATCHED = "watched"
 _JUDGED = "judged"
 _REFUSED = "refused"
 _NOT_YET = "not drawn yet"
+
+#: What links from before may ask, by the widget's key, and what that is called now.
+FORMER = {key: {"share": "contribution"} for key in ("order", "sort")}
 
 
 def between_pages() -> dict[str, str]:
@@ -110,12 +114,24 @@ def refuse(key: str, has: Callable[[str], bool], most: int | None = None) -> Non
     chose since. Of several that it offers it takes the first, so many as ``most`` says.
     """
     judged: set[tuple[str, str, str | None]] = st.session_state.setdefault(_JUDGED, set())
-    asked = [one for one in st.query_params.get_all(key) if one and (key, one, bundle()) not in judged]
+    asked = [one for one in _renewed(key) if one and (key, one, bundle()) not in judged]
     judged |= {(key, one, bundle()) for one in asked}
     taken = [one for one in asked if has(one)][:most]
     not_taken = tuple(one for one in asked if one not in taken)
     if not_taken:
         st.session_state.setdefault(_REFUSED, {})[key] = (not_taken, _address(), _NOT_YET)
+
+
+def _renewed(key: str) -> list[str]:
+    """What the URL asks of a widget; what a link from before calls by a former name has its name of now."""
+    asked = st.query_params.get_all(key)
+    now = [FORMER.get(key, {}).get(text, text) for text in asked]
+    if now != asked:
+        try:
+            st.query_params[key] = now[0]
+        except StreamlitAPIException:  # bound to a widget that this session has drawn before
+            st.session_state[key] = now[0]
+    return now
 
 
 def refused(key: str) -> tuple[str, ...]:

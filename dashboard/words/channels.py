@@ -26,7 +26,7 @@ def concept(item: Concept) -> str:
 def channel(channels: Channels, index: int, class_names: tuple[str, ...] | list[str]) -> str:
     """One channel of one image, said in a sentence."""
     here, usual = float(channels.relevance[index]), float(channels.centroid[index])
-    part, whole = float(channels.share[index]), float(channels.share.sum())
+    part, whole = float(channels.contribution[index]), float(channels.contribution.sum())
     of_distance = f" ({percent(part / whole)})" if whole > 0 else ""
     return (
         f"Channel {index}: relevance {number(here)} here, {number(usual)} on average in "

@@ -127,7 +127,7 @@ def score_again(
         ),
         reference=reference,
         channels=Channels(
-            terms.relevance[0].cpu(), nero.means.cpu(), int(terms.nearest[0]), float64(terms.share[0]).cpu()
+            terms.relevance[0].cpu(), nero.means.cpu(), int(terms.nearest[0]), float64(terms.contribution[0]).cpu()
         ),
         components=nero.components_found,
         bias_scale=float(nero.bias_scale),

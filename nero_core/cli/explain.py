@@ -32,8 +32,9 @@ def explain(
     out: Annotated[Path, typer.Option(help="Folder to write the pictures and explanation.json to.")],
     concepts: Annotated[int, typer.Option(min=1, max=MAX_CONCEPTS, help="Channels to show.")] = 8,
     by: Annotated[
-        Literal["share", "relevance"], typer.Option(help="What picks them: share of the distance, or relevance.")
-    ] = "share",
+        Literal["contribution", "relevance", "share"],
+        typer.Option(help="What picks them: contribution to the distance (formerly called share), or relevance."),
+    ] = "contribution",
     form: Annotated[
         list[_Format] | None,
         typer.Option("--format", help="Format of the pictures; may be repeated. png where none is given."),

@@ -84,7 +84,7 @@ def _concept(inspector: Inspector, rank: int, concept: Concept, form: str) -> di
         "channel": concept.channel,
         "relevance": concept.relevance,
         "centroid": concept.centroid,
-        "share": concept.share,
+        "share": concept.contribution,
         "over_used": concept.over_used,
         "conservation": concept.conservation,
         "cancellation": concept.cancellation,

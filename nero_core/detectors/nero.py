@@ -23,14 +23,14 @@ _AT_ONCE = 1024  # images scored together: what is computed of them stays in the
 
 @dataclass(frozen=True, slots=True)
 class NeroTerms:
-    """The NERO score taken apart: ``score = (distance + bias) · scale``, and ``share`` sums to ``distance``.
+    """The NERO score taken apart: ``score = (distance + bias) · scale``, and ``contribution`` sums to ``distance``.
 
     Attributes:
         distance: ``min_c ‖P(r) − μ_c‖``, ≥ 0, in the detector's norm.
         bias: ``λ·|r_β|``, ≥ 0.
         scale: ``ρ``, in [0, 1].
         nearest: index into the detector's ``classes`` of the nearest centroid.
-        share: signed part of each channel in ``distance``.
+        contribution: signed part of each channel in ``distance``.
         relevance: ``r``.
     """
 
@@ -38,8 +38,13 @@ class NeroTerms:
     bias: Float[Tensor, " batch"]
     scale: Float[Tensor, " batch"]
     nearest: Int[Tensor, " batch"]
-    share: Float[Tensor, "batch neurons"]
+    contribution: Float[Tensor, "batch neurons"]
     relevance: Float[Tensor, "batch neurons"]
+
+    @property
+    def share(self) -> Float[Tensor, "batch neurons"]:
+        """``contribution``, by its former name."""
+        return self.contribution
 
     @property
     def score(self) -> Float[Tensor, " batch"]:
@@ -61,7 +66,7 @@ class NERO(HeadDetector):
     the channels. With components ``v_q``, mean raw relevance ``m`` of the nearest class and signs
     ``s_q = sign(v_q·(r − m))``::
 
-        ‖P(r) − μ‖₁ = Σ_q |v_q·(r − m)| = Σ_j share_j      share_j = (r_j − m_j) · Σ_q s_q v_qj
+        ‖P(r) − μ‖₁ = Σ_q |v_q·(r − m)| = Σ_j contribution_j      contribution_j = (r_j − m_j) · Σ_q s_q v_qj
 
     Args:
         head: the classifier's last linear layer.
@@ -78,7 +83,7 @@ class NERO(HeadDetector):
         components the rank of the covariance bounds them, and ``components_found`` tells how many were kept. When all
         features are 0, ρ = 1, so that an empty observation does not score 0. ``norm=2`` is not the paper's: distance
         and λ are then Euclidean, and with ``o = r − m`` the distance splits as exactly, since
-        ``‖P o‖₂ = oᵀ(PᵀP o) / ‖P o‖₂``: ``share_j = o_j · (PᵀP o)_j / ‖P o‖₂``, 0 at the centroid itself.
+        ``‖P o‖₂ = oᵀ(PᵀP o) / ‖P o‖₂``: ``contribution_j = o_j · (PᵀP o)_j / ‖P o‖₂``, 0 at the centroid itself.
     """
 
     info: ClassVar[DetectorInfo] = DetectorInfo(
@@ -157,17 +162,19 @@ class NERO(HeadDetector):
         return torch.cat([self._score(part) for part in x.split(_AT_ONCE)]) if len(x) > _AT_ONCE else self._score(x)
 
     def terms(self, x: Float[Tensor, "batch neurons"]) -> NeroTerms:
-        """The score taken apart, with the exact share of every channel in the distance.
+        """The score taken apart, with the exact contribution of every channel to the distance.
 
         Raises as ``predict_features``.
         """
         relevance, bias, distance, components = self._distance(x)
         smallest, nearest = distance.min(dim=1)
         offset = relevance - self.means[nearest]
-        pull = offset @ components.T  # P o; what follows is the gradient of its norm, and share = offset · gradient
+        pull = offset @ components.T  # P o; below: the gradient of its norm; contribution = offset · gradient
         slope = pull.sign() if self.norm == 1 else unit_length(pull)
-        share = offset * (slope @ components)
-        return NeroTerms(smallest, self.bias_scale * bias.abs(), self._scale(x, relevance), nearest, share, relevance)
+        contribution = offset * (slope @ components)
+        return NeroTerms(
+            smallest, self.bias_scale * bias.abs(), self._scale(x, relevance), nearest, contribution, relevance
+        )
 
     def distances(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch classes"]:
         """``‖P(r) − μ_c‖`` to the centroid of every class, ≥ 0, in the order of ``classes``.

@@ -17,19 +17,24 @@ from nero_core.types import Head
 
 @dataclass(frozen=True, slots=True)
 class NeroPlusTerms:
-    """The NERO+ score taken apart: ``share`` sums to ``distance``, which is the score.
+    """The NERO+ score taken apart: ``contribution`` sums to ``distance``, which is the score.
 
     Attributes:
         distance: ``min_c (u − μ_c)ᵀ Σ⁺ (u − μ_c)``, ≥ 0.
         nearest: index into the detector's ``classes`` of the nearest centroid.
-        share: signed part of each channel in ``distance``.
+        contribution: signed part of each channel in ``distance``.
         direction: ``u``, of unit length.
     """
 
     distance: Float[Tensor, " batch"]
     nearest: Int[Tensor, " batch"]
-    share: Float[Tensor, "batch neurons"]
+    contribution: Float[Tensor, "batch neurons"]
     direction: Float[Tensor, "batch neurons"]
+
+    @property
+    def share(self) -> Float[Tensor, "batch neurons"]:
+        """``contribution``, by its former name."""
+        return self.contribution
 
 
 class NeroPlus(HeadDetector):
@@ -54,7 +59,7 @@ class NeroPlus(HeadDetector):
 
     The score splits exactly over the channels, as NERO's distance does::
 
-        S(x) = Σ_j share_j        share_j = (u − μ)_j · [Σ⁺ (u − μ)]_j
+        S(x) = Σ_j contribution_j        contribution_j = (u − μ)_j · [Σ⁺ (u − μ)]_j
 
     In units of ID variance, ≥ 0; higher = more OOD. Closed form: two matrix products for a batch.
 
@@ -115,7 +120,7 @@ class NeroPlus(HeadDetector):
         return self.terms(x).distance
 
     def terms(self, x: Float[Tensor, "batch neurons"]) -> NeroPlusTerms:
-        """The score taken apart, with the exact share of every channel.
+        """The score taken apart, with the exact contribution of every channel.
 
         Raises as ``predict_features``.
         """

@@ -9,14 +9,14 @@ from nero_core.device import float64
 from nero_core.errors import RelevanceError
 from nero_core.types import Channels
 
-Order = Literal["share", "relevance"]
+Order = Literal["contribution", "relevance", "share"]  # the last is the first, by its former name
 
 
 def compare_channels(
     relevance: Float[Tensor, " neurons"],
     centroids: Float[Tensor, "classes neurons"],
     nearest: int,
-    share: Float[Tensor, " neurons"],
+    contribution: Float[Tensor, " neurons"],
 ) -> Channels:
     """The record for the screen: float64 on the CPU.
 
@@ -27,21 +27,22 @@ def compare_channels(
         raise RelevanceError(
             "Expected finite relevance. Found NaN or infinity: a logit of this image is too near 0. Raise ε."
         )
-    return Channels(float64(relevance).cpu(), float64(centroids).cpu(), nearest, float64(share).cpu())
+    return Channels(float64(relevance).cpu(), float64(centroids).cpu(), nearest, float64(contribution).cpu())
 
 
-def top_channels(channels: Channels, count: int, by: Order = "share") -> tuple[int, ...]:
-    """The ``count`` channels with the largest share of the distance, or with the largest relevance; largest first.
+def top_channels(channels: Channels, count: int, by: Order = "contribution") -> tuple[int, ...]:
+    """The ``count`` channels with the largest contribution to the distance, or with the largest relevance; largest
+    first.
 
     Raises:
         RelevanceError: ``count`` is negative or above the number of channels, or ``by`` is not an order.
     """
     if by not in get_args(Order):
-        raise RelevanceError(f"Expected channels by {' or '.join(get_args(Order))}. Found {by!r}. Choose one of these.")
+        raise RelevanceError(f"Expected channels by contribution or relevance. Found {by!r}. Choose one of these.")
     neurons = len(channels.relevance)
     if not 0 <= count <= neurons:
         raise RelevanceError(
             f"Expected between 0 and {neurons} concepts. Found {count}. The model has {neurons} channels."
         )
-    values = channels.share if by == "share" else channels.relevance
+    values = channels.relevance if by == "relevance" else channels.contribution
     return tuple(values.argsort(descending=True, stable=True)[:count].tolist())

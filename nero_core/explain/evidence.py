@@ -11,7 +11,8 @@ from nero_core.types import Channels, MissingConcept
 
 
 def initial_evidence_relevance(channels: Channels, features: Float[Tensor, " neurons"]) -> Float[Tensor, " neurons"]:
-    """Each over-used channel's relevance scaled by ``max(share_j, 0)/r_j``, that is ``max(share_j, 0)``; 0 elsewhere.
+    """Each over-used channel's relevance scaled by ``max(contribution_j, 0)/r_j``, that is ``max(contribution_j, 0)``;
+    0 elsewhere.
 
     A channel is over-used when ``r_j > m_j``, m the mean relevance of the nearest class. A channel whose activation is
     0 has no place in the image; it starts nothing. Channels of less relevance than usual are not in the map; they are
@@ -21,7 +22,7 @@ def initial_evidence_relevance(channels: Channels, features: Float[Tensor, " neu
         Initial relevance at the feature layer, ≥ 0, in units of the distance.
     """
     shown = (channels.relevance > channels.centroid) & (features.cpu() != 0)
-    return torch.where(shown, channels.share.clamp_min(0), 0)
+    return torch.where(shown, channels.contribution.clamp_min(0), 0)
 
 
 def describe_missing(
@@ -43,6 +44,10 @@ def describe_missing(
         count: at most so many channels; fewer where fewer have less relevance and add to the distance.
         references: images a channel.
     """
-    share = channels.share.where(channels.relevance < channels.centroid, 0)
-    top = [channel for channel in share.argsort(descending=True, stable=True)[:count].tolist() if share[channel] > 0]
+    contribution = channels.contribution.where(channels.relevance < channels.centroid, 0)
+    top = [
+        channel
+        for channel in contribution.argsort(descending=True, stable=True)[:count].tolist()
+        if contribution[channel] > 0
+    ]
     return tuple(MissingConcept(**describe_use(channels, one, bank_relevance, bank_ids, references)) for one in top)

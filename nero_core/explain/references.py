@@ -24,7 +24,7 @@ def describe_use(
         "channel": channel,
         "relevance": float(channels.relevance[channel]),
         "centroid": float(channels.centroid[channel]),
-        "share": float(channels.share[channel]),
+        "contribution": float(channels.contribution[channel]),
         "references": ids,
         "reference_relevance": values,
     }

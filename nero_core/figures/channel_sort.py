@@ -16,12 +16,12 @@ def channel_order(channels: Channels, sort: Sort) -> Int[np.ndarray, " neurons"]
 
     Args:
         channels: the record.
-        sort: ``share`` and ``relevance`` have the largest first, signed, as the concepts have; equal ones stand by
-            their number, and with ``channel`` all do.
+        sort: ``contribution`` and ``relevance`` have the largest first, signed, as the concepts have; equal ones stand
+            by their number, and with ``channel`` all do.
     """
     if sort == "channel":
         return np.arange(len(channels.relevance))
-    values = np.asarray(channels.share if sort == "share" else channels.relevance)
+    values = np.asarray(channels.contribution if sort == "share" else channels.relevance)
     return np.argsort(-values, kind="stable")
 
 

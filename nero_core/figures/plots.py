@@ -43,7 +43,7 @@ def channel_figure(
     channels: Channels,
     class_names: Sequence[str],
     top: int | None = 40,
-    sort: Sort = "share",
+    sort: Sort = "contribution",
     others: Sequence[int] = (),
 ) -> "Figure":
     """Relevance of the channels of one image (bars) against class centroids (marks); double column.
@@ -52,7 +52,7 @@ def channel_figure(
         channels: the record.
         class_names: of the ID classes.
         top: how many channels; None = all. Sorted by channel number all are shown.
-        sort: the order; ``share`` and ``relevance`` have the largest first, signed, as the concepts have.
+        sort: the order; ``contribution`` and ``relevance`` have the largest first, signed, as the concepts have.
         others: further classes to compare with.
     """
     size = len(channels.relevance)

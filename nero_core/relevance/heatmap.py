@@ -102,8 +102,8 @@ class Attributor:
 
         Args:
             pixels: one image, RGB in [0, 1].
-            initial_relevance: one row for each heatmap wanted: a class's relevance r, rows of `conditions`, shares of a
-                distance.
+            initial_relevance: one row for each heatmap wanted: a class's relevance r, rows of `conditions`,
+                contributions to a distance.
             chunk: rows that go backward together; bounds memory, to tens of MB for each at 224.
             on_progress: called with the number of heatmaps that are done and of all.
 

@@ -15,13 +15,18 @@ class Channels:
         relevance: signed relevance r_j of the image.
         centroids: mean relevance of each ID class over the fit bank.
         nearest: index of the nearest class centroid.
-        share: what each channel adds to the distance; sums to it.
+        contribution: what each channel adds to the distance; sums to it.
     """
 
     relevance: Float[Tensor, " neurons"]
     centroids: Float[Tensor, "classes neurons"]
     nearest: int
-    share: Float[Tensor, " neurons"]
+    contribution: Float[Tensor, " neurons"]
+
+    @property
+    def share(self) -> Float[Tensor, " neurons"]:
+        """``contribution``, by its former name."""
+        return self.contribution
 
     @property
     def centroid(self) -> Float[Tensor, " neurons"]:
@@ -38,7 +43,7 @@ class Concept:
         heatmap: conditional heatmap, signed; sums to ``relevance`` as far as relevance is conserved.
         relevance: r_j of this image.
         centroid: mean r_j of the nearest class.
-        share: what the channel adds to the distance.
+        contribution: what the channel adds to the distance.
         references: ids of the fit images that use the channel most, most first.
         reference_relevance: r_j of those images.
         conservation: sum of ``heatmap`` over ``relevance``; 1 = nothing lost, nan where that is 0.
@@ -50,11 +55,16 @@ class Concept:
     heatmap: Float[Tensor, "height width"]
     relevance: float
     centroid: float
-    share: float
+    contribution: float
     references: tuple[str, ...]
     reference_relevance: tuple[float, ...]
     conservation: float
     cancellation: float
+
+    @property
+    def share(self) -> float:
+        """``contribution``, by its former name."""
+        return self.contribution
 
     @property
     def over_used(self) -> bool:
@@ -90,7 +100,7 @@ class Explanation:
         conservation: sum of ``heatmap`` over the initial relevance; 1 = nothing lost.
         channels: all channels against the class centroids.
         concepts: the channels asked for, in that order.
-        evidence: where the distance comes from; sums to the positive shares of the over-used channels as far as
+        evidence: where the distance comes from; sums to the positive contributions of the over-used channels as far as
             relevance is conserved.
         evidence_conservation: sum of ``evidence`` over the initial relevance; nan when no channel is over-used.
         concept_conservation: the same over all concepts together: Σ sign(r_j)·Σ heatmap_j / Σ|r_j|; what one concept
@@ -126,7 +136,7 @@ class MissingConcept:
         channel: channel number.
         relevance: r_j of this image, below ``centroid``.
         centroid: mean r_j of the nearest class.
-        share: what the channel adds to the distance, > 0.
+        contribution: what the channel adds to the distance, > 0.
         references: ids of the fit images that use the channel most, most first.
         reference_relevance: r_j of those images.
     """
@@ -134,7 +144,7 @@ class MissingConcept:
     channel: int
     relevance: float
     centroid: float
-    share: float
+    contribution: float
     references: tuple[str, ...]
     reference_relevance: tuple[float, ...]
 

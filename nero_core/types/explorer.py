@@ -105,7 +105,7 @@ class ConceptDepth:
     """One channel in one image, in depth.
 
     Attributes:
-        concept: the channel in this image: conditional heatmap, relevance, centroid, share, references.
+        concept: the channel in this image: conditional heatmap, relevance, centroid, contribution, references.
         crop: box (top, left, bottom, right) around where the channel's relevance lies, in pixels of the heatmap, bottom
             and right exclusive; the whole map where the heatmap is 0 everywhere.
         summary: the channel in the fit bank.

@@ -59,10 +59,10 @@ def test_a_concept_in_depth_agrees_with_the_explanation(stored: Explorer, image:
     why = stored.inspector.explain(image, 1, channels=(used,))
     (concept,) = why.concepts
     torch.testing.assert_close(depth.concept.heatmap, concept.heatmap, rtol=1e-4, atol=1e-7)
-    assert (depth.concept.relevance, depth.concept.centroid, depth.concept.share, depth.concept.references) == (
+    assert (depth.concept.relevance, depth.concept.centroid, depth.concept.contribution, depth.concept.references) == (
         concept.relevance,
         concept.centroid,
-        concept.share,
+        concept.contribution,
         concept.references,
     )
     assert depth.sigma == why.sigma == 12.0

@@ -55,7 +55,7 @@ def test_every_method_answers_for_every_image(inspector: Inspector, batch: Image
     assert bool(((detection.p_value >= 1 / 22) & (detection.p_value <= 1)).all())
 
 
-def test_nero_terms_make_its_score_and_shares_its_distance(inspector: Inspector, batch: ImageBatch) -> None:
+def test_nero_terms_make_its_score_and_contributions_its_distance(inspector: Inspector, batch: ImageBatch) -> None:
     detection = inspector.detect(batch)["nero"]
     terms = detection.terms
     torch.testing.assert_close((terms["distance"] + terms["bias"]) * terms["scale"], detection.score)
@@ -155,12 +155,12 @@ def test_verdicts_follow_threshold_and_p_value() -> None:
     assert [detection.verdict(index) for index in range(3)] == ["like", "borderline", "unlike"]
 
 
-def test_explanation_picks_the_largest_shares(inspector: Inspector, batch: ImageBatch) -> None:
+def test_explanation_picks_the_largest_contributions(inspector: Inspector, batch: ImageBatch) -> None:
     why = inspector.explain(batch, index=1, concepts=5)
-    order = why.channels.share.argsort(descending=True, stable=True)[:5].tolist()
+    order = why.channels.contribution.argsort(descending=True, stable=True)[:5].tolist()
     assert [concept.channel for concept in why.concepts] == order
     for concept in why.concepts:
-        assert concept.share == float(why.channels.share[concept.channel])
+        assert concept.contribution == float(why.channels.contribution[concept.channel])
         assert concept.over_used == (concept.relevance > concept.centroid)
 
 
@@ -170,12 +170,12 @@ def test_explanation_by_relevance_picks_the_largest_relevance(inspector: Inspect
     assert [concept.channel for concept in why.concepts] == order
 
 
-def test_shares_of_the_explanation_sum_to_the_distance_of_the_detection(
+def test_contributions_of_the_explanation_sum_to_the_distance_of_the_detection(
     inspector: Inspector, batch: ImageBatch
 ) -> None:
     detection = inspector.detect(batch)["nero"]
     why = inspector.explain(batch, index=2)
-    assert float(why.channels.share.sum()) == pytest.approx(float(detection.terms["distance"][2]), rel=1e-4)
+    assert float(why.channels.contribution.sum()) == pytest.approx(float(detection.terms["distance"][2]), rel=1e-4)
     assert why.channels.nearest == int(detection.terms["nearest"][2])
 
 
@@ -243,12 +243,12 @@ def test_an_attribution_copy_is_made_while_scoring_goes_on(
         assert copying.result().composite == fresh.composites[0]
 
 
-def test_evidence_is_positive_and_sums_to_the_over_used_shares(inspector: Inspector, batch: ImageBatch) -> None:
+def test_evidence_is_positive_and_sums_to_the_over_used_contributions(inspector: Inspector, batch: ImageBatch) -> None:
     why = inspector.explain(batch)
     channels = why.channels
     features = inspector.observe(batch).features[0]
     shown = (channels.relevance > channels.centroid) & (features != 0)
-    expected = float(channels.share[shown].clamp_min(0).sum())
+    expected = float(channels.contribution[shown].clamp_min(0).sum())
     assert float(why.evidence.double().sum()) == pytest.approx(expected, rel=0.01)
     assert float(why.evidence.min()) >= -1e-6 * float(why.evidence.max())
 
@@ -309,7 +309,7 @@ def test_an_architecture_without_heatmaps_still_scores_and_says_why(tmp_path: Pa
     convnext = bundle_of("test_convnext", tmp_path, phantoms)
     images = convnext.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:2])
     assert bool(convnext.detect(images)["nero"].score.isfinite().all())
-    assert math.isfinite(float(convnext.channels(images, 1).share.sum()))
+    assert math.isfinite(float(convnext.channels(images, 1).contribution.sum()))
     assert convnext.composites == ()
     reason = "No heatmap for this architecture, because there are no canonizers for ConvNeXt"
     assert convnext.no_heatmap_because.startswith(reason)
@@ -420,6 +420,6 @@ def test_a_bundle_without_scores_of_such_a_method_says_so(inspector: Inspector, 
         Inspector(replace(bundle, calibration=calibration), inspector.device).detect(batch, ("odin",))
 
 
-def test_the_shares_of_nero_plus_sum_to_its_score(inspector: Inspector, batch: ImageBatch) -> None:
+def test_the_contributions_of_nero_plus_sum_to_its_score(inspector: Inspector, batch: ImageBatch) -> None:
     detection = inspector.detect(batch, ("nero_plus",))["nero_plus"]
     torch.testing.assert_close(detection.terms["share"].sum(dim=1), detection.score)

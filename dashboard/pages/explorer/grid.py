@@ -158,9 +158,9 @@ def _tiles(
             ("OOD separation", float(_statistics.separation[channel]), sort == "OOD separation"),
         ]
         if _here is not None:
-            by_share = sort == "this image"  # what sorts the tiles is what they show
-            value = _here.share[channel] if by_share else _here.relevance[channel]
-            facts.append(("adds to distance" if by_share else "this image", float(value), by_share))
+            by_contribution = sort == "this image"  # what sorts the tiles is what they show
+            value = _here.contribution[channel] if by_contribution else _here.relevance[channel]
+            facts.append(("adds to distance" if by_contribution else "this image", float(value), by_contribution))
         pictures = [
             {"uri": _uri(_inspector, one), "alt": f"Reference image of {_inspector.reference_class(one)}"}
             for one in used

@@ -43,7 +43,7 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
             sort = st.segmented_control(
                 "Sort by",
                 get_args(charts.Sort),
-                default="share",
+                default="contribution",
                 required=True,
                 key=state.screen.SORT,
                 bind="query-params",
@@ -51,16 +51,16 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
         place = st.container()
         others, chosen = _choices(names, channels.nearest, size)
         with place:
-            _plot(channels, names, options, sort or "share", is_all, others, chosen)
+            _plot(channels, names, options, sort or "contribution", is_all, others, chosen)
         with st.container(horizontal=True):
             with st.popover("Data table", icon=":material/table:", type="tertiary"):
                 st.dataframe(
-                    charts.channel_table(channels, names, sort or "share"), hide_index=True, alt="All channels"
+                    charts.channel_table(channels, names, sort or "contribution"), hide_index=True, alt="All channels"
                 )
             top = None if is_all else charts.TOP
             figure_download(
                 "channels",
-                lambda: channel_figure(channels, names, top, sort or "share", others),
+                lambda: channel_figure(channels, names, top, sort or "contribution", others),
                 "channels",
                 of=origin(inspector, item),
             )
@@ -82,7 +82,7 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
 
 def _mean_relevance(inspector: Inspector, channels: Channels, options: Options) -> "Figure":
     """All channels of this image below their means over the ID and the OOD bank, as the paper's figure 3 has them."""
-    named = [int(place) for place in charts.channel_order(channels, "share")[: options.concepts]]
+    named = [int(place) for place in charts.channel_order(channels, "contribution")[: options.concepts]]
     return mean_relevance_figure(channels, resources.explorer(inspector).mean_relevance(), named)
 
 
@@ -126,7 +126,7 @@ def _plot(
     chosen: int | None,
 ) -> None:
     size = len(channels.relevance)
-    named = [int(place) for place in charts.channel_order(channels, "share")[: options.concepts]]
+    named = [int(place) for place in charts.channel_order(channels, "contribution")[: options.concepts]]
     theme = theme_of(st.context.theme.type)
     st.plotly_chart(
         charts.channel_plot(channels, names, theme, sort, others, named, chosen, None if is_all else charts.TOP),
@@ -134,12 +134,12 @@ def _plot(
         on_select=state.screen.open_channel,
         selection_mode="points",
         config=charts.toolbar("channels", options.download),
-        alt=f"Relevance of {size} channels in this image against class centroids; largest shares: "
+        alt=f"Relevance of {size} channels in this image against class centroids; largest contributions: "
         + ", ".join(str(channel) for channel in named),
     )
     st.caption(
         "Bars: this image. Marks: class means. Where a bar leaves its grey mark, the channel adds to the distance; "
-        f"the shares of all {size} add up to {words.number(float(channels.share.sum()))}, the distance. "
+        f"the contributions of all {size} add up to {words.number(float(channels.contribution.sum()))}, the distance. "
         "Click a bar to open it."
     )
 
@@ -148,7 +148,7 @@ def _open(inspector: Inspector, item: Source, channels: Channels, channel: int) 
     st.markdown(words.plain(words.channel(channels, channel, inspector.bundle.card.class_names)))
     if inspector.composites:
         with st.spinner(f"Tracing channel {channel} back to the pixels …"):
-            why = resources.explanation(inspector, item, 1, "share", (channel,))
+            why = resources.explanation(inspector, item, 1, "contribution", (channel,))
         concept_tiles(inspector, item, why, is_single=True)
         save_concepts(inspector, item, why, f"channel {channel}", "open_channel")
     else:

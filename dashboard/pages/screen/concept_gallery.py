@@ -31,7 +31,7 @@ OPACITY = 0.75
 def concept_gallery(inspector: Inspector, item: Source, options: Options) -> None:
     """The top channels, the one that matters most first."""
     with plain_errors(), st.container(key="concept_gallery"):
-        moved = "moved the score" if options.order == "share" else "carried the prediction"
+        moved = "moved the score" if options.order == "contribution" else "carried the prediction"
         st.subheader(f"Concepts that {moved}", anchor=False)
         if not inspector.composites:
             st.caption(words.plain(inspector.no_heatmap_because))
@@ -104,7 +104,7 @@ def _tiles(
         )
         tiles.append(
             f'<section class="nero-concept"><h4>{escape(words.concept(concept))}</h4>{panel}{pair}'
-            f'<p class="caption">{keeps} Adds {words.number(concept.share)} to the distance. {introduced}</p>'
+            f'<p class="caption">{keeps} Adds {words.number(concept.contribution)} to the distance. {introduced}</p>'
             f'<div class="nero-references">{references}</div></section>'
         )
     css = "nero-concepts single" if is_single else "nero-concepts"

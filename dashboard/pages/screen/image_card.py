@@ -106,7 +106,7 @@ def _explained(
         if composite == inspector.composites[0]:  # the concepts below the card need the same explanation
             why = resources.explanation(inspector, item, options.concepts, options.order)
         else:
-            why = resources.explanation(inspector, item, 0, "share", composite=composite)
+            why = resources.explanation(inspector, item, 0, "contribution", composite=composite)
     with place:
         _map(pixels, why, view, opacity / 100, names, item.name)
     draw = heatmap_figure if view == "heatmap" else evidence_figure

@@ -32,7 +32,7 @@ def missing_evidence(inspector: Inspector, item: Source) -> None:
     if not found:
         st.caption(f"None: no channel with less relevance than in {words.plain(nearest)} adds to the distance.")
         return
-    whole = float(channels.share.sum())
+    whole = float(channels.contribution.sum())
     st.html(f'<div class="nero-lacking">{"".join(_row(inspector, one, whole) for one in found)}</div>')
     st.caption(_says(found, words.plain(nearest), bool(inspector.composites)))
     make = partial(_figure, inspector, found, nearest, whole)
@@ -95,5 +95,5 @@ def _named(one: MissingConcept) -> str:
 
 
 def _adds(one: MissingConcept, whole: float) -> str:
-    part = f" ({words.percent(one.share / whole)})" if whole > 0 else ""
-    return f"adds {words.number(one.share)}{part}"
+    part = f" ({words.percent(one.contribution / whole)})" if whole > 0 else ""
+    return f"adds {words.number(one.contribution)}{part}"

@@ -41,7 +41,7 @@ def test_channels_are_sorted_and_filtered(
     assert statistics_order(statistics, sort, of_class).tolist() == expected  # type: ignore[arg-type]
 
 
-def test_this_image_sorts_by_the_share_of_its_distance(statistics: ChannelStatistics):
+def test_this_image_sorts_by_the_contribution_of_its_distance(statistics: ChannelStatistics):
     here = Channels(torch.zeros(4), torch.zeros(2, 4), 0, torch.tensor([0.0, -1.0, 3.0, 2.0]))
     assert statistics_order(statistics, "this image", None, here).tolist() == [2, 3, 0, 1]
     assert statistics_order(statistics, "this image").tolist() == [0, 1, 2, 3]

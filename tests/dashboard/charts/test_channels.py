@@ -16,10 +16,10 @@ def test_every_channel_is_in_the_plot(channels: Channels):
     assert np.allclose(bar.y, channels.relevance[np.array(bar.customdata)])
 
 
-@pytest.mark.parametrize("sort", ["share", "relevance", "channel"])
+@pytest.mark.parametrize("sort", ["contribution", "relevance", "channel"])
 def test_the_order_is_what_was_asked_for(channels: Channels, sort: Sort):
     order = channel_order(channels, sort)
-    values = {"share": channels.share, "relevance": channels.relevance, "channel": -np.arange(512)}[sort]
+    values = {"contribution": channels.contribution, "relevance": channels.relevance, "channel": -np.arange(512)}[sort]
     assert (np.diff(np.asarray(values)[order]) <= 0).all()
 
 
@@ -34,12 +34,12 @@ def test_marks_are_the_nearest_centroid_and_the_classes_chosen(channels: Channel
     names = [trace.name for trace in figure.data]
     assert names == ["this image", "normal-pylorus, mean (nearest class)", "normal-cecum, mean"]
     assert figure.data[1].marker.color == DARK.centroid
-    assert np.allclose(figure.data[1].y, channels.centroid[channel_order(channels, "share")])
+    assert np.allclose(figure.data[1].y, channels.centroid[channel_order(channels, "contribution")])
 
 
 def test_hover_says_the_number_in_words(channels: Channels):
     said = channel_plot(channels, CLASSES, LIGHT).data[0].hovertext[0].replace("<br>", " ")
-    assert said.startswith(f"Channel {channel_order(channels, 'share')[0]}: relevance ")
+    assert said.startswith(f"Channel {channel_order(channels, 'contribution')[0]}: relevance ")
     assert "on average in normal-pylorus" in said
     assert "to the distance" in said
 
@@ -55,13 +55,13 @@ def test_the_chosen_channel_is_marked(channels: Channels):
 
 
 def test_a_small_model_has_fewer_channels_than_the_first_view(channels: Channels):
-    small = Channels(channels.relevance[:8], channels.centroids[:, :8], 0, channels.share[:8])
+    small = Channels(channels.relevance[:8], channels.centroids[:, :8], 0, channels.contribution[:8])
     assert len(channel_plot(small, CLASSES, LIGHT, named=[0, 1]).data[0].x) == 8
 
 
 def test_the_table_holds_every_number(channels: Channels):
     table = channel_table(channels, CLASSES)
-    assert sum(table["share of the distance"]) == pytest.approx(float(channels.share.sum()))
+    assert sum(table["contribution to the distance"]) == pytest.approx(float(channels.contribution.sum()))
     assert [f"mean of {name}" for name in CLASSES] == list(table)[3:]
 
 

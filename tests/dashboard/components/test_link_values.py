@@ -39,7 +39,7 @@ def said(running: AppTest) -> list[str]:
             {
                 "method": ("nonesuch", "nero"),
                 "accept": ("150", "95"),
-                "order": ("size", "share"),
+                "order": ("size", "contribution"),
                 "concepts": ("99", "8"),
                 "large_type": ("maybe", "off"),
             },
@@ -52,7 +52,7 @@ def said(running: AppTest) -> list[str]:
             {
                 "view": ("x-ray", "image"),
                 "span": ("2", "off"),
-                "sort": ("colour", "share"),
+                "sort": ("colour", "contribution"),
                 "classes": ("no-class", "none is chosen"),
                 "channel": ("9999", "none is chosen"),
                 "by_class": ("3", "off"),
@@ -144,6 +144,15 @@ def test_what_is_not_offered_is_a_sentence_with_what_is_shown(
 )
 def test_what_is_offered_is_taken_without_a_word(app: Start, page: str, query: dict[str, str]):
     assert said(opened(app, page, **query)) == []
+
+
+@pytest.mark.parametrize("key", ["order", "sort"])
+def test_a_link_from_before_that_says_share_means_contribution(app: Start, key: str):
+    fresh, later = app(sample="polyps", **{key: "share"}), opened(app, SCREEN, sample="polyps", **{key: "share"})
+    for running in (fresh, later):
+        no_traceback(running)
+        assert said(running) == []
+        assert running.segmented_control(key=key).value == "contribution"
 
 
 def test_more_methods_than_can_be_drawn_are_a_sentence(app: Start, comparison: BenchmarkResult):

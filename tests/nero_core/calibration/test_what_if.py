@@ -91,7 +91,9 @@ def test_it_is_what_a_fresh_fit_with_these_settings_says(
     assert found.bias_scale == pytest.approx(float(fresh.bias_scale), rel=1e-12)
 
 
-def test_the_parts_make_the_score_and_the_shares_the_distance(explorer: Explorer, observation: Observation) -> None:
+def test_the_parts_make_the_score_and_the_contributions_the_distance(
+    explorer: Explorer, observation: Observation
+) -> None:
     for norm in (1, 2):
         found = explorer.what_if(observation, replace(explorer.settings, norm=norm))
         terms = found.detection.terms

@@ -247,10 +247,20 @@ def test_concepts_may_be_picked_by_relevance(
     batch = tiny_inspector.decode([image])
     expected, other = (
         [concept.channel for concept in tiny_inspector.explain(batch, concepts=2, by=by).concepts]
-        for by in ("relevance", "share")
+        for by in ("relevance", "contribution")
     )
     assert shown == expected
     assert shown != other  # else this could not fail
+
+
+def test_the_former_name_of_contribution_is_taken(nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path):
+    shown = []
+    for by in ("share", "contribution"):
+        options = ("--out", tmp_path / by, "--concepts", 2, "--by", by, "--device", "cpu")
+        assert nero("explain", tiny_bundle, image, *options).exit_code == 0
+        record = json.loads((tmp_path / by / "explanation.json").read_text())
+        shown.append([(concept["channel"], concept["share"]) for concept in record["concepts"]])
+    assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,9 @@ def test_scores_equal_the_slow_replica(head: Head, features: Tensor, labels: Ten
     )
 
 
-def test_shares_sum_to_the_distance(head: Head, features: Tensor, labels: Tensor) -> None:
+def test_contributions_sum_to_the_distance(head: Head, features: Tensor, labels: Tensor) -> None:
     terms = NERO(head).fit_features(features, labels).terms(features)
-    torch.testing.assert_close(terms.share.sum(dim=1), terms.distance, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(terms.contribution.sum(dim=1), terms.distance, rtol=1e-12, atol=1e-12)
 
 
 def test_terms_make_the_score(head: Head, features: Tensor, labels: Tensor) -> None:
@@ -105,25 +105,27 @@ def test_one_image_is_too_few_to_fit_on(head: Head, features: Tensor, labels: Te
         NERO(head).fit_features(features[:1], labels[:1])
 
 
-def test_in_the_euclidean_norm_the_shares_sum_to_the_distance_too(head: Head, features: Tensor, labels: Tensor) -> None:
+def test_in_the_euclidean_norm_the_contributions_sum_to_the_distance_too(
+    head: Head, features: Tensor, labels: Tensor
+) -> None:
     detector = NERO(head, epsilon=0.01, norm=2).fit_features(features, labels)
     terms = detector.terms(features)
     offset = terms.relevance - detector.means[terms.nearest]
     torch.testing.assert_close(
         terms.distance, torch.linalg.vector_norm(offset @ detector.components.T, dim=1), rtol=1e-9, atol=1e-12
     )
-    torch.testing.assert_close(terms.share.sum(dim=1), terms.distance, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(terms.contribution.sum(dim=1), terms.distance, rtol=1e-9, atol=1e-12)
     assert torch.equal(terms.score, detector.predict_features(features))
     assert bool(
         (terms.distance <= NERO(head, epsilon=0.01).fit_features(features, labels).terms(features).distance).all()
     )
 
 
-def test_at_a_centroid_the_euclidean_share_is_zero_and_not_undefined(head: Head, features: Tensor) -> None:
+def test_at_a_centroid_the_euclidean_contribution_is_zero_and_not_undefined(head: Head, features: Tensor) -> None:
     same = features[:1].repeat(4, 1)
     both = torch.cat([same, features[1:2].repeat(4, 1)])
     terms = NERO(head, norm=2).fit_features(both, torch.arange(8) // 4).terms(same[:1])
-    assert float(terms.share.abs().max()) < 1e-9
+    assert float(terms.contribution.abs().max()) < 1e-9
 
 
 @pytest.mark.parametrize(("share", "least"), [(0.2, 3), (2 / 3, 15), (1.0, 1)])

@@ -69,11 +69,11 @@ def test_it_holds_with_fewer_images_than_neurons(head: Head) -> None:
     torch.testing.assert_close(found, slow_scores(fit, labels, x, head), rtol=1e-8, atol=1e-8)
 
 
-def test_the_shares_sum_to_the_score(head: Head) -> None:
+def test_the_contributions_sum_to_the_score(head: Head) -> None:
     detector = NeroPlus(head).fit_features(*made(40, 2))
     x = made(9, 3)[0]
     terms = detector.terms(x)
-    torch.testing.assert_close(terms.share.sum(dim=1), detector.predict_features(x), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(terms.contribution.sum(dim=1), detector.predict_features(x), rtol=1e-12, atol=1e-12)
 
 
 def test_relevance_starts_at_the_predicted_logit_and_is_conserved(head: Head) -> None:

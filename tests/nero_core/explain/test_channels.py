@@ -15,13 +15,18 @@ from nero_core.types import Channels
 def channels() -> Channels:
     relevance = torch.tensor([0.5, 0.1, 0.0, 0.3]).double()
     centroids = torch.tensor([[0.1, 0.4, 0.2, 0.3], [9.0, 9.0, 9.0, 9.0]]).double()
-    share = torch.tensor([0.4, 0.3, 0.2, -0.1]).double()
-    return compare_channels(relevance, centroids, 0, share)
+    contribution = torch.tensor([0.4, 0.3, 0.2, -0.1]).double()
+    return compare_channels(relevance, centroids, 0, contribution)
 
 
-def test_top_channels_go_by_share_or_by_relevance(channels: Channels) -> None:
-    assert top_channels(channels, 2, "share") == (0, 1)
+def test_top_channels_go_by_contribution_or_by_relevance(channels: Channels) -> None:
+    assert top_channels(channels, 2, "contribution") == (0, 1)
+    assert top_channels(channels, 2, "share") == (0, 1)  # its former name
     assert top_channels(channels, 2, "relevance") == (0, 3)
+
+
+def test_the_contribution_answers_by_its_former_name(channels: Channels) -> None:
+    assert channels.share is channels.contribution
 
 
 def test_evidence_starts_from_over_used_channels_only(channels: Channels) -> None:

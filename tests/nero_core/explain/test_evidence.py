@@ -13,16 +13,17 @@ from nero_core.types import Channels, MissingConcept
 
 @pytest.fixture
 def compared() -> Channels:
-    """Five channels: over-used, under-used with a positive share, under-used with a negative one, as much, unused."""
+    """Five channels: over-used, under-used with a positive contribution, under-used with a negative one, as much,
+    unused."""
     return Channels(
         relevance=torch.tensor([0.5, 0.1, 0.0, 0.2, 0.3], dtype=torch.float64),
         centroids=torch.tensor([[0.2, 0.3, 0.4, 0.2, 0.1], [0.0] * 5], dtype=torch.float64),
         nearest=0,
-        share=torch.tensor([0.4, 0.1, -0.2, 0.3, 0.5], dtype=torch.float64),
+        contribution=torch.tensor([0.4, 0.1, -0.2, 0.3, 0.5], dtype=torch.float64),
     )
 
 
-def test_evidence_starts_from_positive_shares_of_over_used_channels_that_are_active(compared: Channels) -> None:
+def test_evidence_starts_from_positive_contributions_of_over_used_channels_that_are_active(compared: Channels) -> None:
     initial_relevance = initial_evidence_relevance(compared, torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0]))
     assert initial_relevance.tolist() == [0.4, 0, 0, 0, 0]
 
@@ -30,7 +31,7 @@ def test_evidence_starts_from_positive_shares_of_over_used_channels_that_are_act
 def test_missing_are_under_used_channels_that_add_to_the_distance(compared: Channels) -> None:
     bank = torch.arange(15, dtype=torch.float64).reshape(3, 5)
     (one,) = describe_missing(compared, bank, ("a", "b", "c"), references=2)
-    assert (one.channel, one.relevance, one.centroid, one.share) == (1, 0.1, 0.3, 0.1)
+    assert (one.channel, one.relevance, one.centroid, one.contribution) == (1, 0.1, 0.3, 0.1)
     assert one.references == ("c", "b")
     assert one.reference_relevance == (11.0, 6.0)
 
@@ -49,21 +50,21 @@ def test_what_speaks_against_is_told_from_what_is_missing(relevance: float, cent
 
 
 def test_the_count_bounds_the_missing(compared: Channels) -> None:
-    none = Channels(compared.relevance, compared.centroids, 1, compared.share)
+    none = Channels(compared.relevance, compared.centroids, 1, compared.contribution)
     bank = torch.zeros(2, 5, dtype=torch.float64)
     assert describe_missing(none, bank, ("a", "b")) == ()
     assert describe_missing(compared, bank, ("a", "b"), count=0) == ()
 
 
-def test_the_explorer_lists_missing_evidence_by_share(tiny_inspector: Inspector, phantoms: Path) -> None:
+def test_the_explorer_lists_missing_evidence_by_contribution(tiny_inspector: Inspector, phantoms: Path) -> None:
     observation = tiny_inspector.observe(tiny_inspector.decode([sorted((phantoms / "ood" / "polyps").iterdir())[0]]))
     channels = tiny_inspector.channels(observation)
     found = Explorer(tiny_inspector).missing_evidence(observation, count=6)
-    shares = [one.share for one in found]
+    contributions = [one.contribution for one in found]
     assert len(found) == 6
-    assert shares == sorted(shares, reverse=True)
-    lacking = channels.share[channels.relevance < channels.centroid]
-    assert shares == lacking.sort(descending=True).values[:6].tolist()
+    assert contributions == sorted(contributions, reverse=True)
+    lacking = channels.contribution[channels.relevance < channels.centroid]
+    assert contributions == lacking.sort(descending=True).values[:6].tolist()
     relevance = tiny_inspector.fit_relevance()
     for one in found:
         rows = [tiny_inspector.bundle.fit.ids.index(reference) for reference in one.references]

@@ -11,7 +11,7 @@ CHANNELS = Channels(
     relevance=torch.tensor([0.1, -0.4, 0.3, 0.1]).double(),
     centroids=torch.zeros(2, 4).double(),
     nearest=0,
-    share=torch.tensor([0.0, 2.0, 0.0, -1.0]).double(),
+    contribution=torch.tensor([0.0, 2.0, 0.0, -1.0]).double(),
 )
 
 

@@ -112,7 +112,7 @@ def concept_cards(names: tuple[str, ...] = CLASSES, why: Explanation = WHY) -> o
 
 METHODS = {name: (random(50, seed=seed), random(40, seed=seed + 1) + 1) for seed, name in enumerate(("nero", "knn"))}
 FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
-    "channels": lambda names: figures.channel_figure(CHANNELS, names, 40, "share", (0, 2)),
+    "channels": lambda names: figures.channel_figure(CHANNELS, names, 40, "contribution", (0, 2)),
     "all channels": lambda names: figures.channel_figure(CHANNELS, names, None, "channel"),
     "histogram": lambda names: figures.histogram_figure(replace(SCORES, detector=names[0]), 1.5),
     "scores by class": lambda names: figures.class_scores_figure(SCORES, 9.0, names, names[:2]),
@@ -139,7 +139,7 @@ FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
         CHANNELS.relevance, range(24), "relevance", "by number", 5, MEAN.id, f"mean of {names[0]}"
     ),
     "image pair": lambda names: figures.image_pair_figure(MEAN.id, MEAN.ood, range(20), (names[0], names[1]), 3),
-    "least relevant": lambda _: figures.least_relevant_figure(CHANNELS.share, CHANNELS.relevance, 30),
+    "least relevant": lambda _: figures.least_relevant_figure(CHANNELS.contribution, CHANNELS.relevance, 30),
     "panels": lambda names: figures.panels_figure(
         [(name, [figures.Panel((PIXELS, None), name, name)] * 3) for name in names[:2]],
         2,
@@ -250,7 +250,7 @@ def test_signed_evidence_says_what_its_colours_mean():
         for figure in (figures.evidence_figure(PIXELS, why, CLASSES), sheet(why=why)):
             said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
             assert ("purple takes from it" in said) == is_said
-    zero = replace(CHANNELS, relevance=torch.zeros(NEURONS).double(), share=torch.zeros(NEURONS).double())
+    zero = replace(CHANNELS, relevance=torch.zeros(NEURONS).double(), contribution=torch.zeros(NEURONS).double())
     none = replace(MEAN, id=torch.zeros(NEURONS).double(), ood=torch.full((NEURONS,), torch.nan).double())
     assert figure_bytes(figures.mean_relevance_figure(zero, none), "png", 72)
     assert figure_bytes(figures.channel_figure(zero, CLASSES), "png", 72)
@@ -387,9 +387,9 @@ def test_a_name_in_a_script_that_the_font_lacks_is_no_error():
     assert figure_bytes(figures.heatmap_figure(PIXELS, WHY, names), "png", 72)
 
 
-def test_the_channel_figure_takes_the_largest_signed_shares_first_as_the_concepts_do():
-    share = torch.tensor([0.1, -5.0, 0.3, -0.2]).double()
-    channels = Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, share)
+def test_the_channel_figure_takes_the_largest_signed_contributions_first_as_the_concepts_do():
+    contribution = torch.tensor([0.1, -5.0, 0.3, -0.2]).double()
+    channels = Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, contribution)
     figure = channel_figure(channels, ("a", "b"), top=3)
     shown = [[one.get_text() for one in axes.get_xticklabels()] for axes in figure.axes]
     assert ["2", "0", "3"] in shown

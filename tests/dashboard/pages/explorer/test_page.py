@@ -255,7 +255,7 @@ def test_an_image_whose_relevance_is_all_zero_is_a_sentence(explorer: Start, mon
 
     def nothing(self: Inspector, *arguments: object) -> Channels:
         found = original(self, *arguments)  # type: ignore[arg-type]
-        return Channels(torch.zeros_like(found.relevance), found.centroids, found.nearest, found.share)
+        return Channels(torch.zeros_like(found.relevance), found.centroids, found.nearest, found.contribution)
 
     monkeypatch.setattr("nero_core.Inspector.channels", nothing)
     running = explorer(channel="3", sample="polyps")
