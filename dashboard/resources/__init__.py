@@ -5,11 +5,11 @@ copied for each session. Results are kept under the digest of the image's bytes,
 setting; a file's name is never part of what is kept, since two people may have one image under different names.
 """
 
+from dashboard.resources.background_tasks import comparison, faithfulness, umap
 from dashboard.resources.bundles import bundle_paths, explorer, inspector, key, name_of, own_bundles, samples
 from dashboard.resources.explanations import blocks, explanation, missing_evidence
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
-from dashboard.resources.long_works import comparison, faithfulness, umap
 from dashboard.resources.neurons import channel_summary, concept, place, reference_channels
 from dashboard.resources.verdicts import (
     answer,

@@ -1,4 +1,4 @@
-"""Long work of this session: the job that the URL names, and the form from which it begins."""
+"""Jobs of this session: the job that the URL names, and the form from which it begins."""
 
 import streamlit as st
 

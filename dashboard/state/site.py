@@ -178,12 +178,12 @@ def announced() -> str:
 
 
 def watch(name: str, number: int | None) -> None:
-    """This session waits for the long work of this number at that place, or with None for none."""
+    """This session waits for the background task of this number at that place, or with None for none."""
     st.session_state[f"{_WATCHED} {name}"] = number
 
 
 def is_watched(name: str, number: int) -> bool:
-    """Whether this session has waited for that very work."""
+    """Whether this session has waited for that very task."""
     return bool(st.session_state.get(f"{_WATCHED} {name}") == number)
 
 

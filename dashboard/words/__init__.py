@@ -17,7 +17,7 @@ from dashboard.words.channels import (
 from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
 from dashboard.words.numbers import duration, listed, percent, plain, tex
 from dashboard.words.verdicts import ADVICE, DIMMED, SYMBOL, change, p_value, tally, threshold
-from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, stage, turn, waiting
+from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, queued, stage, waiting
 from nero_core.figures import HEADLINE, SYNTHETIC, number
 from nero_core.figures import channel_use as use
 
@@ -55,12 +55,12 @@ __all__ = [
     "p_value",
     "percent",
     "plain",
+    "queued",
     "stage",
     "standing",
     "tally",
     "tex",
     "threshold",
-    "turn",
     "use",
     "waiting",
     "weight",

@@ -1,4 +1,4 @@
-"""What is said of long work, of files and of links."""
+"""What is said of background tasks, of files and of links."""
 
 from collections.abc import Mapping
 
@@ -26,8 +26,8 @@ def contents(classes: Mapping[str, int], skipped: int) -> str:
     return f"{total} {'image' if total == 1 else 'images'} of {of}: {listing}.{left}"
 
 
-def turn(ahead: int, is_held_up: bool = False) -> str:
-    """Why work beside the pages has not begun; held up by one that it may not run beside."""
+def queued(ahead: int, is_held_up: bool = False) -> str:
+    """Why a background task has not begun; held up by one that it may not run beside."""
     if is_held_up:
         return "Waiting: the server is busy with a task of this kind, or with ending one. This begins after it."
     others = "the next one ends" if ahead == 0 else f"{ahead} that {'was' if ahead == 1 else 'were'} asked for earlier"

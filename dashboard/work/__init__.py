@@ -1,1 +1,2 @@
-"""Work that outlives a page's run: in processes of its own (``jobs``), in threads that users share (``long_work``)."""
+"""Work that outlives a page's run: in processes of its own (``jobs``), in threads that users share
+(``background_task``)."""

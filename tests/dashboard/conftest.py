@@ -11,7 +11,7 @@ import torch
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from dashboard.work.long_work import THREADS
+from dashboard.work.background_task import THREADS
 from nero_core import BenchmarkResult, Inspector, compare_banks
 from nero_core.benchmark.result_file import read_result, write_result
 from nero_core.calibration import Bundle

@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 
 from dashboard import resources
-from dashboard.work.long_work import LongWork, Turns
+from dashboard.work.background_task import BackgroundTask, TaskQueue
 from nero_core import Inspector
 from nero_core.errors import BundleError
 from tests.umap_at_work import umap_at_work
@@ -106,7 +106,7 @@ def test_a_verdict_shared_by_users_names_no_file(tiny_bundle: Path, phantoms: Pa
     assert resources.observation(model, second).images is None  # hundreds are kept
 
 
-def test_long_work_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Path, phantoms: Path):
+def test_a_background_task_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Path, phantoms: Path):
     st.cache_resource.clear()
     model = resources.inspector(tiny_bundle)
     files = sorted((phantoms / "ood" / "polyps").iterdir())[:2]
@@ -114,7 +114,7 @@ def test_long_work_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Pa
     with ThreadPoolExecutor(4) as pool:
         asked = list(pool.map(lambda _: resources.faithfulness(model, one, "epsilon_plus"), range(4)))
     first = asked[0]
-    assert all(work is first for work in asked)
+    assert all(task is first for task in asked)
     assert resources.faithfulness(model, other, "epsilon_plus") is not first
     assert resources.faithfulness(model, one, "gradient_times_input") is not first
     first.stop()
@@ -122,7 +122,7 @@ def test_long_work_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Pa
     with ThreadPoolExecutor(4) as pool:
         again = list(pool.map(lambda _: resources.faithfulness(model, one, "epsilon_plus", first), range(4)))
     assert again[0] is not first
-    assert all(work is again[0] for work in again)
+    assert all(task is again[0] for task in again)
     assert again[0].wait(240)
     assert again[0].result().composite == "epsilon_plus"
     assert again[0].done == again[0].total > 100
@@ -131,23 +131,23 @@ def test_long_work_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Pa
 def test_a_map_is_made_once_and_anew_where_its_explorer_was_let_go(tiny_bundle: Path):
     st.cache_resource.clear()
     model = resources.inspector(tiny_bundle)
-    work = resources.umap(model)
-    assert work.wait(240)
-    assert work.result().ids == model.bundle.fit.ids
-    assert resources.umap(model) is work
+    task = resources.umap(model)
+    assert task.wait(240)
+    assert task.result().ids == model.bundle.fit.ids
+    assert resources.umap(model) is task
     for place in range(3):  # explorers of other bundles, more than are kept
         resources.explorer(Inspector(replace(model.bundle, digest=str(place)), model.device))
     again = resources.umap(model)
-    assert again is not work
+    assert again is not task
     assert again.wait(240)
-    assert torch.equal(again.result().coordinates, work.result().coordinates)
+    assert torch.equal(again.result().coordinates, task.result().coordinates)
 
 
 def test_a_second_umap_takes_no_turn_from_others_while_the_first_ends(
     tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ):
     st.cache_resource.clear()
-    monkeypatch.setattr("dashboard.work.long_work.TURNS", Turns(2))
+    monkeypatch.setattr("dashboard.work.background_task.TASK_QUEUE", TaskQueue(2))
     model = resources.inspector(tiny_bundle)
     with umap_at_work():
         first = resources.umap(model)
@@ -155,6 +155,6 @@ def test_a_second_umap_takes_no_turn_from_others_while_the_first_ends(
         first.stop()
         second = resources.umap(model, first)
         assert (second.state, second.is_held_up) == ("waiting", True)
-        assert LongWork("another", lambda on_progress: "found").wait(60)
+        assert BackgroundTask("another", lambda on_progress: "found").wait(60)
     assert second.wait(240)
     assert second.result().kind == "umap"

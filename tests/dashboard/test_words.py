@@ -151,10 +151,10 @@ def test_a_job_says_what_it_does_and_why_it_waits():
     assert words.waiting(2, 2).endswith("after one that was asked for earlier.")
     assert words.waiting(4, 2).endswith("after 3 that were asked for earlier.")
     assert words.waiting(1, 2) == "It is about to start."
-    assert words.turn(0).endswith("This begins after the next one ends.")
-    assert words.turn(1).endswith("This begins after 1 that was asked for earlier.")
-    assert words.turn(3).endswith("This begins after 3 that were asked for earlier.")
-    assert words.turn(0, is_held_up=True).endswith("or with ending one. This begins after it.")
+    assert words.queued(0).endswith("This begins after the next one ends.")
+    assert words.queued(1).endswith("This begins after 1 that was asked for earlier.")
+    assert words.queued(3).endswith("This begins after 3 that were asked for earlier.")
+    assert words.queued(0, is_held_up=True).endswith("or with ending one. This begins after it.")
 
 
 def test_a_link_that_asks_in_vain_is_told_what_it_gets():

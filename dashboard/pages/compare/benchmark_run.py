@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import places, resources, state, words
 from dashboard.components.job_progress import job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
-from dashboard.components.work_progress import work_progress
+from dashboard.components.task_progress import task_progress
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
 from dashboard.work.jobs import Job
@@ -52,12 +52,12 @@ def own_banks(inspector: Inspector) -> BenchmarkResult | None:
                 "came without OOD images. Upload some below: a zip of images that are unlike the reference set."
             )
         return None
-    work = work_progress(
+    task = task_progress(
         "comparison",
         "Comparing all methods on the reference set's own images",
         lambda instead_of: resources.comparison(inspector, instead_of),
     )
-    return None if work is None else work.result()
+    return None if task is None else task.result()
 
 
 def run_form(inspector: Inspector) -> None:

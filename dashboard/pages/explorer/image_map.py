@@ -17,7 +17,7 @@ from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin, reference_pixels
 from dashboard.components.link_values import choices, link_values
-from dashboard.components.work_progress import work_progress
+from dashboard.components.task_progress import task_progress
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
@@ -72,7 +72,7 @@ def _laid(inspector: Inspector, kind: Literal["pca", "umap"]) -> RelevanceMap | 
     if kind == "pca":
         with st.spinner(f"{says} …"):
             return resources.explorer(inspector).relevance_map(kind)
-    work = work_progress(
+    task = task_progress(
         "map",
         says,
         lambda instead_of: resources.umap(inspector, instead_of),
@@ -81,7 +81,7 @@ def _laid(inspector: Inspector, kind: Literal["pca", "umap"]) -> RelevanceMap | 
         note="UMAP is compiled once on a server: half a minute, or minutes on a busy one. Its epochs take seconds.",
         around=("compiling it, once on a server, and finding neighbours", "compiling what places an image on the map"),
     )
-    return None if work is None else work.result()
+    return None if task is None else task.result()
 
 
 @st.fragment

@@ -10,7 +10,7 @@ from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, figure_forms, origin
 from dashboard.components.link_values import link_values, switch
 from dashboard.components.samples import is_sample
-from dashboard.components.work_progress import FOR_ALL, WHILE_HERE, work_progress
+from dashboard.components.task_progress import FOR_ALL, WHILE_HERE, task_progress
 from dashboard.options import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
@@ -110,15 +110,15 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
             st.caption("It was stopped before it was finished. Switch it on to begin again.")
         return
     with plain_errors():  # a heatmap that cannot be measured leaves the rest of the page standing
-        work = work_progress(
+        task = task_progress(
             "faithfulness",
             "Blurring and restoring the image patch by patch",
             lambda instead_of: resources.faithfulness(inspector, item, why.composite, instead_of),
             partial(state.screen.stop_faithfulness, of),
             lasts=FOR_ALL if is_sample(item) else WHILE_HERE,
         )
-        if work is not None:
-            _curves(inspector, item, work.result(), options)
+        if task is not None:
+            _curves(inspector, item, task.result(), options)
 
 
 def _curves(inspector: Inspector, item: Source, figures: Faithfulness, options: Options) -> None:

@@ -17,7 +17,7 @@ PERTURB = {"part": "Perturb and watch"}
 @pytest.fixture(autouse=True)
 def compared(monkeypatch: pytest.MonkeyPatch, comparison: BenchmarkResult) -> None:
     """All methods are compared once for all of these tests."""
-    monkeypatch.setattr("dashboard.resources.long_works.compare_banks", lambda *_, **__: comparison)
+    monkeypatch.setattr("dashboard.resources.background_tasks.compare_banks", lambda *_, **__: comparison)
 
 
 def opened(app: Start, page: str, **query: str) -> AppTest:

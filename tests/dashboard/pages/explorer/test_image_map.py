@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.work.long_work import LongWork, Turns
+from dashboard.work.background_task import BackgroundTask, TaskQueue
 from tests.dashboard.material import no_traceback, until
 from tests.umap_at_work import umap_at_work
 
@@ -27,10 +27,10 @@ def told_busy(running: AppTest) -> list[str]:
     return [info.value for info in running.info if "another map that is being laid out" in info.value]
 
 
-def test_pca_takes_no_turn(app: Start, monkeypatch: pytest.MonkeyPatch):
-    turns, go_on = Turns(1), threading.Event()
-    monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
-    LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
+def test_pca_waits_in_no_queue(app: Start, monkeypatch: pytest.MonkeyPatch):
+    task_queue, go_on = TaskQueue(1), threading.Event()
+    monkeypatch.setattr("dashboard.work.background_task.TASK_QUEUE", task_queue)
+    BackgroundTask("another", lambda on_progress: go_on.wait(LONG), task_queue)
     running = app("explorer", look="image map")
     no_traceback(running)
     assert maps(running)

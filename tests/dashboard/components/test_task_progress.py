@@ -1,4 +1,4 @@
-"""Long work on the page: it goes on after a reload, can be stopped, and nobody loses it without a word."""
+"""A background task on the page: it goes on after a reload, can be stopped, and nobody loses it without a word."""
 
 import queue
 import threading
@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import words
-from dashboard.components.work_progress import WHILE_HERE
-from dashboard.work.long_work import LongWork, Progress, Turns
+from dashboard.components.task_progress import WHILE_HERE
+from dashboard.work.background_task import BackgroundTask, Progress, TaskQueue
 from nero_core import BenchmarkResult, Explorer, Inspector, compare_banks
 from nero_core.types import Faithfulness, ImageBatch
 from tests.dashboard.material import asked, no_traceback, png, until
@@ -145,14 +145,14 @@ def test_whoever_comes_after_a_stop_begins_it_without_being_asked(app: Start, ga
     until(late, lambda: curves(late))
 
 
-def test_a_work_that_waits_for_its_turn_says_so_and_can_be_stopped(
+def test_a_task_that_waits_in_the_queue_says_so_and_can_be_stopped(
     app: Start, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ):
-    turns, go_on = Turns(1), threading.Event()
-    monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
-    LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
+    task_queue, go_on = TaskQueue(1), threading.Event()
+    monkeypatch.setattr("dashboard.work.background_task.TASK_QUEUE", task_queue)
+    BackgroundTask("another", lambda on_progress: go_on.wait(LONG), task_queue)
     running = app(sample="polyps", view="heatmap", faithfulness="true")
-    assert any(words.turn(0) in text for text in bars(running))
+    assert any(words.queued(0) in text for text in bars(running))
     running.button(key="stop_faithfulness").click().run()
     go_on.set()
     assert not running.toggle(key="faithfulness").value
@@ -165,11 +165,11 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], threading.Eve
     go_on = threading.Event()
 
     def fill() -> threading.Event:
-        turns = Turns(1, most_waiting=1)
+        task_queue = TaskQueue(1, most_waiting=1)
         for what in ("one that runs", "one that waits"):
-            LongWork(what, lambda on_progress: go_on.wait(LONG), turns)
-        monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
-        monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", LONG)
+            BackgroundTask(what, lambda on_progress: go_on.wait(LONG), task_queue)
+        monkeypatch.setattr("dashboard.work.background_task.TASK_QUEUE", task_queue)
+        monkeypatch.setattr("dashboard.work.background_task.WATCHED_SECONDS", LONG)
         return go_on
 
     yield fill
@@ -211,13 +211,13 @@ def test_what_is_asked_for_first_while_too_many_wait_is_a_sentence_with_a_way_on
     until(running, lambda: curves(running))
 
 
-def test_a_work_that_the_server_drops_is_told_as_that(app: Start, gate: Gate, monkeypatch: pytest.MonkeyPatch):
-    turns, go_on = Turns(1, most_waiting=1), threading.Event()
-    monkeypatch.setattr("dashboard.work.long_work.TURNS", turns)
-    LongWork("another", lambda on_progress: go_on.wait(LONG), turns)
+def test_a_task_that_the_server_drops_is_told_as_that(app: Start, gate: Gate, monkeypatch: pytest.MonkeyPatch):
+    task_queue, go_on = TaskQueue(1, most_waiting=1), threading.Event()
+    monkeypatch.setattr("dashboard.work.background_task.TASK_QUEUE", task_queue)
+    BackgroundTask("another", lambda on_progress: go_on.wait(LONG), task_queue)
     running = app(sample="polyps", view="heatmap", faithfulness="true")
-    monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", 0.0)  # as if the page had been left
-    LongWork("one more", lambda on_progress: None, turns)
+    monkeypatch.setattr("dashboard.work.background_task.WATCHED_SECONDS", 0.0)  # as if the page had been left
+    BackgroundTask("one more", lambda on_progress: None, task_queue)
     running.run()
     assert [info.value for info in running.info if "stopped" in info.value or "queue" in info.value] == [
         words.FORGOTTEN
@@ -283,7 +283,7 @@ def test_a_comparison_that_is_stopped_says_so_and_begins_again(
             inspector, methods=["nero", "msp"], on_progress=lambda stage, done, total: told(done, total)
         )
 
-    monkeypatch.setattr("dashboard.resources.long_works.compare_banks", gated)
+    monkeypatch.setattr("dashboard.resources.background_tasks.compare_banks", gated)
     running = app("compare")
     assert held.is_reached.wait(LONG)
     assert any("1 of 2" in text for text in bars(running.run()))

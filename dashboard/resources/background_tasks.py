@@ -1,6 +1,6 @@
-"""Long work for all users: one of each, begun by whoever comes first, see ``dashboard.work.long_work``.
+"""Background tasks for all users: one of each, begun by whoever comes first, see ``dashboard.work.background_task``.
 
-Each takes the work that it is to be done anew for, where one was stopped or failed: two who ask for that at once begin
+Each takes the task that it replaces, where one was stopped or failed: two who ask for that at once begin
 one.
 """
 
@@ -14,14 +14,14 @@ import streamlit as st
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
 from dashboard.resources.verdicts import observation_with_image
-from dashboard.work.long_work import LongWork, Progress
+from dashboard.work.background_task import BackgroundTask, Progress
 from nero_core import BenchmarkResult, Inspector, compare_banks
 from nero_core.types import Faithfulness, Observation, RelevanceMap
 
 Result = TypeVar("Result")
 
 
-def comparison(model: Inspector, instead_of: LongWork[Any] | None = None) -> LongWork[BenchmarkResult]:
+def comparison(model: Inspector, instead_of: BackgroundTask[Any] | None = None) -> BackgroundTask[BenchmarkResult]:
     """All methods on the bundle's own banks."""
 
     def compute(on_progress: Progress) -> BenchmarkResult:
@@ -30,7 +30,7 @@ def comparison(model: Inspector, instead_of: LongWork[Any] | None = None) -> Lon
     return _kept(("comparison", key(model)), "a comparison of all methods", lambda: compute, instead_of)
 
 
-def umap(model: Inspector, instead_of: LongWork[Any] | None = None) -> LongWork[RelevanceMap]:
+def umap(model: Inspector, instead_of: BackgroundTask[Any] | None = None) -> BackgroundTask[RelevanceMap]:
     """The map of all relevance vectors by UMAP. What places images on it is compiled too: no page waits for that.
 
     One on the server at a time, whichever reference set it is of: numba runs no two.
@@ -43,19 +43,19 @@ def umap(model: Inspector, instead_of: LongWork[Any] | None = None) -> LongWork[
         found.place(one, "umap")
         return laid
 
-    def ask(instead_of: LongWork[Any] | None) -> LongWork[RelevanceMap]:
+    def ask(instead_of: BackgroundTask[Any] | None) -> BackgroundTask[RelevanceMap]:
         of = ("umap", key(model))
         return _kept(of, "a map of the reference images", lambda: compute, instead_of, alone="umap")
 
-    work = ask(instead_of)
-    if work.state == "finished" and not found.has_map("umap"):  # of an Explorer that has been let go since
-        work = ask(work)
-    return work
+    task = ask(instead_of)
+    if task.state == "finished" and not found.has_map("umap"):  # of an Explorer that has been let go since
+        task = ask(task)
+    return task
 
 
 def faithfulness(
-    model: Inspector, item: Source, composite: str, instead_of: LongWork[Any] | None = None
-) -> LongWork[Faithfulness]:
+    model: Inspector, item: Source, composite: str, instead_of: BackgroundTask[Any] | None = None
+) -> BackgroundTask[Faithfulness]:
     """Whether the heatmap of a composite is faithful in this image."""
 
     def prepare() -> Callable[[Progress], Faithfulness]:
@@ -68,24 +68,24 @@ def faithfulness(
 
 @dataclass(slots=True)
 class _Kept:
-    """The work of one kind on one thing."""
+    """The task of one kind on one thing."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    work: LongWork[Any] | None = None
+    task: BackgroundTask[Any] | None = None
 
 
 def _kept(
     of: tuple[str, ...],
     what: str,
     prepare: Callable[[], Callable[[Progress], Result]],
-    instead_of: LongWork[Any] | None,
+    instead_of: BackgroundTask[Any] | None,
     alone: Hashable | None = None,
-) -> LongWork[Result]:
+) -> BackgroundTask[Result]:
     kept = _place(of)
     with kept.lock:
-        if kept.work is None or kept.work is instead_of:
-            kept.work = LongWork(what, prepare(), alone=alone or of)  # not beside the one that it is in the place of
-        return kept.work
+        if kept.task is None or kept.task is instead_of:
+            kept.task = BackgroundTask(what, prepare(), alone=alone or of)  # not beside the one that it replaces
+        return kept.task
 
 
 @st.cache_resource(max_entries=256, ttl=24 * HOUR, show_spinner=False)

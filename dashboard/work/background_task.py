@@ -1,9 +1,9 @@
-"""Long work beside the pages, in threads of the server. Knows no Streamlit.
+"""Background tasks: threads of the server, beside the pages. Knows no Streamlit.
 
-A page is run anew at every click and every reload, which would cut a computation of half a minute short. This one
+A page is run anew at every click and every reload, which would end a computation of half a minute. This one
 belongs to no page: whoever asks first begins it, whoever asks later sees how far it is, and it is kept for all of them.
 A stop ends it for all of them too, since two who look at the same picture cannot be told apart from one with two
-windows; ``components.work_progress`` tells the others and lets them begin it again.
+windows; ``components.task_progress`` tells the others and lets them begin it again.
 """
 
 import itertools
@@ -16,10 +16,10 @@ from typing import Any, Generic, Literal, TypeVar
 
 from nero_core.errors import NeroError
 
-AT_ONCE = 2  # works that run: each uses all cores of a small server
-MOST_WAITING = 16  # for their turn; each holds an image
+AT_ONCE = 2  # tasks that run: each uses all cores of a small server
+MOST_WAITING = 16  # in the queue; each holds an image
 WATCHED_SECONDS = 5.0  # since a page last asked: pages ask every half second, and a busy one is late
-THREADS = "long work"  # what their names begin with
+THREADS = "background task"  # what their names begin with
 Progress = Callable[[int, int], None]
 State = Literal["waiting", "running", "finished", "failed", "stopped"]
 Result = TypeVar("Result")
@@ -35,32 +35,32 @@ class StoppedError(Exception):
     """
 
 
-class LongWork(Generic[Result]):
-    """One computation. It begins when this is made, or when its turn comes.
+class BackgroundTask(Generic[Result]):
+    """One computation. It begins when this is made, or when the queue reaches it.
 
     Args:
         what: it finds, for sentences: ``a map of the reference images``.
         compute: finds it, and tells ``on_progress`` how far it is; the call ends it, once somebody has stopped it.
-        turns: how many run at once; the server's own where None.
-        alone: of those with the same, one runs at a time and the others take no turn until it has ended: two would
+        task_queue: how many run at once; the server's own where None.
+        alone: of those with the same, one runs at a time and the others take no place until it has ended: two would
             only wait for one another. None: beside any other.
 
     Attributes:
-        number: of this work, unlike that of any other.
+        number: of this task, unlike that of any other.
         done: parts that are done.
         total: parts in all; 0 where that is not known.
         is_unforeseen: failed by no error of ours, so that another try may succeed.
         is_forgotten: ended by the server itself while it waited, since no page looked and too many others waited.
 
     Raises:
-        NeroError: too many works wait on this server.
+        NeroError: too many tasks wait on this server.
     """
 
     def __init__(
         self,
         what: str,
         compute: Callable[[Progress], Result],
-        turns: "Turns | None" = None,
+        task_queue: "TaskQueue | None" = None,
         alone: Hashable | None = None,
     ) -> None:
         self.what, self.number, self.alone = what, next(_numbers), alone
@@ -73,8 +73,8 @@ class LongWork(Generic[Result]):
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._since = self._seen = time.monotonic()
-        self._turns = turns or TURNS
-        self._turns.ask(self)
+        self._task_queue = task_queue or TASK_QUEUE
+        self._task_queue.ask(self)
 
     @property
     def state(self) -> State:
@@ -93,13 +93,13 @@ class LongWork(Generic[Result]):
 
     @property
     def ahead(self) -> int:
-        """How many works begin before this one; 0 when it has begun."""
-        return self._turns.ahead(self)
+        """How many tasks begin before this one; 0 when it has begun."""
+        return self._task_queue.ahead(self)
 
     @property
     def is_held_up(self) -> bool:
-        """Whether it waits for one that may not run beside it, not for a turn alone."""
-        return self._turns.holds_up(self)
+        """Whether it waits for one that may not run beside it, and not only in the queue."""
+        return self._task_queue.holds_up(self)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end, but not longer than this; whether it is over."""
@@ -112,7 +112,7 @@ class LongWork(Generic[Result]):
         Where it computes, that ends when it tells how far it is the next time; what it still finds is dropped.
         """
         self._end("stopped")
-        self._turns.leave(self)
+        self._task_queue.leave(self)
 
     def result(self) -> Result:
         """What was found, once it is over.
@@ -132,7 +132,7 @@ class LongWork(Generic[Result]):
         raise NeroError(f"Expected {self.what}. Found {found}. Begin again.")
 
     def begin(self) -> None:
-        """Its turn has come; for ``Turns``."""
+        """The queue has reached it; for ``TaskQueue``."""
         with self._lock:
             if self._state == "waiting":
                 self._state, self._since = "running", time.monotonic()
@@ -154,7 +154,7 @@ class LongWork(Generic[Result]):
             _log.exception("unforeseen in %s", self.what)
             self._end("failed")
         finally:
-            self._turns.give_back(self)
+            self._task_queue.release(self)
 
     def _tell(self, done: int, total: int) -> None:
         if self._state == "stopped":
@@ -169,11 +169,11 @@ class LongWork(Generic[Result]):
                 self._over.set()
 
 
-class Turns:
-    """Lets a few works run at once; the others wait. Those that somebody waits for go first, in the order of asking.
+class TaskQueue:
+    """Lets a few tasks run at once; the others wait. Those that somebody waits for go first, in the order of asking.
 
-    A stopped work keeps its turn until its thread has ended, since it computes so long. What may not run beside it
-    waits without a turn, and lets others by.
+    A stopped task keeps its place until its thread has ended, since it computes so long. What may not run beside it
+    waits, and lets others by.
 
     Args:
         at_once: how many run.
@@ -182,11 +182,11 @@ class Turns:
 
     def __init__(self, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
         self._at_once, self._most_waiting = at_once, most_waiting
-        self._running: list[LongWork[Any]] = []
-        self._waiting: list[LongWork[Any]] = []
+        self._running: list[BackgroundTask[Any]] = []
+        self._waiting: list[BackgroundTask[Any]] = []
         self._lock = threading.RLock()
 
-    def ask(self, work: LongWork[Any]) -> None:
+    def ask(self, task: BackgroundTask[Any]) -> None:
         """Begin it now or later.
 
         Raises:
@@ -202,43 +202,43 @@ class Turns:
                     )
                 forgotten.is_forgotten = True
                 forgotten.stop()
-            self._waiting.append(work)
+            self._waiting.append(task)
             self._begin()
 
-    def leave(self, work: LongWork[Any]) -> None:
+    def leave(self, task: BackgroundTask[Any]) -> None:
         """It waits no more."""
         with self._lock:
-            if work in self._waiting:
-                self._waiting.remove(work)
+            if task in self._waiting:
+                self._waiting.remove(task)
 
-    def give_back(self, work: LongWork[Any]) -> None:
+    def release(self, task: BackgroundTask[Any]) -> None:
         """Its thread has ended."""
         with self._lock:
-            self._running.remove(work)
+            self._running.remove(task)
             self._begin()
 
-    def ahead(self, work: LongWork[Any]) -> int:
+    def ahead(self, task: BackgroundTask[Any]) -> int:
         """How many begin before this one."""
         with self._lock:
             order = self._order()
-            return order.index(work) if work in order else 0
+            return order.index(task) if task in order else 0
 
-    def holds_up(self, work: LongWork[Any]) -> bool:
+    def holds_up(self, task: BackgroundTask[Any]) -> bool:
         """Whether one runs that it may not run beside."""
         with self._lock:
-            return work.alone is not None and any(one.alone == work.alone for one in self._running if one is not work)
+            return task.alone is not None and any(one.alone == task.alone for one in self._running if one is not task)
 
-    def _order(self) -> list[LongWork[Any]]:
-        return sorted(self._waiting, key=lambda work: (not work.is_watched, work.number))
+    def _order(self) -> list[BackgroundTask[Any]]:
+        return sorted(self._waiting, key=lambda task: (not task.is_watched, task.number))
 
     def _begin(self) -> None:
         while len(self._running) < self._at_once:
-            work = next((one for one in self._order() if not self.holds_up(one)), None)
-            if work is None:
+            task = next((one for one in self._order() if not self.holds_up(one)), None)
+            if task is None:
                 return
-            self._waiting.remove(work)
-            self._running.append(work)
-            work.begin()
+            self._waiting.remove(task)
+            self._running.append(task)
+            task.begin()
 
 
-TURNS = Turns()
+TASK_QUEUE = TaskQueue()

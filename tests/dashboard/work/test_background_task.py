@@ -1,4 +1,4 @@
-"""Work beside the pages: it goes on by itself, can be stopped, takes its turn, and fails in a sentence."""
+"""Background tasks: they go on by themselves, can be stopped, wait in a queue, and fail in a sentence."""
 
 import gc
 import threading
@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from dashboard.work.long_work import LongWork, Progress, StoppedError, Turns
+from dashboard.work.background_task import BackgroundTask, Progress, StoppedError, TaskQueue
 from nero_core.errors import NeroError, RelevanceError
 
 LONG = 60.0  # seconds: more than any of these takes
@@ -61,44 +61,44 @@ def test_it_goes_on_by_itself_tells_how_far_it_is_and_gives_all_the_same():
         on_progress(2, 2)
         return ["found"]
 
-    work = LongWork("a finding", compute)
+    task = BackgroundTask("a finding", compute)
     assert reached.wait(LONG)
-    told.append((work.done, work.total))
-    assert work.state == "running"
-    assert not work.wait(0)
+    told.append((task.done, task.total))
+    assert task.state == "running"
+    assert not task.wait(0)
     go_on.set()
-    assert work.wait(LONG)
+    assert task.wait(LONG)
     assert told == [(1, 2)]
-    assert (work.state, work.done, work.ahead) == ("finished", 2, 0)
-    assert work.result() is work.result()
+    assert (task.state, task.done, task.ahead) == ("finished", 2, 0)
+    assert task.result() is task.result()
 
 
 def test_nothing_can_be_a_result():
-    work: LongWork[None] = LongWork("nothing", lambda on_progress: None)
-    assert work.wait(LONG)
-    assert work.result() is None
+    task: BackgroundTask[None] = BackgroundTask("nothing", lambda on_progress: None)
+    assert task.wait(LONG)
+    assert task.result() is None
 
 
 def test_a_stop_ends_it_at_once_and_the_computation_at_its_next_word(steps: Callable[[], Steps]):
     computation = steps()
-    work = LongWork("a finding", computation)
+    task = BackgroundTask("a finding", computation)
     assert computation.has_begun.wait(LONG)
-    work.stop()
-    assert work.wait(0)
+    task.stop()
+    assert task.wait(0)
     assert not computation.has_ended.is_set()
     computation.let_pass(3)
     assert computation.has_ended.wait(LONG)
     assert computation.passed == 1
-    assert work.state == "stopped"
+    assert task.state == "stopped"
     with pytest.raises(NeroError, match=r"Expected a finding\. Found it stopped\. Begin again\."):
-        work.result()
+        task.result()
 
 
 def test_a_stop_after_the_end_takes_nothing_back():
-    work = LongWork("a finding", lambda on_progress: "found")
-    assert work.wait(LONG)
-    work.stop()
-    assert (work.state, work.result()) == ("finished", "found")
+    task = BackgroundTask("a finding", lambda on_progress: "found")
+    assert task.wait(LONG)
+    task.stop()
+    assert (task.state, task.result()) == ("finished", "found")
 
 
 def test_what_is_found_after_a_stop_is_dropped():
@@ -109,14 +109,16 @@ def test_what_is_found_after_a_stop_is_dropped():
         has_ended.set()
         return "too late"
 
-    turns = Turns(1)
-    work = LongWork("a finding", compute, turns)
-    work.stop()
+    task_queue = TaskQueue(1)
+    task = BackgroundTask("a finding", compute, task_queue)
+    task.stop()
     go_on.set()
     assert has_ended.wait(LONG)
-    after = LongWork("another", lambda on_progress: "found", turns)  # its turn comes when the first thread has ended
+    after = BackgroundTask(
+        "another", lambda on_progress: "found", task_queue
+    )  # it begins when the first thread has ended
     assert after.wait(LONG)
-    assert work.state == "stopped"
+    assert task.state == "stopped"
 
 
 @pytest.mark.parametrize(
@@ -126,13 +128,13 @@ def test_what_fails_is_a_sentence(error: Exception, said: str, caplog: pytest.Lo
     def compute(on_progress: Progress) -> str:
         raise error
 
-    work = LongWork("a finding", compute)
-    assert work.wait(LONG)
-    assert work.state == "failed"
+    task = BackgroundTask("a finding", compute)
+    assert task.wait(LONG)
+    assert task.state == "failed"
     with pytest.raises(NeroError, match=said):
-        work.result()
-    assert work.is_unforeseen == isinstance(error, ValueError)
-    assert ("unforeseen in a finding" in caplog.text) == work.is_unforeseen
+        task.result()
+    assert task.is_unforeseen == isinstance(error, ValueError)
+    assert ("unforeseen in a finding" in caplog.text) == task.is_unforeseen
 
 
 def test_a_stop_is_no_error_that_a_part_may_fail_with():
@@ -140,21 +142,21 @@ def test_a_stop_is_no_error_that_a_part_may_fail_with():
 
 
 def test_only_so_many_run_at_once_and_the_next_begins_when_one_ends(steps: Callable[[], Steps]):
-    turns, computations = Turns(2), [steps() for _ in range(4)]
-    works = [LongWork(f"work {place}", one, turns) for place, one in enumerate(computations)]
-    assert [work.state for work in works] == ["running", "running", "waiting", "waiting"]
-    assert [work.ahead for work in works] == [0, 0, 0, 1]
+    task_queue, computations = TaskQueue(2), [steps() for _ in range(4)]
+    tasks = [BackgroundTask(f"work {place}", one, task_queue) for place, one in enumerate(computations)]
+    assert [task.state for task in tasks] == ["running", "running", "waiting", "waiting"]
+    assert [task.ahead for task in tasks] == [0, 0, 0, 1]
     computations[1].let_pass(3)
     assert computations[2].has_begun.wait(LONG)
-    assert works[3].state == "waiting"
+    assert tasks[3].state == "waiting"
     computations[0].let_pass(3)
     assert computations[3].has_begun.wait(LONG)
 
 
-def test_a_work_that_is_stopped_while_it_waits_never_begins(steps: Callable[[], Steps]):
-    turns, (first, second, third) = Turns(1), (steps(), steps(), steps())
-    LongWork("first", first, turns)
-    waiting, last = LongWork("second", second, turns), LongWork("third", third, turns)
+def test_a_task_that_is_stopped_while_it_waits_never_begins(steps: Callable[[], Steps]):
+    task_queue, (first, second, third) = TaskQueue(1), (steps(), steps(), steps())
+    BackgroundTask("first", first, task_queue)
+    waiting, last = BackgroundTask("second", second, task_queue), BackgroundTask("third", third, task_queue)
     waiting.stop()
     assert last.ahead == 0
     first.let_pass(3)
@@ -164,55 +166,55 @@ def test_a_work_that_is_stopped_while_it_waits_never_begins(steps: Callable[[], 
 
 
 def test_those_that_somebody_waits_for_go_first(steps: Callable[[], Steps], monkeypatch: pytest.MonkeyPatch):
-    turns, (first, forgotten, awaited) = Turns(1), (steps(), steps(), steps())
-    LongWork("first", first, turns)
-    earlier, later = LongWork("forgotten", forgotten, turns), LongWork("awaited", awaited, turns)
-    monkeypatch.setattr(LongWork, "is_watched", property(lambda work: work is later))
+    task_queue, (first, forgotten, awaited) = TaskQueue(1), (steps(), steps(), steps())
+    BackgroundTask("first", first, task_queue)
+    earlier, later = BackgroundTask("forgotten", forgotten, task_queue), BackgroundTask("awaited", awaited, task_queue)
+    monkeypatch.setattr(BackgroundTask, "is_watched", property(lambda task: task is later))
     assert (earlier.ahead, later.ahead) == (1, 0)
     first.let_pass(3)
     assert awaited.has_begun.wait(LONG)
     assert earlier.state == "waiting"
 
 
-def test_waiting_for_a_work_is_what_watches_it(steps: Callable[[], Steps], monkeypatch: pytest.MonkeyPatch):
-    work = LongWork("a finding", steps(), Turns(1))
-    assert work.is_watched
-    monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", 0.0)
-    assert not work.is_watched
-    monkeypatch.setattr("dashboard.work.long_work.WATCHED_SECONDS", LONG)
-    assert not work.wait(0)
-    assert work.is_watched
+def test_waiting_for_a_task_is_what_watches_it(steps: Callable[[], Steps], monkeypatch: pytest.MonkeyPatch):
+    task = BackgroundTask("a finding", steps(), TaskQueue(1))
+    assert task.is_watched
+    monkeypatch.setattr("dashboard.work.background_task.WATCHED_SECONDS", 0.0)
+    assert not task.is_watched
+    monkeypatch.setattr("dashboard.work.background_task.WATCHED_SECONDS", LONG)
+    assert not task.wait(0)
+    assert task.is_watched
 
 
 def test_when_too_many_wait_a_forgotten_one_goes_and_else_the_new_one_is_refused(
     steps: Callable[[], Steps], monkeypatch: pytest.MonkeyPatch
 ):
-    turns = Turns(1, most_waiting=2)
-    works = [LongWork(f"work {place}", steps(), turns) for place in range(3)]
+    task_queue = TaskQueue(1, most_waiting=2)
+    tasks = [BackgroundTask(f"work {place}", steps(), task_queue) for place in range(3)]
     with pytest.raises(NeroError, match=r"Expected fewer than 2 computations .* Found 2\. Try again"):
-        LongWork("one too many", steps(), turns)
-    monkeypatch.setattr(LongWork, "is_watched", property(lambda work: work is not works[2]))
-    another = LongWork("another", steps(), turns)
-    assert [work.state for work in (*works, another)] == ["running", "waiting", "stopped", "waiting"]
-    assert [work.is_forgotten for work in (*works, another)] == [False, False, True, False]
+        BackgroundTask("one too many", steps(), task_queue)
+    monkeypatch.setattr(BackgroundTask, "is_watched", property(lambda task: task is not tasks[2]))
+    another = BackgroundTask("another", steps(), task_queue)
+    assert [task.state for task in (*tasks, another)] == ["running", "waiting", "stopped", "waiting"]
+    assert [task.is_forgotten for task in (*tasks, another)] == [False, False, True, False]
     with pytest.raises(NeroError, match=r"Found it dropped: nobody waited for it .*\. Begin again\."):
-        works[2].result()
+        tasks[2].result()
 
 
 class Image:
     """What a computation holds, and a test looks after."""
 
 
-def test_a_work_that_is_stopped_while_it_waits_lets_go_of_what_it_was_to_compute_with(steps: Callable[[], Steps]):
-    turns, image = Turns(1), Image()
-    LongWork("first", steps(), turns)
+def test_a_task_that_is_stopped_while_it_waits_releases_what_it_was_to_compute_with(steps: Callable[[], Steps]):
+    task_queue, image = TaskQueue(1), Image()
+    BackgroundTask("first", steps(), task_queue)
     kept = weakref.ref(image)
-    work = LongWork("second", partial(lambda image, on_progress: image, image), turns)
+    task = BackgroundTask("second", partial(lambda image, on_progress: image, image), task_queue)
     del image
-    work.stop()
+    task.stop()
     gc.collect()
     assert kept() is None
-    assert work.state == "stopped"
+    assert task.state == "stopped"
 
 
 def test_a_failure_keeps_nothing_of_the_computation():
@@ -226,12 +228,12 @@ def test_a_failure_keeps_nothing_of_the_computation():
         except ValueError as error:
             raise RelevanceError("Expected more.") from error
 
-    turns = Turns(1)
-    work = LongWork("a finding", compute, turns)
-    assert work.wait(LONG)
-    assert LongWork("after", lambda on_progress: "found", turns).wait(LONG)  # its thread has ended
+    task_queue = TaskQueue(1)
+    task = BackgroundTask("a finding", compute, task_queue)
+    assert task.wait(LONG)
+    assert BackgroundTask("after", lambda on_progress: "found", task_queue).wait(LONG)  # its thread has ended
     gc.collect()
-    assert work.state == "failed"
+    assert task.state == "failed"
     assert [one() for one in kept] == [None]
 
 
@@ -239,23 +241,23 @@ def test_who_asks_for_a_failed_result_gets_an_error_of_its_own():
     def compute(on_progress: Progress) -> None:
         raise RelevanceError("Expected more.")
 
-    work = LongWork("a finding", compute)
-    assert work.wait(LONG)
+    task = BackgroundTask("a finding", compute)
+    assert task.wait(LONG)
     told = []
     for _ in range(4):
         with pytest.raises(RelevanceError, match=r"Expected more\.") as caught:
-            work.result()
+            task.result()
         told.append(caught.value)
     assert len({id(error) for error in told}) == 4
     assert len({len(list(traceback.walk_tb(error.__traceback__))) for error in told}) == 1
 
 
-def test_what_may_not_run_beside_another_waits_without_a_turn(steps: Callable[[], Steps]):
-    turns, (stopped, successor, other) = Turns(2), (steps(), steps(), steps())
-    first = LongWork("map", stopped, turns, alone="map")
+def test_what_may_not_run_beside_another_lets_others_by(steps: Callable[[], Steps]):
+    task_queue, (stopped, successor, other) = TaskQueue(2), (steps(), steps(), steps())
+    first = BackgroundTask("map", stopped, task_queue, alone="map")
     first.stop()  # its thread goes on until it tells how far it is
-    again = LongWork("map", successor, turns, alone="map")
-    third = LongWork("other", other, turns)
+    again = BackgroundTask("map", successor, task_queue, alone="map")
+    third = BackgroundTask("other", other, task_queue)
     assert (again.state, again.is_held_up, third.state, third.is_held_up) == ("waiting", True, "running", False)
     stopped.let_pass()
     assert successor.has_begun.wait(LONG)
