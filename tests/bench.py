@@ -190,8 +190,8 @@ def nero_against_loop(rounds: int) -> tuple[float, float, float]:
             one, bias = relevance_of(image)
             place = components @ one
             distance = min(float((place - centroid).abs().sum()) for centroid in centroids)
-            least = one.argsort(stable=True)[:175]
-            ratio = float(image[least].abs().sum() / image.abs().sum())
+            lowest = one.argsort(stable=True)[:175]
+            ratio = float(image[lowest].abs().sum() / image.abs().sum())
             scores.append((distance + scale * float(bias.abs())) * ratio)
         return torch.tensor(scores, dtype=torch.float64)
 

@@ -124,13 +124,13 @@ def classes_shown(values: ArrayLike, marked: int) -> list[int]:
     return [int(one) for one in order[first : first + MOST_CLASSES]]
 
 
-def least_relevant(features: ArrayLike, relevance: ArrayLike, least: int, theme: Theme) -> go.Figure:
-    """Every channel's activation in the order of its relevance; the ``least`` first are K, in the accent colour."""
+def least_relevant(features: ArrayLike, relevance: ArrayLike, k: int, theme: Theme) -> go.Figure:
+    """Every channel's activation in the order of its relevance; the first ``k`` are K, in the accent colour."""
     order, held = least_relevant_first(features, relevance)
     figure = go.Figure()
     for name, part, colour in (
-        (f"K: the {least} of least relevance", slice(None, least), ID),
-        ("the others", slice(least, None), theme.centroid),
+        (f"K: the {k} of least relevance", slice(None, k), ID),
+        ("the others", slice(k, None), theme.centroid),
     ):
         figure.add_bar(
             x=np.arange(len(order))[part],

@@ -14,7 +14,7 @@ LESSON_CLASS = "lesson_class"
 LESSON_EPSILON = "lesson_epsilon"
 LESSON_CENTROID = "lesson_centroid"
 LESSON_COMPONENTS = "lesson_components"
-LESSON_LEAST = "lesson_k"
+LESSON_K = "lesson_k"
 LESSON_ACCEPT = "lesson_accept"
 QUIZ = "quiz"
 # the sliders of "perturb and watch": one of each name in nero_core's PERTURBATIONS (``strength``), and these

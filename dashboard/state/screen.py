@@ -17,7 +17,7 @@ FAITHFULNESS = "faithfulness"
 WHAT_IF = "whatif"
 WHAT_IF_EPSILON = "whatif_epsilon"
 WHAT_IF_COMPONENTS = "whatif_components"
-WHAT_IF_LEAST = "whatif_k"
+WHAT_IF_K = "whatif_k"
 WHAT_IF_NORM = "whatif_norm"
 WHAT_IF_ACCEPT = "whatif_accept"
 

@@ -53,7 +53,7 @@ MOST_DRAFTS = 30  # folders that users are filling
 MOST_ENDED = 16  # that are kept; the oldest go first
 KEPT_SECONDS = 24 * 3600.0  # after which an ended job is removed
 DRAFT_SECONDS = 3600.0  # unused, after which a folder that never became a job is removed
-LEAST_FREE = 2 * 2**30  # bytes that must stay free on the disk
+MINIMUM_FREE = 2 * 2**30  # bytes that must stay free on the disk
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -72,9 +72,9 @@ def draft() -> Job:
             f"server. Found {waiting} and {drafts}. Wait for one to finish."
         )
     free = shutil.disk_usage(root).free
-    if free < LEAST_FREE:
+    if free < MINIMUM_FREE:
         raise NeroError(
-            f"Expected {LEAST_FREE // 2**20} MB of free disk on the server. Found {free // 2**20} MB. "
+            f"Expected {MINIMUM_FREE // 2**20} MB of free disk on the server. Found {free // 2**20} MB. "
             "Ask who runs this server to make room."
         )
     job = new_job(root)

@@ -153,7 +153,7 @@ def calibrate(
                 "epsilon": nero.epsilon,
                 "components_wanted": nero.components_wanted,
                 "components": nero.components_found,
-                "least": nero.least,
+                "least": nero.k,
                 "bias_scale": float(nero.bias_scale),
             },
             **{name: dict(DETECTORS[name].defaults) for name in banks["calibration"].scores},

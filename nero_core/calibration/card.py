@@ -32,7 +32,7 @@ class NeroSettings(BaseModel):
         epsilon: ε of the LRP rule, in units of a logit.
         components_wanted: PCA components that the method keeps.
         components: PCA components that the fit images gave.
-        least: k, the number of channels of least relevance.
+        k: number of channels of least relevance.
         bias_scale: λ.
     """
 
@@ -41,7 +41,7 @@ class NeroSettings(BaseModel):
     epsilon: FiniteFloat = Field(ge=0)
     components_wanted: int | None = Field(default=None, ge=1)
     components: int | None = Field(default=None, ge=0)
-    least: int | None = Field(default=None, ge=1)
+    k: int | None = Field(default=None, ge=1, alias="least")  # the name in every bundle.json
     bias_scale: float | None = Field(default=None, ge=0)
 
 
@@ -102,7 +102,7 @@ class BundleCard(BaseModel):
 
     def hyper(self, method: str) -> dict[str, Any]:
         """The hyper-parameters that this bundle's ``method`` is built with; the catalog's own for all but NERO."""
-        return {"epsilon": self.nero.epsilon, "least": self.nero.least} if method == "nero" else {}
+        return {"epsilon": self.nero.epsilon, "least": self.nero.k} if method == "nero" else {}
 
     @property
     def class_names(self) -> tuple[str, ...]:

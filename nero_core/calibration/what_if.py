@@ -69,7 +69,7 @@ def settings_of(card: BundleCard, head: Head, tpr: float | None = None) -> WhatI
     """The settings that the bundle itself is fitted with, at its own acceptance unless another is given."""
     published = NERO(head, **card.hyper(NAME))
     share = published.components_wanted / head.neurons
-    return WhatIfSettings(published.epsilon, share, published.least, published.norm, card.tpr if tpr is None else tpr)
+    return WhatIfSettings(published.epsilon, share, published.k, published.norm, card.tpr if tpr is None else tpr)
 
 
 def widest_fit(fit: FeatureBank, head: Head, epsilon: float, norm: int) -> NERO:
@@ -106,7 +106,7 @@ def score_again(
             score is not finite.
         RelevanceError: the relevance of the image is not finite.
     """
-    nero = widest.narrowed(settings.component_share, settings.least)
+    nero = widest.narrowed(settings.component_share, settings.k)
     one = observation.features[index : index + 1]
     terms = nero.terms(one)
     if not bool(terms.relevance.isfinite().all()):

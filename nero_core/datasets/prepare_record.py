@@ -15,7 +15,7 @@ from nero_core.version import PROGRAM, __version__
 # What `nero calibrate` does with the calibration part; the floors keep this room from reading it there.
 FIT_SHARE = 0.55  # of its images; thresholds are set on the others
 COMPONENTS = 341  # of NERO's PCA for a ResNet-18: ⌊2·512/3⌋, and each needs an image to fit on
-LEAST = 19  # images behind a threshold that accepts 95 %: 0.95 / 0.05
+MINIMUM = 19  # images behind a threshold that accepts 95 %: 0.95 / 0.05
 NAMED = 5  # broken files in a warning
 
 
@@ -93,9 +93,9 @@ def _on_calibration(record: Mapping[str, Any]) -> list[str]:
             f"The calibration part is small: nero calibrate fits on about {fit} of its {different} images and wants "
             f"{COMPONENTS} for a ResNet-18. Raise its share, or calibrate with --allow-reduced-rank."
         )
-    if different - fit < LEAST:
+    if different - fit < MINIMUM:
         lines.append(
             f"The calibration part is too small for 95 %: nero calibrate sets thresholds on about {different - fit} of "
-            f"its {different} images and wants at least {LEAST}. Raise its share, or calibrate with a lower --tpr."
+            f"its {different} images and wants at least {MINIMUM}. Raise its share, or calibrate with a lower --tpr."
         )
     return lines

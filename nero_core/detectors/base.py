@@ -50,12 +50,12 @@ class HeadDetector(FeaturesDetector):
         return float64(x.detach()).to(self.weight.device)
 
     def _feature_bank(
-        self, x: Tensor, y: Tensor, least: int
+        self, x: Tensor, y: Tensor, minimum: int
     ) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
         features = self._features(x)
         check_labels(x, y)
-        if len(x) < least:
-            raise CalibrationError(f"Expected at least {least} ID images to fit on. Found {len(x)}. Add ID images.")
+        if len(x) < minimum:
+            raise CalibrationError(f"Expected at least {minimum} ID images to fit on. Found {len(x)}. Add ID images.")
         return features, y.to(features.device)
 
     def _check_fitted(self, state: Tensor | None) -> Tensor:

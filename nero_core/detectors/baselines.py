@@ -77,12 +77,12 @@ class BoundedTemperature(TemperatureScaling):
     """Temperature scaling: the log-odds against the predicted class at the temperature T of least loss on the fit bank.
 
     ``S = logsumexp_{c≠ŷ}(l_c/T) − l_ŷ/T``, an increasing function of ``−max_c softmax(l/T)``, which ties where the
-    softmax is 1 to the last digit. The loss is convex in 1/T, so its least is found by bisection.
+    softmax is 1 to the last digit. The loss is convex in 1/T, so its minimum is found by bisection.
 
     Differs:
-        pytorch-ood takes 50 steps of L-BFGS with a step length of 0.01, which end far from the least (1.2 where it is
-        3) or, for a bank without an error, at negative temperatures. Such a bank has its least at T → 0; here T is kept
-        in [0.1, 10].
+        pytorch-ood takes 50 steps of L-BFGS with a step length of 0.01, which end far from the minimum (1.2 where it is
+        3) or, for a bank without an error, at negative temperatures. Such a bank has its minimum at T → 0; here T is
+        kept in [0.1, 10].
     """
 
     @property

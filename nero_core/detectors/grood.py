@@ -95,7 +95,7 @@ class GROOD(HeadDetector):
             CalibrationError: shapes do not fit the head, features are not finite, no image is classified correctly, or
                 mixup is asked for with one class.
         """
-        features, labels = self._feature_bank(x, y, least=1)
+        features, labels = self._feature_bank(x, y, minimum=1)
         check_head_labels(labels, len(self.weight))
         correct = self.head.logits(features).argmax(dim=1) == labels
         if not bool(correct.any()):

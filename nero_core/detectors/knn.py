@@ -63,7 +63,7 @@ class KNN(HeadDetector):
         Raises:
             CalibrationError: shapes do not fit the head, features are not finite, or there are fewer images than k.
         """
-        features, _ = self._feature_bank(x, y, least=self.k or 1)
+        features, _ = self._feature_bank(x, y, minimum=self.k or 1)
         self.k_found = max(1, round(_PUBLISHED_SHARE * len(features))) if self.k is None else self.k
         self.bank = unit_length(features)
         return self

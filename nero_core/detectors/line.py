@@ -92,7 +92,7 @@ class LINe(HeadDetector):
         Raises:
             CalibrationError: shapes do not fit the head, features are not finite, or a class of the head has no image.
         """
-        features, labels = self._feature_bank(x, y, least=1)
+        features, labels = self._feature_bank(x, y, minimum=1)
         check_every_class(labels, len(self.weight))
         means = class_means(features, labels, torch.arange(len(self.weight), device=labels.device))
         self.contributions = means * self.weight

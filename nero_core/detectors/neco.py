@@ -81,7 +81,7 @@ class NECO(HeadDetector):
             CalibrationError: shapes do not fit the head, there are under 2 images, features are not finite or all the
                 same.
         """
-        features, _ = self._feature_bank(x, y, least=2)
+        features, _ = self._feature_bank(x, y, minimum=2)
         self.mean = features.mean(dim=0)
         deviation = features.std(dim=0, correction=0)
         # The deviation of equal numbers is not 0 but their rounding.

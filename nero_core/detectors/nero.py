@@ -17,7 +17,7 @@ from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
 from nero_core.types import Head
 
-_PUBLISHED_LEAST = {384: 175, 512: 175}  # channels → the authors' k
+_PUBLISHED_K = {384: 175, 512: 175}  # channels → the authors' k
 _AT_ONCE = 1024  # images scored together: what is computed of them stays in the processor's cache
 
 
@@ -72,8 +72,10 @@ class NERO(HeadDetector):
         head: the classifier's last linear layer.
         epsilon: ε of the LRP rule, in units of a logit.
         component_share: PCA components over channels; the authors keep ⌊2D/3⌋.
-        least: k; None = the authors' 175 for D = 512 and D = 384, and ``round(175/512·D)`` for any other D.
+        k: channels of least relevance in ρ; None = the authors' 175 for D = 512 and D = 384, and ``round(175/512·D)``
+            for any other D.
         norm: of the distance and of λ: 1 as published, or 2.
+        least: ``k`` by its former name, under which bundles and results record it.
 
     Reference:
         Chhetri et al., NERO: explainable out-of-distribution detection with neuron-level relevance, MICCAI 2025.
@@ -101,8 +103,9 @@ class NERO(HeadDetector):
         head: Head,
         epsilon: float = 1e-6,
         component_share: float = 2 / 3,
-        least: int | None = None,
+        k: int | None = None,
         norm: int = 1,
+        least: int | None = None,
     ) -> None:
         if epsilon < 0:
             raise CalibrationError(f"Expected ε ≥ 0. Found {epsilon}. Give 0 for the published rule.")
@@ -116,8 +119,9 @@ class NERO(HeadDetector):
         self.epsilon, self.norm = epsilon, norm
         # The tiny addend keeps floor(2D/3) exact where 2/3 is rounded down.
         self.components_wanted = int(component_share * head.neurons + 1e-9)
-        self.least = _PUBLISHED_LEAST.get(head.neurons, round(175 / 512 * head.neurons)) if least is None else least
-        self._check_least()
+        k = least if k is None else k
+        self.k = _PUBLISHED_K.get(head.neurons, round(175 / 512 * head.neurons)) if k is None else k
+        self._check_k()
         self.components: Tensor | None = None
 
     @property
@@ -128,7 +132,7 @@ class NERO(HeadDetector):
     @property
     def found(self) -> Mapping[str, Any]:
         """k, the number of components kept, and λ."""
-        return {"least": self.least, "components": self.components_found, "bias_scale": float(self.bias_scale)}
+        return {"least": self.k, "components": self.components_found, "bias_scale": float(self.bias_scale)}
 
     def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NERO":
         """Fit PCA, centroids and bias scale on ID features; a second call forgets the first.
@@ -136,7 +140,7 @@ class NERO(HeadDetector):
         Raises:
             CalibrationError: shapes do not fit the head, there are under 2 images, or features are not finite.
         """
-        features, labels = self._feature_bank(x, y, least=2)
+        features, labels = self._feature_bank(x, y, minimum=2)
         relevance, bias = self._relevance(features)
         if not bool(relevance.isfinite().all() and bias.isfinite().all()):
             raise CalibrationError("Expected finite relevance. Found NaN or infinity: a logit is 0. Raise ε.")
@@ -187,7 +191,7 @@ class NERO(HeadDetector):
         """``r_β``, signed: with ``Σ_j r_j`` it makes up the softmax output, but for ε."""
         return self._relevance(x)[1]
 
-    def narrowed(self, component_share: float, least: int) -> "NERO":
+    def narrowed(self, component_share: float, k: int) -> "NERO":
         """This fit with fewer components or another k: what a fresh fit would be, without another decomposition.
 
         Components are sorted by their variance, so that fewer are the first of many; relevance, class means and λ
@@ -199,8 +203,8 @@ class NERO(HeadDetector):
         """
         components = self._check_fitted(self.components)
         one = copy.copy(self)
-        one.components_wanted, one.least = int(component_share * self.weight.shape[1] + 1e-9), least
-        one._check_least()
+        one.components_wanted, one.k = int(component_share * self.weight.shape[1] + 1e-9), k
+        one._check_k()
         if not 0 < component_share <= 1 or one.components_wanted > self.components_wanted:
             most = self.components_wanted / self.weight.shape[1]
             raise CalibrationError(
@@ -210,11 +214,11 @@ class NERO(HeadDetector):
         one.centroids = self.means @ one.components.T
         return one
 
-    def _check_least(self) -> None:
+    def _check_k(self) -> None:
         neurons = self.weight.shape[1]
-        if not 1 <= self.least <= neurons:
+        if not 1 <= self.k <= neurons:
             raise CalibrationError(
-                f"Expected k between 1 and {neurons} channels. Found {self.least}. The paper has 175 for 512."
+                f"Expected k between 1 and {neurons} channels. Found {self.k}. The paper has 175 for 512."
             )
 
     def _relevance(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -233,8 +237,8 @@ class NERO(HeadDetector):
     def _scale(self, x: Tensor, relevance: Tensor) -> Tensor:
         activation = float64(x.detach()).to(relevance.device).abs()
         # Ties are of channels with a = 0, which add nothing: relevance is a times a number, zero almost never.
-        least = relevance.topk(self.least, dim=1, largest=False, sorted=False).indices
-        part, total = activation.gather(1, least).sum(dim=1), activation.sum(dim=1)
+        lowest = relevance.topk(self.k, dim=1, largest=False, sorted=False).indices
+        part, total = activation.gather(1, lowest).sum(dim=1), activation.sum(dim=1)
         return torch.where(total > 0, part / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0)
 
 

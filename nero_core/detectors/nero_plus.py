@@ -96,7 +96,7 @@ class NeroPlus(HeadDetector):
             CalibrationError: shapes do not fit the head, features are not finite, or no class has two images that
                 differ in the direction of their relevance.
         """
-        features, labels = self._feature_bank(x, y, least=2)
+        features, labels = self._feature_bank(x, y, minimum=2)
         direction = self._direction(features)
         self.classes, index = labels.unique(return_inverse=True)
         self.means = class_means(direction, labels, self.classes)

@@ -19,7 +19,7 @@ Order = Int[Tensor, " patches"]
 GRID = 14  # patches a side: 16 pixels at 224, the patch of a ViT/16 and half the grid of a ResNet's last stage
 PERMUTATIONS = 5  # random orders, each of them forwards and backwards
 SPREADS = 2.0  # one-sided 5 % point of Student's t with five degrees of freedom
-LEAST_GAIN = 0.02  # of a probability: below this no eye tells two curves apart, whatever their spread
+MINIMUM_GAIN = 0.02  # of a probability: below this no eye tells two curves apart, whatever their spread
 
 
 def measure_faithfulness(
@@ -97,7 +97,7 @@ def measure_faithfulness(
             gradient=curves[len(orders)],
             random=by_chance,
             spread=spread,
-            margin=max(SPREADS * spread, LEAST_GAIN),
+            margin=max(SPREADS * spread, MINIMUM_GAIN),
             permutations=permutations,
             seed=seed,
         )

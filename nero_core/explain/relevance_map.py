@@ -20,7 +20,7 @@ from nero_core.process_wide import PROCESS_WIDE
 Kind = Literal["pca", "umap"]
 Progress = Callable[[int, int], None]
 
-LEAST_FOR_UMAP = 5  # images: below, neighbourhoods are the whole set and the map says nothing
+MINIMUM_FOR_UMAP = 5  # images: below, neighbourhoods are the whole set and the map says nothing
 _NEIGHBOURS = 15  # of a point in UMAP's graph; the default of McInnes et al.
 # Numba's kernels may not run in two threads at once, whichever map they work for: the process would be ended.
 _UMAP_RUNS = threading.Lock()
@@ -179,9 +179,9 @@ def _told_of_epochs(on_progress: Progress | None) -> Iterator[None]:
 
 
 def _umap(points: Tensor, seed: int, on_progress: Progress | None) -> Layout:
-    if len(points) < LEAST_FOR_UMAP:
+    if len(points) < MINIMUM_FOR_UMAP:
         raise RelevanceError(
-            f"Expected at least {LEAST_FOR_UMAP} ID images for UMAP. Found {len(points)}. Choose PCA for so few."
+            f"Expected at least {MINIMUM_FOR_UMAP} ID images for UMAP. Found {len(points)}. Choose PCA for so few."
         )
     padded = torch.nn.functional.pad(points, (0, max(0, 2 - points.shape[1])))
     unknown = on_progress or (lambda done, total: None)

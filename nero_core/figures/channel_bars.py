@@ -102,24 +102,24 @@ def image_pair_figure(
 
 
 @styled()
-def least_relevant_figure(activation: ArrayLike, relevance: ArrayLike, least: int) -> "Figure":
+def least_relevant_figure(activation: ArrayLike, relevance: ArrayLike, k: int) -> "Figure":
     """Activation of every channel, the channels of least relevance first, and the part ρ of it that lies in those;
     single column.
 
     Args:
         activation: of every channel; its absolute value is drawn.
         relevance: of every channel, for the order.
-        least: how many of the first channels are K.
+        k: how many of the first channels are K.
     """
     _, held = least_relevant_first(activation, relevance)
     total = float(held.sum())
     canvas = Canvas(SINGLE, 0.36 + _TALL + 0.36)
     axes = canvas.plot(0.5, 0.36, SINGLE - 0.55, _TALL)
-    share = float(held[:least].sum()) / total if total else float("nan")
+    share = float(held[:k].sum()) / total if total else float("nan")
     edges = np.arange(len(held) + 1) - 0.5
     for part, colour, name in (
-        (slice(None, least), ID, f"K, the {least} of least relevance: ρ = {number(share)} of the activity"),
-        (slice(least, None), CENTROID, f"the other {len(held) - least} channels"),
+        (slice(None, k), ID, f"K, the {k} of least relevance: ρ = {number(share)} of the activity"),
+        (slice(k, None), CENTROID, f"the other {len(held) - k} channels"),
     ):
         values = held[part]
         if len(values):

@@ -13,14 +13,14 @@ class WhatIfSettings:
     Attributes:
         epsilon: ε of the LRP rule, ≥ 0, in units of a logit.
         component_share: PCA components over channels, in (0, 1].
-        least: k, the number of channels of least relevance.
+        k: number of channels of least relevance.
         norm: of the distance: 1 as published, or 2.
         tpr: share of ID images that the threshold accepts, in (0, 1).
     """
 
     epsilon: float
     component_share: float
-    least: int
+    k: int
     norm: int
     tpr: float
 

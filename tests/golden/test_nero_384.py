@@ -26,7 +26,7 @@ def fitted(golden: dict[str, Tensor]) -> NERO:
 
 
 def test_hyper_parameters_are_the_published_ones(fitted: NERO) -> None:
-    assert (fitted.components_found, fitted.least) == (256, 175)
+    assert (fitted.components_found, fitted.k) == (256, 175)
 
 
 @pytest.mark.parametrize(("features", "scores"), [("valid", "s_in"), ("ood", "s_ood")])

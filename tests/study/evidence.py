@@ -257,7 +257,7 @@ def _composite_row(name: str | None, kind: str, group: Sequence[Flipped]) -> str
         inside = [statistics.fmean(one.inside[name][place] for one in group) for place in (0, 1)]
         lesion = tuple(f"{100 * mean:.1f} % (×{mean / area:.2f})" for mean in inside) if area else ("–", "–")
     weak = statistics.fmean(gain <= one.margin for gain, one in zip(gains, by_probability, strict=True))
-    # the least gain of the margin is one of a probability; for logits only the spread counts
+    # the minimum gain of the margin is one of a probability; for logits only the spread counts
     weak_logit = statistics.fmean(gain <= 2 * one.spread for gain, one in zip(logits, by_logit, strict=True))
     title = "plain gradient" if name is None else COMPOSITES[name].title
     low, high = interval(lambda drawn: np.median(drawn, axis=1), np.array(gains))

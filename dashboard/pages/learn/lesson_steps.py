@@ -196,23 +196,21 @@ def _distance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGene
 
 def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     features = resources.observation(inspector, item).features[0].cpu().double().abs()
-    with link_values({state.learn.LESSON_LEAST: numbers("k", 1, len(features))}):
-        least = st.slider(
-            "k", 1, len(features), usual.settings.least, key=state.learn.LESSON_LEAST, bind="query-params"
-        )
-    found = resources.what_if(inspector, item, replace(usual.settings, least=least))
+    with link_values({state.learn.LESSON_K: numbers("k", 1, len(features))}):
+        k = st.slider("k", 1, len(features), usual.settings.k, key=state.learn.LESSON_K, bind="query-params")
+    found = resources.what_if(inspector, item, replace(usual.settings, k=k))
     scale, total = float(found.detection.terms["scale"][0]), float(features.sum())
     st.latex(
         rf"\rho = \frac{{\sum_{{j \in K}} |a_j|}}{{\sum_j |a_j|}} = \frac{{{words.tex(scale * total)}}}"
         rf"{{{words.tex(total)}}} = {words.tex(scale)}"
     )
     st.markdown(
-        f"**{words.percent(scale)}** of the activity lies in the {least} channels that matter least to the prediction. "
+        f"**{words.percent(scale)}** of the activity lies in the {k} channels that matter least to the prediction. "
         "In OOD images that part is often large."
     )
-    figure = charts.least_relevant(features, found.channels.relevance, least, _theme())
-    make = partial(least_relevant_figure, features, found.channels.relevance, least)
-    alt = f"Activation of all channels, the {least} of least relevance marked"
+    figure = charts.least_relevant(features, found.channels.relevance, k, _theme())
+    make = partial(least_relevant_figure, features, found.channels.relevance, k)
+    alt = f"Activation of all channels, the {k} of least relevance marked"
     _plotted(
         plot,
         origin(inspector, item),

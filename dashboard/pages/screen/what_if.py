@@ -59,14 +59,14 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
     offered_epsilons = epsilons(published.epsilon)
     options = acceptances(published.tpr, bundle.calibration_size)
     offers = {
-        state.screen.WHAT_IF_LEAST: numbers("k", 1, neurons),
+        state.screen.WHAT_IF_K: numbers("k", 1, neurons),
         state.screen.WHAT_IF_COMPONENTS: numbers("number of principal components", 1, neurons),
         state.screen.WHAT_IF_EPSILON: choices("ε", {f"{value:g}": value for value in offered_epsilons}),
         state.screen.WHAT_IF_NORM: choices("norm", {str(value): value for value in NORMS}),
         state.screen.WHAT_IF_ACCEPT: choices("acceptance", {state.site.percents(share): share for share in options}),
     }
     counted = {
-        state.screen.WHAT_IF_LEAST: (
+        state.screen.WHAT_IF_K: (
             "k, channels of least relevance",
             "The scale ρ is the part of the activity that lies in these channels.",
         ),
@@ -77,7 +77,7 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
     }
     accept = published.tpr
     with link_values(offers):
-        least, components = (
+        k, components = (
             st.slider(label, 1, neurons, int(str(usual[key])), key=key, bind="query-params", help=says)
             for key, (label, says) in counted.items()
         )
@@ -108,13 +108,13 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
                 key=state.screen.WHAT_IF_ACCEPT,
                 bind="query-params",
             )
-    return WhatIfSettings(epsilon, components / neurons, least, norm or published.norm, accept)
+    return WhatIfSettings(epsilon, components / neurons, k, norm or published.norm, accept)
 
 
 def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object]:
     """What each widget holds under these settings, by its key."""
     return {
-        state.screen.WHAT_IF_LEAST: settings.least,
+        state.screen.WHAT_IF_K: settings.k,
         state.screen.WHAT_IF_COMPONENTS: round(settings.component_share * inspector.bundle.classifier.head.neurons),
         state.screen.WHAT_IF_EPSILON: settings.epsilon,
         state.screen.WHAT_IF_NORM: settings.norm,
@@ -209,7 +209,7 @@ def setting_record(inspector: Inspector, item: Source, found: WhatIf) -> dict[st
             "epsilon": settings.epsilon,
             "component_share": settings.component_share,
             "components": found.components,
-            "least": settings.least,
+            "least": settings.k,
             "norm": settings.norm,
             "tpr": settings.tpr,
             "bias_scale": found.bias_scale,

@@ -47,10 +47,10 @@ def test_of_many_classes_those_next_to_the_marked_one_are_shown_and_long_names_a
 
 def test_the_least_relevant_channels_are_the_first_and_no_channel_is_lost():
     features, relevance = np.array([5.0, -1, 2, 4]), np.array([0.3, -0.2, 0.1, -0.5])
-    least, others = charts.least_relevant(features, relevance, 2, LIGHT).data
-    assert list(least.y) == [4, 1]
+    lowest, others = charts.least_relevant(features, relevance, 2, LIGHT).data
+    assert list(lowest.y) == [4, 1]
     assert list(others.y) == [2, 5]
-    assert "2 of least relevance" in least.name
+    assert "2 of least relevance" in lowest.name
 
 
 def test_a_picture_to_drag_on_has_its_origin_at_the_top_left_and_its_aspect():

@@ -179,7 +179,7 @@ def test_too_many_drafts_are_refused(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_full_disk_is_refused_before_anything_is_written(monkeypatch: pytest.MonkeyPatch, home: Path):
-    monkeypatch.setattr(jobs, "LEAST_FREE", 2**70)
+    monkeypatch.setattr(jobs, "MINIMUM_FREE", 2**70)
     with pytest.raises(NeroError, match="free disk"):
         jobs.draft()
     assert not list((home / "jobs").iterdir())

@@ -248,12 +248,12 @@ def test_a_card_without_the_settings_of_nero_is_refused(
 def test_the_settings_of_nero_are_typed(bundle: Path) -> None:
     card = read_card(bundle)[0]
     assert card.nero.epsilon == card.detectors["nero"]["epsilon"] > 0
-    assert card.nero.least == 175
+    assert card.nero.k == 175
 
 
 def test_epsilon_alone_is_enough(bundle: Path) -> None:
     change_card(bundle, lambda card: card.update(detectors={"nero": {"epsilon": 0}}))
-    assert read_card(bundle)[0].nero.least is None
+    assert read_card(bundle)[0].nero.k is None
 
 
 def test_a_large_thumbnail_is_refused(bundle: Path) -> None:

@@ -54,13 +54,13 @@ def test_the_bundles_own_settings_give_the_inspectors_own_verdict(
 
 
 CHANGES = (
-    {"least": 40},
+    {"k": 40},
     {"component_share": 0.05},
     {"epsilon": 0.01},
     {"epsilon": 0.0},
     {"norm": 2},
     {"tpr": 0.8},
-    {"least": 300, "component_share": 0.02, "epsilon": 0.1, "norm": 2, "tpr": 0.9},
+    {"k": 300, "component_share": 0.02, "epsilon": 0.1, "norm": 2, "tpr": 0.9},
 )
 
 
@@ -75,7 +75,7 @@ def test_it_is_what_a_fresh_fit_with_these_settings_says(
         bundle.classifier.head,
         epsilon=settings.epsilon,
         component_share=settings.component_share,
-        least=settings.least,
+        k=settings.k,
         norm=settings.norm,
     ).fit_features(bundle.fit.features, bundle.fit.labels)
     found = explorer.what_if(observation, settings, 1)
@@ -198,7 +198,7 @@ def test_without_an_ood_bank_there_is_no_auroc(
         {"epsilon": math.nan},
         {"component_share": 0.0},
         {"component_share": 1.5},
-        {"least": 0},
+        {"k": 0},
         {"norm": 3},
         {"tpr": 1.0},
         {"tpr": 0.999},

@@ -11,7 +11,7 @@ from nero_core.types import Head
 CLASSES, NEURONS, IMAGES = 3, 15, 80
 
 
-def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, least: int, kept: int) -> list[float]:
+def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, k: int, kept: int) -> list[float]:
     """The score written out image by image and neuron by neuron, with numpy's SVD for the PCA."""
     weight, bias = head.weight.double(), head.bias.double()
 
@@ -35,16 +35,16 @@ def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, 
     for a in x.double():
         one, one_beta = relevance(a)
         distance = min(float((directions @ one - m).abs().sum()) for m in mu)
-        lowest = sorted(range(NEURONS), key=lambda j: float(one[j]))[:least]
+        lowest = sorted(range(NEURONS), key=lambda j: float(one[j]))[:k]
         ratio = sum(abs(float(a[j])) for j in lowest) / float(a.abs().sum())
         scores.append((distance + scale * abs(one_beta)) * ratio)
     return scores
 
 
 def test_scores_equal_the_slow_replica(head: Head, features: Tensor, labels: Tensor) -> None:
-    detector = NERO(head, epsilon=0.01, least=6).fit_features(features, labels)
+    detector = NERO(head, epsilon=0.01, k=6).fit_features(features, labels)
     probe = torch.randn(9, NEURONS, generator=torch.Generator().manual_seed(2)).relu()
-    expected = replica(head, features, labels, probe, epsilon=0.01, least=6, kept=10)
+    expected = replica(head, features, labels, probe, epsilon=0.01, k=6, kept=10)
     torch.testing.assert_close(
         detector.predict_features(probe), torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=1e-9
     )
@@ -71,10 +71,10 @@ def test_nearest_centroid_of_a_class_mean_is_its_class(head: Head, features: Ten
     assert distance.argmin(dim=1).tolist() == list(range(CLASSES))
 
 
-@pytest.mark.parametrize(("neurons", "components", "least"), [(512, 341, 175), (384, 256, 175), (192, 128, 66)])
-def test_hyper_parameters_follow_the_paper_and_scale_with_the_width(neurons: int, components: int, least: int) -> None:
+@pytest.mark.parametrize(("neurons", "components", "k"), [(512, 341, 175), (384, 256, 175), (192, 128, 66)])
+def test_hyper_parameters_follow_the_paper_and_scale_with_the_width(neurons: int, components: int, k: int) -> None:
     detector = NERO(Head(torch.ones(2, neurons), torch.zeros(2)))
-    assert (detector.components_wanted, detector.least) == (components, least)
+    assert (detector.components_wanted, detector.k) == (components, k)
 
 
 def test_too_few_images_keep_the_components_that_the_rank_allows(head: Head, features: Tensor, labels: Tensor) -> None:
@@ -94,7 +94,11 @@ def test_a_head_whose_relevance_is_not_finite_is_refused(features: Tensor, label
         NERO(head).fit_features(features, labels)
 
 
-@pytest.mark.parametrize("wrong", [{"epsilon": -1.0}, {"component_share": 0.0}, {"least": 0}, {"least": NEURONS + 1}])
+def test_k_is_taken_by_its_former_name(head: Head) -> None:
+    assert [NERO(head, **{name: 6}).k for name in ("k", "least")] == [6, 6]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"epsilon": -1.0}, {"component_share": 0.0}, {"k": 0}, {"k": NEURONS + 1}])
 def test_hyper_parameters_outside_their_range_are_refused(head: Head, wrong: dict[str, float]) -> None:
     with pytest.raises(CalibrationError, match="Found"):
         NERO(head, **wrong)
@@ -128,12 +132,12 @@ def test_at_a_centroid_the_euclidean_contribution_is_zero_and_not_undefined(head
     assert float(terms.contribution.abs().max()) < 1e-9
 
 
-@pytest.mark.parametrize(("share", "least"), [(0.2, 3), (2 / 3, 15), (1.0, 1)])
-def test_a_narrowed_fit_is_a_fresh_fit(head: Head, features: Tensor, labels: Tensor, share: float, least: int) -> None:
+@pytest.mark.parametrize(("share", "k"), [(0.2, 3), (2 / 3, 15), (1.0, 1)])
+def test_a_narrowed_fit_is_a_fresh_fit(head: Head, features: Tensor, labels: Tensor, share: float, k: int) -> None:
     wide = NERO(head, epsilon=0.01, component_share=1.0).fit_features(features, labels)
     before = wide.predict_features(features)
-    fresh = NERO(head, epsilon=0.01, component_share=share, least=least).fit_features(features, labels)
-    narrow = wide.narrowed(share, least)
+    fresh = NERO(head, epsilon=0.01, component_share=share, k=k).fit_features(features, labels)
+    narrow = wide.narrowed(share, k)
     assert narrow.components_found == fresh.components_found
     torch.testing.assert_close(
         narrow.predict_features(features), fresh.predict_features(features), rtol=1e-12, atol=1e-12
@@ -141,12 +145,12 @@ def test_a_narrowed_fit_is_a_fresh_fit(head: Head, features: Tensor, labels: Ten
     assert torch.equal(wide.predict_features(features), before)
 
 
-@pytest.mark.parametrize(("share", "least"), [(0.0, 3), (1.1, 3), (0.9, 3), (0.5, 0), (0.5, NEURONS + 1)])
+@pytest.mark.parametrize(("share", "k"), [(0.0, 3), (1.1, 3), (0.9, 3), (0.5, 0), (0.5, NEURONS + 1)])
 def test_a_fit_cannot_be_narrowed_to_what_it_does_not_hold(
-    head: Head, features: Tensor, labels: Tensor, share: float, least: int
+    head: Head, features: Tensor, labels: Tensor, share: float, k: int
 ) -> None:
     with pytest.raises(CalibrationError, match="Found"):
-        NERO(head, component_share=0.6).fit_features(features, labels).narrowed(share, least)
+        NERO(head, component_share=0.6).fit_features(features, labels).narrowed(share, k)
 
 
 def test_a_norm_that_is_neither_is_refused(head: Head) -> None:

@@ -12,7 +12,7 @@ from nero_core import Explorer, Inspector
 from nero_core.errors import NeroError, RelevanceError
 from nero_core.explain.class_output import class_probability, logit_gradient
 from nero_core.explain.faithfulness import GRID as GRID_SHOWN
-from nero_core.explain.faithfulness import LEAST_GAIN, SPREADS, blurred_baseline, measure_faithfulness
+from nero_core.explain.faithfulness import MINIMUM_GAIN, SPREADS, blurred_baseline, measure_faithfulness
 from nero_core.types import Faithfulness, FlippingCurves
 
 SIDE, GRID = 20, 4  # patches of 5 pixels
@@ -91,7 +91,7 @@ def test_random_orders_gain_nothing_and_their_spread_is_that_of_their_gains() ->
     generator = torch.Generator().manual_seed(99)
     gains = [figures(torch.rand(SIDE, SIDE, generator=generator), permutations=1).gain for _ in range(60)]
     assert found.spread == pytest.approx(float(torch.tensor(gains).std()), rel=0.4)
-    assert found.margin == max(SPREADS * found.spread, LEAST_GAIN)
+    assert found.margin == max(SPREADS * found.spread, MINIMUM_GAIN)
 
 
 def test_the_seed_decides_and_the_chunk_does_not() -> None:

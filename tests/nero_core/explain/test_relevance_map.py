@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nero_core.errors import BusyError, RelevanceError
-from nero_core.explain.relevance_map import LEAST_FOR_UMAP, lay_out, nearest_images
+from nero_core.explain.relevance_map import MINIMUM_FOR_UMAP, lay_out, nearest_images
 from tests.umap_at_work import umap_at_work
 
 
@@ -105,7 +105,7 @@ def test_who_has_patience_is_told_while_another_map_is_laid_out():
 
 
 def test_umap_lays_out_the_fewest_images_that_it_may_equal_ones_and_one_dimension():
-    for points in (two_groups(LEAST_FOR_UMAP), two_groups(30)[:, :1], two_groups(40)[[0] * 20 + list(range(20))]):
+    for points in (two_groups(MINIMUM_FOR_UMAP), two_groups(30)[:, :1], two_groups(40)[[0] * 20 + list(range(20))]):
         laid = lay_out(points, "umap")
         assert laid.coordinates.isfinite().all()
         assert laid.place(points[:1]).shape == (1, 2)
@@ -136,7 +136,7 @@ def test_vectors_that_are_not_finite_are_a_sentence(value: float):
 
 
 def test_too_few_images_for_umap_are_a_sentence():
-    with pytest.raises(RelevanceError, match=f"at least {LEAST_FOR_UMAP} ID images for UMAP. Found 4"):
+    with pytest.raises(RelevanceError, match=f"at least {MINIMUM_FOR_UMAP} ID images for UMAP. Found 4"):
         lay_out(two_groups(4), "umap")
 
 

@@ -45,18 +45,18 @@ def test_two_images_stand_side_by_side_in_the_same_channels():
     assert overlaps(figure) == []
 
 
-@pytest.mark.parametrize("least", [1, 100, 512])
-def test_rho_is_the_part_of_the_activity_in_the_channels_of_least_relevance(least: int):
+@pytest.mark.parametrize("k", [1, 100, 512])
+def test_rho_is_the_part_of_the_activity_in_the_channels_of_least_relevance(k: int):
     activation, relevance = VALUES - 1, VALUES[::-1]
-    figure = least_relevant_figure(activation, relevance, least)
+    figure = least_relevant_figure(activation, relevance, k)
     order = np.argsort(relevance, kind="stable")
-    rho = np.abs(activation)[order][:least].sum() / np.abs(activation).sum()
-    assert f"the {least} of least relevance: ρ = {number(rho)} of the activity" in said(figure)
+    rho = np.abs(activation)[order][:k].sum() / np.abs(activation).sum()
+    assert f"the {k} of least relevance: ρ = {number(rho)} of the activity" in said(figure)
     steps = plot(figure).patches
-    np.testing.assert_allclose(steps[0].get_data().values, np.abs(activation)[order][:least])  # type: ignore[attr-defined]
+    np.testing.assert_allclose(steps[0].get_data().values, np.abs(activation)[order][:k])  # type: ignore[attr-defined]
     assert colour(steps[0]) == ID
-    if least < 512:
-        np.testing.assert_allclose(steps[1].get_data().edges[0], least - 0.5)  # type: ignore[attr-defined]
+    if k < 512:
+        np.testing.assert_allclose(steps[1].get_data().edges[0], k - 0.5)  # type: ignore[attr-defined]
         assert colour(steps[1]) == CENTROID
     assert overlaps(figure) == []
 
