@@ -13,7 +13,7 @@ class Options:
 
     Attributes:
         method: of the score, a name in the catalog.
-        tpr: ID acceptance of the threshold.
+        tpr: share of ID images that should pass the threshold.
         order: what picks the concepts: ``contribution`` or ``relevance``.
         concepts: how many.
         download: ``png`` or ``svg``.
@@ -26,8 +26,8 @@ class Options:
     download: str
 
 
-def acceptances(tpr: float, calibration_size: int) -> list[float]:
-    """The acceptances to choose from: whole percents and the bundle's own.
+def tpr_choices(tpr: float, calibration_size: int) -> list[float]:
+    """The values of tpr to choose from: whole percents and the bundle's own.
 
     With n calibration images the largest score is the threshold that accepts n / (n + 1); more cannot be had.
     """

@@ -72,7 +72,7 @@ class Explorer:
 
         Args:
             observation: with the image.
-            settings: k, share of components, ε, norm and acceptance.
+            settings: k, share of components, ε, norm and tpr.
             index: which image of the observation.
 
         Raises:

@@ -122,14 +122,14 @@ class Inspector:
             batch: images, or an observation of them, which saves the forward pass. A method that looks at the image
                 once more (``needs == "image"`` in the catalog) asks for images, or an observation that keeps them.
             methods: names of ``DETECTORS``.
-            tpr: ID acceptance in (0, 1); the bundle's own where None.
+            tpr: share of ID images that should pass, in (0, 1); the bundle's own where None.
 
         Raises:
             NeroError: an unknown method, or one that needs the images and got features only.
             CalibrationError: too few calibration images for ``tpr``, or a method that cannot fit this bundle.
         """
         observation = self._observed(batch)
-        acceptance = self.bundle.card.tpr if tpr is None else tpr
+        tpr = self.bundle.card.tpr if tpr is None else tpr
         found = {}
         for name in methods:
             fitted = self._fit(name)
@@ -140,9 +140,7 @@ class Inspector:
                     raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
                 features = second_pass(self.bundle.classifier, observation.images)
             score, terms = score_in_terms(fitted.detector, features)
-            found[name] = detect_by_scores(
-                name, score, terms, observation.probabilities, fitted.calibration, acceptance
-            )
+            found[name] = detect_by_scores(name, score, terms, observation.probabilities, fitted.calibration, tpr)
         return found
 
     def channels(self, batch: ImageBatch | Observation, index: int = 0) -> Channels:
@@ -235,9 +233,9 @@ class Inspector:
     def reference_scores(self, method: str = "nero", tpr: float | None = None) -> ReferenceScores:
         """A method's scores over the calibration bank and the OOD bank; raises as ``detect``."""
         fitted = self._fit(method)
-        acceptance = self.bundle.card.tpr if tpr is None else tpr
+        tpr = self.bundle.card.tpr if tpr is None else tpr
         banks = self.bundle.calibration, self.bundle.ood
-        return reference_scores(method, fitted.calibration, fitted.ood, banks, acceptance)
+        return reference_scores(method, fitted.calibration, fitted.ood, banks, tpr)
 
     def thumbnail(self, reference_id: str) -> bytes:
         """The WebP picture of a fit image; BundleError where there is none."""

@@ -53,7 +53,7 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
             size = next(iter(found.values())).calibration_size
             st.caption(
                 f"Most unusual first. p: the share of {size} calibration images that score as high, this image "
-                f"included; 1/{size + 1} is the smallest. Each threshold accepts {words.percent(tpr)} of them. "
+                f"included; 1/{size + 1} is the smallest. Each threshold lets {words.percent(tpr)} of them pass. "
                 "Methods that agree may be wrong together: many look at the same numbers."
             )
             make = partial(_figure, found)
@@ -97,7 +97,7 @@ def _figure(found: Mapping[str, Detection]) -> "Figure":
     said = [f"{words.number(p, 2)}, {found[name].verdict(0)}" for name, p in zip(order, p_values, strict=True)]
     size, tpr = found[order[0]].calibration_size, found[order[0]].tpr
     note = f"p: the share of {size} calibration images that score as high, this image included. "
-    note += f"Each threshold accepts {words.percent(tpr)} of them."
+    note += f"Each threshold lets {words.percent(tpr)} of them pass."
     marked = [place for place, name in enumerate(order) if name == "nero"]
     return bar_figure(names, p_values, "p-value of this image", said, marked, note=note, whole=1.0)
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import resources, state, theme, words
 from dashboard.components.link_values import choices, link_values, numbers, switch
-from dashboard.options import Options, acceptances
+from dashboard.options import Options, tpr_choices
 from nero_core import DETECTORS, Inspector
 from nero_core.errors import BundleError
 
@@ -65,19 +65,19 @@ def reference_set_if_any() -> None:
 
 
 def chart_options(inspector: Inspector) -> tuple[float, str]:
-    """ID acceptance of the thresholds, and ``png`` or ``svg`` for downloads."""
-    offered = _acceptances_of(inspector)
-    with link_values({state.site.ACCEPT: choices("acceptance", offered)}), _research_options():
-        return _acceptance(inspector, offered), _download()
+    """The tpr of the thresholds, and ``png`` or ``svg`` for downloads."""
+    offered = _tpr_choices(inspector)
+    with link_values({state.site.TPR: choices("share of images that should pass", offered)}), _research_options():
+        return _tpr(inspector, offered), _download()
 
 
 def research_options(inspector: Inspector) -> Options:
     """Settings that a clinician never touches. What a link asks of them and cannot have is
     said outside of the closed box."""
-    offered, (fewest, most) = _acceptances_of(inspector), CONCEPTS
+    offered, (fewest, most) = _tpr_choices(inspector), CONCEPTS
     offers = {
         state.site.METHOD: choices("method", list(DETECTORS)),
-        state.site.ACCEPT: choices("acceptance", offered),
+        state.site.TPR: choices("share of images that should pass", offered),
         state.screen.ORDER: choices("order of concepts", ORDERS),
         state.screen.CONCEPTS: numbers("number of concepts", fewest, most),
     }
@@ -89,7 +89,7 @@ def research_options(inspector: Inspector) -> Options:
             bind="query-params",
             help="The explanations on this page are NERO's own.",
         )
-        accept = _acceptance(inspector, offered)
+        tpr = _tpr(inspector, offered)
         order = st.segmented_control(
             "Concepts by",
             ORDERS,
@@ -103,7 +103,7 @@ def research_options(inspector: Inspector) -> Options:
             "Number of concepts", fewest, most, value=8, key=state.screen.CONCEPTS, bind="query-params"
         )
         download = _download()
-    return Options(method, accept, order or ORDERS[0], concepts, download)
+    return Options(method, tpr, order or ORDERS[0], concepts, download)
 
 
 @contextmanager
@@ -112,24 +112,24 @@ def _research_options() -> Iterator[None]:
         yield
 
 
-def _acceptances_of(inspector: Inspector) -> dict[str, float]:
-    """The acceptances to choose from, each as it stands in the URL."""
+def _tpr_choices(inspector: Inspector) -> dict[str, float]:
+    """The values of tpr to choose from, each as it stands in the URL."""
     bundle = inspector.bundle
-    return {state.site.percents(one): one for one in acceptances(bundle.card.tpr, bundle.calibration_size)}
+    return {state.site.percents(one): one for one in tpr_choices(bundle.card.tpr, bundle.calibration_size)}
 
 
-def _acceptance(inspector: Inspector, offered: dict[str, float]) -> float:
+def _tpr(inspector: Inspector, offered: dict[str, float]) -> float:
     usual = inspector.bundle.card.tpr
-    state.site.follow_accept(offered, usual)
+    state.site.follow_tpr(offered, usual)
     if len(offered) == 1:
-        st.caption(f"Accepts {words.percent(usual)} of reference images: no more with so few calibration images.")
+        st.caption(f"{words.percent(usual)} of reference images pass: no more with so few calibration images.")
         return usual
     return st.select_slider(
-        "Accept of reference images, in %",
+        "Share of reference images that should pass (%)",
         list(offered.values()),
         format_func=state.site.percents,
-        key=state.site.ACCEPT,
-        on_change=state.site.accept_chosen,
+        key=state.site.TPR,
+        on_change=state.site.tpr_chosen,
         args=(usual,),
         help="The threshold is set so that this part of the calibration images lies at or below it.",
     )

@@ -15,7 +15,7 @@ LESSON_EPSILON = "lesson_epsilon"
 LESSON_CENTROID = "lesson_centroid"
 LESSON_COMPONENTS = "lesson_components"
 LESSON_K = "lesson_k"
-LESSON_ACCEPT = "lesson_accept"
+LESSON_TPR = "lesson_accept"
 QUIZ = "quiz"
 # the sliders of "perturb and watch": one of each name in nero_core's PERTURBATIONS (``strength``), and these
 OCCLUDED = ("occluded_left", "occluded_top", "occluded_width", "occluded_height")
@@ -90,7 +90,7 @@ def undo() -> None:
         set_all(before[-1])
 
 
-Game = tuple[str, float, int]  # digest of the reference set, ID acceptance, number of the sequence
+Game = tuple[str, float, int]  # digest of the reference set, tpr, number of the sequence
 
 
 def answers(game: Game) -> list[dict[str, bool]]:

@@ -19,7 +19,7 @@ WHAT_IF_EPSILON = "whatif_epsilon"
 WHAT_IF_COMPONENTS = "whatif_components"
 WHAT_IF_K = "whatif_k"
 WHAT_IF_NORM = "whatif_norm"
-WHAT_IF_ACCEPT = "whatif_accept"
+WHAT_IF_TPR = "whatif_accept"
 
 # in the session alone
 RELEVANCE_WAY = "where_relevance_goes"

@@ -1,4 +1,4 @@
-"""What all pages share: the reference set, the method, the acceptance, the side bar, and what a link takes along."""
+"""What all pages share: the reference set, the method, the tpr, the side bar, and what a link takes along."""
 
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from streamlit.errors import StreamlitAPIException
 # in the URL
 BUNDLE = "bundle"
 METHOD = "method"
-ACCEPT = "accept"
+TPR = "accept"
 LARGE_TYPE = "large_type"
 SAMPLE = "sample"
 CHANNEL = "channel"
@@ -30,11 +30,11 @@ FORMER = {key: {"share": "contribution"} for key in ("order", "sort")}
 
 
 def between_pages() -> dict[str, str]:
-    """What a link to another page takes along: the sample, the jobs, the reference set, the method and the acceptance.
+    """What a link to another page takes along: the sample, the jobs, the reference set, the method and the tpr.
 
     The method that is chosen goes before the one that the address held when the page was opened.
     """
-    lasting = (SAMPLE, *JOBS.values(), BUNDLE, METHOD, ACCEPT)
+    lasting = (SAMPLE, *JOBS.values(), BUNDLE, METHOD, TPR)
     held = {name: st.query_params[name] for name in lasting if name in st.query_params}
     if st.session_state.get(METHOD) is not None:
         held[METHOD] = st.session_state[METHOD]
@@ -42,7 +42,7 @@ def between_pages() -> dict[str, str]:
 
 
 def percents(share: float) -> str:
-    """An acceptance as it stands in the URL: ``95`` or ``97.5``."""
+    """A tpr as it stands in the URL, in percent: ``95`` or ``97.5``."""
     return f"{round(100 * share, 6):g}"
 
 
@@ -72,33 +72,33 @@ def follow_bundle(names: list[str]) -> None:
 
 
 def bundle_chosen() -> None:
-    """The select box chose a reference set: the URL names it, and the acceptance of the one before stays behind."""
+    """The select box chose a reference set: the URL names it, and the tpr of the one before stays behind."""
     st.query_params[BUNDLE] = st.session_state[BUNDLE]
-    st.query_params.pop(ACCEPT, None)
+    st.query_params.pop(TPR, None)
 
 
-def follow_accept(offered: Mapping[str, float], usual: float) -> None:
-    """Choose the acceptance that the URL names, or else the reference set's own; before the slider is drawn.
+def follow_tpr(offered: Mapping[str, float], usual: float) -> None:
+    """Choose the tpr that the URL names, or else the reference set's own; before the slider is drawn.
 
     Two pages have the slider. The URL holds what it says and the slider follows, as with the reference set: Streamlit
     drops from the URL what a slider of another page is bound to, on the way back too.
 
     Args:
-        offered: each acceptance as it stands in the URL.
+        offered: each tpr as it stands in the URL.
         usual: the reference set's own.
     """
-    asked = st.query_params.get(ACCEPT)
+    asked = st.query_params.get(TPR)
     if asked is not None and asked not in offered:
-        st.query_params.pop(ACCEPT)
-    st.session_state[ACCEPT] = usual if asked is None else offered.get(asked, usual)
+        st.query_params.pop(TPR)
+    st.session_state[TPR] = usual if asked is None else offered.get(asked, usual)
 
 
-def accept_chosen(usual: float) -> None:
-    """The slider chose an acceptance: the URL names it, unless it is the reference set's own."""
-    if st.session_state[ACCEPT] == usual:
-        st.query_params.pop(ACCEPT, None)
+def tpr_chosen(usual: float) -> None:
+    """The slider chose a tpr: the URL names it, unless it is the reference set's own."""
+    if st.session_state[TPR] == usual:
+        st.query_params.pop(TPR, None)
     else:
-        st.query_params[ACCEPT] = percents(st.session_state[ACCEPT])
+        st.query_params[TPR] = percents(st.session_state[TPR])
 
 
 def link(settings: dict[str, str]) -> str:

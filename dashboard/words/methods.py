@@ -11,7 +11,7 @@ from nero_core.types import Verdict
 #: what each figure of the benchmark means, in one line
 MEANING = {
     "auroc": "How often an OOD image scores above an ID image. 100 = always, 50 = guessing. Higher is better.",
-    "fpr95_id_positive": "OOD images accepted when 95 % of ID images are accepted. Lower is better.",
+    "fpr95_id_positive": "OOD images that pass when 95 % of ID images pass. Lower is better.",
     "fpr95_ood_positive": "ID images rejected when 95 % of OOD images are rejected. Lower is better.",
     "aupr_in": "Average precision with ID as the class to find; depends on how many images of each there are.",
     "aupr_out": "Average precision with OOD as the class to find; depends on how many images of each there are.",

@@ -7,7 +7,7 @@ from nero_core.types import Detection, Verdict
 SYMBOL: dict[Verdict, str] = {"like": "●", "borderline": "▲", "unlike": "◆"}
 ADVICE: dict[Verdict, str] = {
     "like": "Nothing about this image stands out from the reference set.",
-    "borderline": "Accepted, but few reference images score as high. Worth a second look.",
+    "borderline": "It passes, but few reference images score as high. Worth a second look.",
     "unlike": "Have it looked at.",
 }
 DIMMED = (
@@ -31,7 +31,7 @@ def threshold(detection: Detection, index: int) -> str:
     side = "above" if bool(detection.is_ood[index]) else "at or below"
     return (
         f"{number(float(detection.score[index]))}, {side} the threshold {number(detection.threshold)}, "
-        f"which accepts {percent(detection.tpr)} of reference images"
+        f"which {percent(detection.tpr)} of reference images pass"
     )
 
 

@@ -74,7 +74,7 @@ def calibrate(
         out: bundle folder to write.
         ood: class-per-folder OOD images for the histogram; they are never fitted on.
         test: class-per-folder held-out images for the figures on the card: ID classes by name, the others are OOD.
-        tpr: ID acceptance for the thresholds, in (0, 1).
+        tpr: share of ID images that should pass the thresholds, in (0, 1).
         seed: of the split.
         half: store weights as float16; everything is computed with the stored weights.
         allow_reduced_rank: go on when there are fewer fit images than NERO's PCA components.

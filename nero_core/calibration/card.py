@@ -55,7 +55,7 @@ class BundleCard(BaseModel):
         class_names: the ID classes, in the order of the head.
         ood_class_names: classes of the OOD bank, empty where there is none.
         synthetic: True when the images are drawn, not taken.
-        tpr: ID acceptance that the thresholds on the card were set for.
+        tpr: share of ID images that pass the thresholds on the card.
         thresholds: threshold of each detector at ``tpr``.
         detectors: hyper-parameters of each detector, as recorded; those of NERO are checked, see ``nero``.
         numbers: figures measured on held-out images, by name.

@@ -29,7 +29,7 @@ def detect_by_scores(
         terms: parts of the score, on the CPU.
         probabilities: softmax output of the images.
         calibration: the method's scores of the calibration images.
-        tpr: ID acceptance in (0, 1).
+        tpr: share of ID images that should pass, in (0, 1).
 
     Raises:
         CalibrationError: too few calibration images for ``tpr``.

@@ -17,25 +17,27 @@ def threshold_at(calibration: Float[Tensor, " calibration"], tpr: float = 0.95) 
 
     Args:
         calibration: scores of ID images; higher = more OOD.
-        tpr: ID acceptance wanted, in (0, 1).
+        tpr: share of ID images that should pass, in (0, 1).
 
     Raises:
-        CalibrationError: too few calibration images for such an acceptance, a score is not finite, or ``tpr`` is
+        CalibrationError: too few calibration images for such a tpr, a score is not finite, or ``tpr`` is
             outside its range.
 
     Reference:
         Vovk et al., Algorithmic Learning in a Random World, 2005; Bates et al., Annals of Statistics 2023.
     """
     if not 0 < tpr < 1:
-        raise CalibrationError(f"Expected an ID acceptance between 0 and 1. Found {tpr}. The usual one is 0.95.")
+        raise CalibrationError(
+            f"Expected tpr (share of ID images that should pass) between 0 and 1. Found {tpr}. The usual one is 0.95."
+        )
     if not bool(torch.isfinite(calibration).all()):
         raise CalibrationError("Expected finite calibration scores. Found NaN or infinity. Raise ε of the detector.")
     # 1e-9: (n + 1)·tpr may come out a little above a whole number in floating point.
     rank = max(1, math.ceil((len(calibration) + 1) * tpr - 1e-9))
     if rank > len(calibration):
         raise CalibrationError(
-            f"Expected at least {math.ceil(tpr / (1 - tpr) - 1e-9)} calibration images to accept "
-            f"{100 * tpr:.4g} % of ID. Found {len(calibration)}. Add ID images or accept less."
+            f"Expected at least {math.ceil(tpr / (1 - tpr) - 1e-9)} calibration images for "
+            f"{100 * tpr:.4g} % of ID images to pass. Found {len(calibration)}. Add ID images, or lower tpr."
         )
     return float(calibration.sort().values[rank - 1])
 

@@ -66,7 +66,7 @@ class WhatIfs:
 
 
 def settings_of(card: BundleCard, head: Head, tpr: float | None = None) -> WhatIfSettings:
-    """The settings that the bundle itself is fitted with, at its own acceptance unless another is given."""
+    """The settings that the bundle itself is fitted with, at its own tpr unless another is given."""
     published = NERO(head, **card.hyper(NAME))
     share = published.components_wanted / head.neurons
     return WhatIfSettings(published.epsilon, share, published.k, published.norm, card.tpr if tpr is None else tpr)
@@ -98,11 +98,11 @@ def score_again(
         calibration: bank of the threshold and the p-value.
         ood: bank of OOD images, or None.
         observation: with the image.
-        settings: k, share of components and acceptance are read here.
+        settings: k, share of components and tpr are read here.
         index: which image of the observation.
 
     Raises:
-        CalibrationError: a setting is outside its range, there are too few calibration images for the acceptance, or a
+        CalibrationError: a setting is outside its range, there are too few calibration images for the tpr, or a
             score is not finite.
         RelevanceError: the relevance of the image is not finite.
     """

@@ -27,7 +27,7 @@ def calibrate(
         ),
     ] = None,
     tpr: Annotated[
-        float, typer.Option(callback=check_tpr, help="Share of ID images to accept, from 0.5 to below 1.")
+        float, typer.Option(callback=check_tpr, help="Share of ID images that should pass, from 0.5 to below 1.")
     ] = 0.95,
     half: Annotated[bool, typer.Option("--half", help="Store weights as float16.")] = False,
     seed: Seed = 0,

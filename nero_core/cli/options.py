@@ -13,7 +13,7 @@ Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of everythin
 
 
 def check_tpr(value: float | None) -> float | None:
-    """An ID acceptance that makes sense; a range of typer's cannot leave out its upper end, nor NaN."""
+    """A tpr that makes sense; a range of typer's cannot leave out its upper end, nor NaN."""
     if value is not None and not 0.5 <= value < 1:
         raise typer.BadParameter(f"expected a share from 0.5 to below 1; found {value}. The usual one is 0.95.")
     return value
@@ -22,7 +22,7 @@ def check_tpr(value: float | None) -> float | None:
 Tpr = Annotated[
     float | None,
     typer.Option(
-        callback=check_tpr, help="Share of ID images to accept, from 0.5 to below 1; the bundle's own otherwise."
+        callback=check_tpr, help="Share of ID images that should pass, from 0.5 to below 1; the bundle's own otherwise."
     ),
 ]
 Classes = Annotated[

@@ -40,7 +40,7 @@ def score(
     torch.manual_seed(seed)
     inspector = Inspector.load(bundle, device)
     methods = tuple(dict.fromkeys(method or ["nero"]))
-    for name in methods:  # an unknown method or acceptance is told before any image is read
+    for name in methods:  # an unknown method or tpr is an error before any image is read
         inspector.reference_scores(name, tpr)
     total = sum(1 for _ in image_paths(paths))
     done, failed = 0, 0

@@ -31,14 +31,14 @@ def test_a_sample_comes_along_and_every_method_is_compared_on_a_narrow_screen_to
     expect_no_problems(page)
 
 
-def test_the_acceptance_goes_along_by_link_back_and_reload(browser: Browser, server: Server):
+def test_the_tpr_goes_along_by_link_back_and_reload(browser: Browser, server: Server):
     page = browser.open(f"{server.address}/?sample=polyps")
     page.locator(".nero-verdict").wait_for()
     settle(page)
     side = page.get_by_test_id("stSidebar")
-    slider = side.get_by_role("slider", name="Accept of reference images, in %")
+    slider = side.get_by_role("slider", name="Share of reference images that should pass (%)")
 
-    def accepts(percents: str) -> None:
+    def shows(percents: str) -> None:
         settle(page)
         if not slider.is_visible():
             side.get_by_text("Research options").click()
@@ -46,21 +46,21 @@ def test_the_acceptance_goes_along_by_link_back_and_reload(browser: Browser, ser
         assert ("accept=" in page.url) == (percents != "95")
         assert percents == "95" or f"accept={percents}" in page.url
 
-    accepts("95")
+    shows("95")
     slider.press("ArrowLeft")
-    accepts("94")
+    shows("94")
     side.get_by_role("link", name="Compare methods").click()
     expect(page.get_by_role("heading", name="Compare methods", exact=True)).to_be_visible()
-    accepts("94")
+    shows("94")
     slider.press("ArrowLeft")
-    accepts("93")
+    shows("93")
     page.reload()
     expect(page.get_by_role("heading", name="Compare methods", exact=True)).to_be_visible()
-    accepts("93")
+    shows("93")
     side.get_by_role("link", name="Screen an image").click()
     expect(page.get_by_role("heading", name="Screen an image", exact=True)).to_be_visible()
-    accepts("93")
+    shows("93")
     page.go_back()
     expect(page.get_by_role("heading", name="Compare methods", exact=True)).to_be_visible()
-    accepts("93")
+    shows("93")
     expect_no_problems(page)

@@ -128,14 +128,14 @@ def count_passes(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> list[
     return passes
 
 
-def test_a_smaller_acceptance_lowers_the_threshold(inspector: Inspector, batch: ImageBatch) -> None:
+def test_a_smaller_tpr_lowers_the_threshold(inspector: Inspector, batch: ImageBatch) -> None:
     strict = inspector.detect(batch, tpr=0.8)["nero"]
     loose = inspector.detect(batch, tpr=0.95)["nero"]
     assert strict.threshold < loose.threshold
     assert torch.equal(strict.score, loose.score)
 
 
-def test_an_acceptance_that_needs_more_images_is_refused(inspector: Inspector, batch: ImageBatch) -> None:
+def test_a_tpr_that_needs_more_images_is_refused(inspector: Inspector, batch: ImageBatch) -> None:
     with pytest.raises(CalibrationError, match="at least 99"):
         inspector.detect(batch, tpr=0.99)
 

@@ -39,7 +39,7 @@ def summary(inspector: Inspector) -> None:
                     ),
                     ("OOD bank", f"{bundle.ood_size}: {', '.join(card.ood_class_names) or 'none'}", False),
                     (
-                        "ID acceptance",
+                        "Share of ID images that pass",
                         f"{words.percent(card.tpr)} of calibration images lie at or below the threshold",
                         False,
                     ),

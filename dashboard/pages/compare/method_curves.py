@@ -92,7 +92,7 @@ def _curves(inspector: Inspector, result: BenchmarkResult, tpr: float, download:
                 config=charts.toolbar("scores", download),
                 alt=f"Scores of ID and OOD images by {', '.join(chosen)}, each on its own axis",
             )
-            cut = f" The dashed line is the threshold that accepts {words.percent(tpr)} of calibration images."
+            cut = f" The dashed line is the threshold that lets {words.percent(tpr)} of calibration images pass."
             st.caption(
                 "How many images of each group have which score. Scores of two methods cannot be compared: each has an "
                 f"axis of its own, whose first and last bar hold the tails.{cut if thresholds else ''}"

@@ -15,7 +15,7 @@ from dashboard.components import marks
 from dashboard.components.figure_download import Origin, figure_download, origin
 from dashboard.components.link_values import choices, link_values, numbers
 from dashboard.components.verdict import headline
-from dashboard.options import acceptances, epsilons
+from dashboard.options import epsilons, tpr_choices
 from dashboard.resources import Source
 from dashboard.theme import Theme, theme_of
 from nero_core import Inspector
@@ -224,21 +224,25 @@ def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerat
 
 def _verdict(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     bundle = inspector.bundle
-    options = acceptances(bundle.card.tpr, bundle.calibration_size)
-    accept = bundle.card.tpr
+    options = tpr_choices(bundle.card.tpr, bundle.calibration_size)
+    tpr = bundle.card.tpr
     if len(options) > 1:
         with link_values(
-            {state.learn.LESSON_ACCEPT: choices("acceptance", {state.site.percents(share): share for share in options})}
+            {
+                state.learn.LESSON_TPR: choices(
+                    "share of images that should pass", {state.site.percents(share): share for share in options}
+                )
+            }
         ):
-            accept = st.select_slider(
-                "Accept of reference images, in %",
+            tpr = st.select_slider(
+                "Share of reference images that should pass (%)",
                 options,
                 bundle.card.tpr,
                 format_func=lambda share: f"{round(100 * share, 6):g}",
-                key=state.learn.LESSON_ACCEPT,
+                key=state.learn.LESSON_TPR,
                 bind="query-params",
             )
-    found = resources.what_if(inspector, item, replace(usual.settings, tpr=accept))
+    found = resources.what_if(inspector, item, replace(usual.settings, tpr=tpr))
     distance, bias, scale = (float(found.detection.terms[name][0]) for name in ("distance", "bias", "scale"))
     st.latex(
         rf"S = (d + \lambda |r_\beta|)\,\rho \allowbreak {{{{}} = ({words.tex(distance)} + {words.tex(bias)}) "
@@ -252,7 +256,7 @@ def _verdict(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGener
         st.caption(words.SYNTHETIC)
     figure = charts.score_histogram(found.reference, found.score, _theme())
     make = partial(histogram_figure, found.reference, found.score)
-    says = "Accept more, and the threshold moves right: fewer false alarms, more OOD images let through."
+    says = "Let more pass, and the threshold moves right: fewer false alarms, more OOD images let through."
     _plotted(plot, origin(inspector, item), figure, "scores", "Scores of the reference images", says, make)
 
 

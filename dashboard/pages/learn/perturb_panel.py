@@ -152,7 +152,7 @@ def _facts(original: Perturbed, shown: Perturbed) -> None:
                 ("Score", words.change(float(before.score[0]), score), False),
                 ("p", " → ".join(p_values), False),
                 ("Distance", " → ".join(distances), False),
-                ("Threshold", f"{words.number(after.threshold)}, accepts {words.percent(after.tpr)} of ID", False),
+                ("Threshold", f"{words.number(after.threshold)}: {words.percent(after.tpr)} of ID images pass", False),
             ]
         )
     )

@@ -36,7 +36,9 @@ def perturbed_figure(
         kept = words.conservation(why.conservation, cancellation=why.cancellation)
         panels.append(Panel((overlay(shown.pixels, heatmap, OPACITY, limit),), title, kept))
         scale = ("signed", limit, f"relevance per pixel; green speaks for {explained}, purple against it")
-    note = f"Threshold {words.number(shown.detection.threshold)}, accepts {words.percent(shown.detection.tpr)} of ID."
+    note = (
+        f"Threshold {words.number(shown.detection.threshold)}: {words.percent(shown.detection.tpr)} of ID images pass."
+    )
     return panels_figure([("", panels)], len(panels), scale, note)
 
 

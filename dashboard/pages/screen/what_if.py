@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import Origin, figure_download, origin
 from dashboard.components.link_values import choices, link_values, numbers, switch
-from dashboard.options import acceptances, epsilons
+from dashboard.options import epsilons, tpr_choices
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
@@ -57,13 +57,15 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
     neurons, bundle = inspector.bundle.classifier.head.neurons, inspector.bundle
     usual = _widgets(published, inspector)
     offered_epsilons = epsilons(published.epsilon)
-    options = acceptances(published.tpr, bundle.calibration_size)
+    options = tpr_choices(published.tpr, bundle.calibration_size)
     offers = {
         state.screen.WHAT_IF_K: numbers("k", 1, neurons),
         state.screen.WHAT_IF_COMPONENTS: numbers("number of principal components", 1, neurons),
         state.screen.WHAT_IF_EPSILON: choices("ε", {f"{value:g}": value for value in offered_epsilons}),
         state.screen.WHAT_IF_NORM: choices("norm", {str(value): value for value in NORMS}),
-        state.screen.WHAT_IF_ACCEPT: choices("acceptance", {state.site.percents(share): share for share in options}),
+        state.screen.WHAT_IF_TPR: choices(
+            "share of images that should pass", {state.site.percents(share): share for share in options}
+        ),
     }
     counted = {
         state.screen.WHAT_IF_K: (
@@ -75,7 +77,7 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
             "The distance is taken along these directions. The fit images may give fewer than are asked for.",
         ),
     }
-    accept = published.tpr
+    tpr = published.tpr
     with link_values(offers):
         k, components = (
             st.slider(label, 1, neurons, int(str(usual[key])), key=key, bind="query-params", help=says)
@@ -100,15 +102,15 @@ def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings
             help="1 as published: the sum of differences. 2: the Euclidean length.",
         )
         if len(options) > 1:
-            accept = st.select_slider(
-                "Accept of reference images, in %",
+            tpr = st.select_slider(
+                "Share of reference images that should pass (%)",
                 options,
                 published.tpr,
                 format_func=state.site.percents,
-                key=state.screen.WHAT_IF_ACCEPT,
+                key=state.screen.WHAT_IF_TPR,
                 bind="query-params",
             )
-    return WhatIfSettings(epsilon, components / neurons, k, norm or published.norm, accept)
+    return WhatIfSettings(epsilon, components / neurons, k, norm or published.norm, tpr)
 
 
 def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object]:
@@ -118,7 +120,7 @@ def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object
         state.screen.WHAT_IF_COMPONENTS: round(settings.component_share * inspector.bundle.classifier.head.neurons),
         state.screen.WHAT_IF_EPSILON: settings.epsilon,
         state.screen.WHAT_IF_NORM: settings.norm,
-        state.screen.WHAT_IF_ACCEPT: settings.tpr,
+        state.screen.WHAT_IF_TPR: settings.tpr,
     }
 
 
@@ -141,7 +143,7 @@ def _figures(usual: WhatIf, found: WhatIf, download: str, of: Origin) -> None:
             figure_download(saved, make, f"what_if_{name}", of=of)
     st.dataframe(figure_table(usual, found), hide_index=True, alt="Figures of both settings")
     st.caption(
-        f"“As set” accepts {words.percent(usual.settings.tpr)} of reference images, as the reference set was made, "
+        f"“As set” lets {words.percent(usual.settings.tpr)} of reference images pass, as the reference set was made, "
         "whatever the side bar says. Read each histogram on its own scale: each setting has its own unit. AUROC and "
         "FPR95 compare the calibration images with the OOD images of this reference set. A setting chosen because it "
         "does best here is fitted to these images."
@@ -184,8 +186,8 @@ def _take_along(inspector: Inspector, item: Source, usual: WhatIf, found: WhatIf
         for name, value in _widgets(found.settings, inspector).items()
         if value != _widgets(usual.settings, inspector)[name]
     }
-    if state.screen.WHAT_IF_ACCEPT in changed:
-        changed[state.screen.WHAT_IF_ACCEPT] = state.site.percents(found.settings.tpr)
+    if state.screen.WHAT_IF_TPR in changed:
+        changed[state.screen.WHAT_IF_TPR] = state.site.percents(found.settings.tpr)
     if state.screen.WHAT_IF_EPSILON in changed:
         changed[state.screen.WHAT_IF_EPSILON] = f"{found.settings.epsilon:g}"
     st.code(

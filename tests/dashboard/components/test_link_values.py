@@ -198,7 +198,7 @@ def test_a_number_is_taken_as_the_sliders_take_it():
 
 
 def test_choices_say_what_stands_for_what_is_held():
-    offer = choices("acceptance", {"95": 0.95, "97.5": 0.975})
+    offer = choices("share of images that should pass", {"95": 0.95, "97.5": 0.975})
     assert (offer.says(0.975), offer.says([0.95, 0.975]), offer.says(None)) == ("97.5", "95 and 97.5", "")
-    assert choices("acceptance", {"50": 0.5}).says(None) == "50"
+    assert choices("share of images that should pass", {"50": 0.5}).says(None) == "50"
     assert (switch("x").has("True"), switch("x").has("1"), switch("x").says(True)) == (True, False, "on")

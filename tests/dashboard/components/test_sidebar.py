@@ -1,4 +1,4 @@
-"""The ID acceptance, which two pages share: the URL holds it and the slider follows."""
+"""The tpr, which two pages share: the URL holds it and the slider follows."""
 
 import shutil
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.options import acceptances
+from dashboard.options import tpr_choices
 from tests.dashboard.material import asked, no_traceback
 from tests.dashboard.pages.compare.test_page import PAGE
 
 Start = Callable[..., AppTest]
 
 
-def test_the_acceptance_of_one_page_is_that_of_the_other_and_the_url_names_it(app: Start):
+def test_the_tpr_of_one_page_is_that_of_the_other_and_the_url_names_it(app: Start):
     running = app(sample="polyps", accept="92")
     assert running.select_slider(key="accept").value == 0.92
     running.select_slider(key="accept").set_value(0.93).run()
@@ -29,17 +29,17 @@ def test_the_acceptance_of_one_page_is_that_of_the_other_and_the_url_names_it(ap
     assert not any("accept" in link for link in links)
 
 
-def test_an_acceptance_that_the_link_asks_in_vain_is_said_on_the_page_and_goes(app: Start):
+def test_a_tpr_that_is_not_offered_is_said_on_the_page_and_goes(app: Start):
     running = app(sample="polyps", accept="150")
     no_traceback(running)
     assert [one.value for one in running.main.warning] == [
-        "The link's acceptance 150 is not available here; this is 95."
+        "The link's share of images that should pass 150 is not available here; this is 95."
     ]
     assert running.select_slider(key="accept").value == 0.95
     assert "accept" not in running.query_params
 
 
-def test_another_reference_set_leaves_the_acceptance_behind(
+def test_another_reference_set_leaves_the_tpr_behind(
     app: Start, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("NERO_BUNDLE", str(shutil.copytree(tiny_bundle, tmp_path / "other")))
@@ -52,6 +52,6 @@ def test_another_reference_set_leaves_the_acceptance_behind(
 
 
 def test_few_calibration_images_offer_only_what_they_can_tell():
-    assert acceptances(0.95, 300)[-1] == 0.99
-    assert acceptances(0.95, 21) == [0.90, 0.91, 0.92, 0.93, 0.94, 0.95]
-    assert acceptances(0.5, 1) == [0.5]
+    assert tpr_choices(0.95, 300)[-1] == 0.99
+    assert tpr_choices(0.95, 21) == [0.90, 0.91, 0.92, 0.93, 0.94, 0.95]
+    assert tpr_choices(0.5, 1) == [0.5]

@@ -1,5 +1,5 @@
 from dashboard.components.uploader import MOST_FILES, MOST_MEGABYTES, distinct, fitting
-from dashboard.options import acceptances
+from dashboard.options import tpr_choices
 
 
 def test_a_second_file_of_one_name_gets_a_number():
@@ -16,8 +16,8 @@ def test_a_session_holds_so_many_files_and_bytes():
     assert fitting([]) == 0
 
 
-def test_acceptances_are_those_that_the_calibration_images_allow():
-    assert acceptances(0.95, 300) == [share / 100 for share in range(90, 100)]
-    assert acceptances(0.95, 21) == [0.9, 0.91, 0.92, 0.93, 0.94, 0.95]
-    assert acceptances(0.975, 45) == [*(share / 100 for share in range(90, 98)), 0.975]
-    assert acceptances(0.8, 5) == [0.8]
+def test_the_choices_of_tpr_are_those_that_the_calibration_images_allow():
+    assert tpr_choices(0.95, 300) == [share / 100 for share in range(90, 100)]
+    assert tpr_choices(0.95, 21) == [0.9, 0.91, 0.92, 0.93, 0.94, 0.95]
+    assert tpr_choices(0.975, 45) == [*(share / 100 for share in range(90, 98)), 0.975]
+    assert tpr_choices(0.8, 5) == [0.8]

@@ -49,7 +49,7 @@ def test_too_few_calibration_images_say_how_many_are_needed() -> None:
 
 
 @pytest.mark.parametrize("tpr", [0.0, 1.0, 1.5])
-def test_an_acceptance_outside_its_range_is_refused(tpr: float) -> None:
+def test_a_tpr_outside_its_range_is_refused(tpr: float) -> None:
     with pytest.raises(CalibrationError, match="between 0 and 1"):
         threshold_at(SCORES, tpr)
 

@@ -128,7 +128,7 @@ def test_an_unknown_method_is_told_with_status_2_and_no_line(nero: Run, tiny_bun
     assert result.stdout == ""
 
 
-def test_an_acceptance_out_of_range_is_told_with_status_2(nero: Run, tiny_bundle: Path, images: Path):
+def test_a_tpr_out_of_range_is_an_error_with_status_2(nero: Run, tiny_bundle: Path, images: Path):
     result = nero("score", tiny_bundle, images, "--tpr", 1.5, "--device", "cpu")
     assert result.exit_code == 2
     assert "1.5" in result.stderr

@@ -89,7 +89,7 @@ def test_calibrate_without_a_checkpoint_is_told_with_status_2(nero: Run, phantom
 
 
 @pytest.mark.parametrize("tpr", [0.4, 1, "nan"])
-def test_an_acceptance_that_makes_no_sense_is_told_before_anything_is_read(nero: Run, tmp_path: Path, tpr: object):
+def test_a_tpr_that_makes_no_sense_is_an_error_before_anything_is_read(nero: Run, tmp_path: Path, tpr: object):
     result = nero("calibrate", tmp_path / "none", tmp_path / "none", "--out", tmp_path / "bundle", "--tpr", tpr)
     assert result.exit_code == 2
     assert "--tpr" in result.stderr

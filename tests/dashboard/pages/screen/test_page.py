@@ -110,7 +110,7 @@ def test_a_link_opens_the_same_view(app: Start):
     assert running.segmented_control(key="view").value == "heatmap"
     assert running.number_input(key="channel").value == 3
     page = html(running)
-    assert "which accepts 90\u00a0% of reference images" in page
+    assert "which 90\u00a0% of reference images pass" in page
     assert page.count('<section class="nero-concept">') == 4 + 1
     assert any("is one number" in caption.value for caption in running.caption)
 
@@ -227,7 +227,7 @@ def test_a_method_that_cannot_fit_leaves_the_rest_standing(app: Start, monkeypat
     assert "nero-picture" in html(running)
 
 
-def test_another_bundle_brings_its_own_acceptance(
+def test_another_bundle_brings_its_own_tpr(
     app: Start, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, tmp_path: Path
 ):
     other = tmp_path / "other"
@@ -239,9 +239,9 @@ def test_another_bundle_brings_its_own_acceptance(
     running = app(sample="polyps")
     no_traceback(running)
     assert running.select_slider(key="accept").value == 0.925
-    assert "which accepts 92.5\u00a0% of reference images" in html(running)
+    assert "which 92.5\u00a0% of reference images pass" in html(running)
     running.select_slider(key="accept").set_value(0.91).run()
-    assert "which accepts 91\u00a0% of reference images" in html(running)
+    assert "which 91\u00a0% of reference images pass" in html(running)
     running.selectbox(key="bundle").select("tiny").run()
     no_traceback(running)
     assert running.select_slider(key="accept").value == 0.95
