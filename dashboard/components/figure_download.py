@@ -62,7 +62,7 @@ def figure_download(
         of: what a figure of one image is made of.
     """
     with st.popover(label, icon=":material/image:", type="tertiary", key=f"{key}_figure"):
-        st.caption("For papers: drawn anew for print, in one or two columns' width.")
+        st.caption("For papers: drawn again for print, in one or two columns' width.")
         figure_forms(name, make, key, of)
 
 

@@ -48,7 +48,7 @@ def umap(model: Inspector, instead_of: BackgroundTask[Any] | None = None) -> Bac
         return _kept(of, "a map of the reference images", lambda: compute, instead_of, alone="umap")
 
     task = ask(instead_of)
-    if task.state == "finished" and not found.has_map("umap"):  # of an Explorer that has been let go since
+    if task.state == "finished" and not found.has_map("umap"):  # of an Explorer that is gone since
         task = ask(task)
     return task
 

@@ -56,7 +56,7 @@ def samples() -> Path:
 
 
 def inspector(path: Path) -> Inspector:
-    """The bundle, loaded once for everybody, and anew when its card has changed.
+    """The bundle, loaded once for everybody, and again when its card has changed.
 
     Raises:
         BundleError: it is missing, altered, of an unknown schema, or its parts do not fit.

@@ -85,7 +85,7 @@ def first_page() -> None:
 
 
 def chosen_on_map(key: str) -> list[int]:
-    """The points that are chosen on a map, which draws them anew when the image at hand changes."""
+    """The points that are chosen on a map, which draws them again when the image at hand changes."""
     held = st.session_state.get(key)
     return [int(row) for row in (held.get("chosen") if held is not None else None) or []]
 

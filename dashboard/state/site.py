@@ -188,7 +188,7 @@ def is_watched(name: str, number: int) -> bool:
 
 
 def keep_side(place: DeltaGenerator) -> None:
-    """The part of the side bar that pages fill; made anew in each run."""
+    """The part of the side bar that pages fill; made again in each run."""
     st.session_state[_SIDE] = place
 
 

@@ -15,7 +15,7 @@ MEANING = {
     "fpr95_ood_positive": "ID images rejected when 95 % of OOD images are rejected. Lower is better.",
     "aupr_in": "Average precision with ID as the class to find; depends on how many images of each there are.",
     "aupr_out": "Average precision with OOD as the class to find; depends on how many images of each there are.",
-    "interval": "95 % bootstrap interval: where the figure lies when the images are drawn anew.",
+    "interval": "95 % bootstrap interval: where the figure lies when the images are drawn again.",
     "seconds_per_image": "Time to score one image that has been through the network; the forward pass is not in it.",
 }
 _MEASURES = {

@@ -1,6 +1,6 @@
 """Background tasks: threads of the server, beside the pages. Knows no Streamlit.
 
-A page is run anew at every click and every reload, which would end a computation of half a minute. This one
+A page is run again at every click and every reload, which would end a computation of half a minute. This one
 belongs to no page: whoever asks first begins it, whoever asks later sees how far it is, and it is kept for all of them.
 A stop ends it for all of them too, since two who look at the same picture cannot be told apart from one with two
 windows; ``components.task_progress`` tells the others and lets them begin it again.

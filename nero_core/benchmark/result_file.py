@@ -122,4 +122,4 @@ def _too_large(found: str) -> NeroError:
 
 
 def _strange(source: Path, found: str) -> NeroError:
-    return NeroError(f"Expected {source} to be a result of nero benchmark. Found {found}. Run nero benchmark anew.")
+    return NeroError(f"Expected {source} to be a result of nero benchmark. Found {found}. Run nero benchmark again.")

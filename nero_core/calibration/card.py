@@ -129,7 +129,7 @@ def read_card(folder: Path) -> tuple[BundleCard, str]:
         data = read_once(source, MAX_CARD_BYTES)
     except FileTooLargeError as error:
         raise BundleError(
-            f"Expected {source} of at most {MAX_CARD_BYTES} bytes. Found {error.size}. Make the bundle anew."
+            f"Expected {source} of at most {MAX_CARD_BYTES} bytes. Found {error.size}. Make the bundle again."
         ) from error
     except OSError as error:
         raise unreadable(source, error) from error
@@ -151,21 +151,21 @@ def parse_card(data: bytes, source: str) -> tuple[BundleCard, str]:
         if version != SCHEMA_VERSION:
             raise BundleError(
                 f"Expected schema version {SCHEMA_VERSION} in {source}. Found {version}. "
-                "Make the bundle anew with nero calibrate, or use the version of this program that made it."
+                "Make the bundle again with nero calibrate, or use the version of this program that made it."
             )
         card = BundleCard.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
         raise BundleError(
-            f"Expected {source} to be a bundle card. Found in {where}: {first['msg']}. Make the bundle anew."
+            f"Expected {source} to be a bundle card. Found in {where}: {first['msg']}. Make the bundle again."
         ) from error
     strange = [name for name in card.files if not _FILE.fullmatch(name)]
     lacking = [name for name in (WEIGHTS, BANKS) if name not in card.files]
     if strange or lacking:
         raise BundleError(
             f"Expected {source} to list {WEIGHTS}, {BANKS}, thumbnails and at most {REFERENCES} besides. "
-            f"Found {f'the name {strange[0]!r}' if strange else f'no {lacking[0]}'}. Make the bundle anew."
+            f"Found {f'the name {strange[0]!r}' if strange else f'no {lacking[0]}'}. Make the bundle again."
         )
     return card, hashlib.sha256(data).hexdigest()
 

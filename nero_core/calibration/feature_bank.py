@@ -100,6 +100,6 @@ def bank_scores(name: str, detector: Detector, bank: FeatureBank) -> Float[Tenso
     if name not in bank.scores:
         raise CalibrationError(
             f"Expected scores of {name} in the bundle, which needs the images themselves. Found none. "
-            "Make the bundle anew with nero calibrate."
+            "Make the bundle again with nero calibrate."
         )
     return bank.scores[name]

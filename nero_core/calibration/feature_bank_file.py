@@ -63,13 +63,13 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
     if found != classes:
         raise BundleError(
             f"Expected fit images of each of the {classes} classes. Found {found} classes in the fit bank. "
-            "Make the bundle anew with images of every class."
+            "Make the bundle again with images of every class."
         )
     shared = set(banks["fit"].ids) & set(banks["calibration"].ids)
     if shared:
         raise BundleError(
             "Expected fit and calibration images that have none in common, else thresholds are too low. "
-            f"Found {len(shared)} in both. Make the bundle anew."
+            f"Found {len(shared)} in both. Make the bundle again."
         )
     return banks
 
@@ -78,7 +78,7 @@ def _check_header(header: Header, neurons: int) -> None:
     known = {f"{name}.{part}" for name in BANK_NAMES for part in _DTYPES}
     strange = sorted(name for name in header.keys() - known if not _SCORES.fullmatch(name))
     if strange:
-        raise BundleError(f"Expected banks named {', '.join(BANK_NAMES)}. Found {strange[0]!r}. Make the bundle anew.")
+        raise BundleError(f"Expected banks named {', '.join(BANK_NAMES)}. Found {strange[0]!r}. Make the bundle again.")
     for name in BANK_NAMES:
         parts = [part for part in _DTYPES if f"{name}.{part}" in header]
         if name == "ood" and not parts:
@@ -86,25 +86,25 @@ def _check_header(header: Header, neurons: int) -> None:
         if len(parts) < len(_DTYPES):
             raise BundleError(
                 f"Expected the {name} bank's features, labels and ids in the banks. Found not all three. "
-                "Make the bundle anew."
+                "Make the bundle again."
             )
         for part, allowed in _DTYPES.items():
             dtype = header[f"{name}.{part}"][0]
             if dtype not in allowed:
                 raise BundleError(
-                    f"Expected {name}.{part} as {' or '.join(allowed)}. Found {dtype}. Make the bundle anew."
+                    f"Expected {name}.{part} as {' or '.join(allowed)}. Found {dtype}. Make the bundle again."
                 )
         features, labels, ids = (header[f"{name}.{part}"][1] for part in _DTYPES)
         if len(features) != 2 or features[1] != neurons:
             raise BundleError(
                 f"Expected a {name} bank with {neurons} neurons, as the model's head has. Found shape {features}. "
-                "The bank belongs to another model: make the bundle anew."
+                "The bank belongs to another model: make the bundle again."
             )
         images = features[0]
         if images == 0 or labels != (images,) or ids != (images, _ID_BYTES):
             raise BundleError(
                 f"Expected a label and a {_ID_BYTES}-byte id for each of {images} images of the {name} bank, and at "
-                f"least one. Found shapes {labels} and {ids}. Make the bundle anew."
+                f"least one. Found shapes {labels} and {ids}. Make the bundle again."
             )
 
     for name, (dtype, shape) in header.items():
@@ -112,7 +112,7 @@ def _check_header(header: Header, neurons: int) -> None:
         if found and (dtype != "F64" or shape != (header.get(f"{found[1]}.features", ("", (0,)))[1][0],)):
             raise BundleError(
                 f"Expected {name} as one F64 score for each image of the {found[1]} bank. Found {dtype} of shape "
-                f"{shape}. Make the bundle anew."
+                f"{shape}. Make the bundle again."
             )
 
 
@@ -122,7 +122,7 @@ def _scores(name: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         found = _SCORES.fullmatch(key)
         if found and found[1] == name:
             if not bool(tensor.isfinite().all()):
-                raise BundleError(f"Expected finite scores in {key}. Found NaN or infinity. Make the bundle anew.")
+                raise BundleError(f"Expected finite scores in {key}. Found NaN or infinity. Make the bundle again.")
             scores[found[2]] = tensor
     return MappingProxyType(scores)
 
@@ -131,12 +131,12 @@ def _check_values(name: str, features: Tensor, labels: Tensor, classes: int) -> 
     if not bool(((labels >= 0) & (labels < classes)).all()):
         raise BundleError(
             f"Expected labels of the {name} bank from 0 to {classes - 1}, one class name for each. "
-            f"Found {int(labels.min())} to {int(labels.max())}. Make the bundle anew."
+            f"Found {int(labels.min())} to {int(labels.max())}. Make the bundle again."
         )
     if not bool(torch.isfinite(features).all()):
-        raise BundleError(f"Expected finite features in the {name} bank. Found NaN or infinity. Make the bundle anew.")
+        raise BundleError(f"Expected finite features in the {name} bank. Found NaN or infinity. Make the bundle again.")
 
 
 def no_safetensors(found: str, what: str = "the banks") -> BundleError:
     """The error for bytes that are no safetensors file."""
-    return BundleError(f"Expected {what} to be a safetensors file. Found {found}. Make the bundle anew.")
+    return BundleError(f"Expected {what} to be a safetensors file. Found {found}. Make the bundle again.")

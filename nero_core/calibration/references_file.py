@@ -53,7 +53,7 @@ def unpack_references(data: bytes, neurons: int, images: int) -> References:
         raise no_safetensors(str(error), "the references") from error
     if not _COMPOSITE.fullmatch(composite):
         raise BundleError(
-            f"Expected the composite's name in the references. Found {composite[:60]!r}. Make the bundle anew."
+            f"Expected the composite's name in the references. Found {composite[:60]!r}. Make the bundle again."
         )
     kept = {}
     for kind in get_args(By):
@@ -68,22 +68,22 @@ def _check_header(header: Header, neurons: int) -> None:
     different = sorted(header.keys() ^ known)
     if different:
         found = f"no {different[0]}" if different[0] in known else repr(different[0][:80])
-        raise BundleError(f"Expected references by {' and '.join(get_args(By))}. Found {found}. Make the bundle anew.")
+        raise BundleError(f"Expected references by {' and '.join(get_args(By))}. Found {found}. Make the bundle again.")
     for kind in get_args(By):
         for part, wanted in _DTYPES.items():
             dtype = header[f"{kind}.{part}"][0]
             if dtype != wanted:
-                raise BundleError(f"Expected {kind}.{part} as {wanted}. Found {dtype}. Make the bundle anew.")
+                raise BundleError(f"Expected {kind}.{part} as {wanted}. Found {dtype}. Make the bundle again.")
         rows, maps, scales = (header[f"{kind}.{part}"][1] for part in _DTYPES)
         if len(rows) != 2 or rows[0] != neurons or not 1 <= rows[1] <= MAX_REFERENCES:
             raise BundleError(
                 f"Expected 1 to {MAX_REFERENCES} references of each of {neurons} neurons, as the model's head has. "
-                f"Found {kind}.images of shape {rows}. The references belong to another model: make the bundle anew."
+                f"Found {kind}.images of shape {rows}. The references belong to another model: make the bundle again."
             )
         if maps != (*rows, CELLS, CELLS) or scales != rows:
             raise BundleError(
                 f"Expected a heatmap of {CELLS}×{CELLS} and a scale for each of the references by {kind}, of shape "
-                f"{rows}. Found shapes {maps} and {scales}. Make the bundle anew."
+                f"{rows}. Found shapes {maps} and {scales}. Make the bundle again."
             )
 
 
@@ -91,16 +91,16 @@ def _check_values(kind: str, rows: Tensor, scales: Tensor, images: int) -> None:
     if not bool(((rows >= -1) & (rows < images)).all()):
         raise BundleError(
             f"Expected references by {kind} among the {images} fit images, or -1 for none. Found "
-            f"{int(rows.min())} to {int(rows.max())}. Make the bundle anew."
+            f"{int(rows.min())} to {int(rows.max())}. Make the bundle again."
         )
     ordered = rows.sort(dim=1).values
     if bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any()):
         raise BundleError(
             f"Expected each fit image once among a channel's references by {kind}. Found one twice. "
-            "Make the bundle anew."
+            "Make the bundle again."
         )
     largest = scales * 127  # what an int8 makes of it
     if not bool((largest.isfinite() & (scales >= 0)).all()):
         raise BundleError(
-            f"Expected scales ≥ 0 that give finite heatmaps by {kind}. Found others. Make the bundle anew."
+            f"Expected scales ≥ 0 that give finite heatmaps by {kind}. Found others. Make the bundle again."
         )

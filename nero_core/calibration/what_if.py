@@ -1,4 +1,4 @@
-"""NERO under other settings: fitted, calibrated and measured anew from the banks, without a forward pass."""
+"""NERO under other settings: fitted, calibrated and measured again from the banks, without a forward pass."""
 
 import math
 import threading
@@ -23,7 +23,7 @@ KEPT_BYTES = 128_000_000  # of all of them; at least one fit is kept
 
 
 class WhatIfs:
-    """Scores anew with one bundle and keeps the fits that were asked for last. Safe to share between threads.
+    """Scores again with one bundle and keeps the fits that were asked for last. Safe to share between threads.
 
     Args:
         bundle: whose banks are scored.

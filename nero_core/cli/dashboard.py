@@ -100,7 +100,7 @@ def _absolute(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def serve(command: list[str], folder: Path, environment: dict[str, str]) -> int:
-    """Run the server until it ends, or until this process is told to; then 0."""
+    """Run the server until it ends, or until this process is asked to end; then 0."""
     with subprocess.Popen(command, cwd=folder, env=environment) as server:
         signal.signal(signal.SIGTERM, _interrupt)
         try:

@@ -194,7 +194,7 @@ def _fetch(wanted: _Wanted, advance: Advance) -> Path:
 
 
 def _compare(source: Path, protocol: "Protocol | None") -> None:
-    """Warn where SOURCE is a file, but not the one that the protocol knows; packed anew, it may serve as well."""
+    """Warn where SOURCE is a file, but not the one that the protocol knows; packed again, it may serve as well."""
     from nero_core.datasets.download import difference
 
     origin = None if protocol is None else protocol.download

@@ -69,7 +69,7 @@ def score_records(
 ) -> Iterator[dict[str, Any]]:
     """One record for each file and method, in order; ``file, error`` for a file that cannot be read or scored.
 
-    ``on_note`` is told the file and what decoding it did that a reader should know, where there is such a thing.
+    ``on_note`` gets the file and what decoding it did that a reader should know, where there is such a thing.
     """
     remaining = iter(paths)
     while part := list(islice(remaining, BATCH)):

@@ -1,7 +1,7 @@
 """One large file over HTTPS: bounded, resumed where it was cut, put in its place only when whole.
 
 Tested against a server on this machine only. The standard library is used, since pooch would be one more dependency
-for one file, and ``torch.hub`` starts every download anew.
+for one file, and ``torch.hub`` starts every download again.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ def download(
         size: the bytes that it must have, where they are known.
         sha256: the digest that it must have, where one is known.
         max_bytes: the largest file.
-        begins: first bytes of the file, so that a web page in its place is told at once.
+        begins: first bytes of the file, so that a web page in its place is noticed at once.
         timeout: seconds of silence after which a connection is cut.
         wait: seconds before the second attempt.
         on_progress: told bytes done and in all (0 where the server does not say).
@@ -159,7 +159,7 @@ def _fetch_all(
 
 
 def _check_whole(url: str, part: Path, notes: Path, begins: bytes) -> None:
-    """A last look at what is on the disk; what is not right is removed, so that the next call begins anew."""
+    """A last look at what is on the disk; what is not right is removed, so that the next call begins again."""
     found, total = part.stat().st_size, _read_notes(notes).get("total")
     with part.open("rb") as file:
         is_archive = file.read(len(begins)) == begins

@@ -1,4 +1,4 @@
-"""What ``prepare.json`` says of a prepared set, and what a user is told of it."""
+"""What ``prepare.json`` says of a prepared set, and what a user reads about it."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -208,7 +208,7 @@ class NERO(HeadDetector):
         if not 0 < component_share <= 1 or one.components_wanted > self.components_wanted:
             most = self.components_wanted / self.weight.shape[1]
             raise CalibrationError(
-                f"Expected a share of components in (0, {most:.4g}]. Found {component_share}. Fit anew for more."
+                f"Expected a share of components in (0, {most:.4g}]. Found {component_share}. Fit again for more."
             )
         one.components = components[: one.components_wanted].contiguous()
         one.centroids = self.means @ one.components.T

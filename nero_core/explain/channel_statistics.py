@@ -32,7 +32,7 @@ def measure_channels(
         RelevanceError: there is no fit image, or relevance is not finite.
     """
     if not len(fit):
-        raise RelevanceError("Expected fit images. Found none. Make the bundle anew with nero calibrate.")
+        raise RelevanceError("Expected fit images. Found none. Make the bundle again with nero calibrate.")
     for bank in (fit, calibration, *([] if ood is None else [ood])):
         if not bool(bank.isfinite().all()):
             raise RelevanceError(

@@ -25,7 +25,7 @@ from nero_core.types import Concept
 
 Kind = Literal["signed", "positive"]
 
-#: Colours of the maps from low to high: purple to green, and viridis. Both are told apart by lightness as well as by
+#: Colours of the maps from low to high: purple to green, and viridis. Both can be told apart by lightness as well as by
 #: hue, so that colour-blind eyes and grey print read them; both stand out from mucosa; neither wears the screen's ID
 #: blue or OOD vermilion.
 MAPS: dict[Kind, tuple[tuple[int, int, int], ...]] = {

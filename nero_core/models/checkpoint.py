@@ -167,7 +167,7 @@ def read_model_card(path: Path) -> ModelCard:
         if path.stat().st_size > MAX_CARD_BYTES:
             raise CheckpointError(
                 f"Expected {path.name} of at most {MAX_CARD_BYTES} bytes. Found {path.stat().st_size}. "
-                "Write the card anew with nero train."
+                "Write the card again with nero train."
             )
         return ModelCard.model_validate_json(path.read_bytes())
     except ValidationError as error:
@@ -175,7 +175,7 @@ def read_model_card(path: Path) -> ModelCard:
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
         raise CheckpointError(
             f"Expected {path} to be a model card (arch, classes, input_size, mean, std, training). "
-            f"Found in {where}: {first['msg']}. Mend the file or make it with nero train."
+            f"Found in {where}: {first['msg']}. Correct the file, or make it with nero train."
         ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -205,7 +205,7 @@ def check_header(path: Path, header: Header, wanted: Mapping[str, Tensor], arch:
         allowed = _FLOATS if tensor.is_floating_point() else _INTEGERS
         if dtype not in allowed:
             raise CheckpointError(
-                f"Expected {name} in {path.name} as {' or '.join(allowed)}. Found {dtype}. Export it anew, unquantised."
+                f"Expected {name} in {path.name} as {' or '.join(allowed)}. Found {dtype}. Export it unquantised."
             )
 
 
@@ -218,7 +218,7 @@ def check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
     broken = sorted(name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all()))
     if broken:
         raise CheckpointError(
-            f"Expected finite weights in {path.name}. Found NaN or infinity in {broken[0]}. Train or export it anew."
+            f"Expected finite weights in {path.name}. Found NaN or infinity in {broken[0]}. Train or export it again."
         )
 
 

@@ -64,7 +64,7 @@ class AttributionCopy:
 
     @contextmanager
     def graph(self, pixels: Tensor, layers: tuple[str, ...] = (), measures: bool = False) -> Iterator[AttributionGraph]:
-        """One forward pass, under the lock; what it kept is let go of at the end, the hooks stay.
+        """One forward pass, under the lock; what it holds is freed at the end, the hooks stay.
 
         Args:
             pixels: one image, RGB in [0, 1].

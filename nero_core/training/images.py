@@ -11,7 +11,7 @@ from torch import Tensor
 from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split
 from nero_core.errors import CalibrationError
 
-CACHE_BYTES = 2 * 2**30  # above this, images are decoded anew for each batch
+CACHE_BYTES = 2 * 2**30  # above this, images are decoded again for each batch
 
 
 class Images:

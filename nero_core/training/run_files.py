@@ -165,7 +165,7 @@ class RunFiles:
         try:
             kept = load_file(self.out / FEATURES)
         except (SafetensorError, OSError, ValueError):
-            return False  # they are computed anew
+            return False  # they are computed again
         if {name: tensor.shape for name, tensor in kept.items()} != {
             name: part.values.shape for name, part in parts.items()
         }:

@@ -40,7 +40,7 @@ def start(
         classes: in the order of the head's outputs.
         size: height and width of the input, in pixels.
         pretrained: take timm's ImageNet weights, which are downloaded.
-        weights: take this state dict; a head of another size, or none, is drawn anew.
+        weights: take this state dict; a head of another size, or none, is drawn again.
         by_order: match its tensors by their place in the file, not by name.
 
     Raises:

@@ -72,7 +72,7 @@ def train(
         device: where to compute.
         pretrained: start from timm's ImageNet weights, which are downloaded.
         weights: start from this state dict (``.safetensors``, or ``.pth`` of tensors only); a head of another size is
-            drawn anew.
+            drawn again.
         by_order: match the tensors of ``weights`` by their place in the file, not by name.
         freeze_backbone: only the head learns, on features of the backbone in eval mode, whose batch norm stays as it
             is. Without augmentation the features are computed once.

@@ -27,7 +27,7 @@ class WhatIfSettings:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """NERO under other settings, fitted and calibrated anew on the bundle's banks. All tensors are on the CPU.
+    """NERO under other settings, fitted and calibrated again on the bundle's banks. All tensors are on the CPU.
 
     Attributes:
         settings: what it was fitted with.

@@ -113,7 +113,9 @@ def _placed(inspector: Inspector, item: Source, kind: Literal["pca", "umap"]) ->
                 return resources.place(inspector, item, kind)
         except BusyError as error:
             st.info(words.plain(str(error)), icon=":material/hourglass_empty:")
-            st.button("Look again", icon=":material/refresh:", key="place_again")  # pressed, it runs this fragment anew
+            st.button(
+                "Look again", icon=":material/refresh:", key="place_again"
+            )  # pressed, it runs this fragment again
     return None
 
 

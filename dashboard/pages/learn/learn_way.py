@@ -49,7 +49,7 @@ def way(place: DeltaGenerator, part: str, step: str | None = None) -> None:
             "To the first step" if is_last else f"Next: {on[2]}",
             icon=":material/restart_alt:" if is_last else ":material/chevron_right:",
             icon_position="right",
-            type="primary",  # on every part: Streamlit draws another kind of button anew, without the focus
+            type="primary",  # on every part: Streamlit draws another kind of button again, without the focus
             key="lesson_next",
             on_click=state.learn.go,
             args=on[:2],

@@ -168,7 +168,7 @@ def _heatmap(
 ) -> None:
     """The heatmap over the perturbed picture, once the controls rest.
 
-    Each write to the page lets Streamlit begin anew where a control has moved meanwhile, so a slider that is still
+    Each write to the page lets Streamlit begin again where a control has moved meanwhile, so a slider that is still
     moving never waits for a heatmap that nobody will see.
     """
     for _ in range(8):

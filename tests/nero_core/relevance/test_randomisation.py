@@ -58,7 +58,7 @@ def trained(make: type) -> nn.Module:
 
 
 def randomised(model: nn.Module, seed: int) -> nn.Module:
-    """All weights drawn anew from the values that they have, parameter by parameter: the scale of each layer stays."""
+    """All weights drawn again from the values that they have, parameter by parameter: the scale of each layer stays."""
     generator = torch.Generator().manual_seed(seed)
     other = copy.deepcopy(model)
     for parameter in other.parameters():

@@ -285,7 +285,7 @@ def test_another_threshold_has_a_tally_of_its_own(app: Start):
 
 def test_a_sequence_is_the_same_for_whoever_opens_its_link(app: Start):
     def first(seed: str) -> str:
-        st.cache_resource.clear()  # drawn anew, as on another server
+        st.cache_resource.clear()  # drawn again, as on another server
         st.cache_data.clear()
         return html(learn(app, part="Quiz", quiz=seed)).split("<img")[1]
 
