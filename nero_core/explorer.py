@@ -19,7 +19,7 @@ from nero_core.explain.concepts import describe_concepts
 from nero_core.explain.evidence import describe_missing
 from nero_core.explain.faithfulness import measure_faithfulness
 from nero_core.explain.mean_relevance import compare_mean_relevance
-from nero_core.explain.relevance_map import Kind, Layout, held, lay_out, nearest_images
+from nero_core.explain.relevance_map import Kind, Layout, acquired, lay_out, nearest_images
 from nero_core.inspector import REFERENCES, Inspector, check_index
 from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance
@@ -226,12 +226,12 @@ class Explorer:
         inspector, kept = self.inspector, self.inspector.bundle.references
         if kept is not None:
             fit = inspector.bundle.fit
-            return kept.of(channel, by, fit.ids, inspector.fit_relevance(), fit.features.cpu())
+            return kept.of_channel(channel, by, fit.ids, inspector.fit_relevance(), fit.features.cpu())
         with self._lock:
             if self._references is None:
                 attributor = inspector.attributor() if inspector.composites else None
                 self._references = ThumbnailReferences(inspector.bundle, inspector.fit_relevance(), attributor)
-        return self._references.of(channel, by)
+        return self._references.of_channel(channel, by)
 
     def statistics(self) -> ChannelStatistics:
         """Statistics of every channel: mean relevance in each class, class selectivity, OOD separation; made once.
@@ -305,7 +305,7 @@ class Explorer:
         if kind not in self._laying:
             raise NeroError(f"Expected a map by {' or '.join(self._laying)}. Found {kind!r}. Choose one of these.")
         if kind not in self._layouts:
-            with held(self._laying[kind], patience):  # who asks for PCA does not wait for UMAP
+            with acquired(self._laying[kind], patience):  # who asks for PCA does not wait for UMAP
                 if kind not in self._layouts:
                     points = self._project(self.inspector.fit_relevance())
                     self._layouts[kind] = lay_out(points, kind, on_progress=on_progress)

@@ -121,7 +121,7 @@ def class_heat(result: BenchmarkResult, theme: Theme) -> go.Figure:
             ygap=2,
             texttemplate="%{z:.0f}",
             hovertext=[
-                [f"{words.method(one.method)} on {name}:<br>AUROC {_said(one, raw)}" for raw, name in
+                [f"{words.method(one.method)} on {name}:<br>AUROC {_auroc_text(one, raw)}" for raw, name in
                  zip(names, shown, strict=True)]
                 for one in rows
             ],
@@ -161,7 +161,7 @@ def class_table(result: BenchmarkResult) -> Table:
     """The numbers behind the heat table: AUROC with its interval, as text."""
     table: Table = {"method": [one.method for one in result.methods]}
     for name, count in result.ood_classes.items():
-        table[f"{name} ({count})"] = [_said(one, name) for one in result.methods]
+        table[f"{name} ({count})"] = [_auroc_text(one, name) for one in result.methods]
     return table
 
 
@@ -179,7 +179,7 @@ def _colour(place: int, name: str, theme: Theme) -> str:
     return theme.text if name == "nero" else others[place % len(others)]
 
 
-def _said(one: MethodResult, name: str) -> str:
+def _auroc_text(one: MethodResult, name: str) -> str:
     if name not in one.per_class:
         return "no images"
     found = one.per_class[name].auroc

@@ -40,7 +40,7 @@ def link_values(offers: Mapping[str, Offer]) -> Iterator[None]:
     for key, offer in offers.items():
         asked = state.site.refused(key)
         if asked:
-            shown = offer.says(state.site.held(key))
+            shown = offer.says(state.site.value_of(key))
             st.warning(words.not_offered(offer.what, ", ".join(asked), shown), icon=":material/link_off:")
 
 

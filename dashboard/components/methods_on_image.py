@@ -57,7 +57,7 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
                 "Methods that agree may be wrong together: many look at the same numbers."
             )
             make = partial(_figure, found)
-            figure_download("methods on this image", make, "methods_on_image", of=origin(inspector, item))
+            figure_download("methods on this image", make, "methods_on_image", footer=origin(inspector, item))
         missing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
         if missing:
             count = len(missing)

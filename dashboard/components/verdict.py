@@ -36,7 +36,7 @@ def verdict_card(
         else:
             st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
         make = partial(verdict_figure, detection, reference, class_names, nearest, index)
-        figure_download(f"{detection.detector} verdict", make, "verdict_card", of=of)
+        figure_download(f"{detection.detector} verdict", make, "verdict_card", footer=of)
 
 
 def headline(detection: Detection, index: int, is_synthetic: bool = False) -> str:

@@ -27,7 +27,7 @@ def comparison(model: Inspector, instead_of: BackgroundTask[Any] | None = None) 
     def compute(on_progress: Progress) -> BenchmarkResult:
         return compare_banks(model, on_progress=lambda stage, done, total: on_progress(done, total))
 
-    return _kept(("comparison", key(model)), "a comparison of all methods", lambda: compute, instead_of)
+    return _shared(("comparison", key(model)), "a comparison of all methods", lambda: compute, instead_of)
 
 
 def umap(model: Inspector, instead_of: BackgroundTask[Any] | None = None) -> BackgroundTask[RelevanceMap]:
@@ -45,7 +45,7 @@ def umap(model: Inspector, instead_of: BackgroundTask[Any] | None = None) -> Bac
 
     def ask(instead_of: BackgroundTask[Any] | None) -> BackgroundTask[RelevanceMap]:
         of = ("umap", key(model))
-        return _kept(of, "a map of the reference images", lambda: compute, instead_of, alone="umap")
+        return _shared(of, "a map of the reference images", lambda: compute, instead_of, alone="umap")
 
     task = ask(instead_of)
     if task.state == "finished" and not found.has_map("umap"):  # of an Explorer that is gone since
@@ -63,18 +63,18 @@ def faithfulness(
         observed, found = observation_with_image(model, item), explorer(model)
         return lambda on_progress: found.faithfulness(observed, composite=composite, on_progress=on_progress)
 
-    return _kept(("faithfulness", key(model), item.id, composite), "figures of faithfulness", prepare, instead_of)
+    return _shared(("faithfulness", key(model), item.id, composite), "figures of faithfulness", prepare, instead_of)
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Shared:
     """The task of one kind on one thing."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     task: BackgroundTask[Any] | None = None
 
 
-def _kept(
+def _shared(
     of: tuple[str, ...],
     what: str,
     prepare: Callable[[], Callable[[Progress], Result]],
@@ -89,5 +89,5 @@ def _kept(
 
 
 @st.cache_resource(max_entries=256, ttl=24 * HOUR, show_spinner=False)
-def _place(of: tuple[str, ...]) -> _Kept:
-    return _Kept()
+def _place(of: tuple[str, ...]) -> _Shared:
+    return _Shared()

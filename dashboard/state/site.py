@@ -35,10 +35,10 @@ def between_pages() -> dict[str, str]:
     The method that is chosen goes before the one that the address held when the page was opened.
     """
     lasting = (SAMPLE, *JOBS.values(), BUNDLE, METHOD, TPR)
-    held = {name: st.query_params[name] for name in lasting if name in st.query_params}
+    value_of = {name: st.query_params[name] for name in lasting if name in st.query_params}
     if st.session_state.get(METHOD) is not None:
-        held[METHOD] = st.session_state[METHOD]
-    return held
+        value_of[METHOD] = st.session_state[METHOD]
+    return value_of
 
 
 def percents(share: float) -> str:
@@ -140,14 +140,14 @@ def refused(key: str) -> tuple[str, ...]:
     asked, address, held_then = notes.get(key, ((), "", None))
     if not asked:
         return ()
-    if address != _address() or held_then not in (_NOT_YET, held(key)):
+    if address != _address() or held_then not in (_NOT_YET, value_of(key)):
         del notes[key]
         return ()
-    notes[key] = (asked, address, held(key))
+    notes[key] = (asked, address, value_of(key))
     return asked
 
 
-def held(key: str) -> object:
+def value_of(key: str) -> object:
     """What a widget holds."""
     return st.session_state.get(key)
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from dashboard.words.numbers import listed, percent, plain
-from nero_core.figures import MUCH_CANCELLATION, kept, kept_briefly, number
+from nero_core.figures import MUCH_CANCELLATION, conservation_text, conservation_text_briefly, number
 from nero_core.figures import channel_use as use
 from nero_core.types import BlockConservation, Channels, Concept, Faithfulness
 
@@ -49,7 +49,7 @@ def conservation(
     if is_evidence and not math.isfinite(value):
         return "Nothing to show: no channel is used more than usual in this image."
     if cancellation == 0 or not math.isfinite(value):
-        return f"Nothing to show: {kept(value, cancellation)}."
+        return f"Nothing to show: {conservation_text(value, cancellation)}."
     explained = "distance that these channels add" if is_evidence else explained
     if abs(value - 1) <= WHOLE:
         says = f"Check: the map accounts for the whole {explained} ({value:.2f} of 1)."
@@ -66,7 +66,7 @@ def conservation(
 
 def map_keeps(value: float, cancellation: float, own: str = "") -> str:
     """The same of one map of many: ``Keeps 0.97.``"""
-    said = kept_briefly(value, cancellation, own)
+    said = conservation_text_briefly(value, cancellation, own)
     return f"{said[0].upper()}{said[1:]}."
 
 

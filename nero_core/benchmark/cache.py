@@ -49,7 +49,7 @@ class ObservationCache:
         self.settings = dict(settings)
 
     @classmethod
-    def of(cls, folder: Path, bundle: Bundle) -> "ObservationCache":
+    def for_bundle(cls, folder: Path, bundle: Bundle) -> "ObservationCache":
         """The cache of a bundle's model and preprocessing on the device that it is on."""
         classifier = bundle.classifier
         return cls(

@@ -90,7 +90,7 @@ def run_benchmark(
             for name, score in second_pass_scores(loaded.classifier).items()
             if name in chosen and all(name in bank.scores for bank in used)  # else it is left out, at no cost
         }
-        cache = ObservationCache.of(folder / CACHE, loaded)
+        cache = ObservationCache.for_bundle(folder / CACHE, loaded)
         for stage, one in zip(("ID images", "OOD images"), sets, strict=True):
             if one is not None:
                 banks[stage] = observe_cached(loaded, *one, cache, wanted, stage, report)

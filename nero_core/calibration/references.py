@@ -51,7 +51,7 @@ class References:
     relevance: ReferenceMaps
     activation: ReferenceMaps
 
-    def of(
+    def of_channel(
         self,
         channel: int,
         by: By,

@@ -48,7 +48,7 @@ class ThumbnailReferences:
         self._found: OrderedDict[tuple[int, By], ChannelReferences] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, channel: int, by: By) -> ChannelReferences:
+    def of_channel(self, channel: int, by: By) -> ChannelReferences:
         """One channel's references.
 
         Raises:

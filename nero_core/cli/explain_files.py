@@ -33,7 +33,7 @@ from nero_core.figures.render import (
 )
 from nero_core.figures.sheet import figure_sheet
 from nero_core.figures.style import Form, figure_bytes
-from nero_core.figures.wording import SYNTHETIC, channel_use, here_and_usual, kept, own_limit
+from nero_core.figures.wording import SYNTHETIC, channel_use, conservation_text, here_and_usual, own_limit
 from nero_core.types import Channels, Detection, Explanation
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def draw_overlays(
     heatmaps, scale, limits = concept_maps(explanation.concepts, explanation.sigma)
     evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
     says = (
-        colours_say(kind) + kept(explanation.evidence_conservation, explanation.evidence_cancellation)
+        colours_say(kind) + conservation_text(explanation.evidence_conservation, explanation.evidence_cancellation)
         if evidence.any()
         else no_evidence(explanation)
     )
@@ -98,7 +98,7 @@ def draw_overlays(
         "heatmap.png": (
             overlay(pixels, smooth(explanation.heatmap, explanation.sigma)),
             f"class heatmap of {names[explanation.explained_class]}, "
-            + kept(explanation.conservation, explanation.cancellation),
+            + conservation_text(explanation.conservation, explanation.cancellation),
         ),
         "evidence.png": (
             overlay(pixels, evidence, kind=kind),
@@ -111,7 +111,7 @@ def draw_overlays(
         shown[concept_name(rank, concept.channel)] = (
             overlay(pixels, heatmap, limit=limit),
             f"channel {concept.channel}, {use}: {numbers}, "
-            + kept(concept.conservation, concept.cancellation, own=own_limit(limit, scale)),
+            + conservation_text(concept.conservation, concept.cancellation, own=own_limit(limit, scale)),
         )
     origin = origin_line(explanation.id, printable(inspector.bundle.card.title, LONGEST_NAME))
     return {"image.png": encode(pixels)} | {

@@ -70,7 +70,7 @@ class Protocol(BaseModel):
             raise ValueError(f"a count of {strange[0]!r}, which is none of the classes")
         return self
 
-    def of(self, role: Role) -> tuple[str, ...]:
+    def classes_of(self, role: Role) -> tuple[str, ...]:
         """The classes of one role, in the order of the file."""
         return tuple(name for name, found in self.classes.items() if found == role)
 

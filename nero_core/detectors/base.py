@@ -33,7 +33,7 @@ class HeadDetector(FeaturesDetector):
         return Head(self.weight, self.bias)
 
     @property
-    def found(self) -> Mapping[str, Any]:
+    def fitted_settings(self) -> Mapping[str, Any]:
         """Settings that the fit chose from the bank, by name; empty for a method that chooses none."""
         return {}
 

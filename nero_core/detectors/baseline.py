@@ -50,7 +50,7 @@ class Baseline(FeaturesDetector):
         self.info = self.detector.info
 
     @property
-    def found(self) -> Mapping[str, Any]:
+    def fitted_settings(self) -> Mapping[str, Any]:
         """Settings that the fit chose from the bank or the head, by name."""
         chosen: Mapping[str, Any] = getattr(self.detector, "found", {})
         return chosen

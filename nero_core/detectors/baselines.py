@@ -86,7 +86,7 @@ class BoundedTemperature(TemperatureScaling):
     """
 
     @property
-    def found(self) -> Mapping[str, float]:
+    def fitted_settings(self) -> Mapping[str, float]:
         """T."""
         return {"temperature": float(self.t)}
 
@@ -124,7 +124,7 @@ class CheckedViM(ViM):
     """
 
     @property
-    def found(self) -> Mapping[str, int]:
+    def fitted_settings(self) -> Mapping[str, int]:
         """Dimensions of the principal space."""
         return {"dimension": self.d}
 

@@ -53,7 +53,7 @@ class KNN(HeadDetector):
         self.bank: Tensor | None = None
 
     @property
-    def found(self) -> Mapping[str, Any]:
+    def fitted_settings(self) -> Mapping[str, Any]:
         """The k that was used."""
         return {"k": self.k_found}
 

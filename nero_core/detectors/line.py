@@ -78,7 +78,7 @@ class LINe(HeadDetector):
         self.contributions: Tensor | None = None
 
     @property
-    def found(self) -> Mapping[str, Any]:
+    def fitted_settings(self) -> Mapping[str, Any]:
         """Percentiles and the clip that were used."""
         return {
             "weight_percentile": self.weight_percentile,

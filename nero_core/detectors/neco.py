@@ -70,7 +70,7 @@ class NECO(HeadDetector):
         return 0 if self.components is None else self.components.shape[0]
 
     @property
-    def found(self) -> Mapping[str, Any]:
+    def fitted_settings(self) -> Mapping[str, Any]:
         """The number of components kept."""
         return {"components": self.components_found}
 

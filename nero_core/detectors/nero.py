@@ -130,7 +130,7 @@ class NERO(HeadDetector):
         return 0 if self.components is None else self.components.shape[0]
 
     @property
-    def found(self) -> Mapping[str, Any]:
+    def fitted_settings(self) -> Mapping[str, Any]:
         """k, the number of components kept, and λ."""
         return {"least": self.k, "components": self.components_found, "bias_scale": float(self.bias_scale)}
 

@@ -85,7 +85,7 @@ class NeroPlus(HeadDetector):
         self.whitening: Tensor | None = None
 
     @property
-    def found(self) -> Mapping[str, Any]:
+    def fitted_settings(self) -> Mapping[str, Any]:
         """In how many dimensions the fit images vary within their classes."""
         return {"dimensions": 0 if self.whitening is None else self.whitening.shape[1]}
 

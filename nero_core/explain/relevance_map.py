@@ -114,7 +114,7 @@ def check_points(points: Float[Tensor, "images dimensions"]) -> None:
 
 
 @contextmanager
-def held(lock: threading.Lock, patience: float | None = None) -> Iterator[None]:
+def acquired(lock: threading.Lock, patience: float | None = None) -> Iterator[None]:
     """Inside, the lock of what UMAP uses is held. Raises BusyError where somebody else has it for longer than that."""
     if not lock.acquire(timeout=-1 if patience is None else patience):
         raise BusyError(
@@ -145,7 +145,7 @@ def _pca(points: Tensor) -> Layout:
 @contextmanager
 def _umap_run(patience: float | None = None) -> Iterator[None]:
     """One run of UMAP at a time. Numba sets OpenMP's number of threads, which is PyTorch's too: it comes back."""
-    with held(_UMAP_RUNS, patience):
+    with acquired(_UMAP_RUNS, patience):
         threads = torch.get_num_threads()
         try:
             yield

@@ -27,12 +27,12 @@ class Panel:
     Attributes:
         pictures: what is shown, maps already on it; None is a box that says that there is no picture.
         title: above the pictures.
-        said: below them; a line break begins a new line.
+        text: below them; a line break begins a new line.
     """
 
     pictures: tuple[UInt8[np.ndarray, "_ _ 3"] | None, ...]
     title: str = ""
-    said: str = ""
+    text: str = ""
 
 
 @styled()
@@ -78,11 +78,11 @@ def panels_figure(
             x = _EDGE + column * (room + _APART)
             canvas.words(label(panel.title, 80), x, y + head, room, PLAIN, lines=_LINES[0], weight="bold")
             _pictures(canvas, panel, x, y + head + title, side, tall)
-            _said(canvas, panel.said, x, y + head + title + tall + 0.03, room)
+            _draw_text(canvas, panel.text, x, y + head + title + tall + 0.03, room)
         y += head + title + tall + said
     if scale:
         canvas.scale(*scale, _EDGE, y + 0.02, bar)
-    _said(canvas, note, _EDGE, y + unit, width - 2 * _EDGE)
+    _draw_text(canvas, note, _EDGE, y + unit, width - 2 * _EDGE)
     return canvas.figure
 
 
@@ -93,7 +93,7 @@ def _heights(
     titles = max(
         (len(wrap(label(one.title, 80), room, PLAIN, _LINES[0], bold=True)) for one in panels if one.title), default=0
     )
-    said = max((len(_lines(one.said, room, _LINES[1])) for one in panels), default=0)
+    said = max((len(_lines(one.text, room, _LINES[1])) for one in panels), default=0)
     shapes = [picture_height(one) for panel in panels for one in panel.pictures if one is not None]
     empty = any(one is None for panel in panels for one in panel.pictures)
     tall = side * max([*shapes, 1.0 if empty or not shapes else 0.0]) if any(one.pictures for one in panels) else 0.0
@@ -111,7 +111,7 @@ def _pictures(canvas: Canvas, panel: Panel, x: float, y: float, side: float, tal
             canvas.picture(pixels, left, y - (side - tall) / 2, side)
 
 
-def _said(canvas: Canvas, text: str, x: float, y: float, width: float) -> None:
+def _draw_text(canvas: Canvas, text: str, x: float, y: float, width: float) -> None:
     for row, line in enumerate(_lines(text, width, _LINES[1])):
         canvas.words(line, x, y + row * LINE * SMALL, width, SMALL)
 

@@ -16,9 +16,9 @@ from nero_core.figures.wording import (
     MUCH_CANCELLATION,
     SIGNS_CANCEL,
     channel_use,
+    conservation_text,
+    conservation_text_briefly,
     here_and_usual,
-    kept,
-    kept_briefly,
     own_limit,
 )
 from nero_core.types import Concept, Explanation
@@ -49,7 +49,7 @@ def heatmap_figure(
 ) -> "Figure":
     """The class heatmap on the image, its colours, its unit and how much relevance it keeps; single column."""
     name = label(class_names[explanation.explained_class])
-    says = kept(explanation.conservation, explanation.cancellation, explanation.composite)
+    says = conservation_text(explanation.conservation, explanation.cancellation, explanation.composite)
     unit = f"relevance per pixel; green speaks for {name}, purple against it; {says}"
     nothing = "No relevance reached the pixels: there is no heatmap to show."
     heatmap = smooth(explanation.heatmap, explanation.sigma)
@@ -63,7 +63,9 @@ def evidence_figure(
     """Where the distance comes from, on the image; as ``heatmap_figure``."""
     name = label(class_names[explanation.channels.nearest])
     evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
-    says = kept(explanation.evidence_conservation, explanation.evidence_cancellation, explanation.composite)
+    says = conservation_text(
+        explanation.evidence_conservation, explanation.evidence_cancellation, explanation.composite
+    )
     unit = f"distance per pixel, from channels used more than usual; {colours_say(kind)}{says}"
     nothing = f"{no_evidence(explanation)} There is no evidence to show."
     return _map_figure(f"Evidence for the distance to {name}", pixels, (evidence, kind), opacity, unit, nothing)
@@ -114,7 +116,7 @@ def concepts_figure(
     for place, (concept, heatmap) in enumerate(zip(concepts, maps, strict=True)):
         x, y = 0.05 + (place % columns) * (card + 2 * GAP), 0.05 + (place // columns) * height
         canvas.words(heading(concept), x, y, card, PLAIN)
-        says = kept_briefly(concept.conservation, concept.cancellation, own_limit(limits[place], scale))
+        says = conservation_text_briefly(concept.conservation, concept.cancellation, own_limit(limits[place], scale))
         canvas.words(says, x, y + 0.125, card, SMALL)
         canvas.picture(overlay(pixels, heatmap, opacity, limits[place]), x, y + 0.24, side)
         held = list(references[place])[:shown] if place < len(references) else []
@@ -136,10 +138,10 @@ def concepts_unit(explanation: Explanation, concepts: Sequence[Concept], of_thei
     """
     if len(concepts) == 1:
         (one,) = concepts
-        says = kept(one.conservation, one.cancellation, explanation.composite)
+        says = conservation_text(one.conservation, one.cancellation, explanation.composite)
         return f"relevance per pixel of the channel; green adds, purple takes away; {says}"
     but = f" but {of_their_own} that mostly cancel" if of_their_own else ""
-    together = kept(explanation.concept_conservation, composite=explanation.composite)
+    together = conservation_text(explanation.concept_conservation, composite=explanation.composite)
     says = (
         f"relevance per pixel of the channel, one scale for all{but}; green adds, purple takes away; "
         f"all concepts together: {together}"

@@ -25,9 +25,9 @@ from nero_core.figures.wording import (
     HEADLINE,
     cancelling,
     channel_use_briefly,
+    conservation_text,
+    conservation_text_briefly,
     here_and_usual,
-    kept,
-    kept_briefly,
     own_limit,
 )
 from nero_core.types import Channels, Concept, Detection, Explanation, MeanRelevance
@@ -130,9 +130,9 @@ def _first_row(
     made_by = explanation.composite
     heatmap = smooth(explanation.heatmap, explanation.sigma)
     evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
-    says = kept(explanation.evidence_conservation, explanation.evidence_cancellation, made_by)
+    says = conservation_text(explanation.evidence_conservation, explanation.evidence_cancellation, made_by)
     distance = f"distance per pixel; {colours_say(kind)}{says}"
-    keeps = kept(explanation.conservation, explanation.cancellation, made_by)
+    keeps = conservation_text(explanation.conservation, explanation.cancellation, made_by)
     _panel(
         canvas, 1, y, panel, "b", f"Class heatmap: {explained}",
         overlay(pixels, heatmap, opacity, heat_limit(heatmap)) if heatmap.any() else pixels,
@@ -178,7 +178,7 @@ def _concept(
     use = channel_use_briefly(concept.relevance, concept.centroid)
     canvas.words(f"{concept.channel} {use}", x, y, _CARD, PLAIN, weight="bold")
     canvas.words(here_and_usual(concept.relevance, concept.centroid), x, y + 0.12, _CARD, SMALL)
-    canvas.words(kept_briefly(concept.conservation, concept.cancellation), x, y + 0.22, _CARD, SMALL)
+    canvas.words(conservation_text_briefly(concept.conservation, concept.cancellation), x, y + 0.22, _CARD, SMALL)
     canvas.picture(shown, x, y + 0.34, _MAP)
     canvas.words(colours, x + _MAP + 0.03, y + 1.01, _CARD - _MAP, SMALL, lines=3)
     for place, data in enumerate(references):

@@ -39,7 +39,7 @@ def here_and_usual(relevance: float, centroid: float) -> str:
     return f"{number(relevance)} here, {number(centroid)} in the class"
 
 
-def kept(
+def conservation_text(
     conservation: float, cancellation: float = nan, composite: str = "", of: str = "relevance", own: str = ""
 ) -> str:
     """How much of the relevance a map keeps, the composite that made it, and whether its two signs mostly cancel.
@@ -61,12 +61,12 @@ def kept(
     return "; ".join(filter(None, (f"{_share(conservation)} of {of}", made_by, cancelling(cancellation), own)))
 
 
-def kept_briefly(conservation: float, cancellation: float, own: str = "") -> str:
+def conservation_text_briefly(conservation: float, cancellation: float, own: str = "") -> str:
     """The same where there is little room: ``keeps 0.97``, ``comes to −0.33, signs cancel ×81``; see SIGNS_CANCEL.
 
     Args:
-        conservation: as for ``kept``.
-        cancellation: as for ``kept``.
+        conservation: as for ``conservation_text``.
+        cancellation: as for ``conservation_text``.
         own: of ``own_limit``.
     """
     if not isfinite(conservation):

@@ -38,7 +38,7 @@ def z_plus_rule(biases: bool = False, branches: int = 2, spread: bool = False) -
 
     return BasicHook(
         input_modifiers=[*[_positive, _negative][:branches], *[torch.ones_like] * spread],
-        param_modifiers=[*[_kept(_positive, biases), _kept(_negative, False)][:branches], *[_even] * spread],
+        param_modifiers=[*[_keeping(_positive, biases), _keeping(_negative, False)][:branches], *[_even] * spread],
         output_modifiers=[_same] * (branches + spread),
         gradient_mapper=shares,
         reducer=_sum_of_products,
@@ -61,7 +61,7 @@ def alpha_beta_rule(alpha: float = 2.0, beta: float = 1.0, branches: int = 2, sp
     Differs: biases take no relevance, see `epsilon_plus`. `spread`: the paper's rule multiplies relevance by α or −β at
         an output with contributions of one sign; depthwise convolutions, with nine inputs an output, have many such.
     """
-    params = [_kept(_positive, False), _kept(_negative, False)]
+    params = [_keeping(_positive, False), _keeping(_negative, False)]
 
     def shares(relevance: Tensor, outputs: list[Tensor]) -> list[Tensor]:
         raised, lowered = _total(outputs[:branches]), _total(outputs[branches : 2 * branches])
@@ -96,9 +96,15 @@ def gamma_rule(gamma: float = 0.25, branches: int = 2) -> BasicHook:
     Differs: zennit 0.4.6 knows only the part for z_o > 0 of inputs ≥ 0; relevance that a residual sum sends to a
         negative output would grow without bound there.
     """
-    weighted = [_kept(lambda w: w + gamma * w.clamp(min=0), True), _kept(lambda w: w + gamma * w.clamp(max=0), True)]
+    weighted = [
+        _keeping(lambda w: w + gamma * w.clamp(min=0), True),
+        _keeping(lambda w: w + gamma * w.clamp(max=0), True),
+    ]
     # w ≥ 0 on x ≥ 0 and w ≤ 0 on x ≤ 0 are the positive contributions; the bias is counted once, with x ≥ 0.
-    mirrored = [_kept(lambda w: w + gamma * w.clamp(max=0), False), _kept(lambda w: w + gamma * w.clamp(min=0), False)]
+    mirrored = [
+        _keeping(lambda w: w + gamma * w.clamp(max=0), False),
+        _keeping(lambda w: w + gamma * w.clamp(min=0), False),
+    ]
 
     def shares(relevance: Tensor, outputs: list[Tensor]) -> list[Tensor]:
         raised, lowered, plain = _total(outputs[:branches]), _total(outputs[branches:-1]), outputs[-1]
@@ -147,7 +153,7 @@ def _same(x: Tensor) -> Tensor:
     return x
 
 
-def _kept(modify: Callable[[Tensor], Tensor], biases: bool) -> Callable[[Tensor, str], Tensor]:
+def _keeping(modify: Callable[[Tensor], Tensor], biases: bool) -> Callable[[Tensor, str], Tensor]:
     def modified(param: Tensor, name: str) -> Tensor:
         return torch.zeros_like(param) if name == "bias" and not biases else modify(param)
 

@@ -147,15 +147,17 @@ def test_lazily_made_references_sum_to_the_relevance_of_the_image_itself(lazy: E
 
 def test_lazily_made_references_are_kept_up_to_a_bound(lazy: Explorer):
     inspector = lazy.inspector
-    shelf = ThumbnailReferences(inspector.bundle, inspector.fit_relevance(), inspector.attributor(), count=1, kept=2)
+    shelf = ThumbnailReferences(
+        inspector.bundle, inspector.fit_relevance(), inspector.attributor(), count=1, capacity=2
+    )
     order = inspector.fit_relevance().amax(dim=0).argsort(descending=True)[:3].tolist()
-    first = shelf.of(order[0], "relevance")
-    second = shelf.of(order[1], "relevance")
-    assert shelf.of(order[0], "relevance") is first
-    third = shelf.of(order[2], "relevance")  # the second goes: it was asked for longest ago
-    assert shelf.of(order[0], "relevance") is first
-    assert shelf.of(order[2], "relevance") is third
-    assert shelf.of(order[1], "relevance") is not second
+    first = shelf.of_channel(order[0], "relevance")
+    second = shelf.of_channel(order[1], "relevance")
+    assert shelf.of_channel(order[0], "relevance") is first
+    third = shelf.of_channel(order[2], "relevance")  # the second goes: it was asked for longest ago
+    assert shelf.of_channel(order[0], "relevance") is first
+    assert shelf.of_channel(order[2], "relevance") is third
+    assert shelf.of_channel(order[1], "relevance") is not second
 
 
 def test_a_channel_that_the_image_does_not_use_has_a_heatmap_of_zero(stored: Explorer, image: ImageBatch):

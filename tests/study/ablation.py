@@ -165,7 +165,7 @@ def main() -> None:
 def observed(case: Case) -> tuple[Banks, Bundle]:
     """The features of a case, from the cache of its benchmark."""
     bundle = Bundle.load(case.bundle)
-    cache = ObservationCache.of(case.out / CACHE, bundle)
+    cache = ObservationCache.for_bundle(case.out / CACHE, bundle)
     names = bundle.card.class_names
     sets = (read_id_set(case.id, names), read_ood_set(case.ood, names))
     silent = lambda stage, done, total: None  # noqa: E731

@@ -73,7 +73,7 @@ def making(inspector: Inspector) -> None:
         for sentence in card.notes or ("The card holds no notes.",):
             st.markdown(words.plain(sentence))
         settings = [
-            (name, ", ".join(f"{key} = {_said(value)}" for key, value in kept.items()), False)
+            (name, ", ".join(f"{key} = {_text(value)}" for key, value in kept.items()), False)
             for name, kept in card.detectors.items()
         ]
         training = list(_training_rows(dict(card.model.training)))
@@ -146,12 +146,12 @@ def _training_rows(training: Mapping[str, object]) -> Iterable[tuple[str, str, b
     settings = training.get("settings")
     listed = {**settings, **training} if isinstance(settings, Mapping) else dict(training)
     for name, value in listed.items():
-        said = _said(value)
+        said = _text(value)
         if name not in ("digests", "settings") and said and not _DIGEST.search(said):
             yield name.replace("_", " "), said, False
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     """A setting for reading."""
     if value is None:
         return ""
@@ -160,7 +160,7 @@ def _said(value: object) -> str:
     if isinstance(value, float):
         return words.number(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_said(part) for part in value)
+        return ", ".join(_text(part) for part in value)
     return str(value)

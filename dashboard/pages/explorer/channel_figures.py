@@ -18,7 +18,16 @@ from dashboard.pages.explorer.channel_pictures import (
 )
 from dashboard.resources import Source
 from nero_core import COMPOSITES, Inspector
-from nero_core.figures import Panel, bar_figure, heat_limit, kept_briefly, overlay, own_limit, panels_figure, smooth
+from nero_core.figures import (
+    Panel,
+    bar_figure,
+    conservation_text_briefly,
+    heat_limit,
+    overlay,
+    own_limit,
+    panels_figure,
+    smooth,
+)
 from nero_core.types import ChannelReferences, Channels, ChannelSummary, ConceptDepth
 
 if TYPE_CHECKING:
@@ -125,6 +134,6 @@ def _references(inspector: Inspector, held: ChannelReferences) -> list[Panel]:
             heatmap = np.asarray(held.heatmaps[place])
             traced = None if pixels is None else overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))
             pictures = (pixels, traced)
-            said += f"\n{kept_briefly(conserved[place], cancels[place])}"
+            said += f"\n{conservation_text_briefly(conserved[place], cancels[place])}"
         panels.append(Panel(pictures, "", said))
     return panels

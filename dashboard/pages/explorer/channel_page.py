@@ -151,7 +151,7 @@ def _in_image(inspector: Inspector, item: Source, views: list[ChannelView]) -> N
                 "part of the image where it exceeds half of its strongest relevance."
             )
             make = partial(channel_figures.in_image_figure, item, channels, depths, names)
-            figure_download(f"{_named(views)} in the image", make, "channel_in_image", of=origin(inspector, item))
+            figure_download(f"{_named(views)} in the image", make, "channel_in_image", footer=origin(inspector, item))
         elif inspector.no_heatmap_because:
             st.info(words.plain(inspector.no_heatmap_because))
 
@@ -226,7 +226,7 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
                         name,
                         partial(channel_classes_figure, view.summary, names, view.here, domain),
                         f"channel_{view.channel}_by_class",
-                        of=None if item is None or view.here is None else origin(inspector, item),
+                        footer=None if item is None or view.here is None else origin(inspector, item),
                     )
                     figure_download(
                         f"channel {view.channel} head weights",
@@ -303,7 +303,7 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
             if item is not None:
                 make = partial(channel_figures.upstream_figure, item, depths)
                 figure_download(
-                    f"channels that feed {_named(views)}", make, "channel_feeding", of=origin(inspector, item)
+                    f"channels that feed {_named(views)}", make, "channel_feeding", footer=origin(inspector, item)
                 )
 
 

@@ -13,7 +13,15 @@ from dashboard.resources import Source
 from nero_core import Inspector
 from nero_core.data import decode_image
 from nero_core.errors import NeroError
-from nero_core.figures import fit_within, heat_limit, kept_briefly, overlay, own_limit, scale_limits, smooth
+from nero_core.figures import (
+    conservation_text_briefly,
+    fit_within,
+    heat_limit,
+    overlay,
+    own_limit,
+    scale_limits,
+    smooth,
+)
 from nero_core.types import ChannelReferences, ConceptDepth
 
 SIDE = 448  # pixels of the large panel
@@ -69,7 +77,7 @@ def upstream_captions(depth: ConceptDepth, limits: tuple[float, ...], shared: fl
     upstream = depth.upstream
     told = zip(upstream.relevance, upstream.conservation, upstream.cancellation, limits, strict=True)
     return [
-        f"passes on {words.number(relevance)}; {kept_briefly(share, cancels, own_limit(limit, shared))}"
+        f"passes on {words.number(relevance)}; {conservation_text_briefly(share, cancels, own_limit(limit, shared))}"
         for relevance, share, cancels, limit in told
     ]
 
@@ -128,7 +136,7 @@ def _references(model_key: str, channel: int, by: str, _inspector: Inspector, _h
                 pixels = decode_image(data, name=name).pixels
                 heatmap = np.asarray(_held.heatmaps[place])
                 traced = overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))
-                says += f"<br>{kept_briefly(conserved[place], cancels[place])}"
+                says += f"<br>{conservation_text_briefly(conserved[place], cancels[place])}"
                 shown += marks.picture(traced, f"Channel {channel} on this reference image of {name}")
         except NeroError:  # missing or altered: one picture less, and all others still there
             shown = '<span class="nero-missing">no picture</span>'

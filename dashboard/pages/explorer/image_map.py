@@ -99,7 +99,7 @@ def _explore(inspector: Inspector, item: Source | None, laid: RelevanceMap) -> N
         names = inspector.bundle.card.class_names
         make = partial(relevance_map_figure, laid, names, place)
         of = None if item is None or place is None else origin(inspector, item)
-        figure_download(f"map by {laid.kind}", make, "relevance_map", of=of)
+        figure_download(f"map by {laid.kind}", make, "relevance_map", footer=of)
         if place is not None and item is not None:
             _nearest(inspector, item, place)
         _chosen(inspector, [int(row) for row in found.chosen or [] if 0 <= int(row) < len(laid.ids)], laid)
@@ -156,7 +156,7 @@ def _nearest(inspector: Inspector, item: Source, place: MapPlace) -> None:
     says = [f"distance {words.number(one, 4)}" for one in place.distances]  # with three the order is not visible
     st.html(reference_strip(inspector, place.nearest, says))
     make = partial(strip_figure, inspector, place.nearest, says)
-    figure_download("nearest reference images", make, "nearest_images", of=origin(inspector, item))
+    figure_download("nearest reference images", make, "nearest_images", footer=origin(inspector, item))
 
 
 def _chosen(inspector: Inspector, rows: list[int], laid: RelevanceMap) -> None:

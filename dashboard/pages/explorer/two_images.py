@@ -13,10 +13,10 @@ from dashboard.pages.explorer.channel_field import channel_field
 from dashboard.pages.explorer.channel_pictures import OPACITY, SIDE, legend
 from dashboard.pages.explorer.two_images_figures import (
     Heatmap,
+    image_text,
     named,
     pair_channels_figure,
     pair_panels_figure,
-    said_of,
 )
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
@@ -140,7 +140,7 @@ def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Chan
                 traced.append(None)
                 why = str(error)
     maps, limit = _maps(traced)
-    texts = [said_of(inspector, item, channels, channel) for item, channels in zip(items, pair, strict=True)]
+    texts = [image_text(inspector, item, channels, channel) for item, channels in zip(items, pair, strict=True)]
     for place, item, channels, held in zip(st.columns(2, gap="medium"), items, pair, maps, strict=True):
         with place, st.container(border=True, height="stretch"):
             st.subheader(words.plain(item.name), anchor=False)

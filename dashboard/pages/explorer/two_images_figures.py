@@ -32,7 +32,7 @@ class Heatmap:
     keeps: str
 
 
-def said_of(inspector: Inspector, item: Source, channels: Channels, channel: int) -> str:
+def image_text(inspector: Inspector, item: Source, channels: Channels, channel: int) -> str:
     """What a figure says of one of the two images."""
     said = words.channel(channels, channel, inspector.bundle.card.class_names)
     if item.key.startswith("reference "):

@@ -271,7 +271,7 @@ def _plotted(
     with place:
         st.plotly_chart(figure, key=f"lesson_plot_{name}", config={"displayModeBar": False}, alt=alt)
         st.caption(says)
-        figure_download(f"lesson {name}", make, f"lesson_{name}", of=of)
+        figure_download(f"lesson {name}", make, f"lesson_{name}", footer=of)
 
 
 #: The steps by the name that stands in the URL, in order.

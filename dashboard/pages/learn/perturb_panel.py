@@ -54,7 +54,7 @@ def _panel(inspector: Inspector, item: Source, tpr: float) -> None:
             is_empty = not bool(shown.channels.relevance.any())
             traced = wants_heatmap and not is_empty
             make = partial(perturbed_figure, inspector, item, perturbation, original, shown, traced)
-            figure_download("perturbed image", make, "perturbed_image", of=origin(inspector, item))
+            figure_download("perturbed image", make, "perturbed_image", footer=origin(inspector, item))
         with channels:
             if is_empty:
                 st.warning(words.ALL_ZERO)
@@ -114,7 +114,7 @@ def _channels(inspector: Inspector, item: Source, shown: Perturbed) -> None:
         "Bars: the perturbed image. Marks: the mean of its nearest class. Where they differ, the distance grows."
     )
     make = partial(channel_figure, shown.channels, names, charts.TOP)
-    figure_download("perturbed channels", make, "perturbed_channels", of=origin(inspector, item))
+    figure_download("perturbed channels", make, "perturbed_channels", footer=origin(inspector, item))
 
 
 def _picture(shown: Perturbed, alt: str) -> None:

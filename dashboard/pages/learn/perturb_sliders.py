@@ -55,7 +55,7 @@ def controls(mean: tuple[float, ...]) -> Perturbation:
                 st.slider("Size, % of the shorter side", 5, 100, 40, key=size, bind="query-params", disabled=off),
                 st.slider("Drawing", 0, 20, 0, key=seed, bind="query-params", disabled=off),
             )
-    state.learn.remember(_held(strengths, sides, fill, label, place))
+    state.learn.remember(_widget_values(strengths, sides, fill, label, place))
     left, top, width, height = (side / 100 for side in sides)
     return Perturbation(
         strengths=strengths,
@@ -122,7 +122,7 @@ def _strength(name: str) -> float:
     )
 
 
-def _held(
+def _widget_values(
     strengths: Mapping[str, float], sides: list[int], fill: str | None, label: str, place: tuple[int, ...]
 ) -> dict[str, object]:
     """What every widget holds, by its key."""
@@ -133,7 +133,7 @@ def _held(
 
 def _neutral() -> dict[str, object]:
     """What every widget holds when nothing is perturbed."""
-    return _held(
+    return _widget_values(
         {name: spec.neutral for name, spec in PERTURBATIONS.items()}, [0] * 4, FILLS[0], NO_LESION, (50, 50, 40, 0)
     )
 

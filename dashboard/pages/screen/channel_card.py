@@ -62,7 +62,7 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
                 "channels",
                 lambda: channel_figure(channels, names, top, sort or "contribution", others),
                 "channels",
-                of=origin(inspector, item),
+                footer=origin(inspector, item),
             )
             figure_download(
                 "mean relevance",

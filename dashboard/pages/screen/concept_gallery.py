@@ -16,8 +16,8 @@ from nero_core.figures import (
     SIGNS_CANCEL,
     concept_maps,
     concepts_figure,
+    conservation_text,
     fit_within,
-    kept,
     overlay,
     own_limit,
 )
@@ -47,7 +47,7 @@ def concept_gallery(inspector: Inspector, item: Source, options: Options) -> Non
             st.caption(
                 f"Each card is one feature channel: where it lies in this image, its relevance here and on "
                 f"average in {words.plain(nearest)}, and the reference images that use it most. "
-                f"{by} All maps together: {kept(why.concept_conservation)}.{_cancels(why)}"
+                f"{by} All maps together: {conservation_text(why.concept_conservation)}.{_cancels(why)}"
             )
             concept_tiles(inspector, item, why)
             save_concepts(inspector, item, why, "concepts", "concepts")
@@ -65,7 +65,7 @@ def save_concepts(inspector: Inspector, item: Source, why: Explanation, name: st
         name,
         lambda: concepts_figure(resources.picture(item), why, *references(inspector, why), OPACITY),
         key,
-        of=origin(inspector, item),
+        footer=origin(inspector, item),
     )
 
 

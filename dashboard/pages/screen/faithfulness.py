@@ -139,7 +139,7 @@ def _curves(inspector: Inspector, item: Source, figures: Faithfulness, options: 
         with st.popover("Data table", icon=":material/table:", type="tertiary"):
             st.dataframe(charts.faithfulness_table(figures), hide_index=True, alt="Points of the curves")
         make = partial(faithfulness_figure, figures, class_name)
-        figure_download("faithfulness", make, "faithfulness", of=origin(inspector, item))
+        figure_download("faithfulness", make, "faithfulness", footer=origin(inspector, item))
 
 
 def _initial_relevance(blocks: tuple[BlockConservation, ...]) -> float:

@@ -79,7 +79,7 @@ def _views(inspector: Inspector, item: Source, options: Options, sheet: DeltaGen
 def _original(inspector: Inspector, item: Source, pixels: NDArray[np.uint8]) -> None:
     shown = marks.picture(pixels, f"The image {item.name}", "png", pixelated=_is_enlarged(item, pixels))
     st.html(f'<div class="nero-picture">{shown}</div>')
-    figure_download("image", lambda: image_figure(pixels), "image", of=origin(inspector, item))
+    figure_download("image", lambda: image_figure(pixels), "image", footer=origin(inspector, item))
 
 
 def _explained(
@@ -112,7 +112,7 @@ def _explained(
     draw = heatmap_figure if view == "heatmap" else evidence_figure
     with st.container(horizontal=True, vertical_alignment="center"):
         make = partial(draw, pixels, why, names, opacity / 100)
-        figure_download(view, make, view, of=origin(inspector, item))
+        figure_download(view, make, view, footer=origin(inspector, item))
         if view == "heatmap":
             where_relevance_goes(inspector, item, why)
     if view == "heatmap":

@@ -36,7 +36,7 @@ def missing_evidence(inspector: Inspector, item: Source) -> None:
     st.html(f'<div class="nero-lacking">{"".join(_row(inspector, one, whole) for one in found)}</div>')
     st.caption(_says(found, words.plain(nearest), bool(inspector.composites)))
     make = partial(_figure, inspector, found, nearest, whole)
-    figure_download(TITLE, make, "missing_evidence", of=origin(inspector, item))
+    figure_download(TITLE, make, "missing_evidence", footer=origin(inspector, item))
 
 
 def _says(found: tuple[MissingConcept, ...], nearest: str, has_maps: bool) -> str:

@@ -47,7 +47,7 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
         reference = inspector.reference_scores(options.method, options.tpr)
         nearest = resources.channels(inspector, shown).nearest
         card = inspector.bundle.card
-        verdict_card(detection, reference, card.class_names, nearest, card.synthetic, of=origin(inspector, shown))
+        verdict_card(detection, reference, card.class_names, nearest, card.synthetic, footer=origin(inspector, shown))
     with scores_side:
         score_histogram_card(inspector, shown, reference, float(detection.score[0]), options.download)
 with channels_side:

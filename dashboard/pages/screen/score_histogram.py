@@ -61,5 +61,5 @@ def _histogram(inspector: Inspector, item: Source, reference: ReferenceScores, s
                 if by_class
                 else (lambda: histogram_figure(reference, score)),
                 "histogram",
-                of=origin(inspector, item),
+                footer=origin(inspector, item),
             )

@@ -140,7 +140,7 @@ def _figures(usual: WhatIf, found: WhatIf, download: str, of: Origin) -> None:
             )
             saved = "what if scores" if name == "found" else "scores as set"
             make = partial(histogram_figure, one.reference, one.score)
-            figure_download(saved, make, f"what_if_{name}", of=of)
+            figure_download(saved, make, f"what_if_{name}", footer=of)
     st.dataframe(figure_table(usual, found), hide_index=True, alt="Figures of both settings")
     st.caption(
         f"“As set” lets {words.percent(usual.settings.tpr)} of reference images pass, as the reference set was made, "

@@ -82,7 +82,7 @@ def test_a_file_under_the_name_of_another_is_not_trusted(cache: ObservationCache
 
 def test_the_key_of_a_bundle_names_its_model_and_preprocessing(tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = Bundle.load(tiny_bundle)
-    settings = ObservationCache.of(tmp_path, bundle).settings
+    settings = ObservationCache.for_bundle(tmp_path, bundle).settings
     assert settings["model"] == bundle.card.files["model.safetensors"]
     assert settings["input_size"] == [64, 64]
     assert settings["mean"] == list(bundle.classifier.mean)

@@ -32,7 +32,7 @@ def test_settings_are_those_that_the_fit_used_where_none_were_given(inspector: I
         detector.fit_features(bundle.fit.features, bundle.fit.labels)
         scored = score(inspector, name)
         assert isinstance(scored, Scored)
-        found = detector.found  # type: ignore[attr-defined]
+        found = detector.fitted_settings  # type: ignore[attr-defined]
         assert found
         assert {key: scored.hyper[key] for key in found} == dict(found)
         assert scored.hyper.keys() >= DETECTORS[name].defaults.keys()

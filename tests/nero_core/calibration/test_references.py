@@ -51,7 +51,7 @@ def test_ids_and_values_are_those_of_the_banks_sorted_column(inspector: Inspecto
     assert references.composite == inspector.composites[0]
     lengths = set()
     for channel in range(bank.features.shape[1]):
-        found = references.of(channel, by, bank.ids, relevance, bank.features)
+        found = references.of_channel(channel, by, bank.ids, relevance, bank.features)
         ids, values = most_relevant(column[:, channel], bank.ids, 2)
         positive = sum(value > 0 for value in values)
         assert found.ids == ids and found.values == values and len(ids) == positive
@@ -69,7 +69,7 @@ def test_each_heatmap_is_the_conditional_heatmap_of_its_own_image(
     attributor = inspector.attributor()
     checked = 0
     for channel in range(0, bank.features.shape[1], 37):
-        found = references.of(channel, by, bank.ids, relevance, bank.features)
+        found = references.of_channel(channel, by, bank.ids, relevance, bank.features)
         for position, one in enumerate(found.ids):
             initial_relevance = conditions(relevance[bank.ids.index(one)], [channel])
             heatmaps = attributor.heatmaps(images[one].pixels, initial_relevance)
@@ -135,7 +135,7 @@ def test_an_image_that_cannot_be_explained_is_left_out(inspector: Inspector, ima
         inspector.attributor(), batches_of(images), bank.ids, relevance, torch.zeros_like(relevance), 3
     )
     assert made.relevance.images[7].tolist() == [-1, 0, 2]
-    found = made.of(7, "relevance", bank.ids, relevance, bank.features)
+    found = made.of_channel(7, "relevance", bank.ids, relevance, bank.features)
     assert found.ids == (bank.ids[0], bank.ids[2]) and found.values == (2.0, 1.0)
 
 

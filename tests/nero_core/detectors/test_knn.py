@@ -35,7 +35,7 @@ def test_length_plays_no_part() -> None:
 
 @pytest.mark.parametrize(("images", "k"), [(3, 1), (300, 1), (1500, 2), (3000, 3)])
 def test_k_is_the_published_share_of_the_bank(images: int, k: int) -> None:
-    assert KNN(HEAD).fit_features(*made(images, 0)).found == {"k": k}
+    assert KNN(HEAD).fit_features(*made(images, 0)).fitted_settings == {"k": k}
 
 
 def test_fewer_images_than_k_and_a_k_of_0_are_refused() -> None:

@@ -111,7 +111,7 @@ def test_one_image_a_class_is_refused(head: Head) -> None:
 def test_directions_in_which_the_fit_images_do_not_vary_do_not_count(head: Head) -> None:
     fit, labels = made(2, 2)[0], torch.zeros(2, dtype=torch.long)
     detector = NeroPlus(head).fit_features(fit, labels)
-    assert detector.found == {"dimensions": 1}
+    assert detector.fitted_settings == {"dimensions": 1}
     x = made(9, 3)[0]
     between = torch.stack([slow_direction(a, head) for a in fit])
     line = (between[1] - between[0]) / (between[1] - between[0]).norm()

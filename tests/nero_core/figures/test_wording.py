@@ -6,9 +6,9 @@ from nero_core.figures.wording import (
     cancelling,
     channel_use,
     channel_use_briefly,
+    conservation_text,
+    conservation_text_briefly,
     here_and_usual,
-    kept,
-    kept_briefly,
     own_limit,
 )
 
@@ -74,12 +74,17 @@ def test_only_maps_whose_signs_mostly_cancel_are_said_to(value: float, is_said: 
 def test_what_a_map_keeps_is_said_alike_in_both_lengths(
     conservation: float, cancellation: float, said: str, briefly: str
 ):
-    assert kept(conservation, cancellation).startswith(said)
-    assert kept_briefly(conservation, cancellation).startswith(briefly)
-    assert ("cancel" in kept(conservation, cancellation)) == ("cancel" in kept_briefly(conservation, cancellation))
+    assert conservation_text(conservation, cancellation).startswith(said)
+    assert conservation_text_briefly(conservation, cancellation).startswith(briefly)
+    assert ("cancel" in conservation_text(conservation, cancellation)) == (
+        "cancel" in conservation_text_briefly(conservation, cancellation)
+    )
 
 
 def test_composite_and_own_colours_stand_behind_what_is_kept():
-    assert kept(0.97, 1.0, "epsilon_plus", "it", "own colours, to ±2") == "keeps 0.97 of it; ε+; own colours, to ±2"
-    assert kept_briefly(0.97, 1.0, own_limit(0.002, 0.001)) == "keeps 0.97; own colours, to ±0.00200"
+    assert (
+        conservation_text(0.97, 1.0, "epsilon_plus", "it", "own colours, to ±2")
+        == "keeps 0.97 of it; ε+; own colours, to ±2"
+    )
+    assert conservation_text_briefly(0.97, 1.0, own_limit(0.002, 0.001)) == "keeps 0.97; own colours, to ±0.00200"
     assert own_limit(0.002, 0.002) == ""
