@@ -47,6 +47,6 @@ if __name__ == "__main__":
     PagesManager.uses_pages_directory = False  # else the first visit takes ours for its older kind
     try:
         main(prog_name="streamlit")
-    except SystemExit as said:
-        end(said.code)
+    except SystemExit as exit_request:
+        end(exit_request.code)
     end(0)

@@ -28,15 +28,15 @@ def result_table(result: BenchmarkResult) -> Table:
         else []
     )
     table |= {name: [] for name in (*figures, "fit_seconds", "seconds_per_image")}
-    for one in result.methods:
-        sets = [("all", result.ood_size, one.pooled)]
-        sets += [(name, result.ood_classes[name], held) for name, held in one.per_class.items()]
-        for name, size, held in sets:
-            row: dict[str, Any] = {"rank": one.rank, "method": one.method, "family": one.family, "ood": name}
+    for method in result.methods:
+        sets = [("all", result.ood_size, method.pooled)]
+        sets += [(name, result.ood_classes[name], class_figures) for name, class_figures in method.per_class.items()]
+        for name, size, set_figures in sets:
+            row: dict[str, Any] = {"rank": method.rank, "method": method.method, "family": method.family, "ood": name}
             row |= {"id_images": result.id_size, "ood_images": size}
-            for figure, value in held.items():
+            for figure, value in set_figures.items():
                 row |= {figure: value.value, f"{figure}_low": value.low, f"{figure}_high": value.high}
-            row |= {"fit_seconds": one.fit_seconds, "seconds_per_image": one.seconds_per_image}
+            row |= {"fit_seconds": method.fit_seconds, "seconds_per_image": method.seconds_per_image}
             for column, cell in row.items():
                 table[column].append(cell)
     return table

@@ -164,7 +164,7 @@ class Explorer:
         pixels, observation = self.inspector.observe_one(batch, index)
         why = self.inspector.explain(observation, concepts=0, composite=composite)
         classifier, target = self.inspector.bundle.classifier, why.explained_class
-        found = measure_faithfulness(
+        by_composite = measure_faithfulness(
             class_probability(classifier, target),
             pixels,
             {why.composite: why.heatmap},
@@ -173,7 +173,7 @@ class Explorer:
             seed=seed,
             on_progress=on_progress,
         )
-        return found[why.composite]
+        return by_composite[why.composite]
 
     def missing_evidence(self, observation: Observation, index: int = 0, count: int = 4) -> tuple[MissingConcept, ...]:
         """The channels of less relevance than usual that add most to the distance, with reference images; no backward
@@ -223,10 +223,10 @@ class Explorer:
         self._check_channel(channel)
         if by not in get_args(By):
             raise NeroError(f"Expected references by {' or '.join(get_args(By))}. Found {by!r}. Choose one of these.")
-        inspector, kept = self.inspector, self.inspector.bundle.references
-        if kept is not None:
+        inspector, stored = self.inspector, self.inspector.bundle.references
+        if stored is not None:
             fit = inspector.bundle.fit
-            return kept.of_channel(channel, by, fit.ids, inspector.fit_relevance(), fit.features.cpu())
+            return stored.of_channel(channel, by, fit.ids, inspector.fit_relevance(), fit.features.cpu())
         with self._lock:
             if self._references is None:
                 attributor = inspector.attributor() if inspector.composites else None

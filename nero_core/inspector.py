@@ -130,7 +130,7 @@ class Inspector:
         """
         observation = self._observed(batch)
         tpr = self.bundle.card.tpr if tpr is None else tpr
-        found = {}
+        detections = {}
         for name in methods:
             fitted = self._fit(name)
             second_pass = DETECTORS[name].second_pass
@@ -140,8 +140,8 @@ class Inspector:
                     raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
                 features = second_pass(self.bundle.classifier, observation.images)
             score, terms = score_in_terms(fitted.detector, features)
-            found[name] = detect_by_scores(name, score, terms, observation.probabilities, fitted.calibration, tpr)
-        return found
+            detections[name] = detect_by_scores(name, score, terms, observation.probabilities, fitted.calibration, tpr)
+        return detections
 
     def channels(self, batch: ImageBatch | Observation, index: int = 0) -> Channels:
         """Every channel of one image against the class centroids: no backward pass, for any architecture.

@@ -34,17 +34,17 @@ def roc_curves(result: BenchmarkResult, methods: Sequence[str], theme: Theme) ->
         hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     for place, name in enumerate(_chosen(result, methods)):
-        one = _method(result, name)
-        rejected, found = roc_curve(one.id_scores, one.ood_scores, _POINTS)
+        method = _method(result, name)
+        rejected, detected = roc_curve(method.id_scores, method.ood_scores, _POINTS)
         figure.add_scatter(
             x=rejected,
-            y=found,
+            y=detected,
             mode="lines",
-            name=f"{words.method(name)} {100 * one.pooled.auroc.value:.1f}",
+            name=f"{words.method(name)} {100 * method.pooled.auroc.value:.1f}",
             line={"color": _colour(place, name, theme), "width": 3 if name == "nero" else 2, "dash": _DASHES[place]},
             hovertext=[
                 f"{words.method(name)}: finds {y:.1f} % of OOD images<br>when it rejects {x:.1f} % of ID images"
-                for x, y in zip(rejected, found, strict=True)
+                for x, y in zip(rejected, detected, strict=True)
             ],
             hoverinfo="text",
         )
@@ -66,9 +66,9 @@ def method_histograms(
         subplot_titles=[f"<b>{words.method(name)}</b>" for name in chosen],
     )
     for row, name in enumerate(chosen, 1):
-        one, limit = _method(result, name), thresholds.get(name)
-        groups = (("ID images", one.id_scores, ID, ""), ("OOD images", one.ood_scores, OOD, "/"))
-        low, high = method_domain(one.id_scores, one.ood_scores, limit)
+        method, limit = _method(result, name), thresholds.get(name)
+        groups = (("ID images", method.id_scores, ID, ""), ("OOD images", method.ood_scores, OOD, "/"))
+        low, high = method_domain(method.id_scores, method.ood_scores, limit)
         edges = np.linspace(low, high, _BINS + 1)
         for group, scores, colour, pattern in groups:
             values = np.asarray(scores, dtype=np.float64)
@@ -112,7 +112,7 @@ def class_heat(result: BenchmarkResult, theme: Theme) -> go.Figure:
         go.Heatmap(
             z=100 * class_auroc(result),
             x=shown,
-            y=[words.method(one.method) for one in rows],
+            y=[words.method(method.method) for method in rows],
             zmin=50,
             zmax=100,
             colorscale=_SCALE,
@@ -121,9 +121,9 @@ def class_heat(result: BenchmarkResult, theme: Theme) -> go.Figure:
             ygap=2,
             texttemplate="%{z:.0f}",
             hovertext=[
-                [f"{words.method(one.method)} on {name}:<br>AUROC {_auroc_text(one, raw)}" for raw, name in
+                [f"{words.method(method.method)} on {name}:<br>AUROC {_auroc_text(method, raw)}" for raw, name in
                  zip(names, shown, strict=True)]
-                for one in rows
+                for method in rows
             ],
             hoverinfo="text",
             colorbar={"title": {"text": "AUROC (%)", "side": "right"}, "thickness": 12, "tickvals": [50, 75, 100],
@@ -140,8 +140,8 @@ def roc_table(result: BenchmarkResult, methods: Sequence[str]) -> Table:
     """The points of the curves."""
     table: Table = {"method": [], "ID images rejected (%)": [], "OOD images found (%)": []}
     for name in _chosen(result, methods):
-        one = _method(result, name)
-        for x, y in zip(*roc_curve(one.id_scores, one.ood_scores, _POINTS), strict=True):
+        method = _method(result, name)
+        for x, y in zip(*roc_curve(method.id_scores, method.ood_scores, _POINTS), strict=True):
             for column, cell in zip(table, (name, float(x), float(y)), strict=True):
                 table[column].append(cell)
     return table
@@ -159,19 +159,19 @@ def class_auroc(result: BenchmarkResult) -> NDArray[np.float64]:
 
 def class_table(result: BenchmarkResult) -> Table:
     """The numbers behind the heat table: AUROC with its interval, as text."""
-    table: Table = {"method": [one.method for one in result.methods]}
+    table: Table = {"method": [method.method for method in result.methods]}
     for name, count in result.ood_classes.items():
-        table[f"{name} ({count})"] = [_auroc_text(one, name) for one in result.methods]
+        table[f"{name} ({count})"] = [_auroc_text(method, name) for method in result.methods]
     return table
 
 
 def _chosen(result: BenchmarkResult, methods: Sequence[str]) -> list[str]:
-    there = {one.method for one in result.methods}
+    there = {method.method for method in result.methods}
     return [name for name in methods if name in there][:MOST_METHODS]
 
 
 def _method(result: BenchmarkResult, name: str) -> MethodResult:
-    return next(one for one in result.methods if one.method == name)
+    return next(method for method in result.methods if method.method == name)
 
 
 def _colour(place: int, name: str, theme: Theme) -> str:
@@ -179,8 +179,8 @@ def _colour(place: int, name: str, theme: Theme) -> str:
     return theme.text if name == "nero" else others[place % len(others)]
 
 
-def _auroc_text(one: MethodResult, name: str) -> str:
-    if name not in one.per_class:
+def _auroc_text(method: MethodResult, name: str) -> str:
+    if name not in method.per_class:
         return "no images"
-    found = one.per_class[name].auroc
-    return words.interval(found.value, found.low, found.high)
+    auroc = method.per_class[name].auroc
+    return words.interval(auroc.value, auroc.low, auroc.high)

@@ -50,7 +50,7 @@ def image_pair(
 def pair_table(first: Channels, second: Channels, names: tuple[str, str]) -> Table:
     """The relevance of every channel in both images, largest difference first."""
     order = pair_order(first, second)
-    left, right = (np.asarray(one.relevance)[order] for one in (first, second))
+    left, right = (np.asarray(channels.relevance)[order] for channels in (first, second))
     heads = names if names[0] != names[1] else (names[0], f"{names[1]} (second)")
     return {
         "channel": order.tolist(),

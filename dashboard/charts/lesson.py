@@ -39,15 +39,15 @@ def channel_bars(
         means_name: what the marks are.
     """
     chosen = lesson_channels(order, marked)
-    held = np.asarray(values, dtype=np.float64)[chosen]
-    names = [str(one) for one in chosen]
+    heights = np.asarray(values, dtype=np.float64)[chosen]
+    names = [str(channel) for channel in chosen]
     figure = go.Figure()
     figure.add_bar(
         x=names,
-        y=held,
+        y=heights,
         name="this image",
-        marker={"color": [ID if one == marked else theme.text for one in chosen]},
-        hovertext=[f"channel {name}: {words.number(value)}" for name, value in zip(names, held, strict=True)],
+        marker={"color": [ID if channel == marked else theme.text for channel in chosen]},
+        hovertext=[f"channel {name}: {words.number(value)}" for name, value in zip(names, heights, strict=True)],
         hoverinfo="text",
     )
     if means is not None:
@@ -75,58 +75,59 @@ def channel_bars(
 
 def lesson_channels(order: NDArray[np.int64], marked: int | None = None) -> list[int]:
     """The first channels of an order, and the marked one in any case."""
-    chosen = [int(one) for one in order[:SHOWN]]
+    chosen = [int(channel) for channel in order[:SHOWN]]
     return [*chosen[:-1], marked] if marked is not None and marked not in chosen else chosen
 
 
 def class_bars(
-    values: ArrayLike, class_names: Sequence[str], theme: Theme, unit: str, marked: int, said: Sequence[str]
+    values: ArrayLike, class_names: Sequence[str], theme: Theme, unit: str, marked: int, texts: Sequence[str]
 ) -> go.Figure:
     """One bar a class, its number under its name, where a narrow screen has room; one in the accent colour.
 
     Of more than ``MOST_CLASSES`` those next to the marked one in the order of their values are shown; a long name is
     whole under the pointer.
     """
-    of = classes_shown(values, marked)
-    held = np.asarray(values, dtype=np.float64)[of]
-    rows = list(range(len(held)))
+    shown = classes_shown(values, marked)
+    lengths = np.asarray(values, dtype=np.float64)[shown]
+    rows = list(range(len(lengths)))
     figure = go.Figure()
     figure.add_bar(
-        x=held,
+        x=lengths,
         y=rows,
         orientation="h",
-        marker={"color": [ID if place == marked else theme.text for place in of]},
+        marker={"color": [ID if place == marked else theme.text for place in shown]},
         hovertext=[
-            f"{name}: {said[place]}" for name, place in zip(plain_names(class_names[i] for i in of), of, strict=True)
+            f"{name}: {texts[place]}"
+            for name, place in zip(plain_names(class_names[i] for i in shown), shown, strict=True)
         ],
         hoverinfo="text",
     )
-    short = plain_names(label(class_names[place], LONGEST_NAME) for place in of)
-    labels = [f"{name}<br><b>{said[place]}</b>" for name, place in zip(short, of, strict=True)]
+    short = plain_names(label(class_names[place], LONGEST_NAME) for place in shown)
+    labels = [f"{name}<br><b>{texts[place]}</b>" for name, place in zip(short, shown, strict=True)]
     figure.update_xaxes(title=unit, fixedrange=True, zeroline=True, zerolinecolor=theme.centroid)
     figure.update_yaxes(
         autorange="reversed", fixedrange=True, automargin=True, tickvals=rows, ticktext=labels, showgrid=False
     )
     figure.update_layout(bargap=0.4)
-    return framed(figure, theme, max(200, 90 + 48 * len(held)), top=14).update_yaxes(
+    return framed(figure, theme, max(200, 90 + 48 * len(lengths)), top=14).update_yaxes(
         tickfont={"size": 15, "color": theme.text}
     )
 
 
 def classes_shown(values: ArrayLike, marked: int) -> list[int]:
     """All classes in their order, or, of many, the ``MOST_CLASSES`` next to the marked one in the order of values."""
-    held = np.asarray(values, dtype=np.float64)
-    if len(held) <= MOST_CLASSES:
-        return list(range(len(held)))
-    order = np.argsort(-held, kind="stable")
+    lengths = np.asarray(values, dtype=np.float64)
+    if len(lengths) <= MOST_CLASSES:
+        return list(range(len(lengths)))
+    order = np.argsort(-lengths, kind="stable")
     place = int(np.flatnonzero(order == marked)[0])
-    first = min(max(0, place - MOST_CLASSES // 2), len(held) - MOST_CLASSES)
-    return [int(one) for one in order[first : first + MOST_CLASSES]]
+    first = min(max(0, place - MOST_CLASSES // 2), len(lengths) - MOST_CLASSES)
+    return [int(index) for index in order[first : first + MOST_CLASSES]]
 
 
 def least_relevant(features: ArrayLike, relevance: ArrayLike, k: int, theme: Theme) -> go.Figure:
     """Every channel's activation in the order of its relevance; the first ``k`` are K, in the accent colour."""
-    order, held = least_relevant_first(features, relevance)
+    order, heights = least_relevant_first(features, relevance)
     figure = go.Figure()
     for name, part, colour in (
         (f"K: the {k} of least relevance", slice(None, k), ID),
@@ -134,12 +135,12 @@ def least_relevant(features: ArrayLike, relevance: ArrayLike, k: int, theme: The
     ):
         figure.add_bar(
             x=np.arange(len(order))[part],
-            y=held[part],
+            y=heights[part],
             name=name,
             marker={"color": colour, "line": {"width": 0}},
             hovertext=[
-                f"channel {one}: activation {words.number(value)}"
-                for one, value in zip(order[part], held[part], strict=True)
+                f"channel {channel}: activation {words.number(value)}"
+                for channel, value in zip(order[part], heights[part], strict=True)
             ],
             hoverinfo="text",
         )

@@ -50,7 +50,7 @@ def origin(inspector: Inspector, item: Source) -> Origin:
 
 
 def figure_download(
-    name: str, make: "Callable[[], Figure]", key: str, label: str = "Save figure", of: Origin | None = None
+    name: str, make: "Callable[[], Figure]", key: str, label: str = "Save figure", footer: Origin | None = None
 ) -> None:
     """A quiet button with the three formats.
 
@@ -59,21 +59,21 @@ def figure_download(
         make: draws the figure. It runs outside the page, when somebody clicks: no Streamlit calls, no session.
         key: of the button, one for each place.
         label: of the button.
-        of: what a figure of one image is made of.
+        footer: what a figure of one image is made of.
     """
     with st.popover(label, icon=":material/image:", type="tertiary", key=f"{key}_figure"):
         st.caption("For papers: drawn again for print, in one or two columns' width.")
-        figure_forms(name, make, key, of)
+        figure_forms(name, make, key, footer)
 
 
-def figure_forms(name: str, make: "Callable[[], Figure]", key: str, of: Origin | None = None) -> None:
+def figure_forms(name: str, make: "Callable[[], Figure]", key: str, footer: Origin | None = None) -> None:
     """The three formats alone, for where a popover is open already; arguments as of ``figure_download``."""
-    stem = file_name(name) if of is None else f"{file_name(name)}-{short_id(of.image_id)}"
+    stem = file_name(name) if footer is None else f"{file_name(name)}-{short_id(footer.image_id)}"
     with st.container(horizontal=True):
         for form, (title, mime) in _FORMS.items():
             st.download_button(
                 title,
-                partial(_draw, make, form, of),
+                partial(_draw, make, form, footer),
                 file_name=f"{stem}.{form}",
                 mime=mime,
                 key=f"{key}_{form}",
@@ -129,6 +129,8 @@ def file_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "figure"
 
 
-def _draw(make: "Callable[[], Figure]", form: Form, of: Origin | None) -> bytes:
+def _draw(make: "Callable[[], Figure]", form: Form, footer: Origin | None) -> bytes:
     figure = make()
-    return figure_bytes(figure if of is None else with_origin(figure, of.image_id, of.reference_set), form, DPI)
+    return figure_bytes(
+        figure if footer is None else with_origin(figure, footer.image_id, footer.reference_set), form, DPI
+    )

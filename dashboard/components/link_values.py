@@ -55,7 +55,9 @@ def choices(what: str, texts: Iterable[str] | Mapping[str, object], most: int | 
         several = value if isinstance(value, list | tuple) else [] if value is None else [value]
         if value is None and len(values) == 1:
             return next(iter(values))
-        return words.listed([next((text for text, one in values.items() if one == each), "") for each in several])
+        return words.listed(
+            [next((text for text, offered in values.items() if offered == each), "") for each in several]
+        )
 
     return Offer(what, lambda text: text in values, says, most)
 

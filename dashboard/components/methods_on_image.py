@@ -42,21 +42,21 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
             title(item, resources.note(item))
             place = st.empty()
             answers = _answers(inspector, item, tpr, place)
-            found = {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
-            said = words.agreement(
-                {name: answer.verdict(0) for name, answer in found.items()},
-                {name: DETECTORS[name].family for name in found},
+            detections = {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
+            agreement = words.agreement(
+                {name: answer.verdict(0) for name, answer in detections.items()},
+                {name: DETECTORS[name].family for name in detections},
             )
-            place.markdown(words.plain(said))
-        if found:
-            st.html(verdict_table(found))
-            size = next(iter(found.values())).calibration_size
+            place.markdown(words.plain(agreement))
+        if detections:
+            st.html(verdict_table(detections))
+            size = next(iter(detections.values())).calibration_size
             st.caption(
                 f"Most unusual first. p: the share of {size} calibration images that score as high, this image "
                 f"included; 1/{size + 1} is the smallest. Each threshold lets {words.percent(tpr)} of them pass. "
                 "Methods that agree may be wrong together: many look at the same numbers."
             )
-            make = partial(_figure, found)
+            make = partial(_figure, detections)
             figure_download("methods on this image", make, "methods_on_image", footer=origin(inspector, item))
         missing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
         if missing:
@@ -66,40 +66,40 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
                 st.markdown("\n".join(lines))
 
 
-def verdict_table(found: Mapping[str, Detection], index: int = 0) -> str:
+def verdict_table(detections: Mapping[str, Detection], index: int = 0) -> str:
     """A row a method, the smallest p-value first; NERO's is marked."""
     rows = ""
-    for name in _ordered(found, index):
-        one = found[name]
-        verdict, p = one.verdict(index), float(one.p_value[index])
+    for name in _ordered(detections, index):
+        detection = detections[name]
+        verdict, p = detection.verdict(index), float(detection.p_value[index])
         is_ours = ' class="ours"' if name == "nero" else ""
         rows += (
             f'<tr{is_ours}><th scope="row">{escape(words.method(name))}<small>{escape(DETECTORS[name].family)}</small>'
             f'</th><td class="said"><span class="symbol" aria-hidden="true" style="color:{VERDICT_COLOUR[verdict]}">'
             f"{words.SYMBOL[verdict]}</span> {verdict}</td>"
             f'<td class="p"><span class="nero-p"><i style="width:{100 * p:.1f}%"></i></span>{words.number(p, 2)}</td>'
-            f'<td class="wide">{words.number(float(one.score[index]))}</td>'
-            f'<td class="wide">{words.number(one.threshold)}</td></tr>'
+            f'<td class="wide">{words.number(float(detection.score[index]))}</td>'
+            f'<td class="wide">{words.number(detection.threshold)}</td></tr>'
         )
     heads = "".join(f'<th scope="col"{css}>{text}</th>' for text, css in _HEADS)
     return f'<table class="nero-methods"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _ordered(found: Mapping[str, Detection], index: int = 0) -> list[str]:
-    return sorted(found, key=lambda name: (float(found[name].p_value[index]), list(found).index(name)))
+def _ordered(detections: Mapping[str, Detection], index: int = 0) -> list[str]:
+    return sorted(detections, key=lambda name: (float(detections[name].p_value[index]), list(detections).index(name)))
 
 
-def _figure(found: Mapping[str, Detection]) -> "Figure":
+def _figure(detections: Mapping[str, Detection]) -> "Figure":
     """The p-value of every method as a bar, its verdict in words."""
-    order = _ordered(found)
-    p_values = [float(found[name].p_value[0]) for name in order]
+    order = _ordered(detections)
+    p_values = [float(detections[name].p_value[0]) for name in order]
     names = [f"{words.method(name)} ({DETECTORS[name].family})" for name in order]
-    said = [f"{words.number(p, 2)}, {found[name].verdict(0)}" for name, p in zip(order, p_values, strict=True)]
-    size, tpr = found[order[0]].calibration_size, found[order[0]].tpr
+    texts = [f"{words.number(p, 2)}, {detections[name].verdict(0)}" for name, p in zip(order, p_values, strict=True)]
+    size, tpr = detections[order[0]].calibration_size, detections[order[0]].tpr
     note = f"p: the share of {size} calibration images that score as high, this image included. "
     note += f"Each threshold lets {words.percent(tpr)} of them pass."
     marked = [place for place, name in enumerate(order) if name == "nero"]
-    return bar_figure(names, p_values, "p-value of this image", said, marked, note=note, whole=1.0)
+    return bar_figure(names, p_values, "p-value of this image", texts, marked, note=note, whole=1.0)
 
 
 _HEADS = (("Method", ""), ("Verdict", ""), ("p", ""), ("Score", " class=wide"), ("Threshold", " class=wide"))

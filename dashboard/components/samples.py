@@ -18,8 +18,10 @@ _SAMPLE = "sample "  # before the key of each
 
 def sample_paths(inspector: Inspector) -> tuple[list[Path], list[Path]]:
     """The samples of the ID classes, then all others; of two with one name the first."""
-    found = sorted(path for path in resources.samples().glob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    paths = list({path.stem: path for path in reversed(found)}.values())[::-1]
+    pictures = sorted(
+        path for path in resources.samples().glob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+    )
+    paths = list({path.stem: path for path in reversed(pictures)}.values())[::-1]
     names = inspector.bundle.card.class_names
     inside = sorted((path for path in paths if path.stem in names), key=lambda path: names.index(path.stem))
     return inside, [path for path in paths if path.stem not in names]

@@ -115,7 +115,7 @@ def _research_options() -> Iterator[None]:
 def _tpr_choices(inspector: Inspector) -> dict[str, float]:
     """The values of tpr to choose from, each as it stands in the URL."""
     bundle = inspector.bundle
-    return {state.site.percents(one): one for one in tpr_choices(bundle.card.tpr, bundle.calibration_size)}
+    return {state.site.percents(tpr): tpr for tpr in tpr_choices(bundle.card.tpr, bundle.calibration_size)}
 
 
 def _tpr(inspector: Inspector, offered: dict[str, float]) -> float:

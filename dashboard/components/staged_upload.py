@@ -47,9 +47,9 @@ def staged_upload(label: str, key: str, suffix: str, kind: str, about: str = "")
     """
     most = most_megabytes()
     file = st.file_uploader(label, type=[suffix], key=key, max_upload_size=most, help=about or None)
-    held = state.jobs.staged(kind)
+    staged = state.jobs.staged(kind)
     if file is None:
-        held.pop(key, None)
+        staged.pop(key, None)
         return None
     name = f"{places.folder_name(Path(file.name).stem)}{suffix}"
     path = draft(kind).inputs / key / name

@@ -72,7 +72,7 @@ def distinct(names: list[str]) -> list[str]:
     told: list[str] = []
     for name in names:
         numbered = (name if number == 1 else f"{name} ({number})" for number in count(1))
-        told.append(next(one for one in numbered if one not in told))
+        told.append(next(name for name in numbered if name not in told))
     return told
 
 
@@ -96,9 +96,9 @@ def _earlier(files: list[UploadedFile]) -> list[Source]:
     return earlier
 
 
-def _say_too_much(used: int, found: int) -> None:
+def _say_too_much(used: int, given: int) -> None:
     st.warning(
-        f"Expected at most {MOST_FILES} files and {MOST_MEGABYTES} MB together. Found {found} files; the first {used} "
+        f"Expected at most {MOST_FILES} files and {MOST_MEGABYTES} MB together. Found {given} files; the first {used} "
         "are used. Remove some, and add the others afterwards.",
         icon=":material/warning:",
     )

@@ -20,11 +20,11 @@ def verdict_card(
     nearest: int,
     is_synthetic: bool = False,
     index: int = 0,
-    of: Origin | None = None,
+    footer: Origin | None = None,
 ) -> None:
     """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
 
-    With a reference set of drawn images a sentence says what its verdicts are worth. ``of`` is said in the figure.
+    With a reference set of drawn images a sentence says what its verdicts are worth. ``footer`` is said in the figure.
     """
     with st.container(border=True, height="stretch", key="verdict"):
         st.html(headline(detection, index, is_synthetic))
@@ -36,7 +36,7 @@ def verdict_card(
         else:
             st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
         make = partial(verdict_figure, detection, reference, class_names, nearest, index)
-        figure_download(f"{detection.detector} verdict", make, "verdict_card", footer=of)
+        figure_download(f"{detection.detector} verdict", make, "verdict_card", footer=footer)
 
 
 def headline(detection: Detection, index: int, is_synthetic: bool = False) -> str:

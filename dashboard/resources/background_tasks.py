@@ -35,20 +35,20 @@ def umap(model: Inspector, instead_of: BackgroundTask[Any] | None = None) -> Bac
 
     One on the server at a time, whichever reference set it is of: numba runs no two.
     """
-    fit, found = model.bundle.fit, explorer(model)
-    one = Observation(fit.features[:1], model.bundle.classifier.head, fit.ids[:1])
+    fit, model_explorer = model.bundle.fit, explorer(model)
+    first = Observation(fit.features[:1], model.bundle.classifier.head, fit.ids[:1])
 
     def compute(on_progress: Progress) -> RelevanceMap:
-        laid = found.relevance_map("umap", on_progress)
-        found.place(one, "umap")
+        laid = model_explorer.relevance_map("umap", on_progress)
+        model_explorer.place(first, "umap")
         return laid
 
     def ask(instead_of: BackgroundTask[Any] | None) -> BackgroundTask[RelevanceMap]:
-        of = ("umap", key(model))
-        return _shared(of, "a map of the reference images", lambda: compute, instead_of, alone="umap")
+        subject = ("umap", key(model))
+        return _shared(subject, "a map of the reference images", lambda: compute, instead_of, alone="umap")
 
     task = ask(instead_of)
-    if task.state == "finished" and not found.has_map("umap"):  # of an Explorer that is gone since
+    if task.state == "finished" and not model_explorer.has_map("umap"):  # of an Explorer that is gone since
         task = ask(task)
     return task
 
@@ -60,8 +60,8 @@ def faithfulness(
 
     def prepare() -> Callable[[Progress], Faithfulness]:
         # from the shared caches, which are the pages' alone
-        observed, found = observation_with_image(model, item), explorer(model)
-        return lambda on_progress: found.faithfulness(observed, composite=composite, on_progress=on_progress)
+        observed, model_explorer = observation_with_image(model, item), explorer(model)
+        return lambda on_progress: model_explorer.faithfulness(observed, composite=composite, on_progress=on_progress)
 
     return _shared(("faithfulness", key(model), item.id, composite), "figures of faithfulness", prepare, instead_of)
 
@@ -75,19 +75,19 @@ class _Shared:
 
 
 def _shared(
-    of: tuple[str, ...],
+    subject: tuple[str, ...],
     what: str,
     prepare: Callable[[], Callable[[Progress], Result]],
     instead_of: BackgroundTask[Any] | None,
     alone: Hashable | None = None,
 ) -> BackgroundTask[Result]:
-    kept = _place(of)
-    with kept.lock:
-        if kept.task is None or kept.task is instead_of:
-            kept.task = BackgroundTask(what, prepare(), alone=alone or of)  # not beside the one that it replaces
-        return kept.task
+    place = _place(subject)
+    with place.lock:
+        if place.task is None or place.task is instead_of:
+            place.task = BackgroundTask(what, prepare(), alone=alone or subject)  # not beside the one that it replaces
+        return place.task
 
 
 @st.cache_resource(max_entries=256, ttl=24 * HOUR, show_spinner=False)
-def _place(of: tuple[str, ...]) -> _Shared:
+def _place(subject: tuple[str, ...]) -> _Shared:
     return _Shared()

@@ -23,13 +23,13 @@ def bundle_paths() -> dict[str, Path]:
     then those of ``NERO_BUNDLES`` (folders, separated as in ``PATH``), then the project's own, then those that users of
     this server made.
     """
-    found = [Path(os.environ["NERO_BUNDLE"])] if os.environ.get("NERO_BUNDLE") else []
+    paths = [Path(os.environ["NERO_BUNDLE"])] if os.environ.get("NERO_BUNDLE") else []
     for folder in filter(None, os.environ.get("NERO_BUNDLES", "").split(os.pathsep)):
-        found += find_bundles(folder) or [Path(folder)]
-    found += sorted(find_bundles(BUNDLES), key=lambda path: path.name != FIRST)
-    found += own_bundles()
+        paths += find_bundles(folder) or [Path(folder)]
+    paths += sorted(find_bundles(BUNDLES), key=lambda path: path.name != FIRST)
+    paths += own_bundles()
     named: dict[str, Path] = {}
-    for path in dict.fromkeys(path.resolve() for path in found):
+    for path in dict.fromkeys(path.resolve() for path in paths):
         name, copy = path.name, 2
         while name in named:
             name, copy = f"{path.name} ({copy})", copy + 1
@@ -47,7 +47,7 @@ def own_bundles() -> tuple[Path, ...]:
 
 def name_of(path: Path) -> str | None:
     """The name under which a bundle stands in the list."""
-    return next((name for name, one in bundle_paths().items() if one == path.resolve()), None)
+    return next((name for name, folder in bundle_paths().items() if folder == path.resolve()), None)
 
 
 def samples() -> Path:

@@ -86,8 +86,8 @@ def first_page() -> None:
 
 def chosen_on_map(key: str) -> list[int]:
     """The points that are chosen on a map, which draws them again when the image at hand changes."""
-    held = st.session_state.get(key)
-    return [int(row) for row in (held.get("chosen") if held is not None else None) or []]
+    value = st.session_state.get(key)
+    return [int(row) for row in (value.get("chosen") if value is not None else None) or []]
 
 
 def second() -> str | None:
@@ -97,8 +97,8 @@ def second() -> str | None:
 
 def follow_second(asked: str | None, choices: Collection[str]) -> None:
     """The select box holds what the URL names, on the way back too; or an uploaded image, which no URL names."""
-    held = st.session_state.get(SECOND_IMAGE)
-    if asked is not None or held is None or held not in choices or not _is_upload(held):
+    value = st.session_state.get(SECOND_IMAGE)
+    if asked is not None or value is None or value not in choices or not _is_upload(value):
         st.session_state[SECOND_IMAGE] = asked
 
 
@@ -115,12 +115,12 @@ def _is_upload(chosen: str) -> bool:
     return chosen.startswith("upload ")
 
 
-def more_chosen(of: str) -> int:
-    """How many further rows of chosen images somebody asked for; ``of`` names what was chosen."""
-    held: tuple[str, int] = st.session_state.get(_MORE, ("", 0))
-    return held[1] if held[0] == of else 0
+def more_chosen(choice: str) -> int:
+    """How many further rows of chosen images somebody asked for; ``choice`` names what was chosen."""
+    value: tuple[str, int] = st.session_state.get(_MORE, ("", 0))
+    return value[1] if value[0] == choice else 0
 
 
-def show_more_chosen(of: str) -> None:
+def show_more_chosen(choice: str) -> None:
     """Show further chosen images; for a callback."""
-    st.session_state[_MORE] = (of, more_chosen(of) + 1)
+    st.session_state[_MORE] = (choice, more_chosen(choice) + 1)

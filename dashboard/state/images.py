@@ -54,8 +54,8 @@ def keep_shown(file_id: str) -> None:
 
 def shown() -> str | None:
     """The uploaded file that was shown last, on whichever page."""
-    held: str | None = st.session_state.get(_SHOWN_FILE)
-    return held
+    value: str | None = st.session_state.get(_SHOWN_FILE)
+    return value
 
 
 def take_new_files(file_ids: list[str]) -> None:
@@ -82,8 +82,8 @@ def draw_files(drawn: list[Source]) -> None:
 
 def kept_files() -> list[Source]:
     """The files of earlier visits to the page."""
-    kept: list[Source] = st.session_state.get(_KEPT_FILES, [])
-    return kept
+    files: list[Source] = st.session_state.get(_KEPT_FILES, [])
+    return files
 
 
 def files_changed() -> None:

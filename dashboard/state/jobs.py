@@ -40,8 +40,8 @@ def leave_job(kind: str) -> None:
 
 def draft(kind: str) -> str | None:
     """The folder that this session's uploads for a job are written to."""
-    held: str | None = st.session_state.get(f"{_DRAFT} {kind}")
-    return held
+    value: str | None = st.session_state.get(f"{_DRAFT} {kind}")
+    return value
 
 
 def keep_draft(kind: str, job_id: str | None) -> None:
@@ -52,19 +52,19 @@ def keep_draft(kind: str, job_id: str | None) -> None:
 
 def staged(kind: str) -> dict[str, str]:
     """Which uploaded file lies in the draft's folder, by the uploader's key; to be changed in place."""
-    held: dict[str, str] = st.session_state.setdefault(f"{_STAGED} {kind}", {})
-    return held
+    value: dict[str, str] = st.session_state.setdefault(f"{_STAGED} {kind}", {})
+    return value
 
 
 def checked(kind: str) -> tuple[object, str] | None:
     """The answers that were checked last, and what was wrong with them."""
-    held: tuple[object, str] | None = st.session_state.get(f"{_CHECKED} {kind}")
-    return held
+    value: tuple[object, str] | None = st.session_state.get(f"{_CHECKED} {kind}")
+    return value
 
 
-def keep_checked(kind: str, held: tuple[object, str]) -> None:
+def keep_checked(kind: str, result: tuple[object, str]) -> None:
     """Remember a check, which takes a moment, until the answers change."""
-    st.session_state[f"{_CHECKED} {kind}"] = held
+    st.session_state[f"{_CHECKED} {kind}"] = result
 
 
 def offer_classes(names: list[str]) -> None:

@@ -95,8 +95,8 @@ Game = tuple[str, float, int]  # digest of the reference set, tpr, number of the
 
 def answers(game: Game) -> list[dict[str, bool]]:
     """What was answered in the quiz so far: who (``you``, a method) was right, one entry a picture."""
-    held: dict[Game, list[dict[str, bool]]] = st.session_state.setdefault(_ANSWERS, {})
-    return held.setdefault(game, [])
+    by_game: dict[Game, list[dict[str, bool]]] = st.session_state.setdefault(_ANSWERS, {})
+    return by_game.setdefault(game, [])
 
 
 def answer(game: Game, number: int, right: dict[str, bool]) -> None:

@@ -35,17 +35,17 @@ def open_channel() -> None:
         st.session_state[CHANNEL] = int(picked[0] if isinstance(picked, list | tuple) else picked)
 
 
-def stop_faithfulness(of: str) -> None:
+def stop_faithfulness(map_key: str) -> None:
     """Somebody stopped the measurement of this map: its switch goes off, and the page says why; for a callback."""
     st.session_state[FAITHFULNESS] = False
-    st.session_state[_STOPPED] = of
+    st.session_state[_STOPPED] = map_key
 
 
-def faithfulness_stopped(of: str) -> bool:
+def faithfulness_stopped(map_key: str) -> bool:
     """Whether the measurement of this map was stopped, and is not switched on again."""
     if st.session_state.get(FAITHFULNESS):
         st.session_state.pop(_STOPPED, None)
-    return bool(st.session_state.get(_STOPPED) == of)
+    return bool(st.session_state.get(_STOPPED) == map_key)
 
 
 def offer_composites(names: tuple[str, ...]) -> str | None:
@@ -61,7 +61,7 @@ def offer_composites(names: tuple[str, ...]) -> str | None:
 def composite(names: tuple[str, ...]) -> str | None:
     """The composite of the maps, whether or not one is shown: the URL's, or else the first."""
     asked = (st.query_params.get(COMPOSITE), *names[:1])
-    return next((one for one in asked if one in names), None)
+    return next((name for name in asked if name in names), None)
 
 
 def composite_chosen(default: str) -> None:

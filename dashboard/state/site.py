@@ -114,10 +114,10 @@ def refuse(key: str, has: Callable[[str], bool], most: int | None = None) -> Non
     chose since. Of several that it offers it takes the first, so many as ``most`` says.
     """
     judged: set[tuple[str, str, str | None]] = st.session_state.setdefault(_JUDGED, set())
-    asked = [one for one in _renewed(key) if one and (key, one, bundle()) not in judged]
-    judged |= {(key, one, bundle()) for one in asked}
-    taken = [one for one in asked if has(one)][:most]
-    not_taken = tuple(one for one in asked if one not in taken)
+    asked = [text for text in _renewed(key) if text and (key, text, bundle()) not in judged]
+    judged |= {(key, text, bundle()) for text in asked}
+    taken = [text for text in asked if has(text)][:most]
+    not_taken = tuple(text for text in asked if text not in taken)
     if not_taken:
         st.session_state.setdefault(_REFUSED, {})[key] = (not_taken, _address(), _NOT_YET)
 

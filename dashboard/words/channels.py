@@ -66,8 +66,8 @@ def conservation(
 
 def map_keeps(value: float, cancellation: float, own: str = "") -> str:
     """The same of one map of many: ``Keeps 0.97.``"""
-    said = conservation_text_briefly(value, cancellation, own)
-    return f"{said[0].upper()}{said[1:]}."
+    text = conservation_text_briefly(value, cancellation, own)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def faithfulness(figures: Faithfulness, class_name: str) -> str:
@@ -75,20 +75,20 @@ def faithfulness(figures: Faithfulness, class_name: str) -> str:
     gain, stray = figures.gain, number(figures.spread, 2)
     whole, blurred = float(figures.heatmap.deletion[0]), float(figures.heatmap.deletion[-1])
     if not figures.is_weak:
-        said = f"Faithful here: the probability of {class_name} depends on what the map calls relevant."
+        text = f"Faithful here: the probability of {class_name} depends on what the map calls relevant."
     elif gain < -figures.margin:
-        said = f"Weak: blurring what the map calls relevant helps {class_name} more than chance would."
+        text = f"Weak: blurring what the map calls relevant helps {class_name} more than chance would."
     else:
-        said = "Weak: the map's order of the parts of this image is not clearly better than chance."
-    said += f" Gain {number(gain, 2)} (random orders: 0 ± {stray}; plain gradient: {number(figures.gradient_gain, 2)})."
+        text = "Weak: the map's order of the parts of this image is not clearly better than chance."
+    text += f" Gain {number(gain, 2)} (random orders: 0 ± {stray}; plain gradient: {number(figures.gradient_gain, 2)})."
     if figures.gradient_gain > max(gain, figures.margin):
-        said += " The plain gradient does better."
+        text += " The plain gradient does better."
     if abs(figures.contrast) < LITTLE_CONTRAST:
-        said += (
+        text += (
             f" This test says little here: even with the whole image blurred the probability is {blurred:.2f}, "
             f"against {whole:.2f}."
         )
-    return said
+    return text
 
 
 def lost(blocks: Sequence[BlockConservation]) -> str:

@@ -63,14 +63,14 @@ def standing(ranked: Mapping[str, tuple[int, tuple[float, float, float]]]) -> st
         return "No method could be compared."
     (best, (_, figure)), *others = ranked.items()
     within = [name for name, (_, (_, _, high)) in others if high >= figure[1]]
-    said = f"{method(best)} separates them best, with AUROC {interval(*figure)}. "
+    text = f"{method(best)} separates them best, with AUROC {interval(*figure)}. "
     if within:
         are = "other's interval reaches" if len(within) == 1 else "others' intervals reach"
-        said += f"{len(within)} {are} into its own, so the order is not settled. "
+        text += f"{len(within)} {are} into its own, so the order is not settled. "
     if best != "nero" and "nero" in ranked:
         rank, figure = ranked["nero"]
-        said += f"NERO is number {rank} of {len(ranked)}, with {interval(*figure)}. "
-    return said.strip()
+        text += f"NERO is number {rank} of {len(ranked)}, with {interval(*figure)}. "
+    return text.strip()
 
 
 def agreement(verdicts: Mapping[str, Verdict], families: Mapping[str, str]) -> str:
@@ -93,25 +93,25 @@ def agreement(verdicts: Mapping[str, Verdict], families: Mapping[str, str]) -> s
     if len(told) == 1:
         only = next(iter(counts))
         return f"All {len(verdicts)} methods say {only}." if len(verdicts) > 1 else f"The one method says {only}."
-    said = f"Of {len(verdicts)} methods, {', '.join(told[:-1])} and {told[-1]}."
+    text = f"Of {len(verdicts)} methods, {', '.join(told[:-1])} and {told[-1]}."
     unlike = {name for name, verdict in verdicts.items() if verdict == "unlike"}
     accepted = verdicts.keys() - unlike
     if "nero" in verdicts:
-        said += f" NERO says {verdicts['nero']}."
+        text += f" NERO says {verdicts['nero']}."
     if not unlike:
-        return said
+        return text
     if "nero" in verdicts:
         against = accepted if "nero" in unlike else unlike
-        return f"{said} {_camp(against, families, 'disagrees with NERO', 'disagree with NERO')}" if against else said
+        return f"{text} {_camp(against, families, 'disagrees with NERO', 'disagree with NERO')}" if against else text
     fewer = min(unlike, accepted, key=len)
-    return f"{said} {_camp(fewer, families, 'says otherwise', 'say otherwise')}"
+    return f"{text} {_camp(fewer, families, 'says otherwise', 'say otherwise')}"
 
 
-def _camp(names: Collection[str], families: Mapping[str, str], one: str, more: str) -> str:
+def _camp(names: Collection[str], families: Mapping[str, str], alone: str, more: str) -> str:
     """Who the others are: the name where it is one, the family that most of them have, or that they are mixed."""
     if len(names) == 1:
         name = next(iter(names))
-        return f"Only {method(name)} {one} ({families[name]})."
+        return f"Only {method(name)} {alone} ({families[name]})."
     (family, count), *rest = Counter(families[name] for name in names).most_common()
     if not rest:
         return f"{'Both' if count == 2 else f'All {count}'} that {more} are {family} methods."

@@ -37,13 +37,13 @@ def threshold(detection: Detection, index: int) -> str:
 
 def change(before: float, after: float) -> str:
     """What a score did: ``0.41 → 1.80, 4.4 times as high``."""
-    said = f"{number(before)} → {number(after)}"
+    text = f"{number(before)} → {number(after)}"
     if before <= 0 or after <= 0:
-        return said
+        return text
     ratio = after / before
     if 0.995 < ratio < 1.005:
-        return f"{said}, {'unchanged' if after == before else 'hardly changed'}"
-    return f"{said}, {number(ratio, 2)} times as high" if ratio > 1 else f"{said}, {number(ratio, 2)} of what it was"
+        return f"{text}, {'unchanged' if after == before else 'hardly changed'}"
+    return f"{text}, {number(ratio, 2)} times as high" if ratio > 1 else f"{text}, {number(ratio, 2)} of what it was"
 
 
 def tally(right: int, total: int) -> str:

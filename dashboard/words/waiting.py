@@ -22,8 +22,8 @@ def contents(classes: Mapping[str, int], skipped: int) -> str:
     total, count = sum(classes.values()), len(classes)
     listing = listed([f"{name} {images}" for name, images in classes.items()])
     left = f" {skipped} other {'file is' if skipped == 1 else 'files are'} left out." if skipped else ""
-    of = f"{count} {'class' if count == 1 else 'classes'}"
-    return f"{total} {'image' if total == 1 else 'images'} of {of}: {listing}.{left}"
+    classes_text = f"{count} {'class' if count == 1 else 'classes'}"
+    return f"{total} {'image' if total == 1 else 'images'} of {classes_text}: {listing}.{left}"
 
 
 def queued(ahead: int, is_held_up: bool = False) -> str:

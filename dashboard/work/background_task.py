@@ -124,12 +124,12 @@ class BackgroundTask(Generic[Result]):
             return self._result  # type: ignore[return-value]  # None is a result where Result holds it
         if self._failed is not None:
             raise self._failed()
-        found = "an error, which the server has written to its log"
+        actual = "an error, which the server has written to its log"
         if self._state == "stopped":
-            found = (
+            actual = (
                 "it dropped: nobody waited for it, and many others were waiting" if self.is_forgotten else "it stopped"
             )
-        raise NeroError(f"Expected {self.what}. Found {found}. Begin again.")
+        raise NeroError(f"Expected {self.what}. Found {actual}. Begin again.")
 
     def begin(self) -> None:
         """The queue has reached it; for ``TaskQueue``."""
@@ -194,7 +194,7 @@ class TaskQueue:
         """
         with self._lock:
             if len(self._waiting) >= self._most_waiting:
-                forgotten = next((one for one in self._waiting if not one.is_watched), None)
+                forgotten = next((waiting for waiting in self._waiting if not waiting.is_watched), None)
                 if forgotten is None:
                     raise NeroError(
                         f"Expected fewer than {self._most_waiting} computations that wait for their turn on this "
@@ -226,14 +226,16 @@ class TaskQueue:
     def holds_up(self, task: BackgroundTask[Any]) -> bool:
         """Whether one runs that it may not run beside."""
         with self._lock:
-            return task.alone is not None and any(one.alone == task.alone for one in self._running if one is not task)
+            return task.alone is not None and any(
+                running.alone == task.alone for running in self._running if running is not task
+            )
 
     def _order(self) -> list[BackgroundTask[Any]]:
         return sorted(self._waiting, key=lambda task: (not task.is_watched, task.number))
 
     def _begin(self) -> None:
         while len(self._running) < self._at_once:
-            task = next((one for one in self._order() if not self.holds_up(one)), None)
+            task = next((waiting for waiting in self._order() if not self.holds_up(waiting)), None)
             if task is None:
                 return
             self._waiting.remove(task)

@@ -54,14 +54,14 @@ class Job:
     def read(self, name: str) -> dict[str, Any]:
         """One of the small JSON files; empty where it is missing or half written."""
         try:
-            held = json.loads((self.folder / name).read_bytes())
+            content = json.loads((self.folder / name).read_bytes())
         except (OSError, ValueError):
             return {}
-        return held if isinstance(held, dict) else {}
+        return content if isinstance(content, dict) else {}
 
-    def write(self, name: str, held: dict[str, Any]) -> None:
+    def write(self, name: str, content: dict[str, Any]) -> None:
         """The same, whole or not at all."""
-        write_text(self.folder / name, json.dumps(held))
+        write_text(self.folder / name, json.dumps(content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ def unfinished(root: Path) -> list[tuple[float, str]]:
 
 def facts(job: Job) -> dict[str, str]:
     """What was said of it when it was started."""
-    held = job.read("job.json").get("facts")
-    return {str(name): str(value) for name, value in held.items()} if isinstance(held, dict) else {}
+    values = job.read("job.json").get("facts")
+    return {str(name): str(value) for name, value in values.items()} if isinstance(values, dict) else {}
 
 
 def status(job: Job) -> Status:

@@ -110,17 +110,17 @@ def _signal(command: subprocess.Popen[bytes], number: int) -> None:
 
 def _reason(job: Job, code: int) -> str:
     """What the command said last, without the server's paths."""
-    said = last_line(job).get("error")
-    if not isinstance(said, str):
+    reason = last_line(job).get("error")
+    if not isinstance(reason, str):
         log = (job.folder / "log").read_bytes()[-LOG_TAIL:].decode(errors="replace")
         errors = [line.removeprefix("Error: ") for line in log.splitlines() if line.startswith("Error: ")]
         if errors:
-            said = errors[-1]
+            reason = errors[-1]
         elif code < 0:
-            said = "Its process was ended from outside, as happens when the server runs out of memory."
+            reason = "Its process was ended from outside, as happens when the server runs out of memory."
         else:
-            said = f"Its process ended with status {code} and without a reason."
-    return said.replace(f"{job.folder}{os.sep}", "")
+            reason = f"Its process ended with status {code} and without a reason."
+    return reason.replace(f"{job.folder}{os.sep}", "")
 
 
 def _deliver(job: Job, title: str) -> str:

@@ -159,7 +159,7 @@ def sweep() -> None:
         elif (job.folder / "end.json").exists() or not is_alive(job):
             last = max(changed(job.folder / name) for name in ("end.json", "pulse", "job.json"))
             ended.append((last, job))
-    ended.sort(key=lambda one: one[0], reverse=True)
+    ended.sort(key=lambda entry: entry[0], reverse=True)
     for place, (last, job) in enumerate(ended):
         if place >= MOST_ENDED or time.time() - last > KEPT_SECONDS:
             shutil.rmtree(job.folder, ignore_errors=True)

@@ -91,7 +91,7 @@ def check_resamples(images: int, replicates: int) -> None:
 
 def rank(figures: Sequence[Figures]) -> list[int]:
     """Place of each by AUROC, 1 = highest; equals share the better place."""
-    values = [one.auroc.value for one in figures]
+    values = [method_figures.auroc.value for method_figures in figures]
     return [1 + sum(other > value for other in values) for value in values]
 
 

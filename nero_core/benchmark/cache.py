@@ -134,13 +134,15 @@ def observe_cached(
     for start in range(0, len(images), PART):
         chosen = range(start, min(start + PART, len(images)))
         ids = [digests[index] for index in chosen]
-        kept = {kind: cache.load(kind, ids, width if kind == FEATURES else None) for kind in (FEATURES, *image_scores)}
-        part = {kind: values for kind, values in kept.items() if values is not None}
-        if len(part) < len(kept):
+        cached = {
+            kind: cache.load(kind, ids, width if kind == FEATURES else None) for kind in (FEATURES, *image_scores)
+        }
+        part = {kind: values for kind, values in cached.items() if values is not None}
+        if len(part) < len(cached):
             wanted = {name: score for name, score in image_scores.items() if name not in part}
             tell = _after(start, stage, len(images), report)
             observed = _observe(bundle, images.select(chosen), ids, wanted, tell)
-            for kind in kept.keys() - part.keys():
+            for kind in cached.keys() - part.keys():
                 cache.save(kind, ids, observed[kind])
             part = observed | part
         parts.append(part)
@@ -162,8 +164,8 @@ def _observe(
     """Features and scores of one part, by kind."""
     batches = iterate_batches(images, bundle.classifier.input_size, BATCH)
     bank = observe_bank(bundle.classifier, batches, tell, image_scores)
-    for path, expected, found in zip(images.paths, ids, bank.ids, strict=True):
-        if found != expected:
+    for path, expected, observed in zip(images.paths, ids, bank.ids, strict=True):
+        if observed != expected:
             raise ImageError(
                 f"{file_name(path.name)}: expected a file that stays as it is; found other bytes than at the start. "
                 "Start again when nothing writes to the folder."

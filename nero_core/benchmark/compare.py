@@ -81,8 +81,8 @@ def compare_banks(
             f"Expected a method that fits this bundle. Found none of {len(chosen)}; {skipped[0].method}: "
             f"{skipped[0].reason}"
         )
-    places = rank([one.pooled for one in results])
-    ranked = sorted((replace(one, rank=place) for one, place in zip(results, places, strict=True)), key=_place)
+    places = rank([result.pooled for result in results])
+    ranked = sorted((replace(result, rank=place) for result, place in zip(results, places, strict=True)), key=_place)
     predicted = bundle.classifier.head.logits(id_bank.features).argmax(dim=1).cpu()
     return BenchmarkResult(
         bundle_title=bundle.card.title,

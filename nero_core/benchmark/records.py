@@ -75,7 +75,7 @@ class Figures:
 
     def items(self) -> tuple[tuple[str, Interval], ...]:
         """Name and interval of each figure, in the order above."""
-        return tuple((one.name, getattr(self, one.name)) for one in fields(self))
+        return tuple((field.name, getattr(self, field.name)) for field in fields(self))
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)

@@ -80,8 +80,8 @@ def read_result(path: str | Path) -> BenchmarkResult:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])[:100] or "the whole file"
         raise _strange(source, f"in {where}: {first['msg']}") from error
-    found = _digest({name: value for name, value in content.items() if name != "digest"})
-    if found != content.get("digest"):
+    digest = _digest({name: value for name, value in content.items() if name != "digest"})
+    if digest != content.get("digest"):
         raise _strange(source, "other values than were written: it was damaged or edited")
     _check_figures(source, result)
     return result
@@ -98,28 +98,28 @@ def is_result(path: Path) -> bool:
 
 def _check_figures(source: Path, result: BenchmarkResult) -> None:
     """See that AUROC and both FPR95 over all OOD images are those of the scores."""
-    for one in result.methods:
-        ids, oods = one.id_scores, one.ood_scores
-        found = {
+    for method in result.methods:
+        ids, oods = method.id_scores, method.ood_scores
+        computed = {
             "auroc": auroc(ids, oods),
             "fpr95_id_positive": fpr_at_tpr(ids, oods, positive="id"),
             "fpr95_ood_positive": fpr_at_tpr(ids, oods, positive="ood"),
         }
-        figures = dict(one.pooled.items())
-        for name, value in found.items():
+        figures = dict(method.pooled.items())
+        for name, value in computed.items():
             if abs(figures[name].value - value) > TOLERANCE:
-                raise _strange(source, f"in {one.method[:40]}: another {name} than that of its scores")
+                raise _strange(source, f"in {method.method[:40]}: another {name} than that of its scores")
 
 
 def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _too_large(found: str) -> NeroError:
+def _too_large(actual: str) -> NeroError:
     return NeroError(
-        f"Expected results of at most {MAX_RESULT_BYTES >> 20} MiB. Found {found}. Give fewer images or methods."
+        f"Expected results of at most {MAX_RESULT_BYTES >> 20} MiB. Found {actual}. Give fewer images or methods."
     )
 
 
-def _strange(source: Path, found: str) -> NeroError:
-    return NeroError(f"Expected {source} to be a result of nero benchmark. Found {found}. Run nero benchmark again.")
+def _strange(source: Path, actual: str) -> NeroError:
+    return NeroError(f"Expected {source} to be a result of nero benchmark. Found {actual}. Run nero benchmark again.")

@@ -72,28 +72,28 @@ def run_benchmark(
             _opened(stack, ood, lambda root: read_ood_set(root, names), "unpacking OOD images", report),
         )
         sets = [
-            None if one is None else each_once(one, digests)
-            for one, digests in zip(images, read_digests(images, report), strict=True)
+            None if given is None else each_once(given, digests)
+            for given, digests in zip(images, read_digests(images, report), strict=True)
         ]
         own = (loaded.calibration, loaded.ood)
         ids = [
-            frozenset(bank.ids if bank is not None else ()) if one is None else frozenset(one[1])
-            for one, bank in zip(sets, own, strict=True)
+            frozenset(bank.ids if bank is not None else ()) if given is None else frozenset(given[1])
+            for given, bank in zip(sets, own, strict=True)
         ]
         check_sets(sets[0], sets[1], {*loaded.fit.ids, *loaded.calibration.ids}, ids[0], ids[1])
         images_in_all = len(ids[0]) + len(ids[1])
         check_resamples(images_in_all, replicates)
         check_size(images_in_all, len(chosen))
-        used = [bank for bank, one in zip(own, sets, strict=True) if one is None and bank is not None]
+        used = [bank for bank, given in zip(own, sets, strict=True) if given is None and bank is not None]
         wanted = {
             name: score
             for name, score in second_pass_scores(loaded.classifier).items()
             if name in chosen and all(name in bank.scores for bank in used)  # else it is left out, at no cost
         }
         cache = ObservationCache.for_bundle(folder / CACHE, loaded)
-        for stage, one in zip(("ID images", "OOD images"), sets, strict=True):
-            if one is not None:
-                banks[stage] = observe_cached(loaded, *one, cache, wanted, stage, report)
+        for stage, given in zip(("ID images", "OOD images"), sets, strict=True):
+            if given is not None:
+                banks[stage] = observe_cached(loaded, *given, cache, wanted, stage, report)
     ood_images = images[1]
     result = compare_banks(
         inspector,

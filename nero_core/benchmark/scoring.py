@@ -73,8 +73,10 @@ def score_method(inspector: Inspector, name: str, id_bank: FeatureBank, ood_bank
         if strange:
             reason = f"Expected finite scores. Found {strange} of {len(values)} {kind} images without one."
             return Skipped(name, f"{reason} Use another method.")
-    found: Mapping[str, object] = getattr(detector, "fitted_settings", {})  # what the fit chose where nothing was given
-    hyper = {key: plain_setting(value) for key, value in {**spec.defaults, **recorded, **found}.items()}
+    fitted: Mapping[str, object] = getattr(
+        detector, "fitted_settings", {}
+    )  # what the fit chose where nothing was given
+    hyper = {key: plain_setting(value) for key, value in {**spec.defaults, **recorded, **fitted}.items()}
     return Scored(name, MappingProxyType(hyper), fit_seconds, seconds, *scores)
 
 

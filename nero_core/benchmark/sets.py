@@ -78,9 +78,12 @@ def check_sets(
     if not both:
         return
     paths = {
-        one: path for given in (id_set, ood_set) if given for path, one in zip(given[0].paths, given[1], strict=True)
+        digest: path
+        for given in (id_set, ood_set)
+        if given
+        for path, digest in zip(given[0].paths, given[1], strict=True)
     }
-    first = min((_shown(paths[one]) for one in both if one in paths), default="of the bundle's own")
+    first = min((_shown(paths[digest]) for digest in both if digest in paths), default="of the bundle's own")
     raise CalibrationError(
         f"Expected images that are either ID or OOD. Found {len(both)} in both sets (first: {first}). "
         "Leave them out of one."
@@ -90,13 +93,13 @@ def check_sets(
 def distinct(bank: FeatureBank) -> FeatureBank:
     """The bank without exact copies, which would count twice; the first of each stays."""
     first: dict[str, int] = {}
-    for index, one in enumerate(bank.ids):
-        first.setdefault(one, index)
+    for index, digest in enumerate(bank.ids):
+        first.setdefault(digest, index)
     if len(first) == len(bank):
         return bank
-    kept = list(first.values())
-    scores = MappingProxyType({name: values[kept] for name, values in bank.scores.items()})
-    return replace(bank, features=bank.features[kept], labels=bank.labels[kept], ids=tuple(first), scores=scores)
+    rows = list(first.values())
+    scores = MappingProxyType({name: values[rows] for name, values in bank.scores.items()})
+    return replace(bank, features=bank.features[rows], labels=bank.labels[rows], ids=tuple(first), scores=scores)
 
 
 def check_separate(fit: FeatureBank, id_bank: FeatureBank, ood_bank: FeatureBank) -> None:

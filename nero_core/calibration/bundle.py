@@ -107,8 +107,8 @@ class Bundle:
         banks = {name: _with_current_scores(bank, card).to(classifier.device) for name, bank in banks.items()}
         references = None
         if REFERENCES in card.files:
-            kept = _read_checked(path, REFERENCES, card)
-            references = unpack_references(kept, classifier.head.neurons, len(banks["fit"]))
+            reference_bytes = _read_checked(path, REFERENCES, card)
+            references = unpack_references(reference_bytes, classifier.head.neurons, len(banks["fit"]))
         return Bundle(path, card, classifier, banks["fit"], banks["calibration"], banks.get("ood"), digest, references)
 
 
@@ -134,10 +134,10 @@ def _read_checked(folder: Path, name: str, card: BundleCard) -> bytes:
         ) from error
     except OSError as error:
         raise unreadable(folder / name, error) from error
-    expected, found = card.files[name], hashlib.sha256(data).hexdigest()
-    if found != expected:
+    expected, actual = card.files[name], hashlib.sha256(data).hexdigest()
+    if actual != expected:
         raise BundleError(
-            f"Expected sha256 {expected[:12]}… for {name} in {folder}. Found {found[:12]}…: the file was altered or "
+            f"Expected sha256 {expected[:12]}… for {name} in {folder}. Found {actual[:12]}…: the file was altered or "
             "cut short. Copy the whole bundle again."
         )
     return data

@@ -97,8 +97,8 @@ def unpack_bundle(file: str | Path, folder: str | Path) -> BundleCard:
                 (part / CARD).write_bytes(described.getvalue())
                 for name, expected in card.files.items():
                     with (part / name).open("xb") as target:
-                        found = _copy(pieces(archive, entries[name], most_bytes(name)), target.write)
-                    _compare(name, file, expected, found)
+                        actual = _copy(pieces(archive, entries[name], most_bytes(name)), target.write)
+                    _compare(name, file, expected, actual)
     except OSError as error:
         if not file.is_file():
             raise unreadable(file, error) from error
@@ -171,8 +171,8 @@ def _check_listed(file: Path, entries: dict[str, zipfile.ZipInfo], card: BundleC
     names = {CARD, *card.files}
     different = sorted(entries.keys() ^ names)
     if different:
-        found = "missing" if different[0] in names else "foreign"
-        raise _no_bundle(file, f"a {found} file (first: {different[0][:80]!r})")
+        fault = "missing" if different[0] in names else "foreign"
+        raise _no_bundle(file, f"a {fault} file (first: {different[0][:80]!r})")
 
 
 def _check_replaceable(file: Path) -> None:
@@ -217,15 +217,15 @@ def _copy(content: Iterable[bytes], write: Callable[[bytes], object]) -> str:
     return digest.hexdigest()
 
 
-def _compare(name: str, source: Path, expected: str, found: str) -> None:
-    if found != expected:
+def _compare(name: str, source: Path, expected: str, actual: str) -> None:
+    if actual != expected:
         raise BundleError(
-            f"Expected sha256 {expected[:12]}… for {name} in {source.name}. Found {found[:12]}…: the file was altered "
+            f"Expected sha256 {expected[:12]}… for {name} in {source.name}. Found {actual[:12]}…: the file was altered "
             "or cut short. Copy the whole bundle again."
         )
 
 
-def _no_bundle(file: Path, found: str) -> BundleError:
+def _no_bundle(file: Path, actual: str) -> BundleError:
     return BundleError(
-        f"Expected {file.name} to be a bundle in one file, as nero pack writes it. Found {found}. Pack it again."
+        f"Expected {file.name} to be a bundle in one file, as nero pack writes it. Found {actual}. Pack it again."
     )

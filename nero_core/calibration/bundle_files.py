@@ -81,7 +81,7 @@ def check_place(folder: Path) -> None:
                 "Choose another."
             )
         place = folder.resolve()
-        above = next(one for one in place.parents if one.exists())
+        above = next(parent for parent in place.parents if parent.exists())
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK) or place.is_mount():
             raise BundleError(
                 f"Expected to be able to make and to replace {folder}. Found "

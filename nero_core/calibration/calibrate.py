@@ -134,10 +134,10 @@ def calibrate(
     numbers = {} if test_images is None else held_out_figures(classifier, detectors, test_images, report)
     nero = detectors["nero"]
     assert isinstance(nero, NERO)
-    kept: References | None = None
+    reference_maps: References | None = None
     if references > 0:
         try:
-            kept = _references(classifier, nero, fit_images, banks["fit"], references, report)
+            reference_maps = _references(classifier, nero, fit_images, banks["fit"], references, report)
         except RelevanceError as error:
             notes = (*notes, f"No reference images with heatmaps are kept. {error}")
     training = model_card.training.model_copy(update={"digests": ()})
@@ -175,7 +175,7 @@ def calibrate(
         for path, digest in zip(fit_images.paths, banks["fit"].ids, strict=True)
     ]
     report("thumbnails", len(fit_images), len(fit_images))
-    return save_bundle(Path(out), card, classifier, banks, thumbnails, half, kept)
+    return save_bundle(Path(out), card, classifier, banks, thumbnails, half, reference_maps)
 
 
 def _check_title(title: str | None) -> None:
@@ -195,11 +195,11 @@ def _without_training_images(
 ) -> tuple[ImageFolder, tuple[str, ...]]:
     """The images that training has not seen, each once, and their digests."""
     trained = set(card.training.digests)
-    kept: dict[str, int] = {}
+    remaining: dict[str, int] = {}
     for index, digest in enumerate(digests):
         if digest not in trained:
-            kept.setdefault(digest, index)
-    unseen = images.select(tuple(kept.values()))
+            remaining.setdefault(digest, index)
+    unseen = images.select(tuple(remaining.values()))
     counts = _per_class(unseen)
     for name in images.classes:
         if not counts[name]:
@@ -207,7 +207,7 @@ def _without_training_images(
                 f"Expected images of {name} that training has not seen. Found none: all were trained on. "
                 "Calibrate on other images than the classifier was trained on."
             )
-    return unseen, tuple(kept)
+    return unseen, tuple(remaining)
 
 
 def _check_fit_size(nero: "NERO", images: int, allow_reduced_rank: bool) -> None:

@@ -124,8 +124,8 @@ def read_card(folder: Path) -> tuple[BundleCard, str]:
     source = folder / CARD
     try:
         if not source.is_file():
-            found = f"no {CARD} in it" if folder.is_dir() else "a file" if folder.exists() else "no such folder"
-            raise BundleError(f"Expected a bundle folder at {folder}. Found {found}. Make one with nero calibrate.")
+            actual = f"no {CARD} in it" if folder.is_dir() else "a file" if folder.exists() else "no such folder"
+            raise BundleError(f"Expected a bundle folder at {folder}. Found {actual}. Make one with nero calibrate.")
         data = read_once(source, MAX_CARD_BYTES)
     except FileTooLargeError as error:
         raise BundleError(
@@ -180,10 +180,10 @@ def find_bundles(folder: str | Path) -> tuple[Path, ...]:
     try:
         if (folder / CARD).is_file():
             return (folder,)
-        found = sorted(path.parent for path in folder.glob(f"*/{CARD}"))
+        folders = sorted(path.parent for path in folder.glob(f"*/{CARD}"))
     except OSError as error:
         raise unreadable(folder, error) from error
-    return tuple(path for path in found if not path.name.startswith("."))  # hidden: half written
+    return tuple(path for path in folders if not path.name.startswith("."))  # hidden: half written
 
 
 def most_bytes(name: str) -> int:

@@ -29,7 +29,7 @@ def pack_banks(banks: Mapping[str, FeatureBank]) -> bytes:
     for name, bank in banks.items():
         tensors[f"{name}.features"] = bank.features.float().cpu().contiguous()
         tensors[f"{name}.labels"] = bank.labels.cpu().contiguous()
-        tensors[f"{name}.ids"] = torch.tensor([list(bytes.fromhex(one)) for one in bank.ids], dtype=torch.uint8)
+        tensors[f"{name}.ids"] = torch.tensor([list(bytes.fromhex(digest)) for digest in bank.ids], dtype=torch.uint8)
         for method, scores in bank.scores.items():
             tensors[f"{name}.scores.{method}"] = float64(scores).cpu().contiguous()
     return save(tensors)
@@ -59,10 +59,10 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
             _check_values(name, features, labels, ood_classes if name == "ood" else classes)
             ids = tuple(bytes(row).hex() for row in tensors[f"{name}.ids"].tolist())
             banks[name] = FeatureBank(features, labels, ids, _scores(name, tensors))
-    found = banks["fit"].labels.unique().numel()
-    if found != classes:
+    present = banks["fit"].labels.unique().numel()
+    if present != classes:
         raise BundleError(
-            f"Expected fit images of each of the {classes} classes. Found {found} classes in the fit bank. "
+            f"Expected fit images of each of the {classes} classes. Found {present} classes in the fit bank. "
             "Make the bundle again with images of every class."
         )
     shared = set(banks["fit"].ids) & set(banks["calibration"].ids)
@@ -108,10 +108,10 @@ def _check_header(header: Header, neurons: int) -> None:
             )
 
     for name, (dtype, shape) in header.items():
-        found = _SCORES.fullmatch(name)
-        if found and (dtype != "F64" or shape != (header.get(f"{found[1]}.features", ("", (0,)))[1][0],)):
+        match = _SCORES.fullmatch(name)
+        if match and (dtype != "F64" or shape != (header.get(f"{match[1]}.features", ("", (0,)))[1][0],)):
             raise BundleError(
-                f"Expected {name} as one F64 score for each image of the {found[1]} bank. Found {dtype} of shape "
+                f"Expected {name} as one F64 score for each image of the {match[1]} bank. Found {dtype} of shape "
                 f"{shape}. Make the bundle again."
             )
 
@@ -119,11 +119,11 @@ def _check_header(header: Header, neurons: int) -> None:
 def _scores(name: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     scores = {}
     for key, tensor in tensors.items():
-        found = _SCORES.fullmatch(key)
-        if found and found[1] == name:
+        match = _SCORES.fullmatch(key)
+        if match and match[1] == name:
             if not bool(tensor.isfinite().all()):
                 raise BundleError(f"Expected finite scores in {key}. Found NaN or infinity. Make the bundle again.")
-            scores[found[2]] = tensor
+            scores[match[2]] = tensor
     return MappingProxyType(scores)
 
 
@@ -137,6 +137,6 @@ def _check_values(name: str, features: Tensor, labels: Tensor, classes: int) -> 
         raise BundleError(f"Expected finite features in the {name} bank. Found NaN or infinity. Make the bundle again.")
 
 
-def no_safetensors(found: str, what: str = "the banks") -> BundleError:
+def no_safetensors(actual: str, what: str = "the banks") -> BundleError:
     """The error for bytes that are no safetensors file."""
-    return BundleError(f"Expected {what} to be a safetensors file. Found {found}. Make the bundle again.")
+    return BundleError(f"Expected {what} to be a safetensors file. Found {actual}. Make the bundle again.")

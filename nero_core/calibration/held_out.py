@@ -32,9 +32,9 @@ def held_out_figures(
         scores = detector.predict_features(bank.features).to(bank.labels.device)
         numbers[f"{name}_auroc"] = auroc(scores[known], scores[~known])
         numbers[f"{name}_fpr95_id_positive"] = fpr_at_tpr(scores[known], scores[~known])
-        for label, one in enumerate(images.classes):
-            if one not in index:
-                numbers[f"{name}_auroc {one}"] = auroc(scores[known], scores[bank.labels == label])
+        for label, class_name in enumerate(images.classes):
+            if class_name not in index:
+                numbers[f"{name}_auroc {class_name}"] = auroc(scores[known], scores[bank.labels == label])
     return numbers
 
 
@@ -53,12 +53,12 @@ def read_digests(datasets: Sequence[ImageFolder | None], report: Progress) -> li
     done = 0
     digests = []
     for images in datasets:
-        found = []
+        by_set = []
         for path in () if images is None else images.paths:
-            found.append(file_digest(path))
+            by_set.append(file_digest(path))
             done += 1
             report("digests", done, total)
-        digests.append(tuple(found))
+        digests.append(tuple(by_set))
     return digests
 
 
@@ -99,8 +99,8 @@ def check_test_classes(images: ImageFolder, classes: Sequence[str]) -> None:
     """
     missing = sorted(set(classes) - set(images.classes))
     if missing or set(images.classes) == set(classes):
-        found = f"no {missing[0]}" if missing else "no OOD class"
+        actual = f"no {missing[0]}" if missing else "no OOD class"
         raise CalibrationError(
-            f"Expected held-out images of every ID class and of at least one other class. Found {found}. "
+            f"Expected held-out images of every ID class and of at least one other class. Found {actual}. "
             "Add the class folder."
         )

@@ -60,10 +60,10 @@ class References:
         features: Float[Tensor, "images neurons"],
     ) -> ChannelReferences:
         """One channel's references; values and relevance come from the fit bank, whose rows ``ids`` names."""
-        kept = self.relevance if by == "relevance" else self.activation
-        found = kept.images[channel] >= 0
-        images = kept.images[channel][found]
-        maps = from_steps(kept.heatmaps[channel][found], kept.scales[channel][found])
+        stored = self.relevance if by == "relevance" else self.activation
+        is_filled = stored.images[channel] >= 0
+        images = stored.images[channel][is_filled]
+        maps = from_steps(stored.heatmaps[channel][is_filled], stored.scales[channel][is_filled])
         return describe_references(channel, by, images, ids, relevance, features, maps, self.composite)
 
 
@@ -128,8 +128,8 @@ def make_references(
             row += 1
     if row != len(ids):
         raise CalibrationError(f"Expected the {len(ids)} fit images. Found {row}. Calibrate again.")
-    kept = {kind: ReferenceMaps(images, *to_steps(maps[kind])) for kind, images in chosen.items()}
-    return References(attributor.composite, kept["relevance"], kept["activation"])
+    by_kind = {kind: ReferenceMaps(images, *to_steps(maps[kind])) for kind, images in chosen.items()}
+    return References(attributor.composite, by_kind["relevance"], by_kind["activation"])
 
 
 def describe_references(

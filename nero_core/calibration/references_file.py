@@ -25,10 +25,10 @@ def pack_references(references: References) -> bytes:
     """The file's bytes."""
     tensors = {}
     for kind in get_args(By):
-        kept: ReferenceMaps = getattr(references, kind)
-        tensors[f"{kind}.images"] = kept.images.int().contiguous()
-        tensors[f"{kind}.heatmaps"] = kept.heatmaps.contiguous()
-        tensors[f"{kind}.scales"] = kept.scales.float().contiguous()
+        maps: ReferenceMaps = getattr(references, kind)
+        tensors[f"{kind}.images"] = maps.images.int().contiguous()
+        tensors[f"{kind}.heatmaps"] = maps.heatmaps.contiguous()
+        tensors[f"{kind}.scales"] = maps.scales.float().contiguous()
     return save(tensors, metadata={"composite": references.composite})
 
 
@@ -55,20 +55,22 @@ def unpack_references(data: bytes, neurons: int, images: int) -> References:
         raise BundleError(
             f"Expected the composite's name in the references. Found {composite[:60]!r}. Make the bundle again."
         )
-    kept = {}
+    by_kind = {}
     for kind in get_args(By):
         rows, maps, scales = (tensors[f"{kind}.{part}"] for part in _DTYPES)
         _check_values(kind, rows.long(), scales, images)
-        kept[kind] = ReferenceMaps(rows.long(), maps, scales)
-    return References(composite, kept["relevance"], kept["activation"])
+        by_kind[kind] = ReferenceMaps(rows.long(), maps, scales)
+    return References(composite, by_kind["relevance"], by_kind["activation"])
 
 
 def _check_header(header: Header, neurons: int) -> None:
     known = {f"{kind}.{part}" for kind in get_args(By) for part in _DTYPES}
     different = sorted(header.keys() ^ known)
     if different:
-        found = f"no {different[0]}" if different[0] in known else repr(different[0][:80])
-        raise BundleError(f"Expected references by {' and '.join(get_args(By))}. Found {found}. Make the bundle again.")
+        actual = f"no {different[0]}" if different[0] in known else repr(different[0][:80])
+        raise BundleError(
+            f"Expected references by {' and '.join(get_args(By))}. Found {actual}. Make the bundle again."
+        )
     for kind in get_args(By):
         for part, wanted in _DTYPES.items():
             dtype = header[f"{kind}.{part}"][0]

@@ -41,10 +41,10 @@ class ThumbnailReferences:
         relevance: Float[Tensor, "images neurons"],
         attributor: Attributor | None,
         count: int = REFERENCES,
-        kept: int = KEPT,
+        capacity: int = KEPT,
     ) -> None:
         self.bundle, self.relevance, self.attributor = bundle, relevance, attributor
-        self.count, self.kept = count, kept
+        self.count, self.kept = count, capacity
         self._found: OrderedDict[tuple[int, By], ChannelReferences] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -59,12 +59,12 @@ class ThumbnailReferences:
             if key in self._found:
                 self._found.move_to_end(key)
                 return self._found[key]
-        found = self._make(channel, by)  # two threads may both make it: it is the same
+        references = self._make(channel, by)  # two threads may both make it: it is the same
         with self._lock:
-            self._found[key] = found
+            self._found[key] = references
             while len(self._found) > self.kept:
                 self._found.popitem(last=False)
-        return found
+        return references
 
     def _make(self, channel: int, by: By) -> ChannelReferences:
         fit, features = self.bundle.fit, self.bundle.fit.features.cpu()

@@ -107,8 +107,8 @@ def score_again(
         RelevanceError: the relevance of the image is not finite.
     """
     nero = widest.narrowed(settings.component_share, settings.k)
-    one = observation.features[index : index + 1]
-    terms = nero.terms(one)
+    features = observation.features[index : index + 1]
+    terms = nero.terms(features)
     if not bool(terms.relevance.isfinite().all()):
         raise RelevanceError(
             "Expected finite relevance. Found NaN or infinity: a logit of this image is too near 0. Raise ε."
@@ -120,7 +120,7 @@ def score_again(
         detection=detect_by_scores(
             NAME,
             float64(terms.score).cpu(),
-            _shown_terms(nero, terms, one),
+            _shown_terms(nero, terms, features),
             observation.probabilities[index : index + 1],
             reference.calibration,
             settings.tpr,
@@ -142,8 +142,8 @@ def _reference(nero: NERO, calibration: FeatureBank, ood: FeatureBank | None, tp
     return reference_scores(NAME, scores, ood_scores, (calibration, ood), tpr)
 
 
-def _shown_terms(nero: NERO, terms: NeroTerms, one: Float[Tensor, "1 neurons"]) -> dict[str, Tensor]:
+def _shown_terms(nero: NERO, terms: NeroTerms, features: Float[Tensor, "1 neurons"]) -> dict[str, Tensor]:
     """The parts of the score, and besides them what the lesson shows of the way there."""
     names = ("distance", "bias", "scale", "nearest", "share", "relevance")
     parts = {name: getattr(terms, name).cpu() for name in names}
-    return parts | {"bias_relevance": nero.bias_relevance(one).cpu(), "distances": nero.distances(one).cpu()}
+    return parts | {"bias_relevance": nero.bias_relevance(features).cpu(), "distances": nero.distances(features).cpu()}

@@ -27,11 +27,15 @@ def print_result(result: BenchmarkResult) -> None:
     for title in FIGURE_NAMES.values():
         table.add_column(f"{title} %", justify="right", overflow="fold")
     table.add_column("µs an image", justify="right")
-    for one in result.methods:
-        figures = dict(one.pooled.items())
+    for method in result.methods:
+        figures = dict(method.pooled.items())
         cells = [_number(figures[name], name == "auroc" or console.width >= ROOM) for name in FIGURE_NAMES]
         table.add_row(
-            str(one.rank), _shown(one.method), _shown(one.family), *cells, microseconds(one.seconds_per_image)
+            str(method.rank),
+            _shown(method.method),
+            _shown(method.family),
+            *cells,
+            microseconds(method.seconds_per_image),
         )
     console.print(table)
     for skipped in result.skipped:

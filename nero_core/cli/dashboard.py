@@ -57,8 +57,8 @@ def page_path() -> Path:
     Raises:
         NeroError: the dashboard is not installed.
     """
-    found = importlib.util.find_spec("dashboard")
-    for folder in (found.submodule_search_locations or ()) if found else ():
+    spec = importlib.util.find_spec("dashboard")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
         page = Path(folder) / "app.py"
         if page.is_file():
             return page

@@ -64,7 +64,7 @@ def explain(
 
     torch.manual_seed(seed)
     reason = ""
-    forms: tuple[Form, ...] = tuple(dict.fromkeys(_FORMS[one] for one in form or (_Format.PNG,)))
+    forms: tuple[Form, ...] = tuple(dict.fromkeys(_FORMS[name] for name in form or (_Format.PNG,)))
     explanation: Explanation | None = None
     blocks: tuple[BlockConservation, ...] = ()
     with progress_bar() as advance:

@@ -50,8 +50,8 @@ def guard(command: Callable[P, T]) -> Callable[P, T]:
 
 def _sentence(error: OSError) -> str:
     where = "" if error.filename is None else f" at {error.filename}"
-    found = printable(f"{error.strerror or str(error) or type(error).__name__}{where}")
+    actual = printable(f"{error.strerror or str(error) or type(error).__name__}{where}")
     return (
-        f"Expected to read and write files. Found: {found}. "
+        f"Expected to read and write files. Found: {actual}. "
         "Check the path, the right to use it, and the room on the disk."
     )

@@ -85,8 +85,8 @@ def import_checkpoint(
 def _class_names(classes: list[str] | None, file: Path | None) -> list[str]:
     given = listed(classes)
     if (given is None) == (file is None):
-        found = "neither" if file is None else "both"
-        raise NeroError(f"Expected --classes or --classes-file. Found {found}. Give one of them.")
+        actual = "neither" if file is None else "both"
+        raise NeroError(f"Expected --classes or --classes-file. Found {actual}. Give one of them.")
     if file is None:
         return given or []
     expected = f"Expected {printable(file.name)} to be a text file of class names, one a line."

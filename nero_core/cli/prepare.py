@@ -63,16 +63,16 @@ def prepare(
         else:
             _compare(source, given)
         chosen = given or _from_classes(source, out, listed(id_classes))
-        found = run(source, out, chosen, Shares(train, calibration, test), seed, on_progress=advance)
-    for warning in found.warnings:
+        prepared = run(source, out, chosen, Shares(train, calibration, test), seed, on_progress=advance)
+    for warning in prepared.warnings:
         typer.echo(f"Warning: {printable(warning)}", err=True)
     if chosen.note:
         typer.echo(printable(chosen.note))
     parts = ", ".join(
-        f"{part} {sum(classes.values())} of {_classes(len(classes))}" for part, classes in found.counts.items()
+        f"{part} {sum(classes.values())} of {_classes(len(classes))}" for part, classes in prepared.counts.items()
     )
-    typer.echo(f"{printable(chosen.name)}: {parts}{'' if found.is_new else ' (there already)'}: {out}")
-    typer.echo(_next(out, set(found.counts)))
+    typer.echo(f"{printable(chosen.name)}: {parts}{'' if prepared.is_new else ' (there already)'}: {out}")
+    typer.echo(_next(out, set(prepared.counts)))
 
 
 def _given_protocol(
@@ -112,12 +112,12 @@ def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Pro
             f"{_classes(len(classes))} found, which are id and which ood; then run the command "
             f"again with --protocol {place}.{others}"
         )
-    missing = [one for one in id_classes if one not in classes]
+    missing = [name for name in id_classes if name not in classes]
     if missing:
         raise DatasetError(
             f"Expected --id-classes among {', '.join(classes)}. Found {', '.join(missing)}. Check the names."
         )
-    return Protocol(name=name, classes={one: "id" if one in id_classes else "ood" for one in classes})
+    return Protocol(name=name, classes={name: "id" if name in id_classes else "ood" for name in classes})
 
 
 def _starter_place(out: Path, classes: set[str]) -> tuple[Path, list[Path]]:
@@ -152,9 +152,9 @@ def _agree(source: Path, protocol: "Protocol | None", url: str | None, yes: bool
     target = source if source.suffix.lower() == ".zip" else source / name
     wanted = _Wanted(address, target, known.bytes if known else None, known.sha256 if known else None)
     if not target.exists():
-        said = ask(address).size
+        announced = ask(address).size
         typer.echo(f"{printable(protocol.name) if protocol else 'Archive'} from {printable(address)}")
-        typer.echo(f"  size: {_megabytes(wanted.size if said is None else said)}, to {target}")
+        typer.echo(f"  size: {_megabytes(wanted.size if announced is None else announced)}, to {target}")
         typer.echo(f"  licence: {printable(protocol.licence) if protocol and protocol.licence else 'not known'}")
         if not (yes or _confirmed()):
             raise typer.Abort
@@ -175,9 +175,9 @@ def _fetch(wanted: _Wanted, advance: Advance) -> Path:
     from nero_core.datasets.download import difference, download
 
     if wanted.target.exists():
-        if found := difference(wanted.target, wanted.size, wanted.sha256):
+        if fault := difference(wanted.target, wanted.size, wanted.sha256):
             raise DownloadError(
-                f"{wanted.target} is there already, but is another file than published: {found}. Remove it to fetch "
+                f"{wanted.target} is there already, but is another file than published: {fault}. Remove it to fetch "
                 "it again, or leave --download out to use it as it is."
             )
         typer.echo(f"{wanted.target} is there already; nothing is fetched.")
@@ -198,8 +198,8 @@ def _compare(source: Path, protocol: "Protocol | None") -> None:
     from nero_core.datasets.download import difference
 
     origin = None if protocol is None else protocol.download
-    if origin is not None and source.is_file() and (found := difference(source, origin.bytes, origin.sha256)):
-        typer.echo(f"Warning: {printable(str(source))} is another file than published: {found}.", err=True)
+    if origin is not None and source.is_file() and (fault := difference(source, origin.bytes, origin.sha256)):
+        typer.echo(f"Warning: {printable(str(source))} is another file than published: {fault}.", err=True)
 
 
 def _next(out: Path, parts: set[str]) -> str:

@@ -141,7 +141,7 @@ def _score_each(
         return list(_score(inspector, readable, methods, tpr))
     except NeroError as error:
         if len(readable) > 1:
-            return [_score_each(inspector, [one], methods, tpr)[0] for one in readable]
+            return [_score_each(inspector, [batch], methods, tpr)[0] for batch in readable]
         return [[{"error": f"{readable[0].names[0]}: {error}"}]]
 
 
@@ -159,9 +159,9 @@ def _score(
     from nero_core.types import ImageBatch
 
     batch = ImageBatch(
-        pixels=torch.cat([one.pixels for one in readable]),
-        ids=tuple(one.ids[0] for one in readable),
-        names=tuple(one.names[0] for one in readable),
+        pixels=torch.cat([batch.pixels for batch in readable]),
+        ids=tuple(batch.ids[0] for batch in readable),
+        names=tuple(batch.names[0] for batch in readable),
     )
     detections = inspector.detect(batch, methods, tpr)
     for name, detection in detections.items():

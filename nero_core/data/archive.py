@@ -88,6 +88,6 @@ def _unpack(
                     file.write(piece)
                     written += len(piece)
         except OSError as error:
-            found = (error.strerror or str(error)).lower()
-            raise refusal(member, "to unpack it", found, "Check the disk and its room.") from error
+            actual = (error.strerror or str(error)).lower()
+            raise refusal(member, "to unpack it", actual, "Check the disk and its room.") from error
         room -= written

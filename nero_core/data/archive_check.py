@@ -79,17 +79,17 @@ def open_archive(source: Path, shown: str, limits: ArchiveLimits) -> Iterator[zi
     try:
         status = source.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device would block or never end
-            found = "a folder" if stat.S_ISDIR(status.st_mode) else "something that is not a regular file"
-            raise refusal(shown, "a .zip file", found, "Name the archive.")
+            actual = "a folder" if stat.S_ISDIR(status.st_mode) else "something that is not a regular file"
+            raise refusal(shown, "a .zip file", actual, "Name the archive.")
         file = source.open("rb")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        found = getattr(error, "strerror", None) or "a path that no file can have"
-        raise refusal(shown, expected, found.lower(), "Check the path and the right to read it.") from error
+        actual = getattr(error, "strerror", None) or "a path that no file can have"
+        raise refusal(shown, expected, actual.lower(), "Check the path and the right to read it.") from error
     with file:
         head = file.read(2048)
         if not head.startswith(b"PK"):  # zipfile would also take a program with an archive at its end
-            found = other_kind(head) if head else "an empty file"
-            raise refusal(shown, expected, found, "Pack the class folders as .zip.")
+            actual = other_kind(head) if head else "an empty file"
+            raise refusal(shown, expected, actual, "Pack the class folders as .zip.")
         try:
             with open_zip(file, limits.zip) as archive:
                 yield archive
@@ -114,9 +114,9 @@ def plan(
     images = [info for info in files if is_image(info.orig_filename)]
     places = lay_out([info.orig_filename for info in images], class_name(source))
     if not places:
-        found = "images nowhere but deeper" if images else "no image"
+        actual = "images nowhere but deeper" if images else "no image"
         remedy = "Pack the folder whose subfolders are the classes."
-        raise refusal(shown, "one subfolder of images a class, or images at the top", found, remedy)
+        raise refusal(shown, "one subfolder of images a class, or images at the top", actual, remedy)
     members = [(info, places[info.orig_filename]) for info in images if info.orig_filename in places]
     classes: dict[str, int] = {}
     for _, place in members:
@@ -146,8 +146,8 @@ def check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits, may_n
         remedy = "Unpack it and pack its files."
         raise refusal(member, "images", "an archive inside the archive", remedy)
     if info.file_size > limits.max_file_bytes and is_image(name):
-        found = shown_size(info.file_size)
-        raise refusal(member, f"a file of at most {shown_size(limits.max_file_bytes)}", found, "Leave it out.")
+        actual = shown_size(info.file_size)
+        raise refusal(member, f"a file of at most {shown_size(limits.max_file_bytes)}", actual, "Leave it out.")
 
 
 def _is_folder(info: zipfile.ZipInfo) -> bool:
@@ -193,9 +193,9 @@ def _said(fault: ZipError, shown: str, limits: ArchiveLimits) -> ArchiveError:
             return refusal(member, "a whole file", f"{amount:,} bytes in place of {fault.expected:,}", again)
 
 
-def refusal(name: str, expected: str, found: str, remedy: str) -> ArchiveError:
+def refusal(name: str, expected: str, actual: str, remedy: str) -> ArchiveError:
     """An error in the words that all of them have."""
-    return ArchiveError(f"{name}: expected {expected}; found {found}. {remedy}")
+    return ArchiveError(f"{name}: expected {expected}; found {actual}. {remedy}")
 
 
 def class_name(source: Path) -> str:

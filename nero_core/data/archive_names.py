@@ -68,14 +68,14 @@ def check_collisions(names: Sequence[str], shown: str) -> None:
     for folder in sorted({str(parent) for name in names for parent in PurePosixPath(name).parents}):
         other = folders.setdefault(_key(folder), folder)
         if other != folder:
-            found = f"a folder that differs in case only from {other}"
+            actual = f"a folder that differs in case only from {other}"
             raise ArchiveError(
-                f"{shown}: {file_name(folder)}: expected each folder once; found {found}. Rename one and pack again."
+                f"{shown}: {file_name(folder)}: expected each folder once; found {actual}. Rename one and pack again."
             )
     for key, name in seen.items():
         if any(str(parent) in seen for parent in PurePosixPath(key).parents):
-            found = "a file and a folder of one name"
-            raise ArchiveError(f"{shown}: {file_name(name)}: expected each name once; found {found}. Rename one.")
+            actual = "a file and a folder of one name"
+            raise ArchiveError(f"{shown}: {file_name(name)}: expected each name once; found {actual}. Rename one.")
 
 
 def is_image(name: str) -> bool:

@@ -94,13 +94,13 @@ def decode_image(
         pixels = _upright(pixels, _orientation(image))
         notes = [_frames(image), _depth(data, kind), *notes]
     except MemoryError as error:
-        found = f"one of {image.width} × {image.height} pixels"
-        raise _refusal(shown, "an image that fits in memory", found, "Export it at a smaller size.") from error
+        actual = f"one of {image.width} × {image.height} pixels"
+        raise _refusal(shown, "an image that fits in memory", actual, "Export it at a smaller size.") from error
     except (
         Exception
     ) as error:  # a hostile file makes Pillow's plugins raise nearly anything, SyntaxError and zlib.error included
-        found = f"a truncated, damaged or unusual {kind} (colour mode {image.mode})"
-        raise _refusal(shown, FORMATS, found, "Copy the file again, or export it as PNG.") from error
+        actual = f"a truncated, damaged or unusual {kind} (colour mode {image.mode})"
+        raise _refusal(shown, FORMATS, actual, "Copy the file again, or export it as PNG.") from error
     digest = digest or hashlib.sha256(data).hexdigest()
     return Picture(np.ascontiguousarray(pixels), digest, shown, " ".join(filter(None, notes)))
 
@@ -163,8 +163,8 @@ def _decoded(source: str | Path | bytes | Picture, name: str | None, limits: Lim
     return source if name is None else replace(source, name=file_name(name))
 
 
-def _refusal(name: str, expected: str, found: str, remedy: str) -> ImageError:
-    return ImageError(f"{name}: expected {expected}; found {found}. {remedy}")
+def _refusal(name: str, expected: str, actual: str, remedy: str) -> ImageError:
+    return ImageError(f"{name}: expected {expected}; found {actual}. {remedy}")
 
 
 def _read(path: Path, name: str, limits: Limits) -> bytes:
@@ -180,9 +180,9 @@ def _read(path: Path, name: str, limits: Limits) -> bytes:
     except FileNotFoundError as error:
         raise _refusal(name, FORMATS, "no such file", "Check the path.") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        found = getattr(error, "strerror", None) or "a path that no file can have"
+        actual = getattr(error, "strerror", None) or "a path that no file can have"
         remedy = "Check the path and the right to read it."
-        raise _refusal(name, FORMATS, f"a file that cannot be read ({found.lower()})", remedy) from error
+        raise _refusal(name, FORMATS, f"a file that cannot be read ({actual.lower()})", remedy) from error
 
 
 def _check_bytes(size: int, name: str, limits: Limits) -> None:
@@ -192,13 +192,13 @@ def _check_bytes(size: int, name: str, limits: Limits) -> None:
 
 
 def _check_pixels(width: int, height: int, name: str, limits: Limits) -> None:
-    found = f"{width} × {height}"
+    actual = f"{width} × {height}"
     if width * height > limits.max_pixels:
         expected = f"at most {limits.max_pixels / 1e6:.4g} million pixels"
-        raise _refusal(name, expected, found, "Export the image at a smaller size.")
+        raise _refusal(name, expected, actual, "Export the image at a smaller size.")
     if min(width, height) < limits.min_side:
         expected = f"at least {limits.min_side} pixels on each side"
-        raise _refusal(name, expected, found, "Use the original image, not an icon or a crop.")
+        raise _refusal(name, expected, actual, "Use the original image, not an icon or a crop.")
 
 
 _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
@@ -221,8 +221,8 @@ def _open(data: bytes, name: str) -> tuple[ImageFile, str]:
     except Image.DecompressionBombError as error:  # WebP's own check, ahead of ours
         raise _refusal(name, FORMATS, "one of far too many pixels", "Export it at a smaller size.") from error
     except Exception as error:  # as above: nearly anything
-        found = f"a {kind} with a damaged or unusual header"
-        raise _refusal(name, FORMATS, found, "Copy the file again, or export it as PNG.") from error
+        actual = f"a {kind} with a damaged or unusual header"
+        raise _refusal(name, FORMATS, actual, "Copy the file again, or export it as PNG.") from error
 
 
 def _rgb(image: Image.Image) -> tuple[UInt8[np.ndarray, "height width 3"], list[str]]:

@@ -57,8 +57,8 @@ def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> Image
     shown = file_name(str(root))
     layout = "a folder with one subfolder of images a class"
     if not root.is_dir():
-        found = "a file" if root.exists() else "no such folder"
-        raise CalibrationError(f"{shown}: expected {layout}; found {found}. Check the path.")
+        actual = "a file" if root.exists() else "no such folder"
+        raise CalibrationError(f"{shown}: expected {layout}; found {actual}. Check the path.")
     inside = root.resolve()
     if classes is None:
         found_classes = {folder.name: _images(folder, inside) for folder in _entries(root) if folder.is_dir()}

@@ -74,10 +74,10 @@ def download(
     Raises:
         DownloadError: the file cannot be had, is not the one that was asked for, or does not fit on the disk.
     """
-    part, notes, held = (target.with_name(f".{target.name}.{end}") for end in ("part", "part.json", "part.lock"))
+    part, notes, lock_file = (target.with_name(f".{target.name}.{end}") for end in ("part", "part.json", "part.lock"))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        lock = take(held)
+        lock = take(lock_file)
         if lock is None:
             raise DownloadError(f"Expected to be alone in fetching {target}. Found another download. Wait for its end.")
         try:
@@ -97,10 +97,10 @@ def download(
             part.rename(target)
             notes.unlink(missing_ok=True)
         finally:
-            release(lock, held)
+            release(lock, lock_file)
     except OSError as error:
-        found = error.strerror or str(error)
-        raise DownloadError(f"Expected to write {target}. Found: {found}. Check the disk and its room.") from error
+        actual = error.strerror or str(error)
+        raise DownloadError(f"Expected to write {target}. Found: {actual}. Check the disk and its room.") from error
     return digest
 
 
@@ -110,9 +110,9 @@ def difference(file: Path, size: int | None, sha256: str | None) -> str:
     Raises:
         ImageError: the file cannot be read.
     """
-    found = file.stat().st_size
-    if size is not None and found != size:
-        return f"expected {size:,} bytes, found {found:,}"
+    actual = file.stat().st_size
+    if size is not None and actual != size:
+        return f"expected {size:,} bytes, found {actual:,}"
     if sha256 is not None and (digest := file_digest(file)) != sha256:
         return f"expected sha256 {sha256}, found {digest}"
     return ""
@@ -153,28 +153,28 @@ def _fetch_all(
             reason = reason_of(error)
         idle = 0 if part.exists() and part.stat().st_size > before else idle + 1
         if idle >= ATTEMPTS:
-            kept = "What was fetched is kept: run the same command again to go on."
-            raise DownloadError(f"Expected the whole file from {shown_address(url)}. Found: {reason}. {kept}")
+            advice = "What was fetched is kept: run the same command again to go on."
+            raise DownloadError(f"Expected the whole file from {shown_address(url)}. Found: {reason}. {advice}")
         time.sleep(wait * 2**idle)
 
 
 def _check_whole(url: str, part: Path, notes: Path, begins: bytes) -> None:
     """A last look at what is on the disk; what is not right is removed, so that the next call begins again."""
-    found, total = part.stat().st_size, _read_notes(notes).get("total")
+    size, total = part.stat().st_size, _read_notes(notes).get("total")
     with part.open("rb") as file:
         is_archive = file.read(len(begins)) == begins
-    if found and is_archive and total in (None, found):
+    if size and is_archive and total in (None, size):
         return
     part.unlink()
     notes.unlink(missing_ok=True)
-    if not found:
-        said = "an empty file"
+    if not size:
+        actual = "an empty file"
     elif not is_archive:
-        said = "something else"
+        actual = "something else"
     else:
-        said = f"{found:,} bytes in place of {total:,}"
+        actual = f"{size:,} bytes in place of {total:,}"
     raise DownloadError(
-        f"Expected a whole archive from {shown_address(url)}. Found {said}. Run the command again, or look at the "
+        f"Expected a whole archive from {shown_address(url)}. Found {actual}. Run the command again, or look at the "
         "dataset's page and name the archive's own address."
     )
 
@@ -212,9 +212,9 @@ def _fetch(
         with part.open("ab" if done else "wb") as file:
             while chunk := response.read(CHUNK):
                 if not done and chunk[: len(begins)] != begins[: len(chunk)]:  # the first may be shorter
-                    found = "a web page" if b"<html" in chunk[:2048].lower() else "something else"
+                    actual = "a web page" if b"<html" in chunk[:2048].lower() else "something else"
                     raise DownloadError(
-                        f"Expected an archive at {shown_address(url)}. Found {found}. Look at the dataset's page, and "
+                        f"Expected an archive at {shown_address(url)}. Found {actual}. Look at the dataset's page, and "
                         "name the archive's own address."
                     )
                 done += len(chunk)

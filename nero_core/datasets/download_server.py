@@ -74,10 +74,10 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         except DownloadError:
             fp.close()
             raise
-        found = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if found is not None:
-            found.method = req.get_method()
-        return found
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None:
+            request.method = req.get_method()
+        return request
 
 
 def open_address(url: str, headers: Mapping[str, str], timeout: float, method: str = "GET") -> http.client.HTTPResponse:

@@ -76,9 +76,9 @@ def prepare(
     chosen_parts(shares)
     older = read_record(out)
     with staging(out) as stage, class_folders(source, tuple(protocol.classes), stage, limits) as root:
-        found = read_folder(root)
-        protocol.check_classes(found.classes)
-        images = used_images(found, protocol, tell)
+        folder = read_folder(root)
+        protocol.check_classes(folder.classes)
+        images = used_images(folder, protocol, tell)
         assignment = assign(images.files, images.digests, protocol, shares, seed)
         record = make_record(file_name(source.resolve().name), images, assignment, protocol, shares, seed)
         if older is None:

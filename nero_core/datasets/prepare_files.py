@@ -34,14 +34,14 @@ def read_record(out: Path) -> dict[str, Any] | None:
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
             return None
         if not (out / RECORD).is_file():
-            found = "other files" if out.is_dir() else "a file"
-            raise DatasetError(f"Expected an empty or new folder at {out}. Found {found}. Name another folder.")
+            actual = "other files" if out.is_dir() else "a file"
+            raise DatasetError(f"Expected an empty or new folder at {out}. Found {actual}. Name another folder.")
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
         if not isinstance(record, dict) or not isinstance(record.get("files"), list):
             raise ValueError("no record")
     except OSError as error:
-        found = error.strerror or str(error)
-        raise DatasetError(f"Expected a folder to write at {out}. Found: {found}. Name another folder.") from error
+        actual = error.strerror or str(error)
+        raise DatasetError(f"Expected a folder to write at {out}. Found: {actual}. Name another folder.") from error
     except ValueError as error:
         raise DatasetError(
             f"Expected the record of a prepared set in {out / RECORD}. Found something else. Name another folder."
@@ -60,8 +60,8 @@ def check_same(
     for key in newer:
         if key not in OF_THE_SOURCE and older.get(key) != newer[key]:
             shown = [json.dumps(record.get(key), ensure_ascii=False) for record in (newer, older)]
-            found = f"one of {key} {shown[1]}" if max(map(len, shown)) <= 80 else f"one whose {key} differ"
-            raise DatasetError(f"Expected no other set at {out}. Found {found}. Name another folder, or remove it.")
+            actual = f"one of {key} {shown[1]}" if max(map(len, shown)) <= 80 else f"one whose {key} differ"
+            raise DatasetError(f"Expected no other set at {out}. Found {actual}. Name another folder, or remove it.")
     rows = {out / row["part"] / row["class"] / row["file"]: row["sha256"] for row in newer["files"]}
     with ThreadPoolExecutor(HASHERS, thread_name_prefix="digest") as pool:
         digests = pool.map(_digest, rows)
@@ -90,8 +90,8 @@ def staging(out: Path) -> Iterator[Path]:
         _remove_left(place)
         folder, lock = _new_folder(place)
     except OSError as error:
-        found = error.strerror or str(error)
-        raise DatasetError(f"Expected to write beside {out}. Found: {found}. Name another folder.") from error
+        actual = error.strerror or str(error)
+        raise DatasetError(f"Expected to write beside {out}. Found: {actual}. Name another folder.") from error
     try:
         yield folder
     finally:
@@ -135,8 +135,8 @@ def write_set(
             place.rmdir()
         folder.rename(place)
     except OSError as error:
-        found = error.strerror or str(error)
-        raise DatasetError(f"Expected to write {out}. Found: {found}. Check the disk and its room.") from error
+        actual = error.strerror or str(error)
+        raise DatasetError(f"Expected to write {out}. Found: {actual}. Check the disk and its room.") from error
 
 
 def _link(source: Path, place: Path) -> None:
@@ -155,9 +155,9 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def _not_whole(out: Path, path: Path, found: str) -> DatasetError:
+def _not_whole(out: Path, path: Path, fault: str) -> DatasetError:
     place = path.relative_to(out).as_posix()
-    return DatasetError(f"Expected the whole set at {out}. Found {place} {found}. Remove the folder and run again.")
+    return DatasetError(f"Expected the whole set at {out}. Found {place} {fault}. Remove the folder and run again.")
 
 
 def _new_folder(place: Path) -> tuple[Path, IO[bytes]]:

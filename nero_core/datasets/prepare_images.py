@@ -30,11 +30,11 @@ class UsedImages:
     copies_in_unused: int
 
 
-def used_images(found: ImageFolder, protocol: Protocol, tell: Callable[[str, int, int], None]) -> UsedImages:
+def used_images(folder: ImageFolder, protocol: Protocol, tell: Callable[[str, int, int], None]) -> UsedImages:
     """Decode every file of a used class, and take the digest of every file.
 
     Args:
-        found: all class folders.
+        folder: all class folders.
         protocol: tells which are used.
         tell: told (stage, done, total).
 
@@ -42,27 +42,27 @@ def used_images(found: ImageFolder, protocol: Protocol, tell: Callable[[str, int
         DatasetError: a used class has no image that decodes.
         ImageError: a file of a used class cannot be read at all.
     """
-    is_used = [protocol.classes[found.classes[label]] != "unused" for label in found.labels]
+    is_used = [protocol.classes[folder.classes[label]] != "unused" for label in folder.labels]
     looks: list[tuple[str, bool]] = []
     with ThreadPoolExecutor(READERS, thread_name_prefix="look") as pool:
-        for look in pool.map(_look, found.paths, is_used):
+        for look in pool.map(_look, folder.paths, is_used):
             looks.append(look)
-            tell("reading images", len(looks), len(found.paths))
-    kept = [index for index, (_, decodes) in enumerate(looks) if decodes]
+            tell("reading images", len(looks), len(folder.paths))
+    decoded = [index for index, (_, decodes) in enumerate(looks) if decodes]
     broken = [index for index, (_, decodes) in enumerate(looks) if is_used[index] and not decodes]
-    whole = {found.labels[index] for index in kept}
+    whole = {folder.labels[index] for index in decoded}
     for index in broken:
-        if found.labels[index] not in whole:
+        if folder.labels[index] not in whole:
             raise DatasetError(
-                f"{file_name(found.classes[found.labels[index]])}: expected images that decode; found none. "
+                f"{file_name(folder.classes[folder.labels[index]])}: expected images that decode; found none. "
                 "Copy or download them again, or make the class unused."
             )
     elsewhere = {digest for (digest, _), used in zip(looks, is_used, strict=True) if not used}
-    digests = tuple(looks[index][0] for index in kept)
+    digests = tuple(looks[index][0] for index in decoded)
     return UsedImages(
-        files=_only(found, kept),
+        files=_only(folder, decoded),
         digests=digests,
-        broken=tuple(f"{found.classes[found.labels[index]]}/{found.paths[index].name}" for index in broken),
+        broken=tuple(f"{folder.classes[folder.labels[index]]}/{folder.paths[index].name}" for index in broken),
         copies_in_unused=sum(digest in elsewhere for digest in digests),
     )
 

@@ -33,9 +33,9 @@ def make_record(
         }
         for index, part in assignment.parts
     ]
-    found = Counter((row["part"], row["class"]) for row in rows)
+    per_class = Counter((row["part"], row["class"]) for row in rows)
     counts = {
-        part: {name: found[part, name] for name in files.classes if found[part, name]}
+        part: {name: per_class[part, name] for name in files.classes if per_class[part, name]}
         for part in (*PARTS, OOD)
         if any(row["part"] == part for row in rows)
     }
@@ -61,8 +61,8 @@ def warnings_of(record: Mapping[str, Any], protocol: Protocol) -> list[str]:
     """Sentences on what a reader should know of a set before using it, with the numbers."""
     others = protocol.other_counts(record["found"])
     lines = [
-        f"{file_name(name)}: expected {expected} images, as published; found {found}."
-        for name, (expected, found) in others.items()
+        f"{file_name(name)}: expected {expected} images, as published; found {count}."
+        for name, (expected, count) in others.items()
     ]
     broken = record[BROKEN]
     if broken:

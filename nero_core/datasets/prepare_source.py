@@ -43,8 +43,8 @@ def located(
     try:
         place = _below(source, classes) if source.is_dir() else source
     except OSError as error:
-        found = (error.strerror or str(error)).lower()
-        raise DatasetError(f"Expected a folder that can be read at {source}. Found: {found}. Check it.") from error
+        actual = (error.strerror or str(error)).lower()
+        raise DatasetError(f"Expected a folder that can be read at {source}. Found: {actual}. Check it.") from error
     if place.is_dir():
         yield place
     else:

@@ -65,15 +65,15 @@ def assign(files: ImageFolder, digests: Sequence[str], protocol: Protocol, share
     for label, digest in zip(files.labels, digests, strict=True):
         labels[digest].add(label)
     is_id = [protocol.classes[name] == "id" for name in files.classes]
-    mixed = {digest for digest, found in labels.items() if len({is_id[label] for label in found}) == 2}
-    doubtful = {digest for digest, found in labels.items() if len(found) > 1} - mixed
-    kept = [index for index, digest in enumerate(digests) if len(labels[digest]) == 1]
-    for label in set(range(len(files.classes))) - {files.labels[index] for index in kept}:
+    mixed = {digest for digest, of_digest in labels.items() if len({is_id[label] for label in of_digest}) == 2}
+    doubtful = {digest for digest, of_digest in labels.items() if len(of_digest) > 1} - mixed
+    unique = [index for index, digest in enumerate(digests) if len(labels[digest]) == 1]
+    for label in set(range(len(files.classes))) - {files.labels[index] for index in unique}:
         raise DatasetError(
             f"{file_name(files.classes[label])}: expected images that are in no other class; found none. "
             "Sort the copies out, or make the class unused."
         )
-    inside = [index for index in kept if is_id[files.labels[index]]]
+    inside = [index for index in unique if is_id[files.labels[index]]]
     dealt = split(
         [files.labels[index] for index in inside],
         [digests[index] for index in inside],
@@ -81,12 +81,12 @@ def assign(files: ImageFolder, digests: Sequence[str], protocol: Protocol, share
         seed,
         files.classes,
     )
-    parts = {index: OOD for index in kept if not is_id[files.labels[index]]}
+    parts = {index: OOD for index in unique if not is_id[files.labels[index]]}
     for (part, _), positions in zip(chosen, dealt, strict=True):
         parts.update((inside[position], part) for position in positions)
     return Assignment(
         parts=tuple(sorted(parts.items())),
-        copies=len(kept) - len({digests[index] for index in kept}),
+        copies=len(unique) - len({digests[index] for index in unique}),
         dropped_id_ood=sum(digest in mixed for digest in digests),
         dropped_labels=sum(digest in doubtful for digest in digests),
     )

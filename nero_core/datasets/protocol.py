@@ -72,15 +72,15 @@ class Protocol(BaseModel):
 
     def classes_of(self, role: Role) -> tuple[str, ...]:
         """The classes of one role, in the order of the file."""
-        return tuple(name for name, found in self.classes.items() if found == role)
+        return tuple(name for name, its_role in self.classes.items() if its_role == role)
 
-    def check_classes(self, found: Iterable[str]) -> None:
+    def check_classes(self, names: Iterable[str]) -> None:
         """See that these class folders are the protocol's; those that are unused may be missing.
 
         Raises:
             DatasetError: naming the folders that are missing or unknown.
         """
-        present = set(found)
+        present = set(names)
         missing = [name for name, role in self.classes.items() if name not in present and role != "unused"]
         unknown = sorted(present - set(self.classes))
         if missing or unknown:
@@ -93,12 +93,12 @@ class Protocol(BaseModel):
                 f'{remedy}, or list the folders in a --protocol file, as "unused" where they are to be left out.'
             )
 
-    def other_counts(self, found: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    def other_counts(self, counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Classes whose number of images is not the published one: (published, found)."""
         return {
-            name: (count, found[name])
+            name: (count, counts[name])
             for name, count in self.counts.items()
-            if name in found and found[name] != count and self.classes[name] != "unused"
+            if name in counts and counts[name] != count and self.classes[name] != "unused"
         }
 
     def toml(self) -> str:
@@ -125,8 +125,8 @@ def read_protocol(path: str | Path) -> Protocol:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        found = getattr(error, "strerror", None) or "a path that no file can have"
-        raise DatasetError(f"Expected a protocol file at {path}. Found: {found.lower()}. Check the path.") from error
+        actual = getattr(error, "strerror", None) or "a path that no file can have"
+        raise DatasetError(f"Expected a protocol file at {path}. Found: {actual.lower()}. Check the path.") from error
     if len(data) > MAX_BYTES:
         raise DatasetError(f"Expected a protocol of at most 1 MB at {path}. Found more. Check the path.")
     return _parse(data, file_name(str(path)))
@@ -151,7 +151,7 @@ def starter(name: str, classes: Mapping[str, int]) -> str:
         f"name = {_quoted(name)}",
         "",
         "[classes]",
-        *(f'{_quoted(one)} = "unused" # {count} images' for one, count in classes.items()),
+        *(f'{_quoted(name)} = "unused" # {count} images' for name, count in classes.items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -172,10 +172,10 @@ def _parse(data: bytes, shown: str) -> Protocol:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        found = first["msg"].removeprefix("Value error, ")
+        fault = first["msg"].removeprefix("Value error, ")
         raise DatasetError(
             f'{shown}: expected a name and a table [classes] of class = "id", "ood" or "unused", at least one "id". '
-            f"Found{f' in {place}' if place else ''}: {found}. Edit the file."
+            f"Found{f' in {place}' if place else ''}: {fault}. Edit the file."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(f"{shown}: expected a TOML file. Found: {error}. Edit the file.") from error

@@ -84,10 +84,10 @@ def check_every_class(y: Tensor, classes: int) -> None:
         CalibrationError: one has none, or a label is no row of the head.
     """
     check_head_labels(y, classes)
-    found = len(y.unique())
-    if found < classes:
+    count = len(y.unique())
+    if count < classes:
         raise CalibrationError(
-            f"Expected ID images of all {classes} classes of the head. Found {found} classes. Add images of the others."
+            f"Expected ID images of all {classes} classes of the head. Found {count} classes. Add images of the others."
         )
 
 

@@ -78,8 +78,8 @@ def _library(name: str, every_class: bool = False, dtype: torch.dtype = torch.fl
 
 def _imported(name: str) -> Callable[..., Any]:
     module, _, member = name.partition(".")
-    found: Callable[..., Any] = getattr(import_module(f"nero_core.detectors.{module}"), member)
-    return found
+    builder: Callable[..., Any] = getattr(import_module(f"nero_core.detectors.{module}"), member)
+    return builder
 
 
 _SPECS = (

@@ -8,8 +8,8 @@ from torch import Tensor
 def principal_components(x: Float[Tensor, "batch neurons"], wanted: int) -> Float[Tensor, "components neurons"]:
     """The ``wanted`` eigenvectors of the covariance with the largest eigenvalues, fewer where the rank is lower."""
     values, vectors = scatter_spectrum(x - x.mean(dim=0))
-    kept = min(wanted, len(values))
-    components: Tensor = vectors[:, :kept].T.contiguous()
+    count = min(wanted, len(values))
+    components: Tensor = vectors[:, :count].T.contiguous()
     return components
 
 

@@ -122,7 +122,7 @@ class LINe(HeadDetector):
         for label in predicted.unique():
             rows, neurons = predicted == label, self.used[label]
             weight = self.weight[:, neurons]
-            kept = contributions[label, neurons].abs() * weight > self.weight_thresholds[label]
-            logits = clipped[rows][:, neurons] @ (weight * kept).T + self.bias
+            is_important = contributions[label, neurons].abs() * weight > self.weight_thresholds[label]
+            logits = clipped[rows][:, neurons] @ (weight * is_important).T + self.bias
             scores[rows] = -logits.logsumexp(dim=1)
         return scores

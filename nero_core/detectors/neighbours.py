@@ -22,9 +22,9 @@ def neighbour_distance(
         chunk: how many distances are in memory at once.
     """
     half_squares = bank.square().sum(dim=1) / 2
-    found = []
+    distances = []
     for part in queries.split(max(1, chunk // len(bank))):
         closeness = torch.addmm(half_squares, part, bank.T, beta=-1)
         index = closeness.argmax(dim=1) if k == 1 else closeness.topk(k, dim=1).indices[:, -1]
-        found.append(torch.linalg.vector_norm(part - bank[index], dim=1))
-    return torch.cat(found) if found else queries.new_zeros(0)
+        distances.append(torch.linalg.vector_norm(part - bank[index], dim=1))
+    return torch.cat(distances) if distances else queries.new_zeros(0)

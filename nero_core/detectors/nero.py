@@ -202,17 +202,17 @@ class NERO(HeadDetector):
             CalibrationError: k or the share is outside its range, or asks for more components than this fit kept.
         """
         components = self._check_fitted(self.components)
-        one = copy.copy(self)
-        one.components_wanted, one.k = int(component_share * self.weight.shape[1] + 1e-9), k
-        one._check_k()
-        if not 0 < component_share <= 1 or one.components_wanted > self.components_wanted:
+        narrow = copy.copy(self)
+        narrow.components_wanted, narrow.k = int(component_share * self.weight.shape[1] + 1e-9), k
+        narrow._check_k()
+        if not 0 < component_share <= 1 or narrow.components_wanted > self.components_wanted:
             most = self.components_wanted / self.weight.shape[1]
             raise CalibrationError(
                 f"Expected a share of components in (0, {most:.4g}]. Found {component_share}. Fit again for more."
             )
-        one.components = components[: one.components_wanted].contiguous()
-        one.centroids = self.means @ one.components.T
-        return one
+        narrow.components = components[: narrow.components_wanted].contiguous()
+        narrow.centroids = self.means @ narrow.components.T
+        return narrow
 
     def _check_k(self) -> None:
         neurons = self.weight.shape[1]

@@ -50,4 +50,6 @@ def describe_missing(
         for channel in contribution.argsort(descending=True, stable=True)[:count].tolist()
         if contribution[channel] > 0
     ]
-    return tuple(MissingConcept(**describe_use(channels, one, bank_relevance, bank_ids, references)) for one in top)
+    return tuple(
+        MissingConcept(**describe_use(channels, channel, bank_relevance, bank_ids, references)) for channel in top
+    )

@@ -109,7 +109,7 @@ def blurred_baseline(pixels: Float[Tensor, "1 3 height width"], grid: int = GRID
     """The image blurred by a Gaussian whose standard deviation is one patch, mirrored at the border."""
     sigmas = [side / grid for side in pixels.shape[:1:-1]]  # width first, as torchvision wants it
     reach = [min(math.ceil(3 * sigma), side - 1) for sigma, side in zip(sigmas, pixels.shape[:1:-1], strict=True)]
-    blurred: Tensor = gaussian_blur(pixels, [2 * one + 1 for one in reach], sigmas)
+    blurred: Tensor = gaussian_blur(pixels, [2 * radius + 1 for radius in reach], sigmas)
     return blurred
 
 
@@ -160,18 +160,18 @@ def _curves(
     done = 0
     if on_progress is not None:
         on_progress(done, total)
-    while kept := list(islice(masks, chunk)):
-        batch = torch.where(torch.stack(kept)[:, None], sharp, blurred)
+    while part := list(islice(masks, chunk)):
+        batch = torch.where(torch.stack(part)[:, None], sharp, blurred)
         values.append(float64(value(batch).detach()).cpu())
-        done += len(kept)
+        done += len(part)
         if on_progress is not None:
             on_progress(done, total)
-    found = torch.cat(values)
-    if not bool(found.isfinite().all()):
+    outputs = torch.cat(values)
+    if not bool(outputs.isfinite().all()):
         raise RelevanceError(
             "Expected a finite output for every changed image. Found NaN or infinity. Check the classifier's weights."
         )
-    ends, inner = found[:2], found[2:].reshape(len(orders), 2, grid - 1)
+    ends, inner = outputs[:2], outputs[2:].reshape(len(orders), 2, grid - 1)
     first, last = ends[:1], ends[1:]
     return [
         FlippingCurves(torch.cat([first, deleted, last]), torch.cat([last, inserted, first]))
@@ -195,6 +195,6 @@ def _random_curves(curves: list[FlippingCurves]) -> tuple[FlippingCurves, float]
 
     Deleting in the reverse order passes the images of inserting in the order, the other way round.
     """
-    deletion = torch.stack([half for one in curves for half in (one.deletion, one.insertion.flip(0))]).mean(dim=0)
-    gains = torch.tensor([one.gain for one in curves], dtype=torch.float64)
+    deletion = torch.stack([half for pair in curves for half in (pair.deletion, pair.insertion.flip(0))]).mean(dim=0)
+    gains = torch.tensor([pair.gain for pair in curves], dtype=torch.float64)
     return FlippingCurves(deletion, deletion.flip(0)), float(gains.square().mean().sqrt())

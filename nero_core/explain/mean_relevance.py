@@ -62,8 +62,8 @@ def mean_relevance(
     groups = [relevance, *(relevance[of_class == index] for index in range(classes))]
     nothing = torch.full((relevance.shape[1],), torch.nan, dtype=torch.float64)
     means = torch.stack([group.mean(dim=0) if len(group) else nothing for group in groups])
-    held = relevance.abs().sum(dim=1).sort(descending=True).values
-    share = float(held[: few_of(len(held))].sum() / held.sum())  # 0/0 = nan
+    sums = relevance.abs().sum(dim=1).sort(descending=True).values
+    share = float(sums[: few_of(len(sums))].sum() / sums.sum())  # 0/0 = nan
     return means[0], means[1:], len(relevance), share
 
 

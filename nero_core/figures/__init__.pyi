@@ -61,7 +61,7 @@ from .wording import SIGNS_CANCEL as SIGNS_CANCEL
 from .wording import SYNTHETIC as SYNTHETIC
 from .wording import channel_use as channel_use
 from .wording import here_and_usual as here_and_usual
-from .wording import kept as kept
-from .wording import kept_briefly as kept_briefly
+from .wording import conservation_text as conservation_text
+from .wording import conservation_text_briefly as conservation_text_briefly
 from .wording import mean_of_few as mean_of_few
 from .wording import own_limit as own_limit

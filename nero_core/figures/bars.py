@@ -23,7 +23,7 @@ def bar_figure(
     names: Sequence[str],
     values: ArrayLike,
     unit: str,
-    said: Sequence[str] = (),
+    texts: Sequence[str] = (),
     marked: Collection[int] = (),
     title: str = "",
     note: str = "",
@@ -35,7 +35,7 @@ def bar_figure(
         names: of the bars, the first on top.
         values: of the bars; one that is not finite has no bar and says so.
         unit: of the values, for the axis.
-        said: what stands at the end of each bar; its number where it is empty.
+        texts: what stands at the end of each bar; its number where it is empty.
         marked: places of the bars in the accent colour.
         title: above the bars.
         note: below the axis, in a sentence.
@@ -51,7 +51,7 @@ def bar_figure(
     shown = [label(name, _NAME) for name in names]
     left = 0.15 + max((text_width(name, SMALL) for name in shown), default=0.0)
     axes = canvas.plot(left, head, SINGLE - left - 0.08, height)
-    draw_bars(axes, values, SINGLE - left - 0.08, said, marked, whole)
+    draw_bars(axes, values, SINGLE - left - 0.08, texts, marked, whole)
     axes.set_yticks(range(len(shown)), shown, fontsize=SMALL)
     axes.set_xlabel(unit)
     if note:
@@ -63,22 +63,22 @@ def draw_bars(
     axes: "Axes",
     values: ArrayLike,
     width: float,
-    said: Sequence[str] = (),
+    texts: Sequence[str] = (),
     marked: Collection[int] = (),
     whole: float | None = None,
 ) -> None:
     """Horizontal bars on axes that are ``width`` inches wide, with room beside them for what is said of them."""
-    held = np.asarray(values, dtype=np.float64)
-    lengths = np.where(np.isfinite(held), held, 0.0)
-    told = [label(one, 60) for one in said] or [number(value) for value in held.tolist()]
-    colours = [ID if place in marked else HERE for place in range(len(held))]
-    axes.barh(np.arange(len(held)), lengths, height=0.6, color=colours)
-    widths = np.array([text_width(one, SMALL) + 0.1 for one in told])
+    bar_values = np.asarray(values, dtype=np.float64)
+    lengths = np.where(np.isfinite(bar_values), bar_values, 0.0)
+    told = [label(text, 60) for text in texts] or [number(value) for value in bar_values.tolist()]
+    colours = [ID if place in marked else HERE for place in range(len(bar_values))]
+    axes.barh(np.arange(len(bar_values)), lengths, height=0.6, color=colours)
+    widths = np.array([text_width(text, SMALL) + 0.1 for text in told])
     room = [float(widths[side].max(initial=0.0)) for side in (lengths < 0, lengths >= 0)]  # left and right of the bars
     low, high = min(0.0, float(lengths.min(initial=0.0))), max(float(lengths.max(initial=0.0)), whole or 0.0)
     unit = ((high - low) or 1.0) / max(0.3, width - sum(room))  # of the values in an inch
     axes.set_xlim(low - room[0] * unit, high + room[1] * unit)
-    axes.set_ylim(len(held) - 0.5, -0.5)
+    axes.set_ylim(len(bar_values) - 0.5, -0.5)
     for place, (text, value) in enumerate(zip(told, lengths.tolist(), strict=True)):
         at, align = (value - 0.04 * unit, "right") if value < 0 else (value + 0.04 * unit, "left")
         axes.text(at, place, text, size=SMALL, va="center", ha=align)

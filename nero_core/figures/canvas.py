@@ -105,17 +105,17 @@ def wrap(text: str, width: float, size: float, lines: int, bold: bool = False) -
     """Lines no wider than ``width`` inches, broken between words, within one that is too long; the last one ends in
     ``…`` where more was to come."""
     room = width * _SLACK
-    found = [""]
+    rows = [""]
     for word in text.split():
-        longer = f"{found[-1]} {word}".strip()
+        longer = f"{rows[-1]} {word}".strip()
         if text_width(longer, size, bold) <= room:
-            found[-1] = longer
+            rows[-1] = longer
         else:
-            found.append(word) if found[-1] else found.__setitem__(0, word)
-    kept = [_cut(line, room, size, bold) for line in found[:lines]]
-    if len(found) > lines and not kept[-1].endswith("…"):
-        kept[-1] = _cut(f"{kept[-1]} …", room, size, bold)
-    return kept
+            rows.append(word) if rows[-1] else rows.__setitem__(0, word)
+    shown = [_cut(line, room, size, bold) for line in rows[:lines]]
+    if len(rows) > lines and not shown[-1].endswith("…"):
+        shown[-1] = _cut(f"{shown[-1]} …", room, size, bold)
+    return shown
 
 
 @lru_cache(maxsize=8192)

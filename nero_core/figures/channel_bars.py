@@ -40,21 +40,21 @@ def channel_bars_figure(
         means_name: what the marks are.
     """
     chosen, places = list(channels), np.arange(len(channels))
-    held = np.asarray(values, dtype=np.float64)
-    is_marked = np.array([one == marked for one in chosen], dtype=bool)
+    heights = np.asarray(values, dtype=np.float64)
+    is_marked = np.array([channel == marked for channel in chosen], dtype=bool)
     head = 0.08 + 0.14 * (1 if means is None else 2 + bool(is_marked.any() and not is_marked.all()))
     canvas = Canvas(SINGLE, head + _TALL + 0.48)
     axes = canvas.plot(0.55, head, SINGLE - 0.6, _TALL)
     for which, colour, name in ((~is_marked, HERE, "this image"), (is_marked, ID, f"this image, channel {marked}")):
         if which.any():
-            axes.bar(places[which], held[chosen][which], color=colour, width=0.7, label=name)
+            axes.bar(places[which], heights[chosen][which], color=colour, width=0.7, label=name)
     if means is not None:
         usual = np.asarray(means, dtype=np.float64)[chosen]
         axes.scatter(
             places, usual, marker="_", s=26, linewidths=1.6, color=CENTROID, zorder=3, label=label(means_name, 60)
         )
     _named_channels(axes, chosen, marked)
-    axes.set_xlabel(f"feature channel: {len(chosen)} of {len(held)}, {order}")
+    axes.set_xlabel(f"feature channel: {len(chosen)} of {len(heights)}, {order}")
     axes.set_ylabel(unit)
     keys, names = axes.get_legend_handles_labels()
     axes.legend(
@@ -88,9 +88,9 @@ def image_pair_figure(
         (first, names[0], HERE, "", -0.19),
         (second, names[1], ID, "//////", 0.19),
     ):
-        held = np.asarray(values, dtype=np.float64)[chosen]
+        heights = np.asarray(values, dtype=np.float64)[chosen]
         axes.bar(
-            places + shift, held, width=0.36, color=colour, hatch=hatch, edgecolor="white", linewidth=0,
+            places + shift, heights, width=0.36, color=colour, hatch=hatch, edgecolor="white", linewidth=0,
             label=label(name, 60),
         )  # fmt: skip
     _named_channels(axes, chosen, marked)
@@ -111,23 +111,23 @@ def least_relevant_figure(activation: ArrayLike, relevance: ArrayLike, k: int) -
         relevance: of every channel, for the order.
         k: how many of the first channels are K.
     """
-    _, held = least_relevant_first(activation, relevance)
-    total = float(held.sum())
+    _, heights = least_relevant_first(activation, relevance)
+    total = float(heights.sum())
     canvas = Canvas(SINGLE, 0.36 + _TALL + 0.36)
     axes = canvas.plot(0.5, 0.36, SINGLE - 0.55, _TALL)
-    share = float(held[:k].sum()) / total if total else float("nan")
-    edges = np.arange(len(held) + 1) - 0.5
+    share = float(heights[:k].sum()) / total if total else float("nan")
+    edges = np.arange(len(heights) + 1) - 0.5
     for part, colour, name in (
         (slice(None, k), ID, f"K, the {k} of least relevance: ρ = {number(share)} of the activity"),
-        (slice(k, None), CENTROID, f"the other {len(held) - k} channels"),
+        (slice(k, None), CENTROID, f"the other {len(heights) - k} channels"),
     ):
-        values = held[part]
+        values = heights[part]
         if len(values):
             bounds = edges[part] if part.start is not None else edges[: len(values) + 1]
             axes.stairs(values, bounds, fill=True, color=colour, label=name)
-    axes.set_xlim(-1, len(held))
+    axes.set_xlim(-1, len(heights))
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(f"feature channel, all {len(held)}, least relevance first")
+    axes.set_xlabel(f"feature channel, all {len(heights)}, least relevance first")
     axes.set_ylabel("activation |a|")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=1, borderaxespad=0)
     return canvas.figure
@@ -136,7 +136,7 @@ def least_relevant_figure(activation: ArrayLike, relevance: ArrayLike, k: int) -
 def _named_channels(axes: "Axes", channels: Sequence[int], marked: int | None) -> None:
     axes.axhline(0, color=CENTROID, linewidth=0.5)
     axes.set_xlim(-0.8, len(channels) - 0.2)
-    axes.set_xticks(range(len(channels)), [str(one) for one in channels], rotation=90, fontsize=SMALL)
+    axes.set_xticks(range(len(channels)), [str(channel) for channel in channels], rotation=90, fontsize=SMALL)
     for tick, channel in zip(axes.get_xticklabels(), channels, strict=True):
         if channel == marked:
             tick.set_fontweight("bold")

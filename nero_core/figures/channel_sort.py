@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from nero_core.types import Channels
 
-Sort = Literal["share", "relevance", "channel"]
+Sort = Literal["contribution", "relevance", "channel"]
 
 
 def channel_order(channels: Channels, sort: Sort) -> Int[np.ndarray, " neurons"]:
@@ -21,7 +21,7 @@ def channel_order(channels: Channels, sort: Sort) -> Int[np.ndarray, " neurons"]
     """
     if sort == "channel":
         return np.arange(len(channels.relevance))
-    values = np.asarray(channels.contribution if sort == "share" else channels.relevance)
+    values = np.asarray(channels.contribution if sort == "contribution" else channels.relevance)
     return np.argsort(-values, kind="stable")
 
 

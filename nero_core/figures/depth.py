@@ -37,24 +37,24 @@ _Corner = Float[np.ndarray, " 2"]
 
 
 @styled()
-def faithfulness_figure(found: Faithfulness, class_name: str) -> "Figure":
+def faithfulness_figure(result: Faithfulness, class_name: str) -> "Figure":
     """The class's probability while patches go (a) and come back (b), for the heatmap, the plain gradient and random
     orders; double column."""
     canvas = Canvas(DOUBLE, 2.55)
-    known = COMPOSITES.get(found.composite)
-    heatmap = f"heatmap{'' if known is None else f' ({known.title})'}, gain {number(found.gain)}"
+    known = COMPOSITES.get(result.composite)
+    heatmap = f"heatmap{'' if known is None else f' ({known.title})'}, gain {number(result.gain)}"
     lines = [
-        (found.heatmap, HERE, "-", 1.6, heatmap + (", weak" if found.is_weak else "")),
-        (found.gradient, OOD, "--", 1.1, f"plain gradient, gain {number(found.gradient_gain)}"),
-        (found.random, CENTROID, ":", 1.1, f"random orders, gain 0 ± {number(found.spread)}"),
+        (result.heatmap, HERE, "-", 1.6, heatmap + (", weak" if result.is_weak else "")),
+        (result.gradient, OOD, "--", 1.1, f"plain gradient, gain {number(result.gradient_gain)}"),
+        (result.random, CENTROID, ":", 1.1, f"random orders, gain 0 ± {number(result.spread)}"),
     ]
-    share = 100 * np.asarray(found.share)
+    share = 100 * np.asarray(result.share)
     for place, (letter, name, title) in enumerate((("a", "deletion", "taken out"), ("b", "insertion", "put back"))):
         x = 0.5 + place * (DOUBLE / 2)
         axes = canvas.plot(x, 0.55, DOUBLE / 2 - 0.65, 1.55)
-        for curves, colour, dash, width, said in lines:
+        for curves, colour, dash, width, text in lines:
             axes.plot(
-                share, np.asarray(getattr(curves, name)), color=colour, linestyle=dash, linewidth=width, label=said
+                share, np.asarray(getattr(curves, name)), color=colour, linestyle=dash, linewidth=width, label=text
             )
         axes.set_xlim(0, 100)
         axes.set_ylim(-0.02, 1.02)
@@ -71,36 +71,36 @@ def faithfulness_figure(found: Faithfulness, class_name: str) -> "Figure":
 
 
 @styled()
-def relevance_map_figure(found: RelevanceMap, class_names: Sequence[str], place: MapPlace | None = None) -> "Figure":
+def relevance_map_figure(layout: RelevanceMap, class_names: Sequence[str], place: MapPlace | None = None) -> "Figure":
     """Relevance vectors of the fit images in the plane, a colour and a marker for each class; single column.
 
     The farthest stand at the edge, hollow. PCA has one scale for both axes, since distances on it mean something.
 
     Args:
-        found: the map.
+        layout: the map.
         class_names: of the ID classes.
         place: where this image lies, and the fit images nearest to it, which get a ring.
     """
-    points, labels = np.asarray(found.coordinates), np.asarray(found.labels)
+    points, labels = np.asarray(layout.coordinates), np.asarray(layout.labels)
     rows = ceil((len(class_names) + (place is not None)) / 2)
     canvas = Canvas(SINGLE, 3.5 + 0.14 * rows)
     axes = canvas.plot(0.1, 0.08, *_PLANE)
-    low, high = _shown_part(found, None if place is None else np.asarray(place.here))
+    low, high = _shown_part(layout, None if place is None else np.asarray(place.here))
     is_far = is_beyond(points, low, high)
     points = points.clip(low, high)
     for index, name in enumerate(class_names):
         colour, marker = _POINTS[index % len(_POINTS)]
-        held, far = points[(labels == index) & ~is_far], points[(labels == index) & is_far]
+        inner, far = points[(labels == index) & ~is_far], points[(labels == index) & is_far]
         axes.scatter(
-            held[:, 0], held[:, 1], s=9, color=colour, marker=marker, alpha=0.75, edgecolors="white", linewidths=0.2,
-            label=f"{label(name, 18)} ({len(held) + len(far)})",
+            inner[:, 0], inner[:, 1], s=9, color=colour, marker=marker, alpha=0.75, edgecolors="white", linewidths=0.2,
+            label=f"{label(name, 18)} ({len(inner) + len(far)})",
         )  # fmt: skip
         axes.scatter(
             far[:, 0], far[:, 1], s=11, marker=marker, facecolors="white", edgecolors=colour, linewidths=0.7,
             clip_on=False, zorder=3,
         )  # fmt: skip
     if place is not None:
-        near = points[[found.ids.index(one) for one in place.nearest if one in found.ids]]
+        near = points[[layout.ids.index(reference) for reference in place.nearest if reference in layout.ids]]
         axes.scatter(near[:, 0], near[:, 1], s=28, facecolors="none", edgecolors=HERE, linewidths=0.7, clip_on=False)
         far_off = " beyond" if is_beyond(np.asarray(place.here), low, high) else ""
         here = np.asarray(place.here).clip(low, high)
@@ -113,10 +113,10 @@ def relevance_map_figure(found: RelevanceMap, class_names: Sequence[str], place:
     axes.spines[:].set_visible(True)  # the edge at which far points stand
     axes.set_xticks([])
     axes.set_yticks([])
-    kept = f" ({100 * found.explained:.0f} % of the variance)" if np.isfinite(found.explained) else ""
+    explained = f" ({100 * layout.explained:.0f} % of the variance)" if np.isfinite(layout.explained) else ""
     count = int(is_far.sum())
     beyond = f"\n{count} {'image' if count == 1 else 'images'} beyond, hollow at the edge" if count else ""
-    axes.set_xlabel(f"{found.kind.upper()} of {len(points)} relevance vectors{kept}, no unit{beyond}")
+    axes.set_xlabel(f"{layout.kind.upper()} of {len(points)} relevance vectors{explained}, no unit{beyond}")
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.115 if count else -0.08), ncols=2, borderaxespad=0)
     return canvas.figure
 
@@ -140,10 +140,10 @@ def channel_classes_figure(
         domain: both ends of the axis, where several channels are compared; None = those of this channel.
     """
     names = [
-        f"{label(name, 24)} ({len(held)})" for name, held in zip(class_names, summary.class_relevance, strict=True)
+        f"{label(name, 24)} ({len(values)})" for name, values in zip(class_names, summary.class_relevance, strict=True)
     ]
     left = 0.15 + max((text_width(name, SMALL) for name in names), default=0.0)
-    rows = [np.asarray(held, dtype=np.float64) for held in summary.class_relevance]
+    rows = [np.asarray(values, dtype=np.float64) for values in summary.class_relevance]
     low, high = domain or relevance_domain([summary], [] if here is None else [here])
     beyond = beyond_line({"": np.concatenate([np.zeros(0), *rows])}, (low, high))
     canvas = Canvas(SINGLE, (0.76 if beyond else 0.64) + 0.26 * len(names))
@@ -163,11 +163,11 @@ def channel_classes_figure(
     return canvas.figure
 
 
-def _shown_part(found: RelevanceMap, here: _Corner | None) -> tuple[_Corner, _Corner]:
+def _shown_part(layout: RelevanceMap, here: _Corner | None) -> tuple[_Corner, _Corner]:
     """Lower left and upper right corner of the plane: the map's core with a margin; of PCA at one scale."""
-    low, high = map_core(np.asarray(found.coordinates), here)
+    low, high = map_core(np.asarray(layout.coordinates), here)
     span = 1.06 * np.where(high > low, high - low, 1.0)
-    if found.kind == "pca":
+    if layout.kind == "pca":
         span = np.array(_PLANE) * (span / _PLANE).max()
     middle = (low + high) / 2
     return middle - span / 2, middle + span / 2

@@ -51,7 +51,7 @@ def panels_figure(
         note: at the bottom, in a sentence.
     """
     columns = max(1, min(columns, max((len(panels) for _, panels in groups), default=1)))
-    pictures = max((len(one.pictures) for _, panels in groups for one in panels), default=1) or 1
+    pictures = max((len(part.pictures) for _, panels in groups for part in panels), default=1) or 1
     width = SINGLE if columns * pictures <= 2 else DOUBLE
     room = (width - 2 * _EDGE - _APART * (columns - 1)) / columns
     side = min(LARGEST, (room - _BETWEEN * (pictures - 1)) / pictures)
@@ -64,10 +64,10 @@ def panels_figure(
     bar = min(width, SINGLE) - 2 * _EDGE
     unit = 0.3 + len(wrap(scale[2], bar, SMALL, 4)) * LINE * SMALL if scale else 0.0
     below = len(_lines(note, width - 2 * _EDGE, 6)) * LINE * SMALL
-    canvas = Canvas(width, _EDGE + sum(sum(one) for one in heights) + unit + below + _EDGE)
+    canvas = Canvas(width, _EDGE + sum(sum(part) for part in heights) + unit + below + _EDGE)
     y, letters = _EDGE, iter("abcdefghijklmnopqrstuvwxyz")
     is_lettered = sum(bool(heading) for heading, _ in groups) > 1
-    for (heading, panels), (head, title, tall, said) in zip(rows, heights, strict=True):
+    for (heading, panels), (head, title, tall, text_height) in zip(rows, heights, strict=True):
         if heading:
             start = _EDGE
             if is_lettered:
@@ -79,7 +79,7 @@ def panels_figure(
             canvas.words(label(panel.title, 80), x, y + head, room, PLAIN, lines=_LINES[0], weight="bold")
             _pictures(canvas, panel, x, y + head + title, side, tall)
             _draw_text(canvas, panel.text, x, y + head + title + tall + 0.03, room)
-        y += head + title + tall + said
+        y += head + title + tall + text_height
     if scale:
         canvas.scale(*scale, _EDGE, y + 0.02, bar)
     _draw_text(canvas, note, _EDGE, y + unit, width - 2 * _EDGE)
@@ -91,14 +91,15 @@ def _heights(
 ) -> tuple[float, float, float, float]:
     """Inches of a row's heading, titles, pictures and sentences."""
     titles = max(
-        (len(wrap(label(one.title, 80), room, PLAIN, _LINES[0], bold=True)) for one in panels if one.title), default=0
+        (len(wrap(label(item.title, 80), room, PLAIN, _LINES[0], bold=True)) for item in panels if item.title),
+        default=0,
     )
-    said = max((len(_lines(one.text, room, _LINES[1])) for one in panels), default=0)
-    shapes = [picture_height(one) for panel in panels for one in panel.pictures if one is not None]
-    empty = any(one is None for panel in panels for one in panel.pictures)
-    tall = side * max([*shapes, 1.0 if empty or not shapes else 0.0]) if any(one.pictures for one in panels) else 0.0
+    text_lines = max((len(_lines(item.text, room, _LINES[1])) for item in panels), default=0)
+    shapes = [picture_height(item) for panel in panels for item in panel.pictures if item is not None]
+    empty = any(item is None for panel in panels for item in panel.pictures)
+    tall = side * max([*shapes, 1.0 if empty or not shapes else 0.0]) if any(item.pictures for item in panels) else 0.0
     head = len(wrap(heading, width - 2 * _EDGE - 0.15, PLAIN, 3)) * LINE * PLAIN + 0.07 if heading else 0.0
-    return head, titles * LINE * PLAIN + (0.03 if titles else 0.0), tall, said * LINE * SMALL + 0.14
+    return head, titles * LINE * PLAIN + (0.03 if titles else 0.0), tall, text_lines * LINE * SMALL + 0.14
 
 
 def _pictures(canvas: Canvas, panel: Panel, x: float, y: float, side: float, tall: float) -> None:
@@ -118,5 +119,5 @@ def _draw_text(canvas: Canvas, text: str, x: float, y: float, width: float) -> N
 
 def _lines(text: str, width: float, most: int) -> list[str]:
     """The text's own lines, each wrapped; nothing where there is no text."""
-    found = [row for line in text.split("\n") if line for row in wrap(label(line, 600), width, SMALL, most)]
-    return found[:most]
+    rows = [row for line in text.split("\n") if line for row in wrap(label(line, 600), width, SMALL, most)]
+    return rows[:most]

@@ -35,11 +35,11 @@ def with_origin(figure: "Figure", image_id: str, reference_set: str) -> "Figure"
     width, height = figure.get_size_inches()
     lines = wrap(origin_line(image_id, reference_set), width - 2 * _EDGE, SMALL, 2)
     foot = _EDGE + len(lines) * SMALL * LINE
-    kept = height / (height + foot)
+    part = height / (height + foot)
     places = [axes.get_position() for axes in figure.axes]
     figure.set_size_inches(width, height + foot)
     for axes, place in zip(figure.axes, places, strict=True):
-        axes.set_position((place.x0, 1 - (1 - place.y0) * kept, place.width, place.height * kept))
+        axes.set_position((place.x0, 1 - (1 - place.y0) * part, place.width, place.height * part))
     for row, line in enumerate(reversed(lines)):
         at = (_EDGE + (row + 0.15) * SMALL * LINE) / (height + foot)
         figure.text(_EDGE / width, at, line, size=SMALL, ha="left", va="baseline")

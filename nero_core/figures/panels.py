@@ -110,7 +110,7 @@ def concepts_figure(
     maps, scale, limits = concept_maps(concepts, explanation.sigma)
     if limit is not None:
         scale, limits = limit, (limit,) * len(concepts)
-    unit = concepts_unit(explanation, concepts, sum(one != scale for one in limits))
+    unit = concepts_unit(explanation, concepts, sum(own_limit_of_map != scale for own_limit_of_map in limits))
     below = 0.32 + len(wrap(unit, SINGLE - 0.1, SMALL, 4)) * LINE * SMALL
     canvas = Canvas(width, 0.05 + rows * height + below)
     for place, (concept, heatmap) in enumerate(zip(concepts, maps, strict=True)):
@@ -119,9 +119,9 @@ def concepts_figure(
         says = conservation_text_briefly(concept.conservation, concept.cancellation, own_limit(limits[place], scale))
         canvas.words(says, x, y + 0.125, card, SMALL)
         canvas.picture(overlay(pixels, heatmap, opacity, limits[place]), x, y + 0.24, side)
-        held = list(references[place])[:shown] if place < len(references) else []
+        pictures = list(references[place])[:shown] if place < len(references) else []
         names = list(reference_names[place]) if place < len(reference_names) else []
-        for column, data in enumerate(held):
+        for column, data in enumerate(pictures):
             left = x + side + GAP + column * (thumbnail + 0.05)
             draw_reference(canvas, data, names[column] if column < len(names) else "", left, y + 0.24, thumbnail)
     canvas.scale("signed", scale, unit, 0.05, canvas.height - below + 0.05, SINGLE - 0.1)
@@ -137,8 +137,8 @@ def concepts_unit(explanation: Explanation, concepts: Sequence[Concept], of_thei
         of_their_own: how many of them have a colour limit of their own.
     """
     if len(concepts) == 1:
-        (one,) = concepts
-        says = conservation_text(one.conservation, one.cancellation, explanation.composite)
+        (concept,) = concepts
+        says = conservation_text(concept.conservation, concept.cancellation, explanation.composite)
         return f"relevance per pixel of the channel; green adds, purple takes away; {says}"
     but = f" but {of_their_own} that mostly cancel" if of_their_own else ""
     together = conservation_text(explanation.concept_conservation, composite=explanation.composite)
@@ -146,7 +146,7 @@ def concepts_unit(explanation: Explanation, concepts: Sequence[Concept], of_thei
         f"relevance per pixel of the channel, one scale for all{but}; green adds, purple takes away; "
         f"all concepts together: {together}"
     )
-    return f"{says}; {SIGNS_CANCEL}" if any(one.cancellation > MUCH_CANCELLATION for one in concepts) else says
+    return f"{says}; {SIGNS_CANCEL}" if any(concept.cancellation > MUCH_CANCELLATION for concept in concepts) else says
 
 
 def draw_reference(canvas: Canvas, data: bytes | None, name: str, x: float, y: float, side: float) -> None:

@@ -66,7 +66,7 @@ def channel_figure(
     names = ["this image", f"mean of {label(class_names[channels.nearest])} (nearest class)"]
     nearest = np.asarray(channels.centroid)[order]
     drawn.append(_marks(axes, places, nearest, CENTROID, "o" if is_dense else "_", is_dense))
-    for place, index in enumerate([one for one in others if one != channels.nearest]):
+    for place, index in enumerate([other for other in others if other != channels.nearest]):
         colour, marker = CLASSES[place % len(CLASSES)]
         drawn.append(_marks(axes, places, np.asarray(channels.centroids[index])[order], colour, marker, is_dense))
         names.append(f"mean of {label(class_names[index])}")

@@ -110,12 +110,12 @@ def scale_limits(heatmaps: Sequence[ArrayLike], cancellations: Sequence[float]) 
         heatmaps: the maps, as they are shown.
         cancellations: Σ|R| of each over |the initial relevance|.
     """
-    cancels = [one > MUCH_CANCELLATION for one in cancellations]
-    own = [heat_limit(one) for one in heatmaps]
-    calm = [one for one, does in zip(heatmaps, cancels, strict=True) if not does and np.any(np.asarray(one))]
-    rest = sorted(one for one, does in zip(own, cancels, strict=True) if does)
+    cancels = [value > MUCH_CANCELLATION for value in cancellations]
+    own = [heat_limit(value) for value in heatmaps]
+    calm = [value for value, does in zip(heatmaps, cancels, strict=True) if not does and np.any(np.asarray(value))]
+    rest = sorted(value for value, does in zip(own, cancels, strict=True) if does)
     shared = rest[(len(rest) - 1) // 2] if rest and not calm else heat_limit(*calm)
-    return shared, tuple(one if does and one > shared else shared for one, does in zip(own, cancels, strict=True))
+    return shared, tuple(value if does and value > shared else shared for value, does in zip(own, cancels, strict=True))
 
 
 def concept_maps(

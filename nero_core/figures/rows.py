@@ -65,7 +65,9 @@ def beyond_line(groups: Mapping[str, Float[np.ndarray, " _"]], domain: tuple[flo
     far = np.concatenate(list(counted.values()))
     farthest = float(far[np.argmax(np.maximum(far - high, low - far))])
     named = (
-        f"{len(held)} of {len(groups[name])}{' ' * bool(name)}{name}" for name, held in counted.items() if len(held)
+        f"{len(beyond)} of {len(groups[name])}{' ' * bool(name)}{name}"
+        for name, beyond in counted.items()
+        if len(beyond)
     )
     sign = "▷" if far.min() > high else "◁" if far.max() < low else "◁ ▷"
     return f"{sign} beyond the axis: {', '.join(named)} images, the farthest at {number(farthest)}"

@@ -82,7 +82,7 @@ def figure_sheet(
     maps, scale, limits = concept_maps(concepts, 0.0 if explanation is None else explanation.sigma)
     unit, below = "", 0.0
     if explanation is not None and concepts:
-        unit = concepts_unit(explanation, concepts, sum(one != scale for one in limits))
+        unit = concepts_unit(explanation, concepts, sum(item != scale for item in limits))
         below = 0.28 + len(wrap(unit, 2 * _CARD + 0.15, SMALL, 4)) * LINE * SMALL
     middle = (0.22 + rows * card + below) if concepts else 0.0
     canvas = Canvas(DOUBLE, head + top + middle + 0.34 + strips)
@@ -97,10 +97,10 @@ def figure_sheet(
         for place, (concept, heatmap, limit) in enumerate(zip(concepts, maps, limits, strict=True)):
             x = 0.05 + (place % 4) * (_CARD + 0.15)
             y = head + top + 0.22 + (place // 4) * card
-            held = (references[place] if place < len(references) else ())[:4]
+            pictures = (references[place] if place < len(references) else ())[:4]
             names = (reference_names[place] if place < len(reference_names) else ())[:4]
             shown = overlay(pixels, heatmap, opacity, limit)
-            _concept(canvas, x, y, concept, shown, own_limit(limit, scale), held, names)
+            _concept(canvas, x, y, concept, shown, own_limit(limit, scale), pictures, names)
         canvas.scale("signed", scale, unit, 0.05, head + top + middle - below, 2 * _CARD + 0.15)
     y = head + top + middle
     _letter(canvas, 0.05, y, "e" if concepts else "b", "Mean relevance of every channel")
@@ -125,7 +125,7 @@ def _first_row(
         canvas.words(text, 0.3 + _SIDE, y + 0.3, DOUBLE - _SIDE - 0.5, PLAIN, lines=10)
         return
     explained, nearest = (
-        label(class_names[one]) for one in (explanation.explained_class, explanation.channels.nearest)
+        label(class_names[index]) for index in (explanation.explained_class, explanation.channels.nearest)
     )
     made_by = explanation.composite
     heatmap = smooth(explanation.heatmap, explanation.sigma)
@@ -199,6 +199,6 @@ def _letter(canvas: Canvas, x: float, y: float, letter: str, title: str, width: 
 
 
 def _concepts_title(explanation: Explanation, shown: int) -> str:
-    of = f", {shown} of the {len(explanation.concepts)} asked for" if shown < len(explanation.concepts) else ""
+    part = f", {shown} of the {len(explanation.concepts)} asked for" if shown < len(explanation.concepts) else ""
     relevance = "its relevance here and in the nearest class (mean)"
-    return f"Concepts{of}: channel on the image, {relevance}, reference images that use it most"
+    return f"Concepts{part}: channel on the image, {relevance}, reference images that use it most"

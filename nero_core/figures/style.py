@@ -107,8 +107,8 @@ def styled() -> Iterator[None]:
 
 def label(name: str, longest: int = LONGEST_NAME) -> str:
     """A name of others as it may stand in a figure: one line, no control characters (XML forbids them), not long."""
-    kept = "".join(letter for letter in " ".join(name.split()) if unicodedata.category(letter)[0] != "C")
-    return kept if len(kept) <= longest else f"{kept[: longest - 1].rstrip()}…"
+    printable = "".join(letter for letter in " ".join(name.split()) if unicodedata.category(letter)[0] != "C")
+    return printable if len(printable) <= longest else f"{printable[: longest - 1].rstrip()}…"
 
 
 def method_name(name: str) -> str:

@@ -65,7 +65,7 @@ def detection_line(detection: Detection, class_names: Sequence[str], index: int 
 def _scale(canvas: Canvas, y: float, score: float, threshold: float, reference: ReferenceScores) -> None:
     """From the lowest to the highest score: blue up to the threshold, orange beyond, a dot for this image."""
     low, high = score_domain(reference, score)
-    shares = (min(max((one - low) / (high - low), 0.0), 1.0) for one in (threshold, score))
+    shares = (min(max((value - low) / (high - low), 0.0), 1.0) for value in (threshold, score))
     cut, here = (_LEFT + (_RIGHT - _LEFT) * share for share in shares)
     canvas.bar(_LEFT, y + 0.2, cut - _LEFT, 0.05, ID)
     canvas.bar(cut, y + 0.2, _RIGHT - cut, 0.05, OOD)

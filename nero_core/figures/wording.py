@@ -40,7 +40,7 @@ def here_and_usual(relevance: float, centroid: float) -> str:
 
 
 def conservation_text(
-    conservation: float, cancellation: float = nan, composite: str = "", of: str = "relevance", own: str = ""
+    conservation: float, cancellation: float = nan, composite: str = "", whole: str = "relevance", own: str = ""
 ) -> str:
     """How much of the relevance a map keeps, the composite that made it, and whether its two signs mostly cancel.
 
@@ -50,7 +50,7 @@ def conservation_text(
         conservation: sum of the map over the initial relevance; nan where that is 0.
         cancellation: Σ|R| of the map over |the initial relevance|.
         composite: its name in the catalog.
-        of: what the share is of.
+        whole: what the share is of.
         own: of ``own_limit``.
     """
     if not isfinite(conservation):
@@ -58,7 +58,7 @@ def conservation_text(
     if cancellation == 0:
         return _NOTHING_ARRIVED
     made_by = COMPOSITES[composite].title if composite in COMPOSITES else ""
-    return "; ".join(filter(None, (f"{_share(conservation)} of {of}", made_by, cancelling(cancellation), own)))
+    return "; ".join(filter(None, (f"{_share(conservation)} of {whole}", made_by, cancelling(cancellation), own)))
 
 
 def conservation_text_briefly(conservation: float, cancellation: float, own: str = "") -> str:

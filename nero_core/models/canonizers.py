@@ -108,7 +108,7 @@ def canonize(model: nn.Module) -> Canonized:
         "linear attentions": sum("Attention" in type(module).__name__ for module in modules),
     }
     applied = tuple(instance for canonizer in family.canonizers() for instance in canonizer.apply(model))
-    found = {
+    counts = {
         "residual sums": sum(isinstance(module, Sum) for module in model.modules()),
         "merged BatchNorms": sum(isinstance(instance, AnyMergeBatchNorm) for instance in applied),
         "linear LayerNorms": sum(
@@ -116,15 +116,15 @@ def canonize(model: nn.Module) -> Canonized:
         ),
         "linear attentions": sum(isinstance(module, AttentionMix) for module in model.modules()),
     }
-    sums, norms, layer_norms, attentions = found.values()
+    sums, norms, layer_norms, attentions = counts.values()
     canonized = Canonized(sums, norms, layer_norms, attentions, applied)
-    if found != expected:
+    if counts != expected:
         canonized.remove()
-        parts = [part for part in expected if expected[part] or found[part]]
+        parts = [part for part in expected if expected[part] or counts[part]]
         raise RelevanceError(
             f"No heatmap for this {type(model).__name__}: expected "
             f"{' and '.join(f'{expected[part]} {part}' for part in parts)}, found "
-            f"{' and '.join(str(found[part]) for part in parts)}. Relevance would not be conserved; use a plain timm "
+            f"{' and '.join(str(counts[part]) for part in parts)}. Relevance would not be conserved; use a plain timm "
             f"{type(model).__name__}, or add canonizers for this block to nero_core/models."
         )
     return canonized

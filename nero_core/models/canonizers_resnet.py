@@ -62,8 +62,8 @@ def pooling_obstacle(model: nn.Module) -> str | None:
     pool = model.global_pool
     if isinstance(pool, SelectAdaptivePool2d) and pool.pool_type == "avg":
         return None
-    found = getattr(pool, "pool_type", type(pool).__name__)
-    return f"its features are pooled by {found!r}, and only global average pooling ('avg') has a rule here"
+    kind = getattr(pool, "pool_type", type(pool).__name__)
+    return f"its features are pooled by {kind!r}, and only global average pooling ('avg') has a rule here"
 
 
 def _children(model: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:

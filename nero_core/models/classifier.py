@@ -84,10 +84,10 @@ class Classifier:
         pixels = torch.rand((1, 3, *self.input_size), generator=generator).to(self.device)
         try:
             expected: Tensor = self.model((pixels - self._mean) / self._std)
-            found = self.head.logits(self.features(pixels))
+            logits = self.head.logits(self.features(pixels))
             # atol in units of the largest logit: one that is 0 by chance has no digits to compare.
-            is_same = expected.shape == found.shape and torch.allclose(
-                found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max())
+            is_same = expected.shape == logits.shape and torch.allclose(
+                logits, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max())
             )
         except Exception as error:  # each family of timm raises its own kinds
             raise CheckpointError(

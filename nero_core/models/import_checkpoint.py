@@ -148,9 +148,9 @@ def _check_place(out: Path, overwrite: bool) -> bool:
     except OSError as error:
         raise _unwritable(out, error) from error
     if is_file or not names <= FILES or (names and not overwrite):
-        found = "a file" if is_file else "a checkpoint" if names <= FILES else "other files"
-        remedy = ", or give --force to replace it" if found == "a checkpoint" else ""
-        raise CheckpointError(f"Expected {out} to be empty or not there. Found {found}. Name another folder{remedy}.")
+        actual = "a file" if is_file else "a checkpoint" if names <= FILES else "other files"
+        remedy = ", or give --force to replace it" if actual == "a checkpoint" else ""
+        raise CheckpointError(f"Expected {out} to be empty or not there. Found {actual}. Name another folder{remedy}.")
     return bool(names)
 
 

@@ -67,11 +67,15 @@ def read_weights(path: Path, unsafe_pickle: bool = False) -> dict[str, Tensor]:
     content = _unwrap(content)
     if isinstance(content, nn.Module):
         content = content.state_dict()
-    if not isinstance(content, Mapping) or not content or not all(isinstance(one, Tensor) for one in content.values()):
-        found = _contents(content)
+    if (
+        not isinstance(content, Mapping)
+        or not content
+        or not all(isinstance(value, Tensor) for value in content.values())
+    ):
+        actual = _contents(content)
         raise CheckpointError(
             f"Expected {path.name} to be a state dict, name → tensor, bare or under {', '.join(WRAPPERS)}. "
-            f"Found {found}. Save model.state_dict()."
+            f"Found {actual}. Save model.state_dict()."
         )
     for name, tensor in content.items():
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:

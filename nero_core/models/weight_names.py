@@ -87,7 +87,7 @@ def head_names(model: nn.Module) -> tuple[str, ...]:
 def _without_prefixes(state: Mapping[str, Tensor], names: KeysView[str]) -> dict[str, Tensor]:
     plain = dict(state)
     while plain and plain.keys() != names:
-        prefix = next((one for one in PREFIXES if all(name.startswith(one) for name in plain)), None)
+        prefix = next((candidate for candidate in PREFIXES if all(name.startswith(candidate) for name in plain)), None)
         if prefix is None:
             break
         plain = {name.removeprefix(prefix): tensor for name, tensor in plain.items()}

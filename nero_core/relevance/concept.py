@@ -24,9 +24,9 @@ class TokenChannelConcept(Concept):
         """A function that keeps relevance in these channels of one row, over all tokens, and sets the others to 0."""
 
         def masked(relevance: Float[Tensor, "batch *tokens channels"]) -> Float[Tensor, "batch *tokens channels"]:
-            kept = torch.zeros_like(relevance[batch_id])
-            kept[..., list(concept_ids)] = 1
-            relevance[batch_id] = relevance[batch_id] * kept
+            mask = torch.zeros_like(relevance[batch_id])
+            mask[..., list(concept_ids)] = 1
+            relevance[batch_id] = relevance[batch_id] * mask
             return relevance
 
         return masked

@@ -140,7 +140,7 @@ class Attributor:
         self._copy.check(pixels, initial_relevance[None])
         names = tuple(reversed(self._copy.family.blocks(self._copy.model)))
         total = float(float64(initial_relevance.detach()).sum())
-        found = []
+        blocks = []
         with self._copy.graph(pixels, names, measures=True) as graph:
             place, signal = graph.features, graph.initial_signal(initial_relevance.detach().clone()[None])[0]
             for name, lower in [*((name, graph.outputs[name]) for name in names), ("pixels", graph.image)]:
@@ -149,7 +149,7 @@ class Attributor:
                 absorbed = self._copy.absorbed()
                 if not math.isfinite(reached + absorbed):
                     raise _not_finite("the pixels" if name == "pixels" else name)
-                found.append(
+                blocks.append(
                     BlockConservation(
                         name=name,
                         relevance=reached,
@@ -157,7 +157,7 @@ class Attributor:
                         ratio=(reached + absorbed) / total if total != 0 else float("nan"),
                     )
                 )
-        return tuple(found)
+        return tuple(blocks)
 
     def upstream_channels(
         self, pixels: Float[Tensor, "1 3 height width"], initial_relevance: Float[Tensor, " neurons"], count: int = 5

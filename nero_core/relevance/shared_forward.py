@@ -73,7 +73,9 @@ class SharedForward(Hook):
         """The bias is a neuron with input 1, so what it takes is its share of the output, by the rule's own reducer."""
         shares = [shares] if isinstance(shares, Tensor) else list(shares)
         constants = self.stored_tensors["constants"]
-        taken = rule.reducer(constants, shares) - rule.reducer([torch.zeros_like(one) for one in constants], shares)
+        taken = rule.reducer(constants, shares) - rule.reducer(
+            [torch.zeros_like(constant) for constant in constants], shares
+        )
         return float(float64(taken).sum())
 
 

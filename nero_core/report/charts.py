@@ -34,10 +34,10 @@ def roc_chart(methods: tuple[MethodResult, ...]) -> str:
     mark = 0.05 * SIDE
     parts.append(f'<path class="guess" d="M0 {SIDE}L{SIDE} 0"/>')
     parts.append(f'<path class="mark" d="M{mark:g} 0V{SIDE}M0 {mark:g}H{SIDE}"/>')
-    for index, one in enumerate(methods):
-        points = roc_points(one.id_scores, one.ood_scores)
+    for index, method in enumerate(methods):
+        points = roc_points(method.id_scores, method.ood_scores)
         path = "L".join(f"{SIDE * x:.1f} {SIDE * (1 - y):.1f}" for x, y in points)
-        title = escape(f"{one.method}: AUROC {100 * one.pooled.auroc.value:.1f}")
+        title = escape(f"{method.method}: AUROC {100 * method.pooled.auroc.value:.1f}")
         parts.append(f'<path class="curve c{index % 8} d{index // 8}" data-m="{index}" d="M{path}">')
         parts.append(f"<title>{title}</title></path>")
     middle = SIDE / 2
@@ -69,13 +69,13 @@ def roc_points(
     return list(zip(curves[0][chosen].tolist(), curves[1][chosen].tolist(), strict=True))
 
 
-def histogram_chart(one: MethodResult) -> str:
+def histogram_chart(method: MethodResult) -> str:
     """Scores of ID and OOD images as shares of each set, over one another."""
-    low, high = _range(torch.cat([one.id_scores, one.ood_scores]))
-    counts = [_shares(scores, low, high) for scores in (one.id_scores, one.ood_scores)]
+    low, high = _range(torch.cat([method.id_scores, method.ood_scores]))
+    counts = [_shares(scores, low, high) for scores in (method.id_scores, method.ood_scores)]
     top = max(max(part) for part in counts)
-    threshold = _position(float(kth_smallest(one.id_scores, SHARE)), low, high)
-    label = escape(f"{one.method}: scores of ID and OOD images", quote=True)
+    threshold = _position(float(kth_smallest(method.id_scores, SHARE)), low, high)
+    label = escape(f"{method.method}: scores of ID and OOD images", quote=True)
     parts = [f'<svg viewBox="0 0 {_WIDE} {_HIGH + 18}" role="img" aria-label="{label}">']
     for kind, part in zip(("id", "ood"), counts, strict=True):
         parts.append(f'<path class="bars {kind}" d="{_outline(part, top)}"/>')

@@ -38,7 +38,7 @@ def page(result: BenchmarkResult) -> str:
 
 
 def _head(result: BenchmarkResult) -> str:
-    best = " and ".join(one.method for one in result.methods if one.rank == 1)
+    best = " and ".join(method.method for method in result.methods if method.rank == 1)
     facts = (
         (best, f"highest AUROC, {100 * result.methods[0].pooled.auroc.value:.1f}\u00a0%"),
         (f"{result.id_size} · {result.ood_size}", "ID · OOD images"),
@@ -59,7 +59,7 @@ def _table(result: BenchmarkResult) -> str:
         f'<button type="button">{title}</button></th>'
         for title, kind, first in heads
     )
-    rows = "\n".join(_row(one) for one in result.methods)
+    rows = "\n".join(_row(method) for method in result.methods)
     return (
         "<h2>Every method on the same images</h2>\n"
         '<p class="soft">In percent over all OOD images, with 95 % intervals. Long blue bars are good, long orange '
@@ -73,15 +73,15 @@ def _sorted(title: str) -> str:
     return ' aria-sort="ascending"' if title == "rank" else ""
 
 
-def _row(one: MethodResult) -> str:
-    figures = dict(one.pooled.items())
+def _row(method: MethodResult) -> str:
+    figures = dict(method.pooled.items())
     cells = "".join(_bar(figures[name], name in FALLING) for name in FIGURE_NAMES)
-    per_image = "" if one.seconds_per_image is None else f"{one.seconds_per_image:.9g}"
+    per_image = "" if method.seconds_per_image is None else f"{method.seconds_per_image:.9g}"
     return (
-        f'<tr{" class=nero" if one.method.startswith("nero") else ""}><td data-v="{one.rank}">{one.rank}</td>'
-        f'<th scope="row">{escape(one.method)}</th><td class="text">{escape(one.family)}</td>{cells}'
-        f'<td data-v="{per_image}">{microseconds(one.seconds_per_image)}</td>'
-        f'<td data-v="{one.fit_seconds:.6g}">{one.fit_seconds:.3f}</td></tr>'
+        f'<tr{" class=nero" if method.method.startswith("nero") else ""}><td data-v="{method.rank}">{method.rank}</td>'
+        f'<th scope="row">{escape(method.method)}</th><td class="text">{escape(method.family)}</td>{cells}'
+        f'<td data-v="{per_image}">{microseconds(method.seconds_per_image)}</td>'
+        f'<td data-v="{method.fit_seconds:.6g}">{method.fit_seconds:.3f}</td></tr>'
     )
 
 
@@ -96,22 +96,22 @@ def _bar(figure: Interval, falls: bool) -> str:
 def _left_out(result: BenchmarkResult) -> str:
     if not result.skipped:
         return ""
-    items = "".join(f"<dt>{escape(one.method)}</dt><dd>{escape(one.reason)}</dd>" for one in result.skipped)
+    items = "".join(f"<dt>{escape(skipped.method)}</dt><dd>{escape(skipped.reason)}</dd>" for skipped in result.skipped)
     return f"<h2>Left out</h2>\n<dl>{items}</dl>"
 
 
 def _plots(result: BenchmarkResult) -> str:
-    shown = [index for index, one in enumerate(result.methods) if one.method == "nero"]
+    shown = [index for index, method in enumerate(result.methods) if method.method == "nero"]
     shown += [index for index in range(len(result.methods)) if index not in shown][: SHOWN - len(shown)]
     boxes = "".join(
         f'<label><input type="checkbox" value="{index}"{" checked" if index in shown else ""}>'
-        f'<span class="key c{index % 8} d{index // 8}"></span>{escape(one.method)}</label>'
-        for index, one in enumerate(result.methods)
+        f'<span class="key c{index % 8} d{index // 8}"></span>{escape(method.method)}</label>'
+        for index, method in enumerate(result.methods)
     )
     histograms = "\n".join(
-        f'<figure data-m="{index}"><figcaption>{escape(one.method)} <span>AUROC '
-        f"{100 * one.pooled.auroc.value:.1f}</span></figcaption>{histogram_chart(one)}</figure>"
-        for index, one in enumerate(result.methods)
+        f'<figure data-m="{index}"><figcaption>{escape(method.method)} <span>AUROC '
+        f"{100 * method.pooled.auroc.value:.1f}</span></figcaption>{histogram_chart(method)}</figure>"
+        for index, method in enumerate(result.methods)
     )
     return (
         "<h2>ROC curves and scores</h2>\n"
@@ -128,10 +128,10 @@ def _heat(result: BenchmarkResult) -> str:
     names = [name for name, count in result.ood_classes.items() if count]
     heads = "".join(f'<th scope="col">{escape(name)}<br>{result.ood_classes[name]} images</th>' for name in names)
     rows = "\n".join(
-        f'<tr{" class=nero" if one.method.startswith("nero") else ""}><th scope="row">{escape(one.method)}</th>'
-        + "".join(_heat_cell(one.per_class[name].auroc) for name in names)
+        f'<tr{" class=nero" if method.method.startswith("nero") else ""}><th scope="row">{escape(method.method)}</th>'
+        + "".join(_heat_cell(method.per_class[name].auroc) for name in names)
         + "</tr>"
-        for one in result.methods
+        for method in result.methods
     )
     return (
         "<h2>AUROC of each OOD class</h2>\n"
@@ -151,10 +151,10 @@ def _words(result: BenchmarkResult) -> str:
     meanings = "".join(f"<dt>{FIGURE_NAMES[name]}</dt><dd>{escape(text)}</dd>" for name, text in MEANINGS.items())
     words = "".join(f"<dt>{escape(heading)}</dt><dd>{escape(text)}</dd>" for heading, text in protocol(result))
     settings = "".join(
-        f"<dt>{escape(one.method)}</dt><dd>"
-        + escape(", ".join(f"{name} {_setting(value)}" for name, value in one.hyper.items()) or "none")
+        f"<dt>{escape(method.method)}</dt><dd>"
+        + escape(", ".join(f"{name} {_setting(value)}" for name, value in method.hyper.items()) or "none")
         + "</dd>"
-        for one in result.methods
+        for method in result.methods
     )
     return (
         f"<h2>What the figures mean</h2>\n<dl>{meanings}</dl>\n<h2>Protocol</h2>\n<dl>{words}</dl>\n"

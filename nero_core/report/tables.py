@@ -19,16 +19,16 @@ def csv_table(result: BenchmarkResult) -> str:
     bounds = [f"{name}{bound}" for name in FIGURE_NAMES for bound in ("", "_low", "_high")]
     times = ["fit_seconds", "microseconds_per_image"]
     writer.writerow(["method", "family", "rank", "ood", "ood_class", "id_images", "ood_images", *bounds, *times])
-    for one in result.methods:
-        per_image = "" if one.seconds_per_image is None else f"{1e6 * one.seconds_per_image:.3f}"
-        rows = [("pooled", "", result.ood_size, one.pooled)]
-        rows += [("class", name, result.ood_classes[name], figures) for name, figures in one.per_class.items()]
+    for method in result.methods:
+        per_image = "" if method.seconds_per_image is None else f"{1e6 * method.seconds_per_image:.3f}"
+        rows = [("pooled", "", result.ood_size, method.pooled)]
+        rows += [("class", name, result.ood_classes[name], figures) for name, figures in method.per_class.items()]
         for kind, name, images, figures in rows:
             writer.writerow(
                 [
-                    *(one.method, one.family, one.rank, kind, _cell(name), result.id_size, images),
+                    *(method.method, method.family, method.rank, kind, _cell(name), result.id_size, images),
                     *_bounds(figures),
-                    *(f"{one.fit_seconds:.4f}", per_image),
+                    *(f"{method.fit_seconds:.4f}", per_image),
                 ]
             )
     return text.getvalue()
@@ -38,13 +38,13 @@ def markdown(result: BenchmarkResult) -> str:
     """The table, the AUROC of each OOD class, the methods left out, and the protocol."""
     heads = ["rank", "method", "family", *FIGURE_NAMES.values(), "µs an image"]
     lines = [f"# Benchmark: {_escaped(result.bundle_title)}", "", "In percent, with 95 % intervals.", ""]
-    lines += _table(heads, [_row(one) for one in result.methods])
+    lines += _table(heads, [_row(method) for method in result.methods])
     names = [name for name, count in result.ood_classes.items() if count]
-    rows = [[one.method, *(percent(one.per_class[name].auroc) for name in names)] for one in result.methods]
+    rows = [[method.method, *(percent(method.per_class[name].auroc) for name in names)] for method in result.methods]
     lines += ["", "## AUROC of each OOD class", "", *_table(["method", *names], rows)]
     if result.skipped:
         lines += ["", "## Left out", ""]
-        lines += [f"- {_escaped(one.method)}: {_escaped(one.reason)}" for one in result.skipped]
+        lines += [f"- {_escaped(method.method)}: {_escaped(method.reason)}" for method in result.skipped]
     lines += ["", "## What the figures mean", ""]
     lines += [f"- **{FIGURE_NAMES[name]}**: {meaning}" for name, meaning in MEANINGS.items()]
     lines += ["", "## Protocol", ""]
@@ -52,10 +52,10 @@ def markdown(result: BenchmarkResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(one: MethodResult) -> list[str]:
-    figures = dict(one.pooled.items())
+def _row(method: MethodResult) -> list[str]:
+    figures = dict(method.pooled.items())
     cells = [percent(figures[name]) for name in FIGURE_NAMES]
-    return [str(one.rank), one.method, one.family, *cells, microseconds(one.seconds_per_image)]
+    return [str(method.rank), method.method, method.family, *cells, microseconds(method.seconds_per_image)]
 
 
 def _bounds(figures: Figures) -> list[str]:

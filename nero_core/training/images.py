@@ -65,8 +65,8 @@ def read_classes(data: Path, classes: Sequence[str] | None) -> ImageFolder:
             f"Expected at least two class folders with images in {data}. Found one: {folder.classes[0]}. Add a class."
         )
     if classes is None:
-        found = sorted(path.name for path in Path(data).iterdir() if path.is_dir() and not path.name.startswith("."))
-        empty = [name for name in found if name not in folder.classes]
+        names = sorted(path.name for path in Path(data).iterdir() if path.is_dir() and not path.name.startswith("."))
+        empty = [name for name in names if name not in folder.classes]
         if empty:
             raise CalibrationError(
                 f"Expected images in every class folder of {data}. Found none in: {', '.join(empty)}. "

@@ -84,19 +84,21 @@ class RunFiles:
             return None
         card: ModelCard | None = None
         if (self.out / RUN).is_file():
-            found = self._read(RUN)
+            recorded = self._read(RUN)
         elif (self.out / CARD).is_file():
             try:
                 card = ModelCard.model_validate(self._read(CARD))
             except ValueError as error:
                 raise self._foreign(CARD) from error
-            found = card.training.settings
+            recorded = card.training.settings
         else:
             self._drop_state()
             self._write(RUN, begun)
             return None
         different = [
-            f"{key} {found.get(key)!r}, not {value!r}" for key, value in settings.items() if found.get(key) != value
+            f"{key} {recorded.get(key)!r}, not {value!r}"
+            for key, value in settings.items()
+            if recorded.get(key) != value
         ]
         if different:
             raise CheckpointError(
@@ -107,7 +109,9 @@ class RunFiles:
             self._drop_state()
             return card
         changed = [
-            f"{key} {found[key]!r}, now {value!r}" for key, value in machine.items() if found.get(key, value) != value
+            f"{key} {recorded[key]!r}, now {value!r}"
+            for key, value in machine.items()
+            if recorded.get(key, value) != value
         ]
         if changed and (self.out / STATE).is_file():
             on_warning(
@@ -122,13 +126,13 @@ class RunFiles:
         Raises:
             CheckpointError: it does not.
         """
-        found = self._read(RUN)
-        if found.setdefault(START, digest) != digest:
+        recorded = self._read(RUN)
+        if recorded.setdefault(START, digest) != digest:
             raise CheckpointError(
-                f"Expected the starting weights that the run in {self.out} began with ({str(found[START])[:12]}…). "
+                f"Expected the starting weights that the run in {self.out} began with ({str(recorded[START])[:12]}…). "
                 f"Found others ({digest[:12]}…): timm has new ones. Start over with --restart, or name another --out."
             )
-        self._write(RUN, json.dumps(found, indent=1) + "\n")
+        self._write(RUN, json.dumps(recorded, indent=1) + "\n")
 
     def load(self, learner: Learner) -> list[EpochMetrics]:
         """Put the learner where the last complete epoch left it; the epochs so far.
@@ -163,15 +167,15 @@ class RunFiles:
     def load_features(self, parts: Mapping[str, Features]) -> bool:
         """Take over the features that an earlier start of this run computed; False where there are none to use."""
         try:
-            kept = load_file(self.out / FEATURES)
+            tensors = load_file(self.out / FEATURES)
         except (SafetensorError, OSError, ValueError):
             return False  # they are computed again
-        if {name: tensor.shape for name, tensor in kept.items()} != {
+        if {name: tensor.shape for name, tensor in tensors.items()} != {
             name: part.values.shape for name, part in parts.items()
         }:
             return False
         for name, part in parts.items():
-            part.values = kept[name].float()
+            part.values = tensors[name].float()
         return True
 
     def save_features(self, parts: Mapping[str, Features]) -> None:

@@ -208,4 +208,6 @@ class MapPlace:
 def _over(heatmaps: Float[Tensor, "maps height width"], relevance: tuple[float, ...]) -> tuple[float, ...]:
     """Sum of each map over the initial relevance; nan where that is 0."""
     sums = float64(heatmaps).sum(dim=(1, 2)).tolist()
-    return tuple(one / of if of else float("nan") for one, of in zip(sums, relevance, strict=True))
+    return tuple(
+        total / relevance if relevance else float("nan") for total, relevance in zip(sums, relevance, strict=True)
+    )

@@ -73,8 +73,8 @@ def making(inspector: Inspector) -> None:
         for sentence in card.notes or ("The card holds no notes.",):
             st.markdown(words.plain(sentence))
         settings = [
-            (name, ", ".join(f"{key} = {_text(value)}" for key, value in kept.items()), False)
-            for name, kept in card.detectors.items()
+            (name, ", ".join(f"{key} = {_text(value)}" for key, value in settings.items()), False)
+            for name, settings in card.detectors.items()
         ]
         training = list(_training_rows(dict(card.model.training)))
         st.html(marks.facts([("seed of the split", str(card.seed), False), *training, *settings]))
@@ -126,18 +126,18 @@ def licences() -> None:
         rows = []
         for name in STANDS_ON:
             try:
-                held = metadata(name)
+                facts = metadata(name)
             except PackageNotFoundError:
                 continue
-            named = _licence(held.json)
-            rows.append((f"{name} {held['Version']}", named.strip().splitlines()[0][:80], False))
+            named = _licence(facts.json)
+            rows.append((f"{name} {facts['Version']}", named.strip().splitlines()[0][:80], False))
         st.html(marks.facts(rows))
 
 
-def _licence(held: dict[str, str | list[str]]) -> str:
+def _licence(facts: dict[str, str | list[str]]) -> str:
     """The licence that a package names: its SPDX expression, else its free text, else its classifiers."""
-    classified = [line.rsplit(" :: ", 1)[-1] for line in held.get("classifier", []) if line.startswith("License ::")]
-    stated = str(held.get("license_expression") or held.get("license") or "UNKNOWN")
+    classified = [line.rsplit(" :: ", 1)[-1] for line in facts.get("classifier", []) if line.startswith("License ::")]
+    stated = str(facts.get("license_expression") or facts.get("license") or "UNKNOWN")
     return ", ".join(classified) or "see the package" if stated == "UNKNOWN" else stated
 
 
@@ -146,9 +146,9 @@ def _training_rows(training: Mapping[str, object]) -> Iterable[tuple[str, str, b
     settings = training.get("settings")
     listed = {**settings, **training} if isinstance(settings, Mapping) else dict(training)
     for name, value in listed.items():
-        said = _text(value)
-        if name not in ("digests", "settings") and said and not _DIGEST.search(said):
-            yield name.replace("_", " "), said, False
+        text = _text(value)
+        if name not in ("digests", "settings") and text and not _DIGEST.search(text):
+            yield name.replace("_", " "), text, False
 
 
 def _text(value: object) -> str:

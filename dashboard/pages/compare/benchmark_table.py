@@ -21,7 +21,7 @@ def benchmark_table(result: BenchmarkResult) -> None:
     """The table, sortable by every column, with its words around it."""
     with st.container(border=True, key="benchmark"):
         st.subheader("All methods on the same images", anchor=False)
-        ranked = {one.method: (one.rank, _auroc(one)) for one in result.methods}
+        ranked = {method.method: (method.rank, _auroc(method)) for method in result.methods}
         st.markdown(words.plain(words.standing(ranked)))
         st.dataframe(
             table(result),
@@ -50,7 +50,7 @@ def benchmark_table(result: BenchmarkResult) -> None:
                 for name, sentence in words.MEANING.items():
                     st.markdown(f"**{_title(name)}** — {words.plain(sentence)}")
         if result.skipped:
-            lines = [f"- **{words.plain(one.method)}**: {words.plain(one.reason)}" for one in result.skipped]
+            lines = [f"- **{words.plain(method.method)}**: {words.plain(method.reason)}" for method in result.skipped]
             count = len(lines)
             with st.expander(f"{count} {'method is' if count == 1 else 'methods are'} not in the table"):
                 st.markdown("\n".join(lines))
@@ -60,18 +60,18 @@ def table(result: BenchmarkResult) -> Table:
     """What the page shows: shares in percent, intervals as text."""
     rows = result.methods
     shown: Table = {
-        "rank": [one.rank for one in rows],
-        "method": [words.method(one.method) for one in rows],
+        "rank": [method.rank for method in rows],
+        "method": [words.method(method.method) for method in rows],
     }
     for name in _BARS:
-        held = [getattr(one.pooled, name) for one in rows]
-        shown[name] = [100 * one.value for one in held]
-        shown[f"{name} interval"] = [f"{100 * one.low:.1f} to {100 * one.high:.1f}" for one in held]
+        intervals = [getattr(method.pooled, name) for method in rows]
+        shown[name] = [100 * method.value for method in intervals]
+        shown[f"{name} interval"] = [f"{100 * method.low:.1f} to {100 * method.high:.1f}" for method in intervals]
     for name in _NUMBERS:
-        shown[name] = [100 * getattr(one.pooled, name).value for one in rows]
-    shown["family"] = [one.family for one in rows]
-    shown["time"] = [None if one.seconds_per_image is None else 1e6 * one.seconds_per_image for one in rows]
-    shown["paper"] = [DETECTORS[one.method].paper if one.method in DETECTORS else "" for one in rows]
+        shown[name] = [100 * getattr(method.pooled, name).value for method in rows]
+    shown["family"] = [method.family for method in rows]
+    shown["time"] = [None if method.seconds_per_image is None else 1e6 * method.seconds_per_image for method in rows]
+    shown["paper"] = [DETECTORS[method.method].paper if method.method in DETECTORS else "" for method in rows]
     return shown
 
 
@@ -98,6 +98,6 @@ def _title(name: str) -> str:
     return {**_BARS, **_NUMBERS, "interval": "Interval", "seconds_per_image": "Time an image"}[name]
 
 
-def _auroc(one: MethodResult) -> tuple[float, float, float]:
-    held = one.pooled.auroc
-    return held.value, held.low, held.high
+def _auroc(method: MethodResult) -> tuple[float, float, float]:
+    auroc = method.pooled.auroc
+    return auroc.value, auroc.low, auroc.high

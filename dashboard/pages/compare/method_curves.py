@@ -47,7 +47,7 @@ def class_heat(result: BenchmarkResult, download: str) -> None:
 
 def first_choice(result: BenchmarkResult) -> list[str]:
     """NERO and the two best of the others."""
-    names = [one.method for one in result.methods]
+    names = [method.method for method in result.methods]
     return [name for name in names if name == "nero"] + [name for name in names if name != "nero"][:ALSO]
 
 
@@ -55,7 +55,7 @@ def first_choice(result: BenchmarkResult) -> list[str]:
 def _curves(inspector: Inspector, result: BenchmarkResult, tpr: float, download: str) -> None:
     with plain_errors():
         st.subheader("Curves and scores", anchor=False)
-        names = [one.method for one in result.methods]
+        names = [method.method for method in result.methods]
         with link_values({state.compare.METHODS: choices("method", names, charts.MOST_METHODS)}):
             chosen = st.multiselect(
                 "Methods",
@@ -97,7 +97,9 @@ def _curves(inspector: Inspector, result: BenchmarkResult, tpr: float, download:
                 "How many images of each group have which score. Scores of two methods cannot be compared: each has an "
                 f"axis of its own, whose first and last bar hold the tails.{cut if thresholds else ''}"
             )
-        scores = {one.method: (one.id_scores, one.ood_scores) for one in result.methods if one.method in chosen}
+        scores = {
+            method.method: (method.id_scores, method.ood_scores) for method in result.methods if method.method in chosen
+        }
         with roc_side:
             figure_download("roc", lambda: roc_figure(scores), "roc")
         with score_side:
@@ -107,18 +109,18 @@ def _curves(inspector: Inspector, result: BenchmarkResult, tpr: float, download:
 
 
 def _heat_figure(result: BenchmarkResult) -> "Figure":
-    methods = [one.method for one in result.methods]
+    methods = [method.method for method in result.methods]
     return class_heat_figure(charts.class_auroc(result), methods, list(result.ood_classes))
 
 
 def _thresholds(inspector: Inspector, result: BenchmarkResult, chosen: list[str], tpr: float) -> dict[str, float]:
     """Those of the bundle that the result belongs to; none for a method that cannot fit it, or for another bundle."""
-    found: dict[str, float] = {}
+    thresholds: dict[str, float] = {}
     if result.bundle_digest != inspector.bundle.digest:
-        return found
+        return thresholds
     for name in chosen:
         try:
-            found[name] = inspector.reference_scores(name, tpr).threshold
+            thresholds[name] = inspector.reference_scores(name, tpr).threshold
         except NeroError:
             continue
-    return found
+    return thresholds

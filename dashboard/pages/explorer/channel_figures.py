@@ -50,10 +50,14 @@ def in_image_figure(item: Source, channels: Channels, depths: Sequence[ConceptDe
     panels = []
     for depth, limit in zip(depths, limits, strict=True):
         shown = overlay(pixels, smooth(depth.concept.heatmap, depth.sigma), OPACITY, limit)
-        said = words.channel(channels, depth.concept.channel, tuple(names))
+        text = words.channel(channels, depth.concept.channel, tuple(names))
         share, cancels = depth.concept.conservation, depth.concept.cancellation
-        kept = words.conservation(share, cancellation=cancels, own=own_limit(limit, shared), explained="relevance")
-        panels.append(Panel((shown, cropped(pixels, depth)), f"Channel {depth.concept.channel}", f"{said}\n{kept}"))
+        conservation = words.conservation(
+            share, cancellation=cancels, own=own_limit(limit, shared), explained="relevance"
+        )
+        panels.append(
+            Panel((shown, cropped(pixels, depth)), f"Channel {depth.concept.channel}", f"{text}\n{conservation}")
+        )
     note = f"Left the conditional heatmap ({COMPOSITES[depths[0].composite].title}), right the receptive-field crop."
     return panels_figure([("", panels)], 2, ("signed", shared, LEGEND), note)
 
@@ -61,10 +65,10 @@ def in_image_figure(item: Source, channels: Channels, depths: Sequence[ConceptDe
 def references_figure(inspector: Inspector, summaries: Sequence[ChannelSummary]) -> "Figure":
     """The reference images of each channel by relevance and by activation, each with where the channel lies in it."""
     groups = [
-        (f"Channel {summary.channel} {_BY[held.by]}", _references(inspector, held))
+        (f"Channel {summary.channel} {_BY[references.by]}", _references(inspector, references))
         for summary in summaries
-        for held in (summary.by_relevance, summary.by_activation)
-        if held.ids
+        for references in (summary.by_relevance, summary.by_activation)
+        if references.ids
     ]
     first = summaries[0].by_relevance
     has_maps = first.heatmaps is not None
@@ -87,9 +91,9 @@ def upstream_figure(item: Source, depths: Sequence[ConceptDepth]) -> "Figure":
             Panel(
                 (overlay(pixels, smooth(heatmap, depth.sigma), OPACITY, limit),),
                 f"{upstream.stage} · {below}",
-                said,
+                text,
             )
-            for below, heatmap, limit, said in zip(
+            for below, heatmap, limit, text in zip(
                 upstream.channels, upstream.heatmaps, limits, upstream_captions(depth, limits, shared), strict=True
             )
         ]
@@ -105,8 +109,8 @@ def weights_figure(summary: ChannelSummary, names: Sequence[str]) -> "Figure":
         names,
         weights,
         f"head weight of channel {summary.channel}",
-        [words.weight(one) for one in weights],
-        [place for place, one in enumerate(weights) if one > 0],
+        [words.weight(weight) for weight in weights],
+        [place for place, weight in enumerate(weights) if weight > 0],
         note="Blue: speaks for the class when the channel is active. Black: against it.",
     )
 
@@ -124,16 +128,16 @@ def co_used_figure(summary: ChannelSummary, most: int) -> "Figure":
     )
 
 
-def _references(inspector: Inspector, held: ChannelReferences) -> list[Panel]:
-    panels, conserved, cancels = [], held.conservation, held.cancellation
-    for place, (reference_id, value) in enumerate(zip(held.ids, held.values, strict=True)):
+def _references(inspector: Inspector, references: ChannelReferences) -> list[Panel]:
+    panels, conserved, cancels = [], references.conservation, references.cancellation
+    for place, (reference_id, value) in enumerate(zip(references.ids, references.values, strict=True)):
         pixels = reference_pixels(inspector, reference_id)
-        said = f"{inspector.reference_class(reference_id)}\n{held.by} {words.number(value)}"
+        text = f"{inspector.reference_class(reference_id)}\n{references.by} {words.number(value)}"
         pictures: tuple[NDArray[np.uint8] | None, ...] = (pixels,)
-        if held.heatmaps is not None:
-            heatmap = np.asarray(held.heatmaps[place])
+        if references.heatmaps is not None:
+            heatmap = np.asarray(references.heatmaps[place])
             traced = None if pixels is None else overlay(pixels, heatmap, OPACITY, heat_limit(heatmap))
             pictures = (pixels, traced)
-            said += f"\n{conservation_text_briefly(conserved[place], cancels[place])}"
-        panels.append(Panel(pictures, "", said))
+            text += f"\n{conservation_text_briefly(conserved[place], cancels[place])}"
+        panels.append(Panel(pictures, "", text))
     return panels

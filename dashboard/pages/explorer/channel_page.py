@@ -49,7 +49,7 @@ def channel_page(inspector: Inspector, item: Source | None, channel: int) -> Non
     with plain_errors():
         _in_words(inspector, shown)
         with st.spinner(_waiting(inspector, shown, item)):
-            views = [_view(inspector, item, one) for one in shown]
+            views = [_view(inspector, item, number) for number in shown]
         if item is not None:
             _in_image(inspector, item, views)
         _references(inspector, views)
@@ -163,15 +163,15 @@ def _references(inspector: Inspector, views: list[ChannelView]) -> None:
             with place:
                 if len(views) > 1:
                     st.markdown(f"**Channel {view.channel}**")
-                for held, title in (
+                for references, title in (
                     (view.summary.by_relevance, "By relevance (RelMax): images whose prediction uses it most"),
                     (view.summary.by_activation, "By activation (ActMax): images that excite it most"),
                 ):
                     st.markdown(title)
-                    if not held.ids:
+                    if not references.ids:
                         st.caption("No reference image has a value above 0 here.")
                         continue
-                    st.html(channel_pictures.references(inspector, held))
+                    st.html(channel_pictures.references(inspector, references))
         first = views[0].summary.by_relevance
         if first.heatmaps is None:
             st.caption("No conditional heatmaps: " + words.plain(inspector.no_heatmap_because))
@@ -185,10 +185,16 @@ def _references(inspector: Inspector, views: list[ChannelView]) -> None:
                     if first.from_thumbnails
                     else ""
                 )
-                + _cancels(*(held for one in views for held in (one.summary.by_relevance, one.summary.by_activation)))
+                + _cancels(
+                    *(
+                        references
+                        for summary in views
+                        for references in (summary.summary.by_relevance, summary.summary.by_activation)
+                    )
+                )
             )
         summaries = [view.summary for view in views]
-        if any(held.ids for one in summaries for held in (one.by_relevance, one.by_activation)):
+        if any(references.ids for summary in summaries for references in (summary.by_relevance, summary.by_activation)):
             make = partial(channel_figures.references_figure, inspector, summaries)
             figure_download(f"{_named(views)} reference images", make, "channel_references")
 
@@ -213,7 +219,11 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
                 )
                 st.markdown("Head weights: for which classes the channel speaks when it is active")
                 rows = zip(names, view.summary.weights.tolist(), strict=True)
-                st.html(marks.bars([(name, one, words.weight(one), one < 0) for name, one in rows], largest=largest))
+                st.html(
+                    marks.bars(
+                        [(name, weight, words.weight(weight), weight < 0) for name, weight in rows], largest=largest
+                    )
+                )
                 with st.container(horizontal=True):
                     with st.popover("Data table", icon=":material/table:", type="tertiary"):
                         st.dataframe(
@@ -309,7 +319,11 @@ def _neighbours(inspector: Inspector, item: Source | None, views: list[ChannelVi
 
 def _cancels(*shown: ChannelReferences | UpstreamChannels) -> str:
     """What the pictures mean by signs that cancel, where one of them says so."""
-    return f" {SIGNS_CANCEL}." if any(one > MUCH_CANCELLATION for held in shown for one in held.cancellation) else ""
+    return (
+        f" {SIGNS_CANCEL}."
+        if any(cancellation > MUCH_CANCELLATION for maps in shown for cancellation in maps.cancellation)
+        else ""
+    )
 
 
 def _named(views: list[ChannelView]) -> str:
@@ -322,5 +336,5 @@ def _no_upstream(inspector: Inspector, item: Source | None, view: ChannelView) -
     depends = "which channels of the stage before pass relevance on to it depends on the image."
     if item is None:
         return f"Choose an image that uses the channel: {depends}"
-    said = inspector.no_heatmap_because or view.problem
-    return said or f"This image does not use channel {view.channel}: {depends}"
+    reason = inspector.no_heatmap_because or view.problem
+    return reason or f"This image does not use channel {view.channel}: {depends}"

@@ -42,7 +42,9 @@ def limits_of(depths: Sequence[ConceptDepth]) -> Limits:
 def upstream_limits(depths: Sequence[ConceptDepth]) -> tuple[float, list[tuple[float, ...]]]:
     """Colour limits for all channels of the stage before: of the scale, and of the maps that feed each channel."""
     heatmaps = [smooth(heatmap, depth.sigma) for depth in depths for heatmap in depth.upstream.heatmaps]
-    shared, limits = scale_limits(heatmaps, [one for depth in depths for one in depth.upstream.cancellation])
+    shared, limits = scale_limits(
+        heatmaps, [cancellation for depth in depths for cancellation in depth.upstream.cancellation]
+    )
     left = iter(limits)
     return shared, [tuple(next(left) for _ in depth.upstream.channels) for depth in depths]
 
@@ -56,7 +58,7 @@ def legend(limit: float) -> str:
 def cropped(pixels: NDArray[np.uint8], depth: ConceptDepth) -> NDArray[np.uint8]:
     """The part of the picture where the channel's relevance lies."""
     top, left, bottom, right = depth.crop
-    tall, wide = (size / of for size, of in zip(pixels.shape[:2], depth.concept.heatmap.shape, strict=True))
+    tall, wide = (size / cells for size, cells in zip(pixels.shape[:2], depth.concept.heatmap.shape, strict=True))
     rows = slice(int(top * tall), max(int(top * tall) + 1, round(bottom * tall)))
     columns = slice(int(left * wide), max(int(left * wide) + 1, round(right * wide)))
     return pixels[rows, columns]
@@ -82,9 +84,9 @@ def upstream_captions(depth: ConceptDepth, limits: tuple[float, ...], shared: fl
     ]
 
 
-def references(inspector: Inspector, held: ChannelReferences) -> str:
+def references(inspector: Inspector, shown: ChannelReferences) -> str:
     """Each reference image, and where the channel lies in it."""
-    return _references(resources.key(inspector), held.channel, held.by, inspector, held)
+    return _references(resources.key(inspector), shown.channel, shown.by, inspector, shown)
 
 
 @st.cache_data(max_entries=32, ttl=resources.HOUR, show_spinner=False)
@@ -113,10 +115,10 @@ def _upstream_panels(
     pixels, upstream = fit_within(resources.picture(_item), SMALL), _depth.upstream
     figures = []
     keeps = upstream_captions(_depth, limits, shared)
-    for below, heatmap, limit, said in zip(upstream.channels, upstream.heatmaps, limits, keeps, strict=True):
+    for below, heatmap, limit, text in zip(upstream.channels, upstream.heatmaps, limits, keeps, strict=True):
         traced = overlay(pixels, smooth(heatmap, _depth.sigma), OPACITY, limit)
         panel = marks.picture(traced, f"Channel {below} of {upstream.stage}")
-        says = f"{escape(upstream.stage)} · {below}<br>{said}"
+        says = f"{escape(upstream.stage)} · {below}<br>{text}"
         figures.append(f"<figure>{panel}<figcaption>{says}</figcaption></figure>")
     return f'<div class="nero-references nero-strip wide">{"".join(figures)}</div>'
 

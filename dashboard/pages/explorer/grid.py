@@ -47,10 +47,10 @@ def explorer_grid(inspector: Inspector, item: Source | None) -> None:
             return
         shown = tuple(int(channel) for channel in order[page * PAGE : (page + 1) * PAGE])
         made = _draw(inspector, item, statistics, here, shown, sort)
-        said = ", ".join(f"{place} {words.plain(name)}" for name, place in _sizes(statistics, names).items())
+        sizes = ", ".join(f"{place} {words.plain(name)}" for name, place in _sizes(statistics, names).items())
         st.caption(
             "Each tile is one channel: the reference images that use it most, and the class with its largest mean "
-            f"relevance. Channels by class: {said}. Selectivity: the share of a channel's variance that the classes "
+            f"relevance. Channels by class: {sizes}. Selectivity: the share of a channel's variance that the classes "
             "explain, 0 to 1. Separation: AUROC of the channel alone between ID and OOD images, 0.5 to 1."
         )
         with st.container(horizontal=True):
@@ -162,8 +162,8 @@ def _tiles(
             value = _here.contribution[channel] if by_contribution else _here.relevance[channel]
             facts.append(("adds to distance" if by_contribution else "this image", float(value), by_contribution))
         pictures = [
-            {"uri": _uri(_inspector, one), "alt": f"Reference image of {_inspector.reference_class(one)}"}
-            for one in used
+            {"uri": _uri(_inspector, reference), "alt": f"Reference image of {_inspector.reference_class(reference)}"}
+            for reference in used
         ]
         told = [(name, words.number(value, 2), is_sorted) for name, value, is_sorted in facts if np.isfinite(value)]
         tiles.append({"channel": channel, "class": names[best], "pictures": pictures, "facts": told})

@@ -18,11 +18,11 @@ def grid_figure(inspector: Inspector, tiles: list[dict[str, Any]], sort: str) ->
     used = most_used(inspector, [tile["channel"] for tile in tiles])
     panels = []
     for tile, ids in zip(tiles, used, strict=True):
-        said = [f"{name} {value}" for name, value, is_sorted in tile["facts"] if is_sorted] or [
+        texts = [f"{name} {value}" for name, value, is_sorted in tile["facts"] if is_sorted] or [
             f"{name} {value}" for name, value, _ in tile["facts"][:1]
         ]
-        pictures = tuple(reference_pixels(inspector, one) for one in ids)
-        panels.append(Panel(pictures, str(tile["channel"]), "\n".join([tile["class"], *said])))
+        pictures = tuple(reference_pixels(inspector, reference) for reference in ids)
+        panels.append(Panel(pictures, str(tile["channel"]), "\n".join([tile["class"], *texts])))
     by = "what they add to the distance of this image" if sort == "this image" else sort
     note = f"Channels by {by}: the reference images that use each most, and the class with its largest mean relevance."
     return panels_figure([("", panels)], COLUMNS, note=note)

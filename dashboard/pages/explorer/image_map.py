@@ -90,7 +90,7 @@ def _explore(inspector: Inspector, item: Source | None, laid: RelevanceMap) -> N
         place = None if item is None else _placed(inspector, item, laid.kind)
         # rows of one reference set mean no other: the key names it
         key = f"{state.explorer.IMAGE_MAP}_{laid.kind}_{inspector.bundle.digest[:12]}"
-        found = _map(
+        answer = _map(
             key=key,
             data=_data(inspector, item, laid, place) | {"chosen": state.explorer.chosen_on_map(key)},
             on_chosen_change=lambda: None,
@@ -98,11 +98,11 @@ def _explore(inspector: Inspector, item: Source | None, laid: RelevanceMap) -> N
         _caption(laid, place)
         names = inspector.bundle.card.class_names
         make = partial(relevance_map_figure, laid, names, place)
-        of = None if item is None or place is None else origin(inspector, item)
-        figure_download(f"map by {laid.kind}", make, "relevance_map", footer=of)
+        footer = None if item is None or place is None else origin(inspector, item)
+        figure_download(f"map by {laid.kind}", make, "relevance_map", footer=footer)
         if place is not None and item is not None:
             _nearest(inspector, item, place)
-        _chosen(inspector, [int(row) for row in found.chosen or [] if 0 <= int(row) < len(laid.ids)], laid)
+        _chosen(inspector, [int(row) for row in answer.chosen or [] if 0 <= int(row) < len(laid.ids)], laid)
 
 
 def _placed(inspector: Inspector, item: Source, kind: Literal["pca", "umap"]) -> MapPlace | None:
@@ -153,7 +153,9 @@ def has_far_points(laid: RelevanceMap) -> bool:
 
 def _nearest(inspector: Inspector, item: Source, place: MapPlace) -> None:
     st.markdown(f"**The reference images nearest to {words.plain(item.name)}**, with their L1 distance in NERO's space")
-    says = [f"distance {words.number(one, 4)}" for one in place.distances]  # with three the order is not visible
+    says = [
+        f"distance {words.number(distance, 4)}" for distance in place.distances
+    ]  # with three the order is not visible
     st.html(reference_strip(inspector, place.nearest, says))
     make = partial(strip_figure, inspector, place.nearest, says)
     figure_download("nearest reference images", make, "nearest_images", footer=origin(inspector, item))
@@ -167,8 +169,8 @@ def _chosen(inspector: Inspector, rows: list[int], laid: RelevanceMap) -> None:
     counts = Counter(names[int(laid.labels[row])] for row in rows)
     with st.container(key="chosen_images"):
         st.markdown(words.plain(words.chosen_images(dict(counts.most_common()))))
-        of = f"{laid.kind} {rows}"
-        shown = rows[: SHOWN * (1 + state.explorer.more_chosen(of))]
+        choice = f"{laid.kind} {rows}"
+        shown = rows[: SHOWN * (1 + state.explorer.more_chosen(choice))]
         st.html(reference_strip(inspector, [laid.ids[row] for row in shown]))
         make = partial(strip_figure, inspector, [laid.ids[row] for row in shown])
         figure_download("chosen reference images", make, "chosen_images")
@@ -177,7 +179,7 @@ def _chosen(inspector: Inspector, rows: list[int], laid: RelevanceMap) -> None:
                 f"Show more, {len(rows) - len(shown)} are left",
                 key="more_chosen_images",
                 on_click=state.explorer.show_more_chosen,
-                args=(of,),
+                args=(choice,),
             )
 
 
@@ -189,17 +191,17 @@ def reference_strip(
     for place, reference_id in enumerate(ids):
         name = inspector.reference_class(reference_id)
         shown = marks.reference_picture(inspector, reference_id, f"Reference image of {name}")
-        said = f"<br>{escape(says[place])}" if says else ""
-        figures.append(f"<figure>{shown}<figcaption>{escape(name)}{said}</figcaption></figure>")
+        text = f"<br>{escape(says[place])}" if says else ""
+        figures.append(f"<figure>{shown}<figcaption>{escape(name)}{text}</figcaption></figure>")
     return f'<div class="nero-references nero-strip">{"".join(figures)}</div>'
 
 
 def strip_figure(inspector: Inspector, ids: Sequence[str], says: Sequence[str] = ()) -> "Figure":
     """The same images as a figure, eight in a row."""
     panels = []
-    for place, one in enumerate(ids):
-        said = [inspector.reference_class(one), *says[place : place + 1]]
-        panels.append(Panel((reference_pixels(inspector, one),), "", "\n".join(said)))
+    for place, reference in enumerate(ids):
+        lines = [inspector.reference_class(reference), *says[place : place + 1]]
+        panels.append(Panel((reference_pixels(inspector, reference),), "", "\n".join(lines)))
     return panels_figure([("", panels)], 8)
 
 
@@ -222,7 +224,7 @@ def _data(inspector: Inspector, item: Source | None, laid: RelevanceMap, place: 
         "names": names,
         "colours": [ID, *CLASSES],
         "ids": [reference_id[:8] for reference_id in laid.ids],
-        "nearest": [] if place is None else [rows[one] for one in place.nearest],
+        "nearest": [] if place is None else [rows[reference] for reference in place.nearest],
         "here": None if here is None else np.round((here - low) / span, 4).tolist(),
         "sheet": sheet,
         "tiles": tiles,

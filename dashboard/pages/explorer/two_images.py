@@ -68,9 +68,9 @@ def two_images(inspector: Inspector, item: Source | None) -> None:
 def _second(inspector: Inspector, item: Source) -> Source | None:
     """The second image, from uploads, samples and the reference images nearest to the first."""
     choices: dict[str, str] = {}
-    for one in files():
-        if one.id != item.id:
-            choices[f"upload {one.key}"] = f"Upload: {one.name}"
+    for file in files():
+        if file.id != item.id:
+            choices[f"upload {file.key}"] = f"Upload: {file.name}"
     inside, outside = sample_paths(inspector)
     choices |= {f"sample {path.stem}": f"Sample: {path.stem}" for path in inside + outside if path.name != item.name}
     with st.spinner("Looking for the nearest reference images …"):
@@ -108,10 +108,10 @@ def _further(inspector: Inspector, asked: str, choices: dict[str, str]) -> str |
 def _source(inspector: Inspector, chosen: str, says: str) -> Source:
     kind, _, name = chosen.partition(" ")
     if kind == "upload":
-        return next(one for one in files() if one.key == name)
+        return next(candidate for candidate in files() if candidate.key == name)
     if kind == "sample":
         inside, outside = sample_paths(inspector)
-        path = next(one for one in inside + outside if one.stem == name)
+        path = next(candidate for candidate in inside + outside if candidate.stem == name)
         return resources.source(f"sample {name} {path.stat().st_mtime_ns}", path.name, path.read_bytes())
     # under the digest of the small picture: the file that it was made of may be uploaded, and has its own results
     return resources.source(chosen, says.partition(": ")[2], inspector.thumbnail(name))
@@ -141,18 +141,18 @@ def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Chan
                 why = str(error)
     maps, limit = _maps(traced)
     texts = [image_text(inspector, item, channels, channel) for item, channels in zip(items, pair, strict=True)]
-    for place, item, channels, held in zip(st.columns(2, gap="medium"), items, pair, maps, strict=True):
+    for place, item, channels, heatmap in zip(st.columns(2, gap="medium"), items, pair, maps, strict=True):
         with place, st.container(border=True, height="stretch"):
             st.subheader(words.plain(item.name), anchor=False)
             pixels = fit_within(resources.picture(item), SIDE)
             shown = [marks.picture(pixels, f"The image {item.name}")]
-            if held is not None:
-                drawn = overlay(pixels, held.values, OPACITY, held.limit)
+            if heatmap is not None:
+                drawn = overlay(pixels, heatmap.values, OPACITY, heatmap.limit)
                 shown.append(marks.picture(drawn, f"Channel {channel} on {item.name}"))
-            st.html(f'<div class="nero-depth">{"".join(f"<figure>{one}</figure>" for one in shown)}</div>')
+            st.html(f'<div class="nero-depth">{"".join(f"<figure>{panel}</figure>" for panel in shown)}</div>')
             st.markdown(words.plain(words.channel(channels, channel, names)))
-            if held is not None:
-                st.caption(held.keeps)
+            if heatmap is not None:
+                st.caption(heatmap.keeps)
             if _is_reference(item):
                 st.caption(
                     "A reference image: its numbers are those of the fit bank. The bundle keeps only a small picture "
@@ -160,9 +160,9 @@ def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Chan
                 )
             else:
                 detection = resources.detection(inspector, item, "nero", inspector.bundle.card.tpr)
-                said = words.HEADLINE[detection.verdict(0)]
+                headline = words.HEADLINE[detection.verdict(0)]
                 st.markdown(
-                    f"{words.SYMBOL[detection.verdict(0)]} {said}. {words.plain(words.threshold(detection, 0))}."
+                    f"{words.SYMBOL[detection.verdict(0)]} {headline}. {words.plain(words.threshold(detection, 0))}."
                 )
                 if inspector.bundle.card.synthetic:
                     st.caption(words.SYNTHETIC)
@@ -177,17 +177,17 @@ def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Chan
 
 def _maps(traced: list[Explanation | None]) -> tuple[list[Heatmap | None], float]:
     """The channel's map in each image as it is shown, with what is said of it, and the limit of the scale below."""
-    smoothed = [smooth(one.concepts[0].heatmap, one.sigma) for one in traced if one is not None]
-    shared, limits = scale_limits(smoothed, [one.concepts[0].cancellation for one in traced if one is not None])
-    left, found = iter(zip(smoothed, limits, strict=True)), list[Heatmap | None]()
-    for one in traced:
-        if one is None:
-            found.append(None)
+    smoothed = [smooth(why.concepts[0].heatmap, why.sigma) for why in traced if why is not None]
+    shared, limits = scale_limits(smoothed, [why.concepts[0].cancellation for why in traced if why is not None])
+    left, heatmaps = iter(zip(smoothed, limits, strict=True)), list[Heatmap | None]()
+    for why in traced:
+        if why is None:
+            heatmaps.append(None)
             continue
-        (values, limit), concept = next(left), one.concepts[0]
+        (values, limit), concept = next(left), why.concepts[0]
         own = own_limit(limit, shared)
         keeps = words.conservation(
             concept.conservation, cancellation=concept.cancellation, own=own, explained="relevance"
         )
-        found.append(Heatmap(values, limit, keeps))
-    return found, shared
+        heatmaps.append(Heatmap(values, limit, keeps))
+    return heatmaps, shared

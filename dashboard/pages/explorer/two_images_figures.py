@@ -34,11 +34,11 @@ class Heatmap:
 
 def image_text(inspector: Inspector, item: Source, channels: Channels, channel: int) -> str:
     """What a figure says of one of the two images."""
-    said = words.channel(channels, channel, inspector.bundle.card.class_names)
+    text = words.channel(channels, channel, inspector.bundle.card.class_names)
     if item.key.startswith("reference "):
-        return f"{said}\nIts numbers are those of the fit bank; the heatmap was traced on a small picture."
+        return f"{text}\nIts numbers are those of the fit bank; the heatmap was traced on a small picture."
     detection = resources.detection(inspector, item, "nero", inspector.bundle.card.tpr)
-    return f"{said}\n{words.HEADLINE[detection.verdict(0)]}: NERO score {words.threshold(detection, 0)}."
+    return f"{text}\n{words.HEADLINE[detection.verdict(0)]}: NERO score {words.threshold(detection, 0)}."
 
 
 def named(items: tuple[Source, Source]) -> tuple[str, str]:
@@ -47,11 +47,11 @@ def named(items: tuple[Source, Source]) -> tuple[str, str]:
 
 
 def pair_panels_figure(
-    items: tuple[Source, Source], heatmaps: list[Heatmap | None], limit: float, channel: int, said: list[str]
+    items: tuple[Source, Source], heatmaps: list[Heatmap | None], limit: float, channel: int, texts: list[str]
 ) -> "Figure":
     """Each image beside one channel's heatmap on it, with one colour limit for both unless a map says otherwise."""
-    panels, has_map = [], any(one is not None for one in heatmaps)
-    for item, name, heatmap, text in zip(items, named(items), heatmaps, said, strict=True):
+    panels, has_map = [], any(heatmap is not None for heatmap in heatmaps)
+    for item, name, heatmap, text in zip(items, named(items), heatmaps, texts, strict=True):
         pixels = resources.picture(item)
         traced = () if heatmap is None else (overlay(pixels, heatmap.values, OPACITY, heatmap.limit),)
         said_of_map = "" if heatmap is None else f"\n{heatmap.keeps}"
@@ -64,7 +64,7 @@ def pair_panels_figure(
 
 def pair_channels_figure(first: Channels, second: Channels, names: tuple[str, str], channel: int) -> "Figure":
     """Relevance of both images in the channels in which they differ most, as many as on the screen."""
-    shown = [int(one) for one in charts.pair_order(first, second, channel)[: charts.PAIR_TOP]]
+    shown = [int(index) for index in charts.pair_order(first, second, channel)[: charts.PAIR_TOP]]
     return image_pair_figure(first.relevance, second.relevance, shown, names, channel)
 
 

@@ -33,7 +33,7 @@ def learn_head() -> tuple[str, DeltaGenerator]:
 
 def way(place: DeltaGenerator, part: str, step: str | None = None) -> None:
     """Back and on, in one place on every part and step, so that neither a finger nor the focus need move."""
-    here = next(number for number, (of, at, _) in enumerate(_PLACES) if of == part and at == step)
+    here = next(number for number, (its_part, at, _) in enumerate(_PLACES) if its_part == part and at == step)
     back, is_last = _PLACES[max(0, here - 1)], here == len(_PLACES) - 1
     on = _PLACES[0 if is_last else here + 1]
     with place:

@@ -91,14 +91,15 @@ def _logits(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenera
     )
     st.latex(rf"p_c = e^{{\ell_c}} / \textstyle\sum_i e^{{\ell_i}} = {words.tex(float(probabilities[place]))}")
     top = parts.argsort(descending=True)[:3].tolist()
-    told = words.listed([f"channel {one} with {words.number(float(parts[one]))}" for one in top])
+    told = words.listed([f"channel {value} with {words.number(float(parts[value]))}" for value in top])
     st.markdown(f"What speaks most for {words.plain(chosen)}: {told}.")
-    said = [
-        f"{words.number(float(one))}  ({words.percent(float(p))})" for one, p in zip(logits, probabilities, strict=True)
+    texts = [
+        f"{words.number(float(value))}  ({words.percent(float(p))})"
+        for value, p in zip(logits, probabilities, strict=True)
     ]
     unit = "logit (probability in brackets)"
-    figure = charts.class_bars(logits, names, _theme(), unit, place, said)
-    make = partial(bar_figure, names, logits, unit, said, (place,))
+    figure = charts.class_bars(logits, names, _theme(), unit, place, texts)
+    make = partial(bar_figure, names, logits, unit, texts, (place,))
     says = "The largest logit is the prediction. The classes share 100 %, even where none of them fits."
     _plotted(plot, origin(inspector, item), figure, "logits", "Logit and probability of a class", says, make)
 
@@ -106,7 +107,7 @@ def _logits(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenera
 def _relevance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
     settings = usual.settings
     with link_values(
-        {state.learn.LESSON_EPSILON: choices("ε", {f"{one:g}": one for one in epsilons(settings.epsilon)})}
+        {state.learn.LESSON_EPSILON: choices("ε", {f"{value:g}": value for value in epsilons(settings.epsilon)})}
     ):
         epsilon = st.select_slider(
             "ε",
@@ -116,17 +117,17 @@ def _relevance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGen
             key=state.learn.LESSON_EPSILON,
             bind="query-params",
         )
-    found = resources.what_if(inspector, item, replace(settings, epsilon=epsilon))
-    total, bias = float(found.channels.relevance.sum()), float(found.detection.terms["bias_relevance"][0])
+    changed = resources.what_if(inspector, item, replace(settings, epsilon=epsilon))
+    total, bias = float(changed.channels.relevance.sum()), float(changed.detection.terms["bias_relevance"][0])
     st.latex(
         r"r_j = a_j \sum_i \frac{p_i\,W_{ij}}{\ell_i + \varepsilon\,\mathrm{sign}\,\ell_i} \qquad\allowbreak"
         rf"{{\sum_j r_j + r_\beta}} = {words.tex(total)} + ({words.tex(bias)}) = {words.tex(total + bias)}"
     )
-    kept = total + bias
-    lost = f"ε holds back {words.percent(1 - kept)}" if kept < 0.995 else "nothing is lost"
+    conserved = total + bias
+    lost = f"ε holds back {words.percent(1 - conserved)}" if conserved < 0.995 else "nothing is lost"
     st.markdown(f"The probabilities, 1 in all, are passed back to the channels and the bias: {lost}.")
     order = np.argsort(-np.abs(usual.channels.relevance.numpy()), kind="stable")
-    values, means = found.channels.relevance, usual.channels.relevance
+    values, means = changed.channels.relevance, usual.channels.relevance
     means_name = f"with ε = {settings.epsilon:g}, the setting of this reference set"
     figure = charts.channel_bars(values, _theme(), RELEVANCE, order, means=means, means_name=means_name)
     shown, by = charts.lesson_channels(order), f"largest |relevance| first; ε = {epsilon:g}"
@@ -173,23 +174,23 @@ def _distance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGene
     names, neurons = inspector.bundle.card.class_names, len(usual.channels.relevance)
     most = resources.what_if(inspector, item, replace(usual.settings, component_share=1.0)).components
     with link_values({state.learn.LESSON_COMPONENTS: numbers("number of principal components", 1, most)}):
-        kept = st.slider(
+        components = st.slider(
             "Principal components", 1, most, usual.components, key=state.learn.LESSON_COMPONENTS, bind="query-params"
         )
-    found = resources.what_if(inspector, item, replace(usual.settings, component_share=kept / neurons))
-    distances, nearest = found.detection.terms["distances"][0], found.channels.nearest
+    changed = resources.what_if(inspector, item, replace(usual.settings, component_share=components / neurons))
+    distances, nearest = changed.detection.terms["distances"][0], changed.channels.nearest
     st.latex(
-        rf"d = \min_c \lVert P\,(r - m_c) \rVert_{found.settings.norm} = {words.tex(float(distances[nearest]))}"
-        rf"\qquad\allowbreak {{P: \mathbb{{R}}^{{{neurons}}} \to \mathbb{{R}}^{{{found.components}}}}}"
+        rf"d = \min_c \lVert P\,(r - m_c) \rVert_{changed.settings.norm} = {words.tex(float(distances[nearest]))}"
+        rf"\qquad\allowbreak {{P: \mathbb{{R}}^{{{neurons}}} \to \mathbb{{R}}^{{{changed.components}}}}}"
     )
     st.markdown(
-        f"With {found.components} of {most} directions this image is nearest to **{words.plain(names[nearest])}**. "
+        f"With {changed.components} of {most} directions this image is nearest to **{words.plain(names[nearest])}**. "
         "Directions come in the order in which the reference images differ most."
     )
-    said = [words.number(float(one)) for one in distances]
+    texts = [words.number(float(value)) for value in distances]
     unit = "distance to the centroid"
-    figure = charts.class_bars(distances, names, _theme(), unit, nearest, said)
-    make = partial(bar_figure, names, distances, unit, said, (nearest,))
+    figure = charts.class_bars(distances, names, _theme(), unit, nearest, texts)
+    make = partial(bar_figure, names, distances, unit, texts, (nearest,))
     says = "The shortest bar counts, in blue: the distance to the nearest class."
     _plotted(plot, origin(inspector, item), figure, "distance", "Distance to the centroid of every class", says, make)
 
@@ -198,8 +199,8 @@ def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerat
     features = resources.observation(inspector, item).features[0].cpu().double().abs()
     with link_values({state.learn.LESSON_K: numbers("k", 1, len(features))}):
         k = st.slider("k", 1, len(features), usual.settings.k, key=state.learn.LESSON_K, bind="query-params")
-    found = resources.what_if(inspector, item, replace(usual.settings, k=k))
-    scale, total = float(found.detection.terms["scale"][0]), float(features.sum())
+    changed = resources.what_if(inspector, item, replace(usual.settings, k=k))
+    scale, total = float(changed.detection.terms["scale"][0]), float(features.sum())
     st.latex(
         rf"\rho = \frac{{\sum_{{j \in K}} |a_j|}}{{\sum_j |a_j|}} = \frac{{{words.tex(scale * total)}}}"
         rf"{{{words.tex(total)}}} = {words.tex(scale)}"
@@ -208,8 +209,8 @@ def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerat
         f"**{words.percent(scale)}** of the activity lies in the {k} channels that matter least to the prediction. "
         "In OOD images that part is often large."
     )
-    figure = charts.least_relevant(features, found.channels.relevance, k, _theme())
-    make = partial(least_relevant_figure, features, found.channels.relevance, k)
+    figure = charts.least_relevant(features, changed.channels.relevance, k, _theme())
+    make = partial(least_relevant_figure, features, changed.channels.relevance, k)
     alt = f"Activation of all channels, the {k} of least relevance marked"
     _plotted(
         plot,
@@ -242,20 +243,20 @@ def _verdict(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGener
                 key=state.learn.LESSON_TPR,
                 bind="query-params",
             )
-    found = resources.what_if(inspector, item, replace(usual.settings, tpr=tpr))
-    distance, bias, scale = (float(found.detection.terms[name][0]) for name in ("distance", "bias", "scale"))
+    changed = resources.what_if(inspector, item, replace(usual.settings, tpr=tpr))
+    distance, bias, scale = (float(changed.detection.terms[name][0]) for name in ("distance", "bias", "scale"))
     st.latex(
         rf"S = (d + \lambda |r_\beta|)\,\rho \allowbreak {{{{}} = ({words.tex(distance)} + {words.tex(bias)}) "
-        rf"\cdot {words.tex(scale)} = {words.tex(found.score)}}}"
+        rf"\cdot {words.tex(scale)} = {words.tex(changed.score)}}}"
     )
-    st.html(headline(found.detection, 0))
-    domain = score_domain(found.reference, found.score)
-    st.html(marks.score_scale(found.score, found.threshold, domain))
-    st.markdown(words.plain(words.p_value(found.p_value, found.detection.calibration_size)))
+    st.html(headline(changed.detection, 0))
+    domain = score_domain(changed.reference, changed.score)
+    st.html(marks.score_scale(changed.score, changed.threshold, domain))
+    st.markdown(words.plain(words.p_value(changed.p_value, changed.detection.calibration_size)))
     if bundle.card.synthetic:
         st.caption(words.SYNTHETIC)
-    figure = charts.score_histogram(found.reference, found.score, _theme())
-    make = partial(histogram_figure, found.reference, found.score)
+    figure = charts.score_histogram(changed.reference, changed.score, _theme())
+    make = partial(histogram_figure, changed.reference, changed.score)
     says = "Let more pass, and the threshold moves right: fewer false alarms, more OOD images let through."
     _plotted(plot, origin(inspector, item), figure, "scores", "Scores of the reference images", says, make)
 
@@ -265,13 +266,13 @@ def _theme() -> Theme:
 
 
 def _plotted(
-    place: DeltaGenerator, of: Origin, figure: object, name: str, alt: str, says: str, make: "Callable[[], Figure]"
+    place: DeltaGenerator, footer: Origin, figure: object, name: str, alt: str, says: str, make: "Callable[[], Figure]"
 ) -> None:
     """The plot, how to read it, and the same for a paper."""
     with place:
         st.plotly_chart(figure, key=f"lesson_plot_{name}", config={"displayModeBar": False}, alt=alt)
         st.caption(says)
-        figure_download(f"lesson {name}", make, f"lesson_{name}", footer=of)
+        figure_download(f"lesson {name}", make, f"lesson_{name}", footer=footer)
 
 
 #: The steps by the name that stands in the URL, in order.

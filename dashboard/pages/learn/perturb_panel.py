@@ -94,11 +94,11 @@ def _watch(
 
 def _line(shown: Perturbed) -> str:
     """Verdict and score in one line that a narrow screen keeps at the top; they stand below again, in full."""
-    said, verdict = shown.detection, shown.detection.verdict(0)
+    detection, verdict = shown.detection, shown.detection.verdict(0)
     return (
         f'<p class="nero-line" aria-hidden="true"><span style="color:{VERDICT_COLOUR[verdict]}">'
-        f"{words.SYMBOL[verdict]}</span> <b>{verdict}</b>, score {words.number(float(said.score[0]))}, "
-        f"threshold {words.number(said.threshold)}</p>"
+        f"{words.SYMBOL[verdict]}</span> <b>{verdict}</b>, score {words.number(float(detection.score[0]))}, "
+        f"threshold {words.number(detection.threshold)}</p>"
     )
 
 
@@ -144,8 +144,8 @@ def _drag(item: Source, original: Perturbed, perturbation: Perturbation) -> None
 def _facts(original: Perturbed, shown: Perturbed) -> None:
     before, after = original.detection, shown.detection
     score = float(after.score[0])
-    p_values = (words.number(float(one.p_value[0]), 2) for one in (before, after))
-    distances = (words.number(float(one.terms["distance"][0])) for one in (before, after))
+    p_values = (words.number(float(detection.p_value[0]), 2) for detection in (before, after))
+    distances = (words.number(float(detection.terms["distance"][0])) for detection in (before, after))
     st.html(
         marks.facts(
             [
@@ -181,5 +181,5 @@ def _heatmap(
     pixels = overlay(shown.pixels, heatmap, 0.7, heat_limit(heatmap))
     with place:
         st.html(f'<div class="nero-picture nero-perturbed">{marks.picture(pixels, f"Heatmap of {explained}")}</div>')
-    kept = words.conservation(why.conservation, cancellation=why.cancellation)
-    says.caption(f"Heatmap of {words.plain(explained)}: green speaks for it, purple against. {kept}")
+    conservation = words.conservation(why.conservation, cancellation=why.cancellation)
+    says.caption(f"Heatmap of {words.plain(explained)}: green speaks for it, purple against. {conservation}")

@@ -126,9 +126,11 @@ def _widget_values(
     strengths: Mapping[str, float], sides: list[int], fill: str | None, label: str, place: tuple[int, ...]
 ) -> dict[str, object]:
     """What every widget holds, by its key."""
-    held: dict[str, object] = {state.learn.strength(name): _as_slider(name, value) for name, value in strengths.items()}
-    held |= dict(zip(state.learn.OCCLUDED, sides, strict=True)) | {state.learn.FILL: fill, state.learn.LESION: label}
-    return held | dict(zip(state.learn.LESION_PLACE, place, strict=True))
+    values: dict[str, object] = {
+        state.learn.strength(name): _as_slider(name, value) for name, value in strengths.items()
+    }
+    values |= dict(zip(state.learn.OCCLUDED, sides, strict=True)) | {state.learn.FILL: fill, state.learn.LESION: label}
+    return values | dict(zip(state.learn.LESION_PLACE, place, strict=True))
 
 
 def _neutral() -> dict[str, object]:

@@ -33,8 +33,8 @@ def perturbed_figure(
         explained, heatmap = inspector.bundle.card.class_names[why.explained_class], smooth(why.heatmap, why.sigma)
         limit = heat_limit(heatmap)
         title = f"Heatmap of {explained}"
-        kept = words.conservation(why.conservation, cancellation=why.cancellation)
-        panels.append(Panel((overlay(shown.pixels, heatmap, OPACITY, limit),), title, kept))
+        conservation = words.conservation(why.conservation, cancellation=why.cancellation)
+        panels.append(Panel((overlay(shown.pixels, heatmap, OPACITY, limit),), title, conservation))
         scale = ("signed", limit, f"relevance per pixel; green speaks for {explained}, purple against it")
     note = (
         f"Threshold {words.number(shown.detection.threshold)}: {words.percent(shown.detection.tpr)} of ID images pass."
@@ -44,20 +44,20 @@ def perturbed_figure(
 
 def told(perturbation: Perturbation) -> str:
     """What was done to the image: ``Blur 3 px; polyps pasted``."""
-    said = [
+    changes = [
         f"{spec.title} {words.number(perturbation.strengths[name], 2)} {spec.unit}".replace(" %", "\u00a0%")
         for name, spec in PERTURBATIONS.items()
         if perturbation.strengths.get(name, spec.neutral) != spec.neutral
     ]
     if perturbation.lesion is not None:
-        said.append(f"{perturbation.lesion.label} pasted")
+        changes.append(f"{perturbation.lesion.label} pasted")
     if perturbation.occluded is not None:
-        said.append(f"rectangle hidden, {perturbation.fill}")
-    return "; ".join(said) or "Nothing was changed."
+        changes.append(f"rectangle hidden, {perturbation.fill}")
+    return "; ".join(changes) or "Nothing was changed."
 
 
-def _scored(one: Perturbed) -> str:
-    score, p = float(one.detection.score[0]), float(one.detection.p_value[0])
-    distance = words.number(float(one.detection.terms["distance"][0]))
-    verdict = one.detection.verdict(0)
+def _scored(perturbed: Perturbed) -> str:
+    score, p = float(perturbed.detection.score[0]), float(perturbed.detection.p_value[0])
+    distance = words.number(float(perturbed.detection.terms["distance"][0]))
+    verdict = perturbed.detection.verdict(0)
     return f"NERO score {words.number(score)}, p = {words.number(p, 2)}: {verdict}\ndistance {distance}"

@@ -47,7 +47,7 @@ def _card(inspector: Inspector, tpr: float) -> None:
         number = len(answers) - is_revealed
         with st.spinner("Drawing a picture …"):
             case, item = resources.drawn_case(seed, number)
-            found = _verdicts(inspector, item, tpr)
+            detections = _verdicts(inspector, item, tpr)
         with st.container(border=True, key="quiz_card"):
             picture_side, question_side = st.columns([2, 3], gap="large")
             with picture_side:
@@ -57,9 +57,9 @@ def _card(inspector: Inspector, tpr: float) -> None:
                 st.subheader(f"Picture {number + 1}: ID or OOD?", anchor=False)
                 names = words.listed([words.plain(name) for name in inspector.bundle.card.class_names])
                 st.markdown(f"ID shows {names}, and nothing else. OOD shows a finding that the classifier never saw.")
-                _buttons(case, found, game, number, answers[-1][YOU] if is_revealed else None)
+                _buttons(case, detections, game, number, answers[-1][YOU] if is_revealed else None)
                 if is_revealed:
-                    _reveal(case, found, answers[-1][YOU])
+                    _reveal(case, detections, answers[-1][YOU])
         _tally(answers, game)
 
 
@@ -70,10 +70,10 @@ def _verdicts(inspector: Inspector, item: Source, tpr: float) -> dict[str, Detec
 
 
 def _buttons(
-    case: QuizCase, found: dict[str, Detection], game: state.learn.Game, number: int, was_right: bool | None
+    case: QuizCase, detections: dict[str, Detection], game: state.learn.Game, number: int, was_right: bool | None
 ) -> None:
     """The two answers. The one that was given turns into the way on, in its place, so that the focus stays on it."""
-    right = {name: bool(one.is_ood[0]) == case.is_ood for name, one in found.items()}
+    right = {name: bool(detection.is_ood[0]) == case.is_ood for name, detection in detections.items()}
     given = None if was_right is None else was_right == case.is_ood
     with st.container(horizontal=True, key="quiz_buttons"):
         for label, symbol, says_ood in (("ID", "●", False), ("OOD", "◆", True)):
@@ -88,13 +88,13 @@ def _buttons(
             )
 
 
-def _reveal(case: QuizCase, found: dict[str, Detection], is_right: bool) -> None:
+def _reveal(case: QuizCase, detections: dict[str, Detection], is_right: bool) -> None:
     truth = "OOD" if case.is_ood else "ID"
     st.html(
         f'<p class="nero-quiz-answer" role="status">{"Right" if is_right else "Not this time"}: it is <b>{truth}</b>, '
         f"drawn as {escape(case.label)}.</p>"
     )
-    st.html(verdict_table({name: found[name] for name in SHOWN if name in found}))
+    st.html(verdict_table({name: detections[name] for name in SHOWN if name in detections}))
     st.caption("Unlike counts as OOD; like and borderline as ID. The smallest p comes first.")
 
 
@@ -105,7 +105,7 @@ def _tally(answers: list[dict[str, bool]], game: state.learn.Game) -> None:
         return
     with st.container(border=True, key="quiz_tally"):
         st.subheader("Tally", anchor=False)
-        rights = {name: sum(one.get(name, False) for one in answers) for name in answers[0]}
+        rights = {name: sum(answer.get(name, False) for answer in answers) for name in answers[0]}
         st.html(
             marks.bars(
                 [

@@ -40,9 +40,9 @@ def bundle_shelf() -> None:
                 name = _load(file)
             state.site.announce(f"{name} is in the list.")
             st.rerun()
-        said = state.site.announced()
-        if said:
-            st.success(words.plain(said), icon=":material/check:")
+        announcement = state.site.announced()
+        if announcement:
+            st.success(words.plain(announcement), icon=":material/check:")
 
 
 def packed(path: Path) -> bytes:

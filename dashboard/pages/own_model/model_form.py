@@ -95,7 +95,7 @@ def use_or_screen(name: str, key: str) -> None:
 def model_form() -> None:
     """Three steps and a button."""
     weights, arch, side, normalisation = None, "", None, next(iter(NORMALISATIONS))
-    images, found, classes, ood, is_ood_sound, is_checked = None, None, [], None, True, False
+    images, folders, classes, ood, is_ood_sound, is_checked = None, None, [], None, True, False
     with st.container(border=True, key="step_classifier"), plain_errors():
         st.subheader("1 · The classifier", anchor=False)
         weights, arch, side, normalisation = _classifier()
@@ -103,10 +103,10 @@ def model_form() -> None:
     with st.container(border=True, key="step_images"), plain_errors():
         st.subheader("2 · Images that it knows (ID)", anchor=False)
         images = _images("ID images", state.jobs.ID_ZIP, state.jobs.ID_PATH)
-        found = _classes(images)
-        if found:
-            state.jobs.offer_classes(list(found))
-        classes = _class_names(found)
+        folders = _classes(images)
+        if folders:
+            state.jobs.offer_classes(list(folders))
+        classes = _class_names(folders)
     with st.container(border=True, key="step_ood"), plain_errors():
         st.subheader("3 · Images that are unlike them (OOD), if you have some", anchor=False)
         st.caption("They are never fitted on; with them the page compares methods and draws the OOD side of plots.")
@@ -136,7 +136,7 @@ def model_form() -> None:
             name
             for name, is_there in (
                 ("a checkpoint that fits", is_checked),
-                ("ID images with a folder for each class", found is not None and set(classes) <= set(found)),
+                ("ID images with a folder for each class", folders is not None and set(classes) <= set(folders)),
                 ("sound OOD images, or none", is_ood_sound),
             )
             if not is_there
@@ -206,7 +206,7 @@ def _classes(source: Path | None) -> dict[str, int] | None:
         return None
     try:
         if source.is_dir():
-            found = {
+            folders = {
                 folder.name: sum(1 for _ in folder.iterdir())
                 for folder in sorted(source.iterdir())
                 if _is_class(folder)
@@ -214,22 +214,22 @@ def _classes(source: Path | None) -> dict[str, int] | None:
             skipped = 0
         else:
             contents = check_archive(source)
-            found, skipped = dict(contents.classes), contents.skipped
+            folders, skipped = dict(contents.classes), contents.skipped
     except NeroError as error:
         st.error(words.plain(str(error)), icon=":material/error:")
         return None
     except OSError as error:
         st.error(f"Expected a folder that can be read. Found: {words.plain(str(error.strerror))}.")
         return None
-    st.caption(words.plain(words.contents(found, skipped)))
-    return found
+    st.caption(words.plain(words.contents(folders, skipped)))
+    return folders
 
 
 def _is_class(folder: Path) -> bool:
     return folder.is_dir() and not folder.name.startswith(".")
 
 
-def _class_names(found: dict[str, int] | None) -> list[str]:
+def _class_names(folders: dict[str, int] | None) -> list[str]:
     text = st.text_area(
         "Class names, one a line, in the order of the classifier's outputs",
         key=state.jobs.CLASS_NAMES,
@@ -239,9 +239,9 @@ def _class_names(found: dict[str, int] | None) -> list[str]:
         "was different: the names decide which images belong to which output.",
     )
     names = [line.strip() for line in text.splitlines() if line.strip()]
-    if found is not None and names:
-        lacking = [name for name in names if name not in found]
-        surplus = [name for name in found if name not in names]
+    if folders is not None and names:
+        lacking = [name for name in names if name not in folders]
+        surplus = [name for name in folders if name not in names]
         if lacking:
             st.error(
                 f"Expected a folder of images for each class. Found none for {words.plain(words.listed(lacking))}. "
@@ -257,20 +257,20 @@ def _check(weights: Path, arch: str, classes: list[str], side: int | None, norma
     """Read the weights as this classifier, once for each set of answers; what is wrong is said beside the fields."""
     job = draft(KIND)
     answers = (job.id, state.jobs.staged(KIND).get(state.jobs.WEIGHTS), arch, tuple(classes), side, normalisation)
-    held = state.jobs.checked(KIND)
-    if held is None or held[0] != answers:
+    checked = state.jobs.checked(KIND)
+    if checked is None or checked[0] != answers:
         mean, std = NORMALISATIONS[normalisation]
         with st.spinner("Reading the weights as this classifier …"):
             try:
                 import_checkpoint(
                     weights, arch, classes, job.inputs / "checkpoint", size=side, mean=mean, std=std, overwrite=True
                 )
-                held = answers, ""
+                checked = answers, ""
             except NeroError as error:
-                held = answers, str(error)
-        state.jobs.keep_checked(KIND, held)
-    if held[1]:
-        st.error(words.plain(held[1]), icon=":material/error:")
+                checked = answers, str(error)
+        state.jobs.keep_checked(KIND, checked)
+    if checked[1]:
+        st.error(words.plain(checked[1]), icon=":material/error:")
         return False
     st.caption(f"✓ The weights are those of {words.plain(arch)} with {len(classes)} classes.")
     return True

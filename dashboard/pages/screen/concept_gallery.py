@@ -82,7 +82,7 @@ def _tiles(
     pixels = fit_within(resources.picture(_item), SIDE)
     heatmaps, shared, limits = concept_maps(_why.concepts, _why.sigma)
     nearest = _inspector.bundle.card.class_names[_why.channels.nearest]
-    largest = max((max(abs(one.relevance), abs(one.centroid)) for one in _why.concepts), default=1.0)
+    largest = max((max(abs(item.relevance), abs(item.centroid)) for item in _why.concepts), default=1.0)
     tiles = []
     for concept, heatmap, limit in zip(_why.concepts, heatmaps, limits, strict=True):
         # No file name here: the HTML is kept for everybody who has this image.
@@ -119,4 +119,4 @@ def _references(inspector: Inspector, concept: Concept, count: int | None) -> st
 
 def _cancels(why: Explanation) -> str:
     """What the cards mean by signs that cancel, where one of them says so."""
-    return f" {SIGNS_CANCEL}." if any(one.cancellation > MUCH_CANCELLATION for one in why.concepts) else ""
+    return f" {SIGNS_CANCEL}." if any(concept.cancellation > MUCH_CANCELLATION for concept in why.concepts) else ""

@@ -103,8 +103,8 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
             bind="query-params",
             help="Blurs the image patch by patch and looks again.",
         )
-    of = f"{item.id} {why.composite}"
-    was_stopped = state.screen.faithfulness_stopped(of)
+    map_key = f"{item.id} {why.composite}"
+    was_stopped = state.screen.faithfulness_stopped(map_key)
     if not is_asked:
         if was_stopped:
             st.caption("It was stopped before it was finished. Switch it on to begin again.")
@@ -114,7 +114,7 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
             "faithfulness",
             "Blurring and restoring the image patch by patch",
             lambda instead_of: resources.faithfulness(inspector, item, why.composite, instead_of),
-            partial(state.screen.stop_faithfulness, of),
+            partial(state.screen.stop_faithfulness, map_key),
             lasts=FOR_ALL if is_sample(item) else WHILE_HERE,
         )
         if task is not None:

@@ -26,44 +26,44 @@ _COUNTER = "counter-evidence"
 def missing_evidence(inspector: Inspector, item: Source) -> None:
     """A short, quiet list under the evidence map."""
     channels = resources.channels(inspector, item)
-    found = resources.missing_evidence(inspector, item)
+    missing = resources.missing_evidence(inspector, item)
     nearest = inspector.bundle.card.class_names[channels.nearest]
     st.markdown(f"**{TITLE}**")
-    if not found:
+    if not missing:
         st.caption(f"None: no channel with less relevance than in {words.plain(nearest)} adds to the distance.")
         return
     whole = float(channels.contribution.sum())
-    st.html(f'<div class="nero-lacking">{"".join(_row(inspector, one, whole) for one in found)}</div>')
-    st.caption(_says(found, words.plain(nearest), bool(inspector.composites)))
-    make = partial(_figure, inspector, found, nearest, whole)
+    st.html(f'<div class="nero-lacking">{"".join(_row(inspector, concept, whole) for concept in missing)}</div>')
+    st.caption(_says(missing, words.plain(nearest), bool(inspector.composites)))
+    make = partial(_figure, inspector, missing, nearest, whole)
     figure_download(TITLE, make, "missing_evidence", footer=origin(inspector, item))
 
 
-def _says(found: tuple[MissingConcept, ...], nearest: str, has_maps: bool) -> str:
+def _says(missing: tuple[MissingConcept, ...], nearest: str, has_maps: bool) -> str:
     """How to read the list: of the two kinds those that are in it."""
     told = [f"Channels with less relevance here than {nearest} has on average, with what they add to the distance."]
-    if not all(one.is_counter_evidence for one in found):
+    if not all(concept.is_counter_evidence for concept in missing):
         told.append("Missing evidence: used less here; what is missing has no place in the image.")
-    if any(one.is_counter_evidence for one in found):
+    if any(concept.is_counter_evidence for concept in missing):
         place = "; it has a place, purple on the channel's map (its concept card, or open it)" if has_maps else ""
         told.append(f"Counter-evidence: active here, and argues against the prediction{place}.")
     return " ".join([*told, "The pictures are the reference images that use the channel most."])
 
 
-def _figure(inspector: Inspector, found: tuple[MissingConcept, ...], nearest: str, whole: float) -> "Figure":
+def _figure(inspector: Inspector, missing: tuple[MissingConcept, ...], nearest: str, whole: float) -> "Figure":
     panels = [
         Panel(
-            tuple(reference_pixels(inspector, reference) for reference in one.references[:MOST]),
-            _named(one),
+            tuple(reference_pixels(inspector, reference) for reference in concept.references[:MOST]),
+            _named(concept),
             "; ".join(
                 [
-                    f"{_kind(one)}: {here_and_usual(one.relevance, one.centroid)}",
-                    _adds(one, whole),
-                    *([] if one.references else ["no ID image uses it"]),
+                    f"{_kind(concept)}: {here_and_usual(concept.relevance, concept.centroid)}",
+                    _adds(concept, whole),
+                    *([] if concept.references else ["no ID image uses it"]),
                 ]
             ),
         )
-        for one in found
+        for concept in missing
     ]
     heading = (
         f"Channels with less relevance in this image than {nearest} has on average, and the reference images that use "
@@ -72,28 +72,28 @@ def _figure(inspector: Inspector, found: tuple[MissingConcept, ...], nearest: st
     return panels_figure([(heading, panels)], 2)
 
 
-def _row(inspector: Inspector, one: MissingConcept, whole: float) -> str:
+def _row(inspector: Inspector, concept: MissingConcept, whole: float) -> str:
     pictures = "".join(
         marks.reference(inspector, reference, value)
-        for reference, value in zip(one.references, one.reference_relevance, strict=True)
+        for reference, value in zip(concept.references, concept.reference_relevance, strict=True)
     )
     unused = "" if pictures else "<br>no ID image uses it"
-    numbers = escape(here_and_usual(one.relevance, one.centroid))
+    numbers = escape(here_and_usual(concept.relevance, concept.centroid))
     return (
-        f"<section><p><b>{escape(_named(one))}</b><br>{_kind(one)}<br>{numbers}<br>"
-        f"{_adds(one, whole)}{unused}</p>"
+        f"<section><p><b>{escape(_named(concept))}</b><br>{_kind(concept)}<br>{numbers}<br>"
+        f"{_adds(concept, whole)}{unused}</p>"
         f'<div class="nero-references">{pictures}</div></section>'
     )
 
 
-def _kind(one: MissingConcept) -> str:
-    return _COUNTER if one.is_counter_evidence else _MISSING
+def _kind(concept: MissingConcept) -> str:
+    return _COUNTER if concept.is_counter_evidence else _MISSING
 
 
-def _named(one: MissingConcept) -> str:
-    return f"Channel {one.channel}: {words.use(one.relevance, one.centroid)}"
+def _named(concept: MissingConcept) -> str:
+    return f"Channel {concept.channel}: {words.use(concept.relevance, concept.centroid)}"
 
 
-def _adds(one: MissingConcept, whole: float) -> str:
-    part = f" ({words.percent(one.contribution / whole)})" if whole > 0 else ""
-    return f"adds {words.number(one.contribution)}{part}"
+def _adds(concept: MissingConcept, whole: float) -> str:
+    part = f" ({words.percent(concept.contribution / whole)})" if whole > 0 else ""
+    return f"adds {words.number(concept.contribution)}{part}"

@@ -47,10 +47,10 @@ def _panel(inspector: Inspector, item: Source, download: str) -> None:
             )
         with figures_side, st.spinner("Scoring all images again …"):
             usual = resources.what_if(inspector, item, published)
-            found = resources.what_if(inspector, item, settings)
-            _figures(usual, found, download, origin(inspector, item))
+            changed = resources.what_if(inspector, item, settings)
+            _figures(usual, changed, download, origin(inspector, item))
         with settings_side:
-            _take_along(inspector, item, usual, found)
+            _take_along(inspector, item, usual, changed)
 
 
 def _settings(inspector: Inspector, published: WhatIfSettings) -> WhatIfSettings:
@@ -124,24 +124,24 @@ def _widgets(settings: WhatIfSettings, inspector: Inspector) -> dict[str, object
     }
 
 
-def _figures(usual: WhatIf, found: WhatIf, download: str, of: Origin) -> None:
+def _figures(usual: WhatIf, changed: WhatIf, download: str, footer: Origin) -> None:
     """The histogram of each setting, and their figures side by side."""
     theme = theme_of(st.context.theme.type)
-    titled = (("usual", "As set", usual), ("found", "What if", found))
-    for side, (name, title, one) in zip(st.columns(2, gap="medium"), titled, strict=True):
+    titled = (("usual", "As set", usual), ("found", "What if", changed))
+    for side, (name, title, shown) in zip(st.columns(2, gap="medium"), titled, strict=True):
         with side:
             st.markdown(f"**{title}**")
             st.plotly_chart(
-                charts.score_histogram(one.reference, one.score, theme),
+                charts.score_histogram(shown.reference, shown.score, theme),
                 key=f"what_if_{name}",
                 config=charts.toolbar("what-if-scores", download),
-                alt=f"{title}: scores of the reference images; threshold {words.number(one.threshold)}, this image "
-                f"{words.number(one.score)}",
+                alt=f"{title}: scores of the reference images; threshold {words.number(shown.threshold)}, this image "
+                f"{words.number(shown.score)}",
             )
             saved = "what if scores" if name == "found" else "scores as set"
-            make = partial(histogram_figure, one.reference, one.score)
-            figure_download(saved, make, f"what_if_{name}", footer=of)
-    st.dataframe(figure_table(usual, found), hide_index=True, alt="Figures of both settings")
+            make = partial(histogram_figure, shown.reference, shown.score)
+            figure_download(saved, make, f"what_if_{name}", footer=footer)
+    st.dataframe(figure_table(usual, changed), hide_index=True, alt="Figures of both settings")
     st.caption(
         f"“As set” lets {words.percent(usual.settings.tpr)} of reference images pass, as the reference set was made, "
         "whatever the side bar says. Read each histogram on its own scale: each setting has its own unit. AUROC and "
@@ -150,17 +150,17 @@ def _figures(usual: WhatIf, found: WhatIf, download: str, of: Origin) -> None:
     )
 
 
-def figure_table(usual: WhatIf, found: WhatIf) -> charts.Table:
+def figure_table(usual: WhatIf, changed: WhatIf) -> charts.Table:
     """One row a figure: as it is set, what if, and how that differs."""
     rows = (
-        ("verdict", usual.detection.verdict(0), found.detection.verdict(0)),
-        ("score", words.number(usual.score), words.number(found.score)),
-        ("threshold", words.number(usual.threshold), words.number(found.threshold)),
-        ("p", words.number(usual.p_value, 2), words.number(found.p_value, 2)),
-        ("AUROC", _share(usual.auroc), _share(found.auroc)),
-        ("FPR95 (ID positive)", _share(usual.fpr95), _share(found.fpr95)),
-        ("components kept", str(usual.components), str(found.components)),
-        ("λ of the bias term", words.number(usual.bias_scale), words.number(found.bias_scale)),
+        ("verdict", usual.detection.verdict(0), changed.detection.verdict(0)),
+        ("score", words.number(usual.score), words.number(changed.score)),
+        ("threshold", words.number(usual.threshold), words.number(changed.threshold)),
+        ("p", words.number(usual.p_value, 2), words.number(changed.p_value, 2)),
+        ("AUROC", _share(usual.auroc), _share(changed.auroc)),
+        ("FPR95 (ID positive)", _share(usual.fpr95), _share(changed.fpr95)),
+        ("components kept", str(usual.components), str(changed.components)),
+        ("λ of the bias term", words.number(usual.bias_scale), words.number(changed.bias_scale)),
     )
     names, before, after = zip(*rows, strict=True)
     return {"": list(names), "as set": list(before), "what if": list(after)}
@@ -170,11 +170,11 @@ def _share(value: float) -> str:
     return f"{100 * value:.1f}\u00a0%" if value == value else "no OOD bank"
 
 
-def _take_along(inspector: Inspector, item: Source, usual: WhatIf, found: WhatIf) -> None:
+def _take_along(inspector: Inspector, item: Source, usual: WhatIf, what_if: WhatIf) -> None:
     """The setting as a link and as a file."""
     st.download_button(
         "Setting as JSON",
-        json.dumps(setting_record(inspector, item, found), indent=2),
+        json.dumps(setting_record(inspector, item, what_if), indent=2),
         file_name="nero-what-if.json",
         mime="application/json",
         icon=":material/download:",
@@ -183,13 +183,13 @@ def _take_along(inspector: Inspector, item: Source, usual: WhatIf, found: WhatIf
     )
     changed = {
         name: value
-        for name, value in _widgets(found.settings, inspector).items()
+        for name, value in _widgets(what_if.settings, inspector).items()
         if value != _widgets(usual.settings, inspector)[name]
     }
     if state.screen.WHAT_IF_TPR in changed:
-        changed[state.screen.WHAT_IF_TPR] = state.site.percents(found.settings.tpr)
+        changed[state.screen.WHAT_IF_TPR] = state.site.percents(what_if.settings.tpr)
     if state.screen.WHAT_IF_EPSILON in changed:
-        changed[state.screen.WHAT_IF_EPSILON] = f"{found.settings.epsilon:g}"
+        changed[state.screen.WHAT_IF_EPSILON] = f"{what_if.settings.epsilon:g}"
     st.code(
         state.site.link({state.screen.WHAT_IF: "true"} | {name: str(value) for name, value in changed.items()}),
         language=None,
@@ -201,27 +201,27 @@ def _take_along(inspector: Inspector, item: Source, usual: WhatIf, found: WhatIf
     )
 
 
-def setting_record(inspector: Inspector, item: Source, found: WhatIf) -> dict[str, object]:
+def setting_record(inspector: Inspector, item: Source, what_if: WhatIf) -> dict[str, object]:
     """Everything that somebody needs to come to the same figures. The image is named by its digest alone."""
-    settings = found.settings
+    settings = what_if.settings
     return {
         "bundle": {"title": inspector.bundle.card.title, "sha256": inspector.bundle.digest},
         "image": {"sha256": item.id},
         "settings": {
             "epsilon": settings.epsilon,
             "component_share": settings.component_share,
-            "components": found.components,
+            "components": what_if.components,
             "least": settings.k,
             "norm": settings.norm,
             "tpr": settings.tpr,
-            "bias_scale": found.bias_scale,
+            "bias_scale": what_if.bias_scale,
         },
-        "score": found.score,
-        "threshold": found.threshold,
-        "p_value": found.p_value,
-        "is_ood": found.is_ood,
-        "auroc": found.auroc if found.auroc == found.auroc else None,
-        "fpr95_id_positive": found.fpr95 if found.fpr95 == found.fpr95 else None,
+        "score": what_if.score,
+        "threshold": what_if.threshold,
+        "p_value": what_if.p_value,
+        "is_ood": what_if.is_ood,
+        "auroc": what_if.auroc if what_if.auroc == what_if.auroc else None,
+        "fpr95_id_positive": what_if.fpr95 if what_if.fpr95 == what_if.fpr95 else None,
         "versions": {name: _version(name) for name in PACKAGES},
     }
 

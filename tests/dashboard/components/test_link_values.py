@@ -148,7 +148,7 @@ def test_what_is_offered_is_taken_without_a_word(app: Start, page: str, query: d
 
 @pytest.mark.parametrize("key", ["order", "sort"])
 def test_a_link_from_before_that_says_share_means_contribution(app: Start, key: str):
-    fresh, later = app(sample="polyps", **{key: "share"}), opened(app, SCREEN, sample="polyps", **{key: "share"})
+    fresh, later = app(sample="polyps", **{key: "share"}), opened(app, "screen", sample="polyps", **{key: "share"})
     for running in (fresh, later):
         no_traceback(running)
         assert said(running) == []
