@@ -52,7 +52,7 @@ def paired(first: Callable[[], object], second: Callable[[], object], rounds: in
     return (
         statistics.median(ones),
         statistics.median(others),
-        statistics.median(one / other for one, other in times),
+        statistics.median(measured / other for measured, other in times),
     )
 
 
@@ -133,14 +133,14 @@ def perturbation_seconds(inspector: Inspector, file: Path, rounds: int) -> float
         inspector.channels(observation)
 
     score(recipes[0])  # NERO is fitted and the lesion drawn once
-    return statistics.median(seconds(lambda one=one: score(one)) for one in recipes[1:])
+    return statistics.median(seconds(lambda variant=variant: score(variant)) for variant in recipes[1:])
 
 
 def drawing_seconds(rounds: int) -> float:
     """Median seconds to draw and encode one phantom at 224 × 224 on one thread, over all classes."""
     images = [(name, seed) for seed in range(rounds) for name in CLASSES]
     encode_phantom(draw_phantom(*images[0]))  # textures are made once
-    return statistics.median(seconds(lambda one=one: encode_phantom(draw_phantom(*one))) for one in images)
+    return statistics.median(seconds(lambda spec=spec: encode_phantom(draw_phantom(*spec))) for spec in images)
 
 
 def made_bank(images: int, seed: int) -> tuple[Head, Tensor, Tensor]:
@@ -156,14 +156,14 @@ def catalog_seconds(rounds: int) -> dict[str, tuple[float, float]]:
     """Median seconds of every method to fit on 5,000 images, and to score 10,000 observed ones."""
     head, fit, labels = made_bank(5_000, seed=1)
     _, features, _ = made_bank(10_000, seed=2)
-    found = {}
+    timings = {}
     for name in DETECTORS:
         detector = build_detector(name, head)
         detector.fit_features(fit, labels)
         fitting = statistics.median(seconds(lambda d=detector: d.fit_features(fit, labels)) for _ in range(rounds))
         scoring = statistics.median(seconds(lambda d=detector: d.predict_features(features)) for _ in range(rounds))
-        found[name] = fitting, scoring
-    return found
+        timings[name] = fitting, scoring
+    return timings
 
 
 def nero_against_loop(rounds: int) -> tuple[float, float, float]:
@@ -178,19 +178,19 @@ def nero_against_loop(rounds: int) -> tuple[float, float, float]:
 
     def loop() -> Tensor:
         pairs = [relevance_of(image) for image in fit]
-        components = principal_components(torch.stack([one for one, _ in pairs]), 341)
-        projected = [components @ one for one, _ in pairs]
+        components = principal_components(torch.stack([relevance for relevance, _ in pairs]), 341)
+        projected = [components @ relevance for relevance, _ in pairs]
         centroids = [_mean(projected, labels, label) for label in range(10)]
-        joined = [torch.cat([one, bias[None]]) for one, bias in pairs]
+        joined = [torch.cat([relevance, bias[None]]) for relevance, bias in pairs]
         means = [_mean(joined, labels, label) for label in range(10)]
-        spread = sum(min(float((one - mean).abs().sum()) for mean in means) for one in joined)
+        spread = sum(min(float((vector - mean).abs().sum()) for mean in means) for vector in joined)
         scale = spread / sum(float(bias.abs()) for _, bias in pairs)
         scores = []
         for image in features:
-            one, bias = relevance_of(image)
-            place = components @ one
+            relevance, bias = relevance_of(image)
+            place = components @ relevance
             distance = min(float((place - centroid).abs().sum()) for centroid in centroids)
-            lowest = one.argsort(stable=True)[:175]
+            lowest = relevance.argsort(stable=True)[:175]
             ratio = float(image[lowest].abs().sum() / image.abs().sum())
             scores.append((distance + scale * float(bias.abs())) * ratio)
         return torch.tensor(scores, dtype=torch.float64)
@@ -203,7 +203,9 @@ def nero_against_loop(rounds: int) -> tuple[float, float, float]:
 
 
 def _mean(rows: Sequence[Tensor], labels: Tensor, label: int) -> Tensor:
-    return torch.stack([row for row, one in zip(rows, labels.tolist(), strict=True) if one == label]).mean(dim=0)
+    return torch.stack([row for row, row_label in zip(rows, labels.tolist(), strict=True) if row_label == label]).mean(
+        dim=0
+    )
 
 
 def import_against_torch(rounds: int) -> tuple[float, float, float]:
@@ -219,8 +221,8 @@ def small_file_against_streamlit() -> tuple[float, float, float]:
     """A file of 1 kB on a connection that stays open, of which the first page needs a hundred; against the same from
     Streamlit's own server; and the ratio."""
     with Server() as ours, Server(entry="streamlit") as plain:
-        one, other = (small_file_seconds(server.address) for server in (ours, plain))
-    return one, other, one / other
+        measured, other = (small_file_seconds(server.address) for server in (ours, plain))
+    return measured, other, measured / other
 
 
 def small_file_seconds(address: str, files: int = 60) -> float:
@@ -288,14 +290,18 @@ def main() -> None:
     table = Table("step", "this", "against", "ratio", "goal")
     with tempfile.TemporaryDirectory() as folder:
         files = write_phantoms(Path(folder), 4, seed=99)
-        one, other, ratio = detect_against_forward(inspector, files, options.rounds)
-        table.add_row("detect 32 images ÷ bare forward", f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 1.10")
-        one, other, ratio = explain_against_gradient(inspector, files, options.rounds)
-        table.add_row("explain, 8 concepts ÷ gradient of 8", f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 3")
+        measured, other, ratio = detect_against_forward(inspector, files, options.rounds)
+        table.add_row(
+            "detect 32 images ÷ bare forward", f"{measured:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 1.10"
+        )
+        measured, other, ratio = explain_against_gradient(inspector, files, options.rounds)
+        table.add_row(
+            "explain, 8 concepts ÷ gradient of 8", f"{measured:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 3"
+        )
         for each in (inspector, Inspector.load(options.transformer)):
-            one, other, ratio = heatmaps_against_gradient(each, files, options.rounds)
+            measured, other, ratio = heatmaps_against_gradient(each, files, options.rounds)
             row = f"8 conditional heatmaps ÷ gradient of 8, {each.bundle.card.arch}"
-            table.add_row(row, f"{one:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 2")
+            table.add_row(row, f"{measured:.3f} s", f"{other:.3f} s", f"{ratio:.2f}", "≤ 2")
         every = all_channels_seconds(inspector, files[0])
         neurons = inspector.bundle.classifier.head.neurons
         table.add_row(f"all {neurons} channels of one image", f"{every:.1f} s", "", "", "≤ 25 s")
@@ -309,21 +315,25 @@ def main() -> None:
         table.add_row("score 10,000 observed images with all", f"{scoring:.1f} s", "", "", "≤ 5 s")
         for name, (fit, score) in sorted(catalog.items(), key=lambda row: -sum(row[1]))[:4]:
             table.add_row(f"  of which {name}: fit, score", f"{fit:.2f} s", f"{score:.2f} s", "", "")
-        one, other, ratio = nero_against_loop(rounds=3)
+        measured, other, ratio = nero_against_loop(rounds=3)
         table.add_row(
-            "NERO, fit and score ÷ a loop in Python", f"{one:.3f} s", f"{other:.2f} s", f"1/{1 / ratio:.0f}", "≤ 1/50"
+            "NERO, fit and score ÷ a loop in Python",
+            f"{measured:.3f} s",
+            f"{other:.2f} s",
+            f"1/{1 / ratio:.0f}",
+            "≤ 1/50",
         )
-        one, other, ratio = import_against_torch(rounds=5)
+        measured, other, ratio = import_against_torch(rounds=5)
         row = "from nero_core import Inspector ÷ import torch"
-        table.add_row(row, f"{one:.2f} s", f"{other:.2f} s", f"{ratio:.2f}", "≤ 2.5 s")
+        table.add_row(row, f"{measured:.2f} s", f"{other:.2f} s", f"{ratio:.2f}", "≤ 2.5 s")
         if not options.no_browser:
             first, verdict, concepts = page_times(options.bundle, files[-1])
             table.add_row("cold start to first page", f"{first:.1f} s", "", "", "")
             table.add_row("upload to verdict", f"{verdict:.1f} s", "", "", "")
             table.add_row("upload to eight concepts, the first explanation", f"{concepts:.1f} s", "", "", "")
-            one, other, ratio = small_file_against_streamlit()
+            measured, other, ratio = small_file_against_streamlit()
             row = "a small file ÷ the same from Streamlit's own server"
-            table.add_row(row, f"{1000 * one:.1f} ms", f"{1000 * other:.1f} ms", f"{ratio:.2f}", "≤ 0.2")
+            table.add_row(row, f"{1000 * measured:.1f} ms", f"{1000 * other:.1f} ms", f"{ratio:.2f}", "≤ 0.2")
             paint, in_new = explorer_seconds(options.bundle, Path(folder))
             table.add_row("neuron explorer, 512 channels × 2,000 images", f"{paint:.1f} s", "", "", "≤ 2 s")
             table.add_row("  in a browser window that is opened for it", f"{in_new:.1f} s", "", "", "")

@@ -68,7 +68,7 @@ def test_there_is_a_sample_of_each_class_that_can_be_explained(inspector: Inspec
     if why.composite == "epsilon_plus":  # the biases of a transformer take their share
         assert why.conservation == pytest.approx(1, abs=0.02)
     assert bool(why.heatmap.isfinite().all()) and bool(why.evidence.isfinite().all())
-    assert all(inspector.thumbnail(one) for concept in why.concepts for one in concept.references)
+    assert all(inspector.thumbnail(image_id) for concept in why.concepts for image_id in concept.references)
     blocks = inspector.blocks(batch)
     assert len(blocks) > 4 and blocks[-1].name == "pixels"
     assert [block.ratio for block in blocks] == pytest.approx([1.0] * len(blocks), abs=0.05)
@@ -79,11 +79,11 @@ def test_the_references_of_every_channel_are_stored_and_are_the_largest_of_the_b
     assert explorer.has_stored_references
     for by, bank in (("relevance", inspector.fit_relevance()), ("activation", fit.features)):
         for channel in range(inspector.bundle.classifier.head.neurons):
-            found = explorer.references(channel, by)
+            references = explorer.references(channel, by)
             values, rows = bank[:, channel].sort(descending=True, stable=True)
-            kept = rows[:REFERENCES][values[:REFERENCES] > 0]
-            assert found.ids == tuple(fit.ids[row] for row in kept.tolist()), f"channel {channel} by {by}"
-            assert found.heatmaps is not None and found.heatmaps.shape == (len(kept), 16, 16)
+            strongest = rows[:REFERENCES][values[:REFERENCES] > 0]
+            assert references.ids == tuple(fit.ids[row] for row in strongest.tolist()), f"channel {channel} by {by}"
+            assert references.heatmaps is not None and references.heatmaps.shape == (len(strongest), 16, 16)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -48,7 +48,7 @@ def write_wheel(folder: Path, name: str, version: str, needs: Sequence[str] = ()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
     info = f"{name.replace('-', '_')}-{version}.dist-info"
-    wanted = "".join(f"Requires-Dist: {one}\n" for one in needs)
+    wanted = "".join(f"Requires-Dist: {requirement}\n" for requirement in needs)
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{wanted}")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
@@ -105,7 +105,11 @@ def make(project: Path, tmp_path: Path) -> Make:
 def installed(project: Path) -> dict[str, str]:
     command = [str(project / ".venv" / "bin" / "python"), "-m", "pip", "list", "--format=json"]
     listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    return {one["name"]: one["version"] for one in listed if one["name"] not in ("pip", "setuptools", "mini")}
+    return {
+        package["name"]: package["version"]
+        for package in listed
+        if package["name"] not in ("pip", "setuptools", "mini")
+    }
 
 
 @pytest.mark.slow

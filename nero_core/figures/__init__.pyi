@@ -60,8 +60,8 @@ from .wording import MUCH_CANCELLATION as MUCH_CANCELLATION
 from .wording import SIGNS_CANCEL as SIGNS_CANCEL
 from .wording import SYNTHETIC as SYNTHETIC
 from .wording import channel_use as channel_use
-from .wording import here_and_usual as here_and_usual
 from .wording import conservation_text as conservation_text
 from .wording import conservation_text_briefly as conservation_text_briefly
+from .wording import here_and_usual as here_and_usual
 from .wording import mean_of_few as mean_of_few
 from .wording import own_limit as own_limit

@@ -20,7 +20,7 @@ def test_a_sample_comes_along_and_every_method_is_compared_on_a_narrow_screen_to
     expect(page.locator(".js-plotly-plot")).to_have_count(3)
     p_values = page.locator(".nero-methods td.p").all_inner_texts()
     assert len(p_values) >= 20
-    assert [float(one) for one in p_values] == sorted(float(one) for one in p_values)
+    assert [float(text) for text in p_values] == sorted(float(text) for text in p_values)
     # numbers in cells keep the dark colour that their cells ask for, whatever the theme
     number = page.locator(".st-key-class_heat .heatmap-label text").first
     assert number.evaluate("text => getComputedStyle(text).fill") == "rgb(26, 28, 32)"

@@ -133,9 +133,9 @@ def test_a_projector_shows_control_formula_and_plot_of_a_step_at_once(browser: B
         expect(page.locator(".st-key-lesson .js-plotly-plot")).to_have_count(1)
         page.locator(".stMain").evaluate("page => page.scrollTo(0, 0)")
         settle(page)
-        for one in (control, ".st-key-lesson .katex-display", *([".nero-scale"] if step == "verdict" else [])):
-            box = page.locator(one).first.bounding_box()
-            assert box["y"] + box["height"] <= 720, (step, one)
+        for selector in (control, ".st-key-lesson .katex-display", *([".nero-scale"] if step == "verdict" else [])):
+            box = page.locator(selector).first.bounding_box()
+            assert box["y"] + box["height"] <= 720, (step, selector)
         plot = page.locator(".st-key-lesson .js-plotly-plot").bounding_box()
         assert (720 - plot["y"]) / plot["height"] > 0.9, step
         expect_no_sideways_scroll(page)

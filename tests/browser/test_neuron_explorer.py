@@ -24,9 +24,9 @@ def opened(browser: Browser, server: Server, query: str, width: int = 1440, them
 
 def expect_no_problems(page: Page) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
-    said = page.locator("body").inner_text()
-    assert "Traceback" not in said
-    assert "not foreseen" not in said
+    text = page.locator("body").inner_text()
+    assert "Traceback" not in text
+    assert "not foreseen" not in text
 
 
 def centre(locator: Locator) -> tuple[float, float]:
@@ -164,9 +164,9 @@ def test_a_lasso_gathers_images_and_says_how_many_of_each_class(browser: Browser
     expect(chosen.locator("figure img")).to_have_count(count)
     lasso(page, part=0.5)
     expect(chosen).not_to_contain_text(f"{count} images chosen: ")
-    found = page.locator(f"{POINT}.chosen").count()
-    assert 0 < found < count
-    expect(chosen.locator("figure img")).to_have_count(found)
+    chosen_count = page.locator(f"{POINT}.chosen").count()
+    assert 0 < chosen_count < count
+    expect(chosen.locator("figure img")).to_have_count(chosen_count)
     page.get_by_role("button", name="Zoom to the chosen images").click()
     expect(page.locator(f"{POINT}.chosen.out")).to_have_count(0)
     page.get_by_role("button", name="Choose none").click()
@@ -179,14 +179,14 @@ def test_chosen_points_stay_chosen_when_the_map_is_drawn_for_another_image(brows
     lasso(page, part=0.5)
     chosen = page.locator(".st-key-chosen_images")
     expect(chosen).to_contain_text("images chosen: ")
-    found = page.locator(f"{POINT}.chosen").count()
+    chosen_count = page.locator(f"{POINT}.chosen").count()
     page.get_by_role("button", name="Choose an image").click()
     page.get_by_role("button", name="polyps").click()
     page.keyboard.press("Escape")
     expect(page.locator("svg.plane .here")).to_have_count(1)
     settle(page)
-    expect(page.locator(f"{POINT}.chosen")).to_have_count(found)
-    expect(chosen.locator("figure img")).to_have_count(found)
+    expect(page.locator(f"{POINT}.chosen")).to_have_count(chosen_count)
+    expect(chosen.locator("figure img")).to_have_count(chosen_count)
     page.get_by_role("button", name="Choose none").click()
     expect(page.get_by_text("Choose points on the map")).to_be_visible()
     expect_no_problems(page)
@@ -196,12 +196,12 @@ def test_the_map_works_by_keyboard_alone(browser: Browser, server: Server):
     page = opened(browser, server, "look=image+map&sample=polyps")
     plane = page.locator("svg.plane")
     plane.focus()
-    said = page.locator(".map .said")
+    live_region = page.locator(".map .said")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".tip")).to_be_visible()
-    first = said.inner_text()
+    first = live_region.inner_text()
     page.keyboard.press("ArrowLeft")
-    assert said.inner_text() != first
+    assert live_region.inner_text() != first
     page.keyboard.press("Enter")
     chosen = page.locator(".st-key-chosen_images")
     expect(chosen).to_contain_text("1 image chosen")
@@ -219,7 +219,7 @@ def test_the_map_works_by_keyboard_alone(browser: Browser, server: Server):
 
 def test_two_channels_stand_side_by_side(browser: Browser, server: Server):
     page = opened(browser, server, "channel=7&other=9&sample=polyps")
-    boxes = [page.get_by_role("heading", name=f"Channel {one}", exact=True).bounding_box() for one in (7, 9)]
+    boxes = [page.get_by_role("heading", name=f"Channel {channel}", exact=True).bounding_box() for channel in (7, 9)]
     assert boxes[0] is not None and boxes[1] is not None
     assert boxes[0]["y"] == boxes[1]["y"]
     assert boxes[1]["x"] > boxes[0]["x"]
@@ -279,15 +279,15 @@ def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
     gate = tmp_path / "gate"
     environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path), "NERO_TEST_GATE": str(gate)}
     with Server(tiny_bundle, entry="tests.browser.gated_server", **environment) as gated:
-        one, other = (opened(browser, gated, "look=image+map&map=UMAP") for _ in range(2))
-        main = one.get_by_test_id("stMainBlockContainer")
+        viewer, other = (opened(browser, gated, "look=image+map&map=UMAP") for _ in range(2))
+        main = viewer.get_by_test_id("stMainBlockContainer")
         expect(other.get_by_text("Laying out").first).to_be_visible()
         main.get_by_role("button", name="Stop").click()
-        expect(one.locator("svg.plane")).to_be_visible()
-        expect(one.get_by_text("two directions of largest variance")).to_be_visible()
+        expect(viewer.locator("svg.plane")).to_be_visible()
+        expect(viewer.get_by_text("two directions of largest variance")).to_be_visible()
         expect(main.get_by_role("button", name="Stop")).to_have_count(0)
-        settle(one)
-        assert "map=UMAP" not in one.url
+        settle(viewer)
+        assert "map=UMAP" not in viewer.url
         expect(other.get_by_text("Whoever waits for it can stop it")).to_be_visible()
         other.get_by_role("button", name="Begin again").click()
         expect(other.get_by_text("Laying out").first).to_be_visible()
@@ -295,5 +295,5 @@ def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
         expect(other.get_by_text("Laying out").first).to_be_visible()
         gate.touch()
         expect(other.get_by_text("Which images are near each other")).to_be_visible(timeout=240_000)
-        for page in (one, other):
+        for page in (viewer, other):
             expect_no_problems(page)

@@ -102,9 +102,9 @@ def test_a_broken_file_is_named_next_to_the_uploader_and_the_good_one_is_scored(
     upload(page, ("frame.png", png()), ("broken.png", png()[:90]), ("frame.png", png(1)))
     message = page.get_by_role("alert")
     message.wait_for()
-    said = message.inner_text()
-    assert "1 of 3 files cannot be read; the other 2 can." in said
-    assert "broken.png: expected" in said
+    text = message.inner_text()
+    assert "1 of 3 files cannot be read; the other 2 can." in text
+    assert "broken.png: expected" in text
     page.locator(".nero-verdict").wait_for()
     page.get_by_text("1 of 2").wait_for()
     page.get_by_role("button", name="Next").click()

@@ -40,5 +40,5 @@ def until(running: AppTest, holds: Callable[[], object], seconds: float = 240) -
 
 def asked(running: AppTest, name: str) -> str:
     """What the URL holds."""
-    held = running.query_params[name]
-    return held if isinstance(held, str) else held[0]
+    value = running.query_params[name]
+    return value if isinstance(value, str) else value[0]

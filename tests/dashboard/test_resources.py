@@ -73,14 +73,14 @@ def test_results_of_one_image_are_kept_apart_by_bundle_setting_and_method(
     other = Path(shutil.copytree(tiny_bundle, tmp_path / "other"))
     card = json.loads((other / "bundle.json").read_text())
     (other / "bundle.json").write_text(json.dumps(card | {"title": "Another"}))
-    one, two = resources.inspector(tiny_bundle), resources.inspector(other)
+    original, two = resources.inspector(tiny_bundle), resources.inspector(other)
     file = sorted((phantoms / "ood" / "polyps").iterdir())[0]
     image = resources.source("k", file.name, file.read_bytes())
-    asked = [(one, "nero", 0.9), (two, "nero", 0.9), (one, "msp", 0.9), (one, "nero", 0.8)]
+    asked = [(original, "nero", 0.9), (two, "nero", 0.9), (original, "msp", 0.9), (original, "nero", 0.8)]
     answers = [resources.detection(model, image, method, tpr) for model, method, tpr in asked]
     assert len({id(answer) for answer in answers}) == len(asked)
     assert answers[2].detector == "msp" and answers[3].tpr == 0.8
-    assert resources.detection(one, image, "nero", 0.9) is answers[0]  # kept, not computed again
+    assert resources.detection(original, image, "nero", 0.9) is answers[0]  # kept, not computed again
 
 
 def test_users_at_once_get_their_own_images_results(tiny_bundle: Path, phantoms: Path):
@@ -90,8 +90,8 @@ def test_users_at_once_get_their_own_images_results(tiny_bundle: Path, phantoms:
     images = [resources.source(f"user {index}", "image.jpg", file.read_bytes()) for index, file in enumerate(files)]
     expected = [model.detect(model.decode([file]))["nero"].score for file in files]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda image: resources.detection(model, image, "nero", 0.95), images * 3))
-    for detection, score in zip(found, expected * 3, strict=True):
+        detections = list(pool.map(lambda image: resources.detection(model, image, "nero", 0.95), images * 3))
+    for detection, score in zip(detections, expected * 3, strict=True):
         torch.testing.assert_close(detection.score, score, rtol=1e-4, atol=1e-6)
 
 

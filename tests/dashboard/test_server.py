@@ -43,15 +43,15 @@ def run_once(address: str, query: str = "", page: str = "") -> tuple[str, list[s
 @pytest.mark.slow
 def test_a_real_session_shows_the_page(tiny_bundle: Path, sample_folder: Path):
     with Server(tiny_bundle, NERO_SAMPLES=str(sample_folder), NERO_DEVICE="cpu", NERO_BUNDLES="") as server:
-        said, exceptions = run_once(server.address, "bundle=tiny&sample=polyps")
+        text, exceptions = run_once(server.address, "bundle=tiny&sample=polyps")
         log = server.log
     assert not exceptions
-    assert "No module named" not in said + log
-    assert "Traceback" not in said + log
-    assert "not foreseen" not in said
-    assert "Screen an image" in said
-    assert "nero-verdict" in said
-    assert said.count("<section class=") == 8
+    assert "No module named" not in text + log
+    assert "Traceback" not in text + log
+    assert "not foreseen" not in text
+    assert "Screen an image" in text
+    assert "nero-verdict" in text
+    assert text.count("<section class=") == 8
 
 
 ACCEPTED = """
@@ -101,10 +101,10 @@ def test_what_the_server_accepts_does_not_wait_for_acknowledgements(tmp_path: Pa
     page = tmp_path / "page.py"
     page.write_text(ACCEPTED)
     with served(entry, page) as (_, address):
-        said, exceptions = run_once(address)
+        text, exceptions = run_once(address)
     assert not exceptions
-    assert f"no delay: {is_mended}" in said  # where Streamlit's own entry mends it, ours has nothing left to do
-    assert f"no delay: {not is_mended}" not in said
+    assert f"no delay: {is_mended}" in text  # where Streamlit's own entry mends it, ours has nothing left to do
+    assert f"no delay: {not is_mended}" not in text
 
 
 @pytest.mark.slow
@@ -112,8 +112,8 @@ def test_what_the_server_accepts_does_not_wait_for_acknowledgements(tmp_path: Pa
 def test_the_server_ends_quietly_while_it_computes(number: signal.Signals):
     environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_BUNDLE": ""}
     with served("dashboard.server", ROOT / "dashboard" / "app.py", **environment) as (process, address):
-        said, _ = run_once(address, page="compare_methods")
-        assert "Stop" in said  # all methods are compared, which takes long
+        text, _ = run_once(address, page="compare_methods")
+        assert "Stop" in text  # all methods are compared, which takes long
         process.send_signal(number)
         log = process.communicate(timeout=60)[0].decode()
     assert process.returncode == 0

@@ -11,9 +11,9 @@ def test_a_p_value_says_what_it_counts():
 
 
 def test_the_smallest_p_value_says_that_it_is_the_smallest():
-    said = words.p_value(1 / 301, 300)
-    assert said.startswith("p = 0.0033: none of the 300 calibration images")
-    assert "1/301 is the smallest p" in said
+    sentence = words.p_value(1 / 301, 300)
+    assert sentence.startswith("p = 0.0033: none of the 300 calibration images")
+    assert "1/301 is the smallest p" in sentence
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ def test_scores_agree_with_the_published_code(
 def test_relevance_agrees_with_the_published_code(golden: dict[str, Tensor]) -> None:
     head = Head(golden["weight"], golden["bias"])
     relevance, bias = neuron_relevance(golden["valid"].double(), head, epsilon=0.0)
-    found = torch.cat([relevance, bias[:, None]], dim=1)
-    torch.testing.assert_close(found, golden["rel_valid"].double(), rtol=1e-3, atol=1e-5)
+    joined = torch.cat([relevance, bias[:, None]], dim=1)
+    torch.testing.assert_close(joined, golden["rel_valid"].double(), rtol=1e-3, atol=1e-5)
 
 
 def test_separation_agrees_with_the_published_code(fitted: NERO, golden: dict[str, Tensor]) -> None:

@@ -90,7 +90,7 @@ def test_what_feeds_a_concept_has_relevance_largest_first_and_its_own_heatmaps(
 ):
     upstream = stored.concept(image, used, index=1).upstream
     assert 1 <= len(upstream.channels) == len(upstream.relevance) == len(upstream.heatmaps) <= 5
-    strengths = [abs(one) for one in upstream.relevance]
+    strengths = [abs(value) for value in upstream.relevance]
     assert strengths == sorted(strengths, reverse=True) and min(strengths) > 0
     for heatmap, relevance in zip(upstream.heatmaps, upstream.relevance, strict=True):
         assert float(heatmap.sum()) == pytest.approx(relevance, rel=0.05)
@@ -126,15 +126,15 @@ def test_lazily_made_references_equal_the_stored_ones_in_ids_and_values(
     stored: Explorer, lazy: Explorer, used: int, by: str
 ):
     assert stored.has_stored_references and not lazy.has_stored_references
-    kept, made = stored.references(used, by), lazy.references(used, by)
-    assert len(kept.ids) == 2 and len(made.ids) == 4
-    assert made.ids[:2] == kept.ids and made.values[:2] == pytest.approx(kept.values)
-    assert made.relevance[:2] == pytest.approx(kept.relevance)
-    assert (kept.from_thumbnails, made.from_thumbnails) == (False, True)
-    assert kept.composite == made.composite == stored.inspector.composites[0]
-    assert kept.heatmaps is not None and made.heatmaps is not None
-    assert kept.heatmaps.shape == (2, 16, 16) and made.heatmaps.shape == (4, 16, 16)
-    for first, second in zip(kept.heatmaps, made.heatmaps[:2], strict=True):  # blurred by the small picture, no more
+    saved, made = stored.references(used, by), lazy.references(used, by)
+    assert len(saved.ids) == 2 and len(made.ids) == 4
+    assert made.ids[:2] == saved.ids and made.values[:2] == pytest.approx(saved.values)
+    assert made.relevance[:2] == pytest.approx(saved.relevance)
+    assert (saved.from_thumbnails, made.from_thumbnails) == (False, True)
+    assert saved.composite == made.composite == stored.inspector.composites[0]
+    assert saved.heatmaps is not None and made.heatmaps is not None
+    assert saved.heatmaps.shape == (2, 16, 16) and made.heatmaps.shape == (4, 16, 16)
+    for first, second in zip(saved.heatmaps, made.heatmaps[:2], strict=True):  # blurred by the small picture, no more
         assert float(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1]) > 0.7
 
 
@@ -174,8 +174,12 @@ def test_a_channel_that_no_fit_image_uses_has_no_references(stored: Explorer, la
     dead = int((stored.inspector.bundle.fit.features == 0).all(dim=0).nonzero()[0])
     for explorer in (stored, lazy):
         summary = explorer.summary(dead)
-        for found in (summary.by_relevance, summary.by_activation):
-            assert found.ids == found.values == () and found.heatmaps is not None and len(found.heatmaps) == 0
+        for references in (summary.by_relevance, summary.by_activation):
+            assert (
+                references.ids == references.values == ()
+                and references.heatmaps is not None
+                and len(references.heatmaps) == 0
+            )
         assert summary.co_used == ()
 
 
@@ -223,7 +227,9 @@ def test_a_small_picture_that_is_none_is_left_out(lazy: Explorer, used: int, mon
     inspector = lazy.inspector
     whole = lazy.references(used)
     plain, broken = inspector.bundle.thumbnail, whole.ids[1]
-    monkeypatch.setattr(type(inspector.bundle), "thumbnail", lambda _, one: b"x" if one == broken else plain(one))
+    monkeypatch.setattr(
+        type(inspector.bundle), "thumbnail", lambda _, image_id: b"x" if image_id == broken else plain(image_id)
+    )
     made = Explorer(inspector).references(used)
     assert made.ids == (whole.ids[0], *whole.ids[2:]) and made.values == (whole.values[0], *whole.values[2:])
     assert made.heatmaps is not None and whole.heatmaps is not None
@@ -253,8 +259,13 @@ def test_the_channels_of_a_vit_have_references_and_upstream_channels(phantoms: P
 def test_an_architecture_without_honest_heatmaps_shows_its_references_without_them(phantoms: Path, tmp_path: Path):
     explorer = explorer_of("test_efficientnet", phantoms / "id", tmp_path, references=0)
     channel = int(explorer.inspector.fit_relevance().amax(dim=0).argmax())
-    found: ChannelReferences = explorer.summary(channel).by_relevance
-    assert len(found.ids) == 4 and found.heatmaps is None and not found.from_thumbnails and found.composite == ""
+    references: ChannelReferences = explorer.summary(channel).by_relevance
+    assert (
+        len(references.ids) == 4
+        and references.heatmaps is None
+        and not references.from_thumbnails
+        and references.composite == ""
+    )
     image = explorer.inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
     with pytest.raises(RelevanceError, match="No heatmap for this architecture"):
         explorer.concept(image, channel)

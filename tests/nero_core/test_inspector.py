@@ -200,12 +200,12 @@ def test_what_concepts_keep_is_counted_with_the_sign_of_their_relevance(
 
     def turned(self: Attributor, *args: object, **more: object) -> Heatmaps:
         """The negative concept's map with the wrong sign."""
-        found = plain(self, *args, **more)  # type: ignore[arg-type]
-        found.maps[3] *= -1
-        return found
+        heatmaps = plain(self, *args, **more)  # type: ignore[arg-type]
+        heatmaps.maps[3] *= -1
+        return heatmaps
 
-    kept = inspector.explain(batch, channels=(largest, smallest)).concept_conservation
-    assert kept == pytest.approx(1, abs=0.01)
+    conservation = inspector.explain(batch, channels=(largest, smallest)).concept_conservation
+    assert conservation == pytest.approx(1, abs=0.01)
     monkeypatch.setattr(Attributor, "heatmaps", turned)
     wrong = inspector.explain(batch, channels=(largest, smallest)).concept_conservation
     plus, minus = float(relevance[largest]), float(-relevance[smallest])
@@ -255,7 +255,7 @@ def test_evidence_is_positive_and_sums_to_the_over_used_contributions(inspector:
 
 def test_the_explained_class_can_be_chosen(inspector: Inspector, batch: ImageBatch) -> None:
     maps = [inspector.explain(batch, concepts=0, explained_class=index) for index in range(3)]
-    assert [one.explained_class for one in maps] == [0, 1, 2]
+    assert [explanation.explained_class for explanation in maps] == [0, 1, 2]
     assert not torch.equal(maps[0].heatmap, maps[1].heatmap)
 
 
@@ -343,12 +343,12 @@ def test_a_composite_that_does_not_suit_is_refused(transformer: Inspector, phant
 def test_each_composite_explains_and_the_default_comes_first(inspector: Inspector, batch: ImageBatch) -> None:
     names = inspector.composites
     assert names == ("epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat", "gradient_times_input")
-    found = {name: inspector.explain(batch, concepts=2, composite=name) for name in names}
-    assert [why.composite for why in found.values()] == list(names)
-    assert torch.equal(found["epsilon_plus"].heatmap, inspector.explain(batch, concepts=2).heatmap)
+    explanations = {name: inspector.explain(batch, concepts=2, composite=name) for name in names}
+    assert [why.composite for why in explanations.values()] == list(names)
+    assert torch.equal(explanations["epsilon_plus"].heatmap, inspector.explain(batch, concepts=2).heatmap)
     assert inspector.attributor("epsilon_plus") is inspector.attributor()
-    for one, other in itertools.combinations(found.values(), 2):
-        assert not torch.allclose(one.heatmap, other.heatmap, rtol=1e-3)
+    for explanation, other in itertools.combinations(explanations.values(), 2):
+        assert not torch.allclose(explanation.heatmap, other.heatmap, rtol=1e-3)
     for name in names[:3]:
         assert [block.ratio for block in inspector.blocks(batch, composite=name)] == pytest.approx([1.0] * 5, abs=0.02)
 
@@ -360,8 +360,8 @@ def test_the_gpu_agrees_with_the_cpu(tiny_bundle: Path, inspector: Inspector, ba
     torch.testing.assert_close(
         there.detect(batch)["nero"].score, inspector.detect(batch)["nero"].score, rtol=1e-3, atol=0
     )
-    found, wanted = there.explain(batch), inspector.explain(batch)
-    torch.testing.assert_close(found.heatmap, wanted.heatmap, rtol=1e-2, atol=1e-6)
+    explanation, wanted = there.explain(batch), inspector.explain(batch)
+    torch.testing.assert_close(explanation.heatmap, wanted.heatmap, rtol=1e-2, atol=1e-6)
 
 
 def test_threads_get_the_serial_result_and_the_plain_model_is_untouched(tiny_bundle: Path, batch: ImageBatch) -> None:
@@ -377,14 +377,14 @@ def test_threads_get_the_serial_result_and_the_plain_model_is_untouched(tiny_bun
     with ThreadPoolExecutor(4) as pool:
         runs = list(pool.map(lambda _: [call(shared, number) for number in range(6)], range(4)))
     for run in runs:
-        for found, wanted in zip(run, expected, strict=True):
-            if isinstance(found, Detection) and isinstance(wanted, Detection):
-                assert torch.equal(found.score, wanted.score)
-            elif isinstance(found, Explanation) and isinstance(wanted, Explanation):
-                torch.testing.assert_close(found.heatmap, wanted.heatmap)
-                torch.testing.assert_close(found.evidence, wanted.evidence)
-                for one, other in zip(found.concepts, wanted.concepts, strict=True):
-                    torch.testing.assert_close(one.heatmap, other.heatmap)
+        for answer, wanted in zip(run, expected, strict=True):
+            if isinstance(answer, Detection) and isinstance(wanted, Detection):
+                assert torch.equal(answer.score, wanted.score)
+            elif isinstance(answer, Explanation) and isinstance(wanted, Explanation):
+                torch.testing.assert_close(answer.heatmap, wanted.heatmap)
+                torch.testing.assert_close(answer.evidence, wanted.evidence)
+                for concept, other in zip(answer.concepts, wanted.concepts, strict=True):
+                    torch.testing.assert_close(concept.heatmap, other.heatmap)
             else:
                 pytest.fail("a call answered with the record of another")
     assert torch.equal(shared.observe(batch).logits, before)
@@ -401,8 +401,8 @@ def test_an_image_of_one_colour_is_explained(inspector: Inspector) -> None:
 def test_a_method_that_needs_the_image_scores_it_as_calibration_did(inspector: Inspector, batch: ImageBatch) -> None:
     classifier = inspector.bundle.classifier
     expected = second_pass_scores(classifier)["odin"](classifier, batch)
-    found = inspector.detect(batch, ("odin",))["odin"]
-    torch.testing.assert_close(found.score, expected.cpu().double())
+    detection = inspector.detect(batch, ("odin",))["odin"]
+    torch.testing.assert_close(detection.score, expected.cpu().double())
     assert inspector.reference_scores("odin").calibration.shape == (21,)
 
 

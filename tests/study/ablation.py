@@ -104,8 +104,8 @@ class Variant:
         if self.metric == "pseudo-inverse":
             centred = fit - means[labels]
             values, vectors = torch.linalg.eigh(centred.T @ centred / len(fit))
-            kept = values > values[-1] * max(fit.shape) * torch.finfo(values.dtype).eps
-            whiten = vectors[:, kept] / values[kept].sqrt()
+            retained = values > values[-1] * max(fit.shape) * torch.finfo(values.dtype).eps
+            whiten = vectors[:, retained] / values[retained].sqrt()
             return lambda x: x @ whiten, 2.0
         if self.metric == "L1 without PCA":
             return lambda x: x, 1.0
@@ -143,12 +143,12 @@ def main() -> None:
     """Measure every variant on every case and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--polyps", type=Path, help="folder with one subfolder of real colonoscopy frames")
-    found: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+    results: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
     for case in cases(parser.parse_args().polyps):
         banks, bundle = observed(case)
         key = f"{case.family}-{case.seed}"
         for name, variant in STEPS.items():
-            found[name][key] = figures(*variant.scores(banks))
+            results[name][key] = figures(*variant.scores(banks))
         for name in PEERS:
             detector = build_detector(name, bundle.classifier.head)
             try:
@@ -157,9 +157,9 @@ def main() -> None:
                 print(f"{key}: {name} is left out. {error}", flush=True)
                 continue
             scores = (detector.predict_features(x.float()).double() for x in (banks.id, banks.ood))
-            found[f"`{name}`"][key] = figures(*scores)
-        print(key, *(f"{name} {found[name][key][0]:.1f}" for name in ("`nero`", "`nero_plus`", "`knn`")), flush=True)
-    write("ablation", table(found))
+            results[f"`{name}`"][key] = figures(*scores)
+        print(key, *(f"{name} {results[name][key][0]:.1f}" for name in ("`nero`", "`nero_plus`", "`knn`")), flush=True)
+    write("ablation", table(results))
 
 
 def observed(case: Case) -> tuple[Banks, Bundle]:
@@ -183,15 +183,15 @@ def figures(id_scores: Tensor, ood_scores: Tensor) -> tuple[float, float]:
     return 100 * auroc(id_scores, ood_scores), 100 * fpr_at_tpr(id_scores, ood_scores)
 
 
-def table(found: dict[str, dict[str, tuple[float, float]]]) -> str:
+def table(results: dict[str, dict[str, tuple[float, float]]]) -> str:
     """Mean AUROC / FPR95 over the families that were looked at, over those that were not, and over all."""
-    cases_ = list(next(iter(found.values())))
+    cases_ = list(next(iter(results.values())))
     explored, held_out = [key for key in cases_ if not is_held_out(key)], [key for key in cases_ if is_held_out(key)]
     lines = [
         f"| Variant | explored ({_families(explored)} families) | held out ({_families(held_out)} families) | all |",
         "|---|---|---|---|",
     ]
-    for name, by_case in found.items():
+    for name, by_case in results.items():
         cells = " | ".join(_mean(by_case, part) for part in (explored, held_out, cases_))
         lines.append(f"| {name} | {cells} |")
     return "\n".join([*lines, "", f"AUROC / FPR95 (ID positive) over {len(cases_)} cases; – where a case is missing."])

@@ -139,8 +139,8 @@ def place(inspector: Inspector, phantom: Phantom) -> Placed:
     return Placed(
         label=phantom.label,
         area=float(lesion.mean()),
-        inside={key: share(found, lesion) for key, found in maps.items()},
-        mirrored={key: statistics.fmean(share(found, one) for one in mirrors) for key, found in maps.items()},
+        inside={key: share(heatmap, lesion) for key, heatmap in maps.items()},
+        mirrored={key: statistics.fmean(share(heatmap, mirror) for mirror in mirrors) for key, heatmap in maps.items()},
         negative={kind: negative_over_positive(signed["evidence", kind]) for kind in ("raw", "shown")},
         distance=float(detection.terms["distance"][0]),
         is_ood=bool(detection.is_ood[0]),
@@ -170,10 +170,10 @@ def flip(inspector: Inspector, phantom: Phantom) -> Flipped:
     """Faithfulness of every composite in one image; the random orders are the same for all of them."""
     batch = read(inspector, phantom)
     classifier = inspector.bundle.classifier
-    found = {name: inspector.explain(batch, concepts=0, composite=name) for name in inspector.composites}
-    target = next(iter(found.values())).explained_class
+    explanations = {name: inspector.explain(batch, concepts=0, composite=name) for name in inspector.composites}
+    target = next(iter(explanations.values())).explained_class
     gradient = logit_gradient(classifier, batch.pixels, target)
-    maps = {name: why.heatmap for name, why in found.items()}
+    maps = {name: why.heatmap for name, why in explanations.items()}
     passed: list[Tensor] = []
 
     def probability(pixels: Tensor) -> Tensor:
@@ -191,7 +191,7 @@ def flip(inspector: Inspector, phantom: Phantom) -> Flipped:
                 share(positive(smooth(why.heatmap, why.sigma)), phantom.lesion),
                 share(positive(smooth(why.evidence, why.sigma)), phantom.lesion),
             )
-            for name, why in found.items()
+            for name, why in explanations.items()
         },
         probability=by_probability,
         logit=by_logit,
@@ -207,11 +207,11 @@ def placed_tables(placed: Sequence[Placed]) -> str:
 def _placed_table(placed: Sequence[Placed], kind: str) -> str:
     rows = [_row(name, group, kind) for name, group in _groups(placed)]
     evidence, heatmap, mirrored = (
-        np.array([values[name, kind] for values in found])
-        for name, found in (
-            ("evidence", [one.inside for one in placed]),
-            ("heatmap", [one.inside for one in placed]),
-            ("evidence", [one.mirrored for one in placed]),
+        np.array([values[name, kind] for values in shares])
+        for name, shares in (
+            ("evidence", [image.inside for image in placed]),
+            ("heatmap", [image.inside for image in placed]),
+            ("evidence", [image.mirrored for image in placed]),
         )
     )
     differences = (
@@ -229,10 +229,10 @@ def header(heads: Sequence[str]) -> tuple[str, str]:
 def faithfulness_table(flipped: Sequence[Flipped]) -> str:
     """One row a composite: gains on ID and OOD images, how often weak, and what its maps find of the lesion."""
     groups = {
-        "ID": [one for one in flipped if one.label in ID_CLASSES],
-        "OOD": [one for one in flipped if one.label in OOD_CLASSES],
+        "ID": [image for image in flipped if image.label in ID_CLASSES],
+        "OOD": [image for image in flipped if image.label in OOD_CLASSES],
     }
-    contrast = statistics.median(abs(next(iter(one.probability.values())).contrast) for one in flipped)
+    contrast = statistics.median(abs(next(iter(image.probability.values())).contrast) for image in flipped)
     sizes = " and ".join(f"{len(group)} {name}" for name, group in groups.items())
     lines = [f"{sizes} images. Median change of the probability when all of the image is blurred: {contrast:.2f}.", ""]
     lines += header(FAITHFUL_HEADS)
@@ -245,20 +245,20 @@ def faithfulness_table(flipped: Sequence[Flipped]) -> str:
 def _composite_row(name: str | None, kind: str, group: Sequence[Flipped]) -> str:
     """A row of the faithfulness table; without a name, that of the plain gradient."""
     first = next(iter(group[0].probability))
-    by_probability = [one.probability[name or first] for one in group]
-    by_logit = [one.logit[name or first] for one in group]
+    by_probability = [image.probability[name or first] for image in group]
+    by_logit = [image.logit[name or first] for image in group]
     if name is None:
-        gains, logits = ([one.gradient_gain for one in some] for some in (by_probability, by_logit))
+        gains, logits = ([measured.gradient_gain for measured in some] for some in (by_probability, by_logit))
         better, lesion = "–", ("–", "–")
     else:
-        gains, logits = ([one.gain for one in some] for some in (by_probability, by_logit))
-        better = f"{statistics.fmean(one.gain > one.gradient_gain for one in by_probability):.0%}"
-        area = statistics.fmean(one.area for one in group)
-        inside = [statistics.fmean(one.inside[name][place] for one in group) for place in (0, 1)]
+        gains, logits = ([measured.gain for measured in some] for some in (by_probability, by_logit))
+        better = f"{statistics.fmean(measured.gain > measured.gradient_gain for measured in by_probability):.0%}"
+        area = statistics.fmean(image.area for image in group)
+        inside = [statistics.fmean(image.inside[name][place] for image in group) for place in (0, 1)]
         lesion = tuple(f"{100 * mean:.1f} % (×{mean / area:.2f})" for mean in inside) if area else ("–", "–")
-    weak = statistics.fmean(gain <= one.margin for gain, one in zip(gains, by_probability, strict=True))
+    weak = statistics.fmean(gain <= measured.margin for gain, measured in zip(gains, by_probability, strict=True))
     # the minimum gain of the margin is one of a probability; for logits only the spread counts
-    weak_logit = statistics.fmean(gain <= 2 * one.spread for gain, one in zip(logits, by_logit, strict=True))
+    weak_logit = statistics.fmean(gain <= 2 * measured.spread for gain, measured in zip(logits, by_logit, strict=True))
     title = "plain gradient" if name is None else COMPOSITES[name].title
     low, high = interval(lambda drawn: np.median(drawn, axis=1), np.array(gains))
     return (
@@ -269,26 +269,26 @@ def _composite_row(name: str | None, kind: str, group: Sequence[Flipped]) -> str
 
 def _groups(placed: Sequence[Placed]) -> list[tuple[str, list[Placed]]]:
     """Each class, all, and all by NERO's verdict."""
-    by_class = [(label, [one for one in placed if one.label == label]) for label in OOD_CLASSES]
+    by_class = [(label, [image for image in placed if image.label == label]) for label in OOD_CLASSES]
     by_verdict = [
-        ("called OOD", [one for one in placed if one.is_ood]),
-        ("accepted", [one for one in placed if not one.is_ood]),
+        ("called OOD", [image for image in placed if image.is_ood]),
+        ("accepted", [image for image in placed if not image.is_ood]),
     ]
     return [(name, group) for name, group in [*by_class, ("**all**", list(placed)), *by_verdict] if group]
 
 
 def _row(name: str, group: Sequence[Placed], kind: str) -> str:
-    area = np.array([one.area for one in group])
+    area = np.array([image.area for image in group])
     cells = [name, str(len(group)), f"{100 * area.mean():.1f} %"]
     for heatmap in MAPS:
-        inside = np.array([one.inside[heatmap, kind] for one in group])
+        inside = np.array([image.inside[heatmap, kind] for image in group])
         low, high = interval(lambda drawn: drawn.mean(axis=1), inside)
         cells.append(f"{100 * inside.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f})")
         low, high = interval(lambda drawn, areas: drawn.mean(axis=1) / areas.mean(axis=1), inside, area)
         cells.append(f"×{inside.mean() / area.mean():.2f} ({low:.2f} to {high:.2f})")
-    cells.append(f"{100 * statistics.fmean(one.mirrored['evidence', kind] for one in group):.1f} %")
-    cells.append(f"{statistics.median(one.negative[kind] for one in group):.2f}")
-    cells.append(f"{statistics.median(one.distance for one in group):.2f}")
+    cells.append(f"{100 * statistics.fmean(image.mirrored['evidence', kind] for image in group):.1f} %")
+    cells.append(f"{statistics.median(image.negative[kind] for image in group):.2f}")
+    cells.append(f"{statistics.median(image.distance for image in group):.2f}")
     return f"| {' | '.join(cells)} |"
 
 
@@ -298,11 +298,11 @@ def _points(values: NDArray[np.float64]) -> str:
 
 
 def interval(
-    of: Callable[..., NDArray[np.float64]], *columns: NDArray[np.float64], seed: int = 0
+    statistic: Callable[..., NDArray[np.float64]], *columns: NDArray[np.float64], seed: int = 0
 ) -> tuple[float, float]:
     """The 95 % percentile interval of a figure over images drawn again; a column has one value for each."""
     draws = np.random.default_rng(seed).integers(len(columns[0]), size=(REPLICATES, len(columns[0])))
-    low, high = np.quantile(of(*(column[draws] for column in columns)), (0.025, 0.975))
+    low, high = np.quantile(statistic(*(column[draws] for column in columns)), (0.025, 0.975))
     return float(low), float(high)
 
 

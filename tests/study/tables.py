@@ -49,10 +49,10 @@ def table(results: Sequence[BenchmarkResult]) -> str:
     figures: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     reasons: dict[str, str] = {}
     for result in results:
-        for one in result.methods:
-            shares = (one.pooled.auroc, one.pooled.fpr95_id_positive, one.pooled.fpr95_ood_positive)
-            figures[one.method].append(tuple(100 * share.value for share in shares))
-        reasons |= {one.method: one.reason for one in result.skipped}
+        for entry in result.methods:
+            shares = (entry.pooled.auroc, entry.pooled.fpr95_id_positive, entry.pooled.fpr95_ood_positive)
+            figures[entry.method].append(tuple(100 * share.value for share in shares))
+        reasons |= {skipped.method: skipped.reason for skipped in result.skipped}
     rows = sorted(figures.items(), key=lambda row: -statistics.fmean(figure[0] for figure in row[1]))
     accuracy = [100 * result.id_accuracy for result in results]
     first = results[0]
@@ -63,10 +63,10 @@ def table(results: Sequence[BenchmarkResult]) -> str:
         "| Method | Family | AUROC | FPR95 (ID positive) | FPR95 (OOD positive) |",
         "|---|---|---|---|---|",
     ]
-    for method, found in rows:
-        cells = " | ".join(spread(values) for values in zip(*found, strict=True))
+    for method, per_seed in rows:
+        cells = " | ".join(spread(values) for values in zip(*per_seed, strict=True))
         name = f"**{method}**" if method.startswith("nero") else method
-        name += "" if len(found) == len(results) else f" ({len(found)} of {len(results)} seeds)"
+        name += "" if len(per_seed) == len(results) else f" ({len(per_seed)} of {len(results)} seeds)"
         lines.append(f"| {name} | {DETECTORS[method].family} | {cells} |")
     lines += [f"\nLeft out: {method}. {reason}" for method, reason in reasons.items() if method not in figures]
     return "\n".join(lines)
@@ -82,15 +82,19 @@ def summary(families: dict[str, list[BenchmarkResult]]) -> str:
     common: list[dict[str, tuple[float, float]]] = []
     margins = []
     for family, results in families.items():
-        found = {name: figure for name in DETECTORS if (figure := mean_figures(results, name)) is not None}
-        cells = [f"{found[name][0]:.1f} / {found[name][1]:.1f}" if name in found else "–" for name in methods]
-        margins.append(found["nero_plus"][0] - max(found[name][0] for name in PEERS if name in found))
-        best = max(found, key=lambda name: found[name][0])
+        by_method = {name: figure for name in DETECTORS if (figure := mean_figures(results, name)) is not None}
+        cells = [
+            f"{by_method[name][0]:.1f} / {by_method[name][1]:.1f}" if name in by_method else "–" for name in methods
+        ]
+        margins.append(by_method["nero_plus"][0] - max(by_method[name][0] for name in PEERS if name in by_method))
+        best = max(by_method, key=lambda name: by_method[name][0])
         size = f"{results[0].fit_images}, {NEURONS[results[0].arch]}"
-        lines.append(f"| {family} | {size} | {' | '.join(cells)} | {margins[-1]:+.1f} | {best} {found[best][0]:.1f} |")
-        if all(name in found for name in methods):
-            common.append({name: found[name] for name in methods})
-    means = [[statistics.fmean(one[name][index] for one in common) for index in (0, 1)] for name in methods]
+        lines.append(
+            f"| {family} | {size} | {' | '.join(cells)} | {margins[-1]:+.1f} | {best} {by_method[best][0]:.1f} |"
+        )
+        if all(name in by_method for name in methods):
+            common.append({name: by_method[name] for name in methods})
+    means = [[statistics.fmean(figures[name][index] for figures in common) for index in (0, 1)] for name in methods]
     overall = " | ".join(f"**{auroc:.1f} / {fpr:.1f}**" for auroc, fpr in means)
     ahead = means[1][0] - max(mean[0] for mean in means[2:])
     lines.append(f"| **mean of the {len(common)} sets that all fit** | | {overall} | **{ahead:+.1f}** | |")
@@ -101,12 +105,12 @@ def summary(families: dict[str, list[BenchmarkResult]]) -> str:
 
 def mean_figures(results: Sequence[BenchmarkResult], name: str) -> tuple[float, float] | None:
     """Mean AUROC and FPR95 (ID positive) of a method in percent; None where a seed lacks it."""
-    found = [one.pooled for result in results for one in result.methods if one.method == name]
-    if len(found) < len(results):
+    pooled = [one.pooled for result in results for one in result.methods if one.method == name]
+    if len(pooled) < len(results):
         return None
     return (
-        100 * statistics.fmean(one.auroc.value for one in found),
-        100 * statistics.fmean(one.fpr95_id_positive.value for one in found),
+        100 * statistics.fmean(figures.auroc.value for figures in pooled),
+        100 * statistics.fmean(figures.fpr95_id_positive.value for figures in pooled),
     )
 
 
@@ -136,12 +140,12 @@ def write(name: str, text: str, place: Path | None = None) -> None:
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     """Wait until no other program holds the file; where the system knows no locks, until nothing."""
-    while (held := take(lock)) is None:
+    while (handle := take(lock)) is None:
         time.sleep(0.05)
     try:
         yield
     finally:
-        release(held, lock)
+        release(handle, lock)
 
 
 if __name__ == "__main__":

@@ -30,15 +30,15 @@ def banks() -> Banks:
 
 def test_the_default_variant_is_nero_plus(banks: Banks) -> None:
     detector = NeroPlus(banks.head).fit_features(banks.fit, banks.labels)
-    for found, x in zip(Variant().scores(banks), (banks.id, banks.ood), strict=True):
-        torch.testing.assert_close(found.square(), detector.predict_features(x), rtol=1e-6, atol=1e-8)
+    for scores, x in zip(Variant().scores(banks), (banks.id, banks.ood), strict=True):
+        torch.testing.assert_close(scores.square(), detector.predict_features(x), rtol=1e-6, atol=1e-8)
 
 
 def test_the_first_step_is_the_distance_of_nero(banks: Banks) -> None:
     detector = NERO(banks.head).fit_features(banks.fit, banks.labels)
     first = next(iter(ablation.STEPS.values()))
-    for found, x in zip(first.scores(banks), (banks.id, banks.ood), strict=True):
-        torch.testing.assert_close(found, detector.terms(x).distance)
+    for scores, x in zip(first.scores(banks), (banks.id, banks.ood), strict=True):
+        torch.testing.assert_close(scores, detector.terms(x).distance)
 
 
 @pytest.mark.parametrize("name", list(ablation.STEPS))
@@ -47,8 +47,11 @@ def test_every_variant_gives_finite_scores(banks: Banks, name: str) -> None:
 
 
 def test_a_variant_that_lacks_a_case_has_no_mean() -> None:
-    found = {"one": {"a-0": (90.0, 40.0), "a-1": (80.0, 60.0), "b deit-0": (60.0, 90.0)}, "two": {"a-0": (70.0, 50.0)}}
-    lines = ablation.table(found).splitlines()
+    results = {
+        "one": {"a-0": (90.0, 40.0), "a-1": (80.0, 60.0), "b deit-0": (60.0, 90.0)},
+        "two": {"a-0": (70.0, 50.0)},
+    }
+    lines = ablation.table(results).splitlines()
     assert lines[0] == "| Variant | explored (1 families) | held out (1 families) | all |"
     assert lines[2] == "| one | 85.0 / 50.0 | 60.0 / 90.0 | 72.5 / 70.0 |"
     assert lines[3] == "| two | – | – | – |"
@@ -148,5 +151,5 @@ def test_the_page_shows_the_tables_that_the_evidence_study_writes(name: str) -> 
         (f"{name} faithfulness", evidence.FAITHFUL_HEADS, 1),
     ):
         shown = page.split(f"<!-- table: {table} -->\n")[1].split("<!-- end -->")[0].splitlines()
-        found = [above for above, line in pairwise(shown) if set(line) == set("|-")]  # the rows above such a line
-        assert found == [evidence.header(heads)[0]] * count
+        headers = [above for above, line in pairwise(shown) if set(line) == set("|-")]  # the rows above such a line
+        assert headers == [evidence.header(heads)[0]] * count

@@ -27,9 +27,9 @@ def test_each_method_has_a_curve_of_its_own_dash_from_corner_to_corner(compariso
 def test_the_area_under_the_drawn_curve_is_the_auroc_in_the_table(comparison: BenchmarkResult):
     _, *curves = charts.roc_curves(comparison, CHOSEN, LIGHT).data
     for curve, name in zip(curves, CHOSEN, strict=True):
-        one = next(one for one in comparison.methods if one.method == name)
-        assert np.trapezoid(curve.y, curve.x) / 1e4 == pytest.approx(one.pooled.auroc.value, abs=0.005)
-        assert f"{100 * one.pooled.auroc.value:.1f}" in curve.name
+        method = next(method for method in comparison.methods if method.method == name)
+        assert np.trapezoid(curve.y, curve.x) / 1e4 == pytest.approx(method.pooled.auroc.value, abs=0.005)
+        assert f"{100 * method.pooled.auroc.value:.1f}" in curve.name
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_ends(monkeypatch: pytest.MonkeyPatch, comparison: BenchmarkResult):
@@ -51,7 +51,7 @@ def test_each_method_has_its_own_axis_and_its_own_threshold(comparison: Benchmar
 
 
 def test_at_most_six_methods_are_drawn_and_unknown_ones_are_not(comparison: BenchmarkResult):
-    every = [one.method for one in comparison.methods]
+    every = [method.method for method in comparison.methods]
     assert len(charts.roc_curves(comparison, every, LIGHT).data) == 1 + charts.MOST_METHODS
     assert len(charts.roc_curves(comparison, ("nowhere",), LIGHT).data) == 1
     assert len(charts.method_histograms(comparison, ("nowhere",), {}, LIGHT).data) == 0
@@ -70,7 +70,7 @@ def test_the_heat_table_holds_every_method_on_every_class(comparison: BenchmarkR
 def test_the_first_choice_is_nero_and_the_two_best_of_the_others(comparison: BenchmarkResult):
     first, *others = first_choice(comparison)
     assert first == "nero"
-    assert others == [one.method for one in comparison.methods if one.method != "nero"][:2]
+    assert others == [method.method for method in comparison.methods if method.method != "nero"][:2]
 
 
 def test_the_page_and_the_csv_hold_a_row_for_each_method(comparison: BenchmarkResult):

@@ -38,10 +38,10 @@ def test_marks_are_the_nearest_centroid_and_the_classes_chosen(channels: Channel
 
 
 def test_hover_says_the_number_in_words(channels: Channels):
-    said = channel_plot(channels, CLASSES, LIGHT).data[0].hovertext[0].replace("<br>", " ")
-    assert said.startswith(f"Channel {channel_order(channels, 'contribution')[0]}: relevance ")
-    assert "on average in normal-pylorus" in said
-    assert "to the distance" in said
+    text = channel_plot(channels, CLASSES, LIGHT).data[0].hovertext[0].replace("<br>", " ")
+    assert text.startswith(f"Channel {channel_order(channels, 'contribution')[0]}: relevance ")
+    assert "on average in normal-pylorus" in text
+    assert "to the distance" in text
 
 
 def test_named_channels_are_written_where_they_stand(channels: Channels):
@@ -68,6 +68,6 @@ def test_the_table_holds_every_number(channels: Channels):
 def test_hostile_class_names_are_no_markup(channels: Channels):
     figure = channel_plot(channels, (HOSTILE,) * 3, LIGHT, others=[0])
     drawn = [trace.name for trace in figure.data] + list(figure.data[0].hovertext)
-    assert not any("<a" in said for said in drawn)
+    assert not any("<a" in text for text in drawn)
     assert "&lt;a href" in drawn[1]
     assert all(trace.hovertemplate is None for trace in figure.data)

@@ -64,10 +64,10 @@ def test_the_table_has_all_points():
     ],
 )
 def test_faithfulness_in_words(given: Faithfulness, starts: str, holds: str):
-    said = words.faithfulness(given, "polyps")
-    assert said.startswith(starts)
-    assert holds in said
-    assert "says little" not in said
+    sentence = words.faithfulness(given, "polyps")
+    assert sentence.startswith(starts)
+    assert holds in sentence
+    assert "says little" not in sentence
 
 
 def test_a_probability_that_outlives_the_image_is_said():

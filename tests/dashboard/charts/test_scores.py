@@ -82,9 +82,9 @@ def test_hostile_class_names_are_no_markup(reference: ReferenceScores):
     drawn = [
         *figure.layout.yaxis.ticktext,
         *(box.name for box in boxes),
-        *(said for box in boxes for said in box.hovertext),
+        *(text for box in boxes for text in box.hovertext),
     ]
-    assert not any("<a" in said for said in drawn)
+    assert not any("<a" in text for text in drawn)
     assert all(trace.hovertemplate is None for trace in figure.data)
 
 
@@ -93,7 +93,7 @@ def test_by_class_says_true_scores(reference: ReferenceScores):
     figure = scores_by_class(replace(reference, ood=reference.ood + 500), 5.0, LIGHT, CLASSES, OOD_CLASSES)
     polyps = next(trace for trace in figure.data if trace.name == "polyps")
     assert np.min(polyps.x) >= 500
-    assert all(float(said.rsplit(" ", 1)[1]) >= 500 for said in polyps.hovertext)
+    assert all(float(text.rsplit(" ", 1)[1]) >= 500 for text in polyps.hovertext)
 
 
 def test_a_dot_beyond_the_scale_stands_at_its_end_and_says_its_score(reference: ReferenceScores):
@@ -106,5 +106,5 @@ def test_a_dot_beyond_the_scale_stands_at_its_end_and_says_its_score(reference: 
     box, far = (trace for trace in figure.data if trace.name == "polyps")
     assert np.max(box.x) == 512.0
     assert far.x[-1] == high
-    assert [said for said in far.hovertext if "512" in said] == ["polyps, score 512, beyond the scale"]
+    assert [text for text in far.hovertext if "512" in text] == ["polyps, score 512, beyond the scale"]
     assert figure.data[-1].mode == "lines+markers"  # this image is drawn last, which the style relies on

@@ -24,17 +24,17 @@ STARTS = {"svg": b"<?xml", "pdf": b"%PDF-", "png": b"\x89PNG"}
 @pytest.fixture
 def offered(monkeypatch: pytest.MonkeyPatch) -> Offered:
     """What the page offers to draw, by file name."""
-    held: Offered = {}
+    figures: Offered = {}
     plain = MediaFileManager.add_deferred
 
     def keep(
         self: MediaFileManager, make: Callable[[], bytes], mimetype: str | None, coordinates: str, **kind: str
     ) -> str:
-        held[kind["file_name"]] = make
+        figures[kind["file_name"]] = make
         return plain(self, make, mimetype, coordinates, **kind)
 
     monkeypatch.setattr(MediaFileManager, "add_deferred", keep)
-    return held
+    return figures
 
 
 def names(*stems: str) -> set[str]:
@@ -74,10 +74,10 @@ def test_the_panel_that_is_shown_is_the_one_that_is_saved(
 
 def test_the_saved_plot_is_the_one_on_the_screen(app: Start, offered: Offered, digits: str):
     app(sample="polyps", by_class="true", span="true", sort="channel")
-    said = "".join(ElementTree.fromstring(offered[f"nero-scores-by-class-{digits}.svg"]()).itertext())
-    assert "normal-cecum (" in said
-    said = "".join(ElementTree.fromstring(offered[f"channels-{digits}.svg"]()).itertext())
-    assert "feature channel: all 512, by number" in said
+    text = "".join(ElementTree.fromstring(offered[f"nero-scores-by-class-{digits}.svg"]()).itertext())
+    assert "normal-cecum (" in text
+    text = "".join(ElementTree.fromstring(offered[f"channels-{digits}.svg"]()).itertext())
+    assert "feature channel: all 512, by number" in text
 
 
 def text_of(offered: Offered, name: str) -> str:
@@ -164,7 +164,7 @@ def test_the_plot_of_each_step_of_the_lesson_can_be_saved(
     on("learn", app, step=step, sample="polyps")
     assert offered.keys() == names(f"{saved}-{digits}")
     text = text_of(offered, f"{saved}-{digits}.svg")
-    assert [one for one in told if one not in text] == []
+    assert [phrase for phrase in told if phrase not in text] == []
 
 
 def test_the_plot_of_a_step_that_is_saved_is_the_one_that_the_control_has_made(
@@ -187,8 +187,8 @@ def test_every_panel_of_a_channels_page_can_be_saved(app: Start, offered: Offere
     )  # fmt: skip
     assert "receptive-field crop" in text_of(offered, f"channel-417-in-the-image-{digits}.svg")
     references = text_of(offered, "channel-417-reference-images.svg")
-    said = ("by relevance (RelMax)", "by activation (ActMax)", "where the channel lies in it")
-    assert [one for one in said if one not in references] == []
+    captions = ("by relevance (RelMax)", "by activation (ActMax)", "where the channel lies in it")
+    assert [caption for caption in captions if caption not in references] == []
     assert "head weight of channel 417" in text_of(offered, "channel-417-head-weights.svg")
     assert "correlation r with the relevance of channel 417" in text_of(offered, "channels-used-together-with-417.svg")
     assert text_of(offered, f"channels-that-feed-channel-417-{digits}.svg").count("passes on") == 5

@@ -75,17 +75,17 @@ def test_evidence_that_cancels_is_shown_with_both_signs_and_says_so(evidence_pag
     evidence = torch.ones(64, 64)
     evidence[:, :32] = -0.9
     running = evidence_page(evidence, 1.0, 19.0)
-    said = said_of_evidence(running)
-    assert "Green adds to the distance, purple takes from it." in said
-    assert "mostly cancel: together they are 19 times" in said
+    caption = said_of_evidence(running)
+    assert "Green adds to the distance, purple takes from it." in caption
+    assert "mostly cancel: together they are 19 times" in caption
     (legend,) = [part for part in html(running).split('<div class="nero-legend">') if "distance per pixel" in part]
     assert "−" in legend.split("distance per pixel")[0]  # from below zero
 
 
 def test_positive_evidence_says_nothing_of_signs(evidence_page: Callable[..., AppTest]):
-    said = said_of_evidence(evidence_page(torch.ones(64, 64), 1.0, 1.0))
-    assert "Bright parts drive" in said
-    assert "purple" not in said and "cancel" not in said
+    caption = said_of_evidence(evidence_page(torch.ones(64, 64), 1.0, 1.0))
+    assert "Bright parts drive" in caption
+    assert "purple" not in caption and "cancel" not in caption
 
 
 def test_nothing_to_show_says_why():
@@ -111,10 +111,10 @@ class Torn:
 
 def test_a_missing_thumbnail_costs_one_picture():
     inspector: Any = Torn()
-    said = "".join(marks.reference(inspector, name, 1.0) for name in "abc")
-    assert said.count("<img") == 2
-    assert said.count("no picture") == 1
-    assert said.count("<figure ") == 3
+    markup = "".join(marks.reference(inspector, name, 1.0) for name in "abc")
+    assert markup.count("<img") == 2
+    assert markup.count("no picture") == 1
+    assert markup.count("<figure ") == 3
 
 
 def test_a_broken_sample_is_left_out(app: Start, sample_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -27,7 +27,7 @@ def opened(app: Start, page: str, **query: str) -> AppTest:
 
 
 def said(running: AppTest) -> list[str]:
-    return [one.value.replace("\\", "") for one in running.warning if "The link's" in one.value]
+    return [warning.value.replace("\\", "") for warning in running.warning if "The link's" in warning.value]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_link_from_before_that_says_share_means_contribution(app: Start, key: 
 
 
 def test_more_methods_than_can_be_drawn_are_a_sentence(app: Start, comparison: BenchmarkResult):
-    running = app("compare", methods=[one.method for one in comparison.methods][:9])
+    running = app("compare", methods=[method.method for method in comparison.methods][:9])
     until(running, lambda: running.dataframe)
     assert len(running.multiselect(key="methods").value) <= 6
     assert len(said(running)) == 1
@@ -181,7 +181,7 @@ def test_a_page_that_a_filter_takes_away_is_no_fault_of_the_link(app: Start):
 
 def test_a_hostile_value_is_shown_as_text(app: Start):
     running = opened(app, "explorer", look="![x](https://example.org/x.png)<b>")
-    (sentence,) = [one.value for one in running.warning]
+    (sentence,) = [warning.value for warning in running.warning]
     assert r"\!\[x\]\(https" in sentence
     assert r"\<b\>" in sentence or "<b" not in sentence
 

@@ -7,21 +7,21 @@ HOSTILE = '"><img src=x onerror=alert(1)>'
 
 def test_what_comes_from_outside_is_escaped():
     pixels = np.zeros((4, 4, 3), np.uint8)
-    for said in (
+    for markup in (
         marks.picture(pixels, HOSTILE),
         marks.thumbnail(b"x", HOSTILE),
         marks.facts([(HOSTILE, HOSTILE, False)]),
         marks.bars([(HOSTILE, 1.0, HOSTILE, False)]),
         marks.legend("signed", 1.0, HOSTILE),
     ):
-        assert HOSTILE not in said
-        assert "<img src=x" not in said
+        assert HOSTILE not in markup
+        assert "<img src=x" not in markup
 
 
 def test_bars_share_one_zero_and_one_limit():
-    said = marks.bars([("a", 2.0, "2", False), ("b", -1.0, "−1", True)])
-    assert "left:50.0%;width:50.0%" in said
-    assert "left:25.0%;width:25.0%" in said
+    markup = marks.bars([("a", 2.0, "2", False), ("b", -1.0, "−1", True)])
+    assert "left:50.0%;width:50.0%" in markup
+    assert "left:25.0%;width:25.0%" in markup
 
 
 def test_a_score_beyond_the_scale_stands_at_its_end():

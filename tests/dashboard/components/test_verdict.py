@@ -15,10 +15,10 @@ def page(score: float, p_value: float) -> None:
     from dashboard.components.verdict import verdict_card
     from nero_core.types import Detection, ReferenceScores
 
-    one = torch.tensor([1.0]).double()
-    terms = {"distance": 3 * one, "bias": one, "scale": 0.25 * one * score, "nearest": torch.tensor([1])}
+    unit = torch.tensor([1.0]).double()
+    terms = {"distance": 3 * unit, "bias": unit, "scale": 0.25 * unit * score, "nearest": torch.tensor([1])}
     detection = Detection(
-        "nero", score * one, 3.0, score * one > 3.0, p_value * one, torch.tensor([0]), 0.98 * one, 300, 0.95, terms
+        "nero", score * unit, 3.0, score * unit > 3.0, p_value * unit, torch.tensor([0]), 0.98 * unit, 300, 0.95, terms
     )
     bank = torch.linspace(0, 4, 300).double()
     scores = ReferenceScores("nero", bank, torch.zeros(300, dtype=torch.int64), None, None, 3.0, 0.95)
@@ -48,9 +48,9 @@ def test_the_verdict_is_words_and_a_symbol(score: float, p_value: float, symbol:
 def test_the_score_taken_apart_adds_up_to_the_score():
     from dashboard.components.verdict import score_apart
 
-    one = torch.tensor([1.0]).double()
-    terms = MappingProxyType({"distance": 10.2 * one, "bias": 0.8 * one, "scale": 0.5 * one})
-    detection = Detection("nero", 5.5 * one, 3.0, one > 0, one, torch.tensor([0]), one, 300, 0.95, terms)
+    unit = torch.tensor([1.0]).double()
+    terms = MappingProxyType({"distance": 10.2 * unit, "bias": 0.8 * unit, "scale": 0.5 * unit})
+    detection = Detection("nero", 5.5 * unit, 3.0, unit > 0, unit, torch.tensor([0]), unit, 300, 0.95, terms)
     assert "(10.2 distance + 0.800 bias) × 0.500 scale = score 5.50" in score_apart(detection, "normal-cecum", 0)
 
 

@@ -57,7 +57,7 @@ def until(holds: Callable[[], object], seconds: float = 60) -> None:
 def run(script: str, *arguments: str, deliver: str = "") -> Job:
     job = jobs.draft()
     (job.inputs / "id.zip").write_bytes(b"given")
-    command = [sys.executable, "-c", script, *(one.format(job=job) for one in arguments)]
+    command = [sys.executable, "-c", script, *(argument.format(job=job) for argument in arguments)]
     jobs.start(job, command, "calibrate", deliver, title="A set")
     return job
 
@@ -197,8 +197,8 @@ def test_a_draft_is_found_until_it_becomes_a_job():
 
 
 def test_old_jobs_and_forgotten_drafts_are_removed(monkeypatch: pytest.MonkeyPatch, home: Path):
-    kept = run("pass")
-    until(lambda: jobs.status(kept).is_over)
+    recent = run("pass")
+    until(lambda: jobs.status(recent).is_over)
     old, forgotten = (Job(letter * 22, home / "jobs" / (letter * 22)) for letter in "ab")
     for job in (old, forgotten):
         job.folder.mkdir()
@@ -208,7 +208,7 @@ def test_old_jobs_and_forgotten_drafts_are_removed(monkeypatch: pytest.MonkeyPat
     os.utime(old.folder / "job.json", (1e9, 1e9))
     os.utime(forgotten.folder, (1e9, 1e9))
     jobs.sweep()
-    assert sorted(path.name for path in (home / "jobs").iterdir()) == sorted([kept.id, "not a job"])
+    assert sorted(path.name for path in (home / "jobs").iterdir()) == sorted([recent.id, "not a job"])
 
 
 def test_a_half_written_progress_line_is_skipped(tmp_path: Path):

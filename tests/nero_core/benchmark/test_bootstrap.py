@@ -36,7 +36,7 @@ def test_values_and_intervals_are_those_of_explicit_resampling(ties: bool) -> No
     id_scores, ood_scores = drawn_scores(40, 31, ties=ties)
     labels = torch.tensor([0, 1, 2])[torch.arange(31) % 3]
     resamples = Resamples(40, labels, replicates=60, seed=5)
-    found = resamples.figures(id_scores, ood_scores)
+    figures = resamples.figures(id_scores, ood_scores)
     copies = [
         plain(
             id_scores.repeat_interleave(resamples.id[:, column].long()),
@@ -44,9 +44,9 @@ def test_values_and_intervals_are_those_of_explicit_resampling(ties: bool) -> No
         )
         for column in range(1, 61)
     ]
-    for name, interval in found.items():
+    for name, interval in figures.items():
         assert interval.value == pytest.approx(plain(id_scores, ood_scores)[name], abs=1e-12), name
-        low, high = np.quantile([one[name] for one in copies], [0.025, 0.975])
+        low, high = np.quantile([replicate[name] for replicate in copies], [0.025, 0.975])
         assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-12), name
 
 
@@ -54,8 +54,8 @@ def test_figures_of_one_class_count_its_images_only() -> None:
     id_scores, ood_scores = drawn_scores(30, 24)
     labels = torch.arange(24) % 2
     members = torch.nonzero(labels == 1).flatten()
-    found = Resamples(30, labels, 10, 0).figures(id_scores, ood_scores, members)
-    for name, interval in found.items():
+    figures = Resamples(30, labels, 10, 0).figures(id_scores, ood_scores, members)
+    for name, interval in figures.items():
         assert interval.value == pytest.approx(plain(id_scores, ood_scores[members])[name], abs=1e-12), name
 
 
@@ -79,7 +79,7 @@ def test_a_seed_gives_the_same_resamples_again_and_another_gives_others() -> Non
 
 def test_the_interval_agrees_with_scipy() -> None:
     id_scores, ood_scores = drawn_scores(150, 120, seed=2)
-    found = Resamples(150, torch.zeros(120, dtype=torch.int64), 2000, 0).figures(id_scores, ood_scores).auroc
+    interval = Resamples(150, torch.zeros(120, dtype=torch.int64), 2000, 0).figures(id_scores, ood_scores).auroc
     theirs = bootstrap(
         (id_scores.numpy(), ood_scores.numpy()),
         lambda a, b: auroc(torch.from_numpy(a), torch.from_numpy(b)),
@@ -88,16 +88,16 @@ def test_the_interval_agrees_with_scipy() -> None:
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    assert found.low == pytest.approx(theirs.low, abs=0.012)
-    assert found.high == pytest.approx(theirs.high, abs=0.012)
+    assert interval.low == pytest.approx(theirs.low, abs=0.012)
+    assert interval.high == pytest.approx(theirs.high, abs=0.012)
 
 
 def test_perfect_separation_has_an_interval_of_no_width() -> None:
-    found = Resamples(20, torch.zeros(15, dtype=torch.int64), 100, 0).figures(
+    figures = Resamples(20, torch.zeros(15, dtype=torch.int64), 100, 0).figures(
         torch.linspace(0, 1, 20, dtype=torch.float64), torch.linspace(2, 3, 15, dtype=torch.float64)
     )
-    assert found.auroc == found.aupr_in == found.aupr_out == Interval(1.0, 1.0, 1.0)
-    assert found.fpr95_id_positive == found.fpr95_ood_positive == Interval(0.0, 0.0, 0.0)
+    assert figures.auroc == figures.aupr_in == figures.aupr_out == Interval(1.0, 1.0, 1.0)
+    assert figures.fpr95_id_positive == figures.fpr95_ood_positive == Interval(0.0, 0.0, 0.0)
 
 
 def test_large_sets_are_counted_in_parts_with_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,10 +105,10 @@ def test_large_sets_are_counted_in_parts_with_the_same_answer(monkeypatch: pytes
     resamples = Resamples(50, torch.arange(50) % 5, 40, 0)
     whole = resamples.figures(id_scores, ood_scores)
     monkeypatch.setattr("nero_core.benchmark.bootstrap._CELLS", 300)
-    for (name, found), (_, expected) in zip(
+    for (name, interval), (_, expected) in zip(
         resamples.figures(id_scores, ood_scores).items(), whole.items(), strict=True
     ):
-        assert (found.value, found.low, found.high) == pytest.approx(
+        assert (interval.value, interval.low, interval.high) == pytest.approx(
             (expected.value, expected.low, expected.high), abs=1e-12
         ), name
 
@@ -125,8 +125,8 @@ def test_resamples_beyond_the_memory_are_refused_before_any_is_drawn(monkeypatch
 
 def test_equals_share_the_better_place() -> None:
     def with_auroc(value: float) -> Figures:
-        one = Interval(value, value, value)
-        return Figures(one, one, one, one, one)
+        interval = Interval(value, value, value)
+        return Figures(interval, interval, interval, interval, interval)
 
     assert rank([with_auroc(0.7), with_auroc(0.9), with_auroc(0.7), with_auroc(0.5)]) == [2, 1, 2, 4]
 

@@ -25,14 +25,14 @@ def only_file(cache: ObservationCache) -> Path:
 def test_values_come_back_as_they_were(cache: ObservationCache) -> None:
     assert cache.load(FEATURES, IDS, 4) is None
     cache.save(FEATURES, IDS, VALUES)
-    found = cache.load(FEATURES, IDS, 4)
-    assert found is not None
-    assert torch.equal(found, VALUES)
+    features = cache.load(FEATURES, IDS, 4)
+    assert features is not None
+    assert torch.equal(features, VALUES)
     scores = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
     cache.save("msp", IDS, scores)
-    kept = cache.load("msp", IDS, None)
-    assert kept is not None
-    assert torch.equal(kept, scores)
+    cached_scores = cache.load("msp", IDS, None)
+    assert cached_scores is not None
+    assert torch.equal(cached_scores, scores)
 
 
 @pytest.mark.parametrize(

@@ -22,34 +22,34 @@ def inspector(tiny_inspector: Inspector) -> Inspector:
 
 def test_scores_are_those_of_the_inspector_and_figures_those_of_the_metrics(inspector: Inspector) -> None:
     result = compare_banks(inspector, methods=FEW, replicates=50)
-    assert {one.method for one in result.methods} == set(FEW)
-    for one in result.methods:
-        reference = inspector.reference_scores(one.method)
+    assert {method.method for method in result.methods} == set(FEW)
+    for method in result.methods:
+        reference = inspector.reference_scores(method.method)
         assert reference.ood is not None
-        assert torch.equal(one.id_scores, reference.calibration)
-        assert torch.equal(one.ood_scores, reference.ood)
+        assert torch.equal(method.id_scores, reference.calibration)
+        assert torch.equal(method.ood_scores, reference.ood)
         id_scores, ood_scores = reference.calibration, reference.ood
-        assert one.pooled.auroc.value == pytest.approx(auroc(id_scores, ood_scores))
-        assert one.pooled.aupr_in.value == pytest.approx(aupr(id_scores, ood_scores, "id"))
-        assert one.pooled.aupr_out.value == pytest.approx(aupr(id_scores, ood_scores, "ood"))
-        assert one.pooled.fpr95_id_positive.value == pytest.approx(fpr_at_tpr(id_scores, ood_scores))
+        assert method.pooled.auroc.value == pytest.approx(auroc(id_scores, ood_scores))
+        assert method.pooled.aupr_in.value == pytest.approx(aupr(id_scores, ood_scores, "id"))
+        assert method.pooled.aupr_out.value == pytest.approx(aupr(id_scores, ood_scores, "ood"))
+        assert method.pooled.fpr95_id_positive.value == pytest.approx(fpr_at_tpr(id_scores, ood_scores))
         for label, name in enumerate(inspector.bundle.card.ood_class_names):
             part = ood_scores[result.ood_labels == label]
-            assert one.per_class[name].auroc.value == pytest.approx(auroc(id_scores, part))
-        for _, interval in one.pooled.items():
+            assert method.per_class[name].auroc.value == pytest.approx(auroc(id_scores, part))
+        for _, interval in method.pooled.items():
             assert 0 <= interval.low <= interval.high <= 1
 
 
 def test_methods_stand_by_rank_and_each_has_its_time(inspector: Inspector) -> None:
     result = compare_banks(inspector, methods=FEW, replicates=20)
-    values = [one.pooled.auroc.value for one in result.methods]
+    values = [method.pooled.auroc.value for method in result.methods]
     assert values == sorted(values, reverse=True)
     assert result.methods[0].rank == 1
-    for one in result.methods:
-        assert one.rank == 1 + sum(value > one.pooled.auroc.value for value in values)
-        assert one.fit_seconds > 0
-        assert one.seconds_per_image is not None
-        assert one.seconds_per_image > 0
+    for method in result.methods:
+        assert method.rank == 1 + sum(value > method.pooled.auroc.value for value in values)
+        assert method.fit_seconds > 0
+        assert method.seconds_per_image is not None
+        assert method.seconds_per_image > 0
 
 
 def test_nero_is_fitted_with_what_the_bundle_records(tiny_inspector: Inspector) -> None:
@@ -65,10 +65,10 @@ def test_nero_is_fitted_with_what_the_bundle_records(tiny_inspector: Inspector) 
 def test_every_method_of_the_catalog_has_its_row_or_its_reason(inspector: Inspector) -> None:
     told: list[tuple[str, int, int]] = []
     result = compare_banks(inspector, replicates=5, on_progress=lambda *step: told.append(step))
-    names = [one.method for one in result.methods] + [one.method for one in result.skipped]
+    names = [method.method for method in result.methods] + [method.method for method in result.skipped]
     assert sorted(names) == sorted(DETECTORS)
-    assert all(one.reason for one in result.skipped)
-    assert {"nero", "msp"} <= {one.method for one in result.methods}
+    assert all(method.reason for method in result.skipped)
+    assert {"nero", "msp"} <= {method.method for method in result.methods}
     assert told[-1] == ("methods", len(DETECTORS), len(DETECTORS))
 
 
@@ -77,7 +77,7 @@ def test_a_method_that_cannot_fit_is_left_out_with_its_reason_and_stops_no_other
     changed = card.model_copy(update={"detectors": {"nero": {**card.detectors["nero"], "least": 10_000}}})
     altered = Inspector(replace(tiny_inspector.bundle, card=changed), torch.device("cpu"))
     result = compare_banks(altered, methods=("nero", "msp"), replicates=5)
-    assert [one.method for one in result.methods] == ["msp"]
+    assert [method.method for method in result.methods] == ["msp"]
     assert result.skipped[0].method == "nero"
     assert "10000" in result.skipped[0].reason
 
@@ -91,17 +91,17 @@ def test_scores_that_the_image_gave_are_taken_from_the_bank(inspector: Inspector
     id_bank = replace(bundle.calibration, scores={name: given})
     ood_bank = replace(bundle.ood, scores={name: 2 + torch.arange(len(bundle.ood), dtype=torch.float64)})
     classes = bundle.card.ood_class_names
-    one = compare_banks(
+    method = compare_banks(
         inspector, id_bank=id_bank, ood_bank=ood_bank, ood_classes=classes, methods=[name], replicates=5
     ).methods[0]
-    assert torch.equal(one.id_scores, given)
-    assert one.pooled.auroc.value == 1.0
-    assert one.seconds_per_image is None
+    assert torch.equal(method.id_scores, given)
+    assert method.pooled.auroc.value == 1.0
+    assert method.seconds_per_image is None
     without = replace(id_bank, scores={})
     result = compare_banks(
         inspector, id_bank=without, ood_bank=ood_bank, ood_classes=classes, methods=[name, "msp"], replicates=5
     )
-    assert [one.method for one in result.skipped] == [name]
+    assert [method.method for method in result.skipped] == [name]
 
 
 def test_a_seed_gives_the_same_intervals_again(inspector: Inspector) -> None:
@@ -160,15 +160,15 @@ def test_exact_copies_within_a_bank_count_once(inspector: Inspector) -> None:
     copied = FeatureBank(
         bank.features[index],
         bank.labels[index],
-        tuple(bank.ids[one] for one in index),
+        tuple(bank.ids[row] for row in index),
         {name: values[index] for name, values in bank.scores.items()},
     )
     once, twice = (
-        compare_banks(inspector, id_bank=one, methods=["msp", "odin"], replicates=5) for one in (bank, copied)
+        compare_banks(inspector, id_bank=id_bank, methods=["msp", "odin"], replicates=5) for id_bank in (bank, copied)
     )
     assert twice.id_size == len(bank)
     assert twice.id_digest == once.id_digest
-    assert [one.pooled for one in twice.methods] == [one.pooled for one in once.methods]
+    assert [method.pooled for method in twice.methods] == [method.pooled for method in once.methods]
 
 
 def test_an_ood_bank_without_names_of_its_classes_is_refused(inspector: Inspector) -> None:

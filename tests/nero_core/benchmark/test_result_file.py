@@ -31,14 +31,18 @@ def written(result: BenchmarkResult, tmp_path: Path) -> Path:
 
 
 def test_what_was_written_is_read_to_the_last_bit(result: BenchmarkResult, written: Path) -> None:
-    for found in (read_result(written), read_result(written.parent)):
-        assert [one.method for one in found.methods] == [one.method for one in result.methods]
-        for one, other in zip(found.methods, result.methods, strict=True):
-            assert torch.equal(one.id_scores, other.id_scores)
-            assert torch.equal(one.ood_scores, other.ood_scores)
-            assert (one.pooled, dict(one.per_class), one.rank) == (other.pooled, dict(other.per_class), other.rank)
-        assert torch.equal(found.ood_labels, result.ood_labels)
-        assert (found.id_accuracy, found.skipped, found.made_with) == (
+    for loaded in (read_result(written), read_result(written.parent)):
+        assert [method.method for method in loaded.methods] == [method.method for method in result.methods]
+        for method, other in zip(loaded.methods, result.methods, strict=True):
+            assert torch.equal(method.id_scores, other.id_scores)
+            assert torch.equal(method.ood_scores, other.ood_scores)
+            assert (method.pooled, dict(method.per_class), method.rank) == (
+                other.pooled,
+                dict(other.per_class),
+                other.rank,
+            )
+        assert torch.equal(loaded.ood_labels, result.ood_labels)
+        assert (loaded.id_accuracy, loaded.skipped, loaded.made_with) == (
             result.id_accuracy,
             result.skipped,
             result.made_with,
@@ -187,9 +191,9 @@ def test_a_result_that_would_be_too_large_is_known_beforehand() -> None:
 
 
 def test_no_score_takes_more_room_than_is_counted(result: BenchmarkResult, tmp_path: Path) -> None:
-    one = result.methods[0]
-    long = torch.full_like(one.id_scores, -2.2250738585072014e-308)
-    write_result(replace(result, methods=(replace(one, id_scores=long),)), tmp_path / "long.json")
+    method = result.methods[0]
+    long = torch.full_like(method.id_scores, -2.2250738585072014e-308)
+    write_result(replace(result, methods=(replace(method, id_scores=long),)), tmp_path / "long.json")
     line = next(line for line in (tmp_path / "long.json").read_text().splitlines() if "e-308" in line)
     assert len(line) + 1 <= result_file.SCORE_BYTES
 

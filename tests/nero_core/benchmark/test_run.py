@@ -62,8 +62,8 @@ def test_folders_are_observed_once_compared_and_written(
     assert read_result(tmp_path / "out").methods[0].pooled == result.methods[0].pooled
     again = run_benchmark(tiny_bundle, sets / "id", sets / "ood", tmp_path / "out", methods=FEW, replicates=20)
     assert sum(passes) == 27
-    for one, other in zip(again.methods, result.methods, strict=True):
-        assert torch.equal(one.ood_scores, other.ood_scores)
+    for method, other in zip(again.methods, result.methods, strict=True):
+        assert torch.equal(method.ood_scores, other.ood_scores)
 
 
 def test_killed_in_the_middle_it_goes_on_from_its_cache(
@@ -85,9 +85,9 @@ def test_killed_in_the_middle_it_goes_on_from_its_cache(
     # the last part before the kill was reported while it was being observed, before it was kept
     assert sum(passes) - before == 12 - 4
     whole = run_benchmark(*arguments[:3], tmp_path / "fresh", methods=FEW, replicates=20)
-    for one, other in zip(resumed.methods, whole.methods, strict=True):
-        assert torch.equal(one.id_scores, other.id_scores)
-        assert one.pooled == other.pooled
+    for method, other in zip(resumed.methods, whole.methods, strict=True):
+        assert torch.equal(method.id_scores, other.id_scores)
+        assert method.pooled == other.pooled
 
 
 def test_an_altered_part_is_observed_again(tiny_bundle: Path, sets: Path, tmp_path: Path, passes: list[int]) -> None:
@@ -118,7 +118,7 @@ def test_a_method_that_needs_the_image_gets_its_second_pass_and_keeps_it(
 ) -> None:
     arguments = (tiny_bundle, sets / "id", sets / "ood", tmp_path)
     result = run_benchmark(*arguments, methods=["odin", "msp"], replicates=20)
-    assert {one.method for one in result.methods} == {"odin", "msp"}
+    assert {method.method for method in result.methods} == {"odin", "msp"}
     assert len([path for path in (tmp_path / "cache").iterdir() if path.name.startswith("odin-")]) == 2
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
     again = run_benchmark(*arguments, methods=["odin", "msp"], replicates=20)

@@ -32,16 +32,16 @@ def test_settings_are_those_that_the_fit_used_where_none_were_given(inspector: I
         detector.fit_features(bundle.fit.features, bundle.fit.labels)
         scored = score(inspector, name)
         assert isinstance(scored, Scored)
-        found = detector.fitted_settings  # type: ignore[attr-defined]
-        assert found
-        assert {key: scored.hyper[key] for key in found} == dict(found)
+        fitted = detector.fitted_settings  # type: ignore[attr-defined]
+        assert fitted
+        assert {key: scored.hyper[key] for key in fitted} == dict(fitted)
         assert scored.hyper.keys() >= DETECTORS[name].defaults.keys()
         assert None not in scored.hyper.values()
 
 
 def test_settings_are_plain_json() -> None:
-    one = torch.tensor(0.5, dtype=torch.float64)
-    assert [plain_setting(value) for value in (one, torch.tensor([3]), np.int64(4), None, True, "mixup", 0.25)] == [
+    scalar = torch.tensor(0.5, dtype=torch.float64)
+    assert [plain_setting(value) for value in (scalar, torch.tensor([3]), np.int64(4), None, True, "mixup", 0.25)] == [
         *(0.5, 3, 4),
         *(None, True, "mixup", 0.25),
     ]
@@ -70,19 +70,19 @@ def test_a_method_that_finds_no_memory_says_so(inspector: Inspector, monkeypatch
         torch.empty(2**55)  # as PyTorch itself reports it on a CPU
     for error in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), allocation.value):
         fail_with(monkeypatch, error)
-        found = score(inspector, "knn")
-        assert isinstance(found, Skipped)
-        assert "Expected memory to compare" in found.reason
-        assert "Give fewer images" in found.reason
+        skipped = score(inspector, "knn")
+        assert isinstance(skipped, Skipped)
+        assert "Expected memory to compare" in skipped.reason
+        assert "Give fewer images" in skipped.reason
 
 
 def test_a_decomposition_that_fails_is_a_reason(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeError) as decomposition:
         torch.linalg.cholesky(-torch.eye(2))
     fail_with(monkeypatch, decomposition.value)
-    found = score(inspector, "knn")
-    assert isinstance(found, Skipped)
-    assert "positive-definite" in found.reason
+    skipped = score(inspector, "knn")
+    assert isinstance(skipped, Skipped)
+    assert "positive-definite" in skipped.reason
 
 
 def test_a_fault_of_the_program_is_not_hidden(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:

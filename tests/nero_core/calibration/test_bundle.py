@@ -42,7 +42,7 @@ def test_a_bundle_has_disjoint_banks_and_a_picture_of_each_fit_image(bundle: Pat
     loaded = Bundle.load(bundle)
     assert (loaded.fit_size, loaded.calibration_size, loaded.ood_size) == (27, 21, 8)
     assert not set(loaded.fit.ids) & set(loaded.calibration.ids)
-    assert all(loaded.thumbnail(one)[8:12] == b"WEBP" for one in loaded.fit.ids)
+    assert all(loaded.thumbnail(image_id)[8:12] == b"WEBP" for image_id in loaded.fit.ids)
     assert loaded.card.class_names == ("normal-cecum", "normal-pylorus", "normal-z-line")
     assert loaded.card.ood_class_names == ("esophagitis", "polyps")
 

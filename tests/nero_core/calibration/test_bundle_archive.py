@@ -248,7 +248,7 @@ def test_entries_that_share_their_bytes_are_refused(packed: Path, tmp_path: Path
             at[info.filename] = position
             position += 46 + len(info.filename)
         sizes = {info.filename: info.file_size for info in archive.infolist()}
-    for name in [one for one in at if one.startswith("thumbnails/")]:
+    for name in [entry for entry in at if entry.startswith("thumbnails/")]:
         struct.pack_into("<II", data, at[name] + 20, sizes["model.safetensors"], sizes["model.safetensors"])
     (tmp_path / "a.nero.zip").write_bytes(data)
     with pytest.raises(BundleError, match="larger than the file"):

@@ -18,7 +18,7 @@ def tiny(tiny_bundle: Path) -> Bundle:
 
 def save(folder: Path, bundle: Bundle, title: str = "New") -> Bundle:
     banks = {"fit": bundle.fit, "calibration": bundle.calibration}
-    thumbnails = ((one, bundle.thumbnail(one)) for one in bundle.fit.ids)
+    thumbnails = ((image_id, bundle.thumbnail(image_id)) for image_id in bundle.fit.ids)
     return save_bundle(folder, bundle.card.model_copy(update={"title": title}), bundle.classifier, banks, thumbnails)
 
 

@@ -188,9 +188,9 @@ def test_references_are_told_made_with_the_stored_weights_and_the_same_each_time
     attributor = Attributor(classifier.model, classifier.mean, classifier.std)
     relevance, _ = neuron_relevance(first.fit.features.double(), classifier.head, first.card.nero.epsilon)
     wanted = coarse(attributor.heatmaps(pixels, conditions(relevance[row], [channel])).maps, attributor.sigma)[0]
-    kept = first.references.relevance
-    step = float(kept.scales[channel, 0])
-    assert float((from_steps(kept.heatmaps, kept.scales)[channel, 0] - wanted).abs().max()) <= 1.01 * step
+    references = first.references.relevance
+    step = float(references.scales[channel, 0])
+    assert float((from_steps(references.heatmaps, references.scales)[channel, 0] - wanted).abs().max()) <= 1.01 * step
     assert step > 0
 
 
@@ -232,8 +232,8 @@ def test_a_place_with_other_files_is_refused_before_anything_is_read(tmp_path: P
 
 @pytest.mark.usefixtures("no_forward_pass")
 def test_held_out_images_of_one_kind_only_are_refused(tiny_checkpoint: Path, phantoms: Path, tmp_path: Path) -> None:
-    for part, found in (("id", "no OOD class"), ("ood", "no normal-cecum")):
-        with pytest.raises(CalibrationError, match=found):
+    for part, message in (("id", "no OOD class"), ("ood", "no normal-cecum")):
+        with pytest.raises(CalibrationError, match=message):
             calibrate(
                 tiny_checkpoint,
                 phantoms / "id",

@@ -16,21 +16,21 @@ PROBABILITIES = torch.tensor([[0.2, 0.8], [0.9, 0.1], [0.5, 0.5]])
 
 def test_a_score_is_rejected_exactly_where_its_p_value_is_at_most_the_rejected_share() -> None:
     score = torch.tensor([3.0, 38.0, 38.5], dtype=torch.float64)
-    found = detect_by_scores("some", score, {"distance": score}, PROBABILITIES, CALIBRATION, 0.95)
-    assert found.threshold == 38.0 and found.is_ood.tolist() == [False, False, True]
-    assert torch.equal(found.is_ood, found.p_value <= 0.05)
-    assert found.predicted.tolist() == [1, 0, 0] and found.confidence.tolist() == pytest.approx([0.8, 0.9, 0.5])
-    assert (found.detector, found.calibration_size, found.tpr) == ("some", 39, 0.95)
-    assert found.terms["distance"] is score
+    detection = detect_by_scores("some", score, {"distance": score}, PROBABILITIES, CALIBRATION, 0.95)
+    assert detection.threshold == 38.0 and detection.is_ood.tolist() == [False, False, True]
+    assert torch.equal(detection.is_ood, detection.p_value <= 0.05)
+    assert detection.predicted.tolist() == [1, 0, 0] and detection.confidence.tolist() == pytest.approx([0.8, 0.9, 0.5])
+    assert (detection.detector, detection.calibration_size, detection.tpr) == ("some", 39, 0.95)
+    assert detection.terms["distance"] is score
     with pytest.raises(TypeError):
-        found.terms["distance"] = score
+        detection.terms["distance"] = score
 
 
 def test_a_score_that_is_not_a_number_is_rejected() -> None:
     score = torch.tensor([torch.nan, torch.inf, 0.0], dtype=torch.float64)
-    found = detect_by_scores("some", score, {}, PROBABILITIES, CALIBRATION, 0.95)
-    assert found.is_ood.tolist() == [True, True, False]
-    assert found.p_value.tolist() == pytest.approx([1 / 40, 1 / 40, 1.0])
+    detection = detect_by_scores("some", score, {}, PROBABILITIES, CALIBRATION, 0.95)
+    assert detection.is_ood.tolist() == [True, True, False]
+    assert detection.p_value.tolist() == pytest.approx([1 / 40, 1 / 40, 1.0])
 
 
 def test_too_few_calibration_images_are_refused() -> None:
@@ -69,8 +69,8 @@ def test_reference_scores_carry_the_labels_of_both_banks() -> None:
     inside = FeatureBank(torch.zeros(39, 2), torch.arange(39) % 3, tuple(map(str, range(39))))
     outside = FeatureBank(torch.zeros(2, 2), torch.tensor([1, 0]), ("a", "b"))
     far = torch.tensor([50.0, 60.0], dtype=torch.float64)
-    found = reference_scores("some", CALIBRATION, far, (inside, outside), 0.95)
-    assert found.threshold == 38.0 and found.ood is far and found.ood_labels is not None
-    assert torch.equal(found.calibration_labels, inside.labels) and found.ood_labels.tolist() == [1, 0]
+    reference = reference_scores("some", CALIBRATION, far, (inside, outside), 0.95)
+    assert reference.threshold == 38.0 and reference.ood is far and reference.ood_labels is not None
+    assert torch.equal(reference.calibration_labels, inside.labels) and reference.ood_labels.tolist() == [1, 0]
     alone = reference_scores("some", CALIBRATION, None, (inside, None), 0.95)
     assert alone.ood is None and alone.ood_labels is None

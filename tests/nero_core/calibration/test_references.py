@@ -35,7 +35,7 @@ def images(inspector: Inspector, phantoms: Path) -> dict[str, ImageBatch]:
     """The fit images from their files, by id, in the bank's order."""
     paths = {file_digest(path): path for path in (phantoms / "id").rglob("*.jpg")}
     bundle = inspector.bundle
-    return {one: inspector.decode([paths[one]]) for one in bundle.fit.ids}
+    return {image_id: inspector.decode([paths[image_id]]) for image_id in bundle.fit.ids}
 
 
 def test_the_strongest_images_are_the_sorted_column_above_zero():
@@ -51,12 +51,14 @@ def test_ids_and_values_are_those_of_the_banks_sorted_column(inspector: Inspecto
     assert references.composite == inspector.composites[0]
     lengths = set()
     for channel in range(bank.features.shape[1]):
-        found = references.of_channel(channel, by, bank.ids, relevance, bank.features)
+        selection = references.of_channel(channel, by, bank.ids, relevance, bank.features)
         ids, values = most_relevant(column[:, channel], bank.ids, 2)
         positive = sum(value > 0 for value in values)
-        assert found.ids == ids and found.values == values and len(ids) == positive
-        assert found.relevance == tuple(float(relevance[bank.ids.index(one), channel]) for one in found.ids)
-        assert found.heatmaps is not None and len(found.heatmaps) == positive and not found.from_thumbnails
+        assert selection.ids == ids and selection.values == values and len(ids) == positive
+        assert selection.relevance == tuple(
+            float(relevance[bank.ids.index(image_id), channel]) for image_id in selection.ids
+        )
+        assert selection.heatmaps is not None and len(selection.heatmaps) == positive and not selection.from_thumbnails
         lengths.add(positive)
     assert lengths == {0, 2} or lengths == {0, 1, 2}  # dead channels are among them
 
@@ -69,19 +71,19 @@ def test_each_heatmap_is_the_conditional_heatmap_of_its_own_image(
     attributor = inspector.attributor()
     checked = 0
     for channel in range(0, bank.features.shape[1], 37):
-        found = references.of_channel(channel, by, bank.ids, relevance, bank.features)
-        for position, one in enumerate(found.ids):
-            initial_relevance = conditions(relevance[bank.ids.index(one)], [channel])
-            heatmaps = attributor.heatmaps(images[one].pixels, initial_relevance)
+        selection = references.of_channel(channel, by, bank.ids, relevance, bank.features)
+        for position, image_id in enumerate(selection.ids):
+            initial_relevance = conditions(relevance[bank.ids.index(image_id)], [channel])
+            heatmaps = attributor.heatmaps(images[image_id].pixels, initial_relevance)
             wanted = coarse(heatmaps.maps, attributor.sigma)[0].float()
-            assert found.heatmaps is not None
+            assert selection.heatmaps is not None
             step = float(wanted.abs().max()) / 126
-            assert float((found.heatmaps[position] - wanted).abs().max()) <= 1.01 * step + 1e-9
-            conserved = float(heatmaps.conservation[0]) * found.relevance[position]
-            assert float(found.heatmaps[position].sum()) == pytest.approx(conserved, abs=step + 1e-6)
-            checked += found.relevance[position] != 0
-            assert found.conservation[position] == pytest.approx(
-                float(found.heatmaps[position].double().sum()) / found.relevance[position], nan_ok=True
+            assert float((selection.heatmaps[position] - wanted).abs().max()) <= 1.01 * step + 1e-9
+            conserved = float(heatmaps.conservation[0]) * selection.relevance[position]
+            assert float(selection.heatmaps[position].sum()) == pytest.approx(conserved, abs=step + 1e-6)
+            checked += selection.relevance[position] != 0
+            assert selection.conservation[position] == pytest.approx(
+                float(selection.heatmaps[position].double().sum()) / selection.relevance[position], nan_ok=True
             )
     assert checked >= 5
 
@@ -135,8 +137,8 @@ def test_an_image_that_cannot_be_explained_is_left_out(inspector: Inspector, ima
         inspector.attributor(), batches_of(images), bank.ids, relevance, torch.zeros_like(relevance), 3
     )
     assert made.relevance.images[7].tolist() == [-1, 0, 2]
-    found = made.of_channel(7, "relevance", bank.ids, relevance, bank.features)
-    assert found.ids == (bank.ids[0], bank.ids[2]) and found.values == (2.0, 1.0)
+    selection = made.of_channel(7, "relevance", bank.ids, relevance, bank.features)
+    assert selection.ids == (bank.ids[0], bank.ids[2]) and selection.values == (2.0, 1.0)
 
 
 @pytest.mark.parametrize("change", ["another", "fewer", "more"])
@@ -154,6 +156,6 @@ def test_images_are_read_as_they_were_observed(inspector: Inspector, phantoms: P
     """The batches that calibrate reads give the very features of the bank."""
     bundle: Bundle = inspector.bundle
     paths = {file_digest(path): path for path in (phantoms / "id").rglob("*.jpg")}
-    batch = next(iterate_batches([paths[one] for one in bundle.fit.ids], bundle.classifier.input_size, 8))
+    batch = next(iterate_batches([paths[image_id] for image_id in bundle.fit.ids], bundle.classifier.input_size, 8))
     torch.testing.assert_close(bundle.classifier.observe(batch).features, bundle.fit.features[:8], rtol=1e-4, atol=1e-5)
     assert torch.equal(batch.pixels[0], images[bundle.fit.ids[0]].pixels[0])

@@ -26,9 +26,9 @@ def bundle(referenced_bundle: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def references(referenced_bundle: Path) -> References:
-    found = Bundle.load(referenced_bundle).references
-    assert found is not None
-    return found
+    loaded = Bundle.load(referenced_bundle).references
+    assert loaded is not None
+    return loaded
 
 
 def relist(folder: Path) -> None:

@@ -40,17 +40,17 @@ def test_the_bundles_own_settings_give_the_inspectors_own_verdict(
 ) -> None:
     usual, scores = inspector.detect(observation)["nero"], inspector.reference_scores()
     for index in range(len(observation)):
-        found = explorer.what_if(observation, explorer.settings, index)
-        assert found.score == pytest.approx(float(usual.score[index]), rel=1e-12)  # one row or three: the last bit
-        assert found.p_value == float(usual.p_value[index])
-        assert found.is_ood == bool(usual.is_ood[index])
-        assert found.threshold == usual.threshold
-        torch.testing.assert_close(found.detection.terms["share"][0], usual.terms["share"][index])
-        assert torch.equal(found.reference.calibration, scores.calibration)
-        assert torch.equal(found.reference.ood, scores.ood)
+        result = explorer.what_if(observation, explorer.settings, index)
+        assert result.score == pytest.approx(float(usual.score[index]), rel=1e-12)  # one row or three: the last bit
+        assert result.p_value == float(usual.p_value[index])
+        assert result.is_ood == bool(usual.is_ood[index])
+        assert result.threshold == usual.threshold
+        torch.testing.assert_close(result.detection.terms["share"][0], usual.terms["share"][index])
+        assert torch.equal(result.reference.calibration, scores.calibration)
+        assert torch.equal(result.reference.ood, scores.ood)
         channels = inspector.channels(observation, index)
-        torch.testing.assert_close(found.channels.relevance, channels.relevance)
-        assert found.channels.nearest == channels.nearest
+        torch.testing.assert_close(result.channels.relevance, channels.relevance)
+        assert result.channels.nearest == channels.nearest
 
 
 CHANGES = (
@@ -78,17 +78,17 @@ def test_it_is_what_a_fresh_fit_with_these_settings_says(
         k=settings.k,
         norm=settings.norm,
     ).fit_features(bundle.fit.features, bundle.fit.labels)
-    found = explorer.what_if(observation, settings, 1)
+    result = explorer.what_if(observation, settings, 1)
     near = {"rtol": 1e-9, "atol": 1e-12}
-    torch.testing.assert_close(found.detection.score, fresh.predict_features(observation.features)[1:2], **near)
+    torch.testing.assert_close(result.detection.score, fresh.predict_features(observation.features)[1:2], **near)
     calibration, ood = (fresh.predict_features(bank.features) for bank in (bundle.calibration, bundle.ood))
-    torch.testing.assert_close(found.reference.calibration, calibration, **near)
-    torch.testing.assert_close(found.reference.ood, ood, **near)
-    assert found.threshold == pytest.approx(threshold_at(calibration, settings.tpr), rel=1e-9)
-    assert found.auroc == auroc(found.reference.calibration, found.reference.ood)
-    assert found.fpr95 == fpr_at_tpr(found.reference.calibration, found.reference.ood)
-    assert found.components == fresh.components_found
-    assert found.bias_scale == pytest.approx(float(fresh.bias_scale), rel=1e-12)
+    torch.testing.assert_close(result.reference.calibration, calibration, **near)
+    torch.testing.assert_close(result.reference.ood, ood, **near)
+    assert result.threshold == pytest.approx(threshold_at(calibration, settings.tpr), rel=1e-9)
+    assert result.auroc == auroc(result.reference.calibration, result.reference.ood)
+    assert result.fpr95 == fpr_at_tpr(result.reference.calibration, result.reference.ood)
+    assert result.components == fresh.components_found
+    assert result.bias_scale == pytest.approx(float(fresh.bias_scale), rel=1e-12)
 
 
 def test_the_parts_make_the_score_and_the_contributions_the_distance(
@@ -185,10 +185,10 @@ def test_without_an_ood_bank_there_is_no_auroc(
     inspector: Inspector, observation: Observation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = Inspector(replace(inspector.bundle, ood=None), inspector.device)
-    found = Explorer(alone).what_if(observation, Explorer(alone).settings)
-    assert math.isnan(found.auroc)
-    assert math.isnan(found.fpr95)
-    assert found.reference.ood is None
+    result = Explorer(alone).what_if(observation, Explorer(alone).settings)
+    assert math.isnan(result.auroc)
+    assert math.isnan(result.fpr95)
+    assert result.reference.ood is None
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,9 @@ def test_settings_out_of_range_are_a_sentence(
 
 def test_an_image_of_nothing_has_a_score_and_no_relevance(explorer: Explorer, observation: Observation) -> None:
     nothing = replace(observation, features=torch.zeros_like(observation.features))
-    found = explorer.what_if(nothing, explorer.settings)
-    assert not bool(found.channels.relevance.any())
-    assert math.isfinite(found.score)
+    result = explorer.what_if(nothing, explorer.settings)
+    assert not bool(result.channels.relevance.any())
+    assert math.isfinite(result.score)
 
 
 def test_features_that_are_not_finite_are_a_sentence(explorer: Explorer, observation: Observation) -> None:

@@ -20,7 +20,7 @@ def test_benchmark_prints_a_table_and_writes_every_report(nero: Run, tiny_bundle
     for expected in ("AUROC", "FPR95", "AUPR-in", "msp", "nero", "Page: "):
         assert expected in result.stdout
     assert sorted(path.name for path in out.iterdir()) == ["results.csv", "results.html", "results.json", "results.md"]
-    assert {one.method for one in read_result(out).methods} == {"msp", "nero"}
+    assert {method.method for method in read_result(out).methods} == {"msp", "nero"}
     lines = [json.loads(line) for line in (tmp_path / "progress").read_text().splitlines()]
     assert lines[-1] == {"finished": True}
     assert {"stage": "methods", "done": 2, "total": 2} in lines
@@ -29,10 +29,10 @@ def test_benchmark_prints_a_table_and_writes_every_report(nero: Run, tiny_bundle
 def test_all_is_every_method_and_those_left_out_are_told(nero: Run, tiny_bundle: Path, tmp_path: Path):
     result = nero("benchmark", tiny_bundle, "--out", tmp_path, "--methods", "all", "--replicates", 100)
     assert result.exit_code == 0, result.output
-    found = read_result(tmp_path)
-    assert len(found.methods) > 10
-    for one in found.skipped:
-        assert f"Left out: {one.method}" in result.stdout
+    comparison = read_result(tmp_path)
+    assert len(comparison.methods) > 10
+    for method in comparison.skipped:
+        assert f"Left out: {method.method}" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -120,16 +120,16 @@ def test_the_captions_say_what_is_shown_and_how_much_relevance_it_keeps(
     monkeypatch.setattr(explain_files, "caption", lambda pixels, text: texts.append(text) or plain(pixels, text))
     assert nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, "--device", "cpu").exit_code == 0
     record = json.loads((tmp_path / "explanation.json").read_text())
-    kept, [concept] = record["conservation"], record["concepts"]
+    conservation, [concept] = record["conservation"], record["concepts"]
     use = channel_use(concept["relevance"], concept["centroid"])
     made_of = f"; image {record['sha256'][:8]} · reference set {record['bundle']['title']}"
     assert all(text.endswith(made_of) for text in texts)
     texts = [text.removesuffix(made_of) for text in texts]
-    assert texts[0] == f"class heatmap of {record['explained_class']}, keeps {kept['heatmap']:.2f} of relevance"
+    assert texts[0] == f"class heatmap of {record['explained_class']}, keeps {conservation['heatmap']:.2f} of relevance"
     assert texts[1].startswith(f"evidence: where the distance to {record['nearest_class']} comes from, keeps ")
     assert texts[2].startswith(f"channel {concept['channel']}, {use}: ")
-    assert texts[2].endswith(f"keeps {kept['concepts']:.2f} of relevance")  # of one concept the shares agree
-    assert concept["conservation"] == pytest.approx(kept["concepts"])
+    assert texts[2].endswith(f"keeps {conservation['concepts']:.2f} of relevance")  # of one concept the shares agree
+    assert concept["conservation"] == pytest.approx(conservation["concepts"])
     assert concept["cancellation"] >= concept["conservation"] - 1e-4
 
 

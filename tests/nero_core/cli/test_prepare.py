@@ -278,13 +278,13 @@ def test_prepare_compares_an_archive_with_what_its_protocol_knows(nero: Run, tmp
         file.write_text(Protocol(name="P", classes=classes, download=origin).toml(), encoding="utf-8")
 
     write(7)
-    found = f"expected 7 bytes, found {archive.stat().st_size:,}"
+    message = f"expected 7 bytes, found {archive.stat().st_size:,}"
     result = nero("prepare", "folder", archive, tmp_path / "out", "--protocol", file)
     assert result.exit_code == 0, result.output
-    assert found in text(result)
+    assert message in text(result)
     result = nero("prepare", "folder", archive, tmp_path / "other", "--protocol", file, "--download")
     assert result.exit_code == 2
-    assert found in text(result) and "Remove it" in text(result)
+    assert message in text(result) and "Remove it" in text(result)
     assert not (tmp_path / "other").exists()
     write(archive.stat().st_size)
     result = nero("prepare", "folder", archive, tmp_path / "other", "--protocol", file, "--download")

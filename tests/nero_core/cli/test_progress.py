@@ -20,12 +20,12 @@ def test_each_stage_has_its_first_and_last_line_and_the_end_is_told(tmp_path: Pa
             for done in range(101):
                 advance(stage, done, 100)
                 assert lines(file)[0] == {"stage": "reading", "done": 0, "total": 100}
-    found = lines(file)
-    assert found[-1] == {"finished": True}
+    records = lines(file)
+    assert records[-1] == {"finished": True}
     for stage in ("reading", "fitting"):
-        assert {"stage": stage, "done": 0, "total": 100} in found
-        assert {"stage": stage, "done": 100, "total": 100} in found
-    assert len(found) < 60
+        assert {"stage": stage, "done": 0, "total": 100} in records
+        assert {"stage": stage, "done": 100, "total": 100} in records
+    assert len(records) < 60
 
 
 def test_an_error_is_told_and_goes_on(tmp_path: Path) -> None:

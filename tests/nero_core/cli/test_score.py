@@ -96,10 +96,10 @@ def test_batches_do_not_change_the_lines(nero: Run, tiny_bundle: Path, images: P
     monkeypatch.setattr("nero_core.cli.score.BATCH", 1)
     single = records(nero("score", tiny_bundle, images, "--json", "--device", "cpu"))
     assert [line["file"] for line in single] == [line["file"] for line in whole]
-    for one, other in zip(single, whole, strict=True):
-        assert one.keys() == other.keys()
-        if "error" not in one:
-            assert one["score"] == pytest.approx(other["score"], rel=1e-4)
+    for record, other in zip(single, whole, strict=True):
+        assert record.keys() == other.keys()
+        if "error" not in record:
+            assert record["score"] == pytest.approx(other["score"], rel=1e-4)
 
 
 def test_the_table_shows_scores_on_stdout_and_errors_on_stderr(
@@ -192,8 +192,8 @@ def test_a_folder_that_cannot_be_read_is_told(
 def test_folders_are_given_in_order_and_empty_ones_themselves(images: Path, tmp_path: Path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    found = list(image_paths([empty, images, images / "a.jpg"]))
-    assert found == [empty, images / "a.jpg", images / "c.jpg", images / "deep" / "d.jpg", images / "a.jpg"]
+    paths = list(image_paths([empty, images, images / "a.jpg"]))
+    assert paths == [empty, images / "a.jpg", images / "c.jpg", images / "deep" / "d.jpg", images / "a.jpg"]
 
 
 @pytest.mark.parametrize("method", ["nero", "msp"])

@@ -76,12 +76,12 @@ def test_a_folder_is_yielded_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrap", ["", "set/", "set/deeper/"])
 def test_class_folders_are_found_below_what_wraps_them(tmp_path: Path, temporary: Path, wrap: str) -> None:
-    one, two = picture(1), picture(2)
-    archive = pack(tmp_path / "set.zip", {f"{wrap}polyps/1.png": one, f"{wrap}cecum/2.PNG": two})
+    polyp, two = picture(1), picture(2)
+    archive = pack(tmp_path / "set.zip", {f"{wrap}polyps/1.png": polyp, f"{wrap}cecum/2.PNG": two})
     with unpacked(archive) as folder:
         files = read_folder(folder)
         assert files.classes == ("cecum", "polyps")
-        assert [path.read_bytes() for path in files.paths] == [two, one]
+        assert [path.read_bytes() for path in files.paths] == [two, polyp]
         assert folder.name == "set"
     assert not any(temporary.iterdir())
 

@@ -230,8 +230,8 @@ def test_metadata_is_dropped() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("Patient", secret)
     picture = decode_image(encode(noise(), exif=exif, pnginfo=text, icc_profile=secret.encode()))
-    held = [getattr(picture, name) for name in ("id", "name", "note")]
-    assert not any(secret in value for value in held)
+    metadata = [getattr(picture, name) for name in ("id", "name", "note")]
+    assert not any(secret in value for value in metadata)
     assert type(picture.pixels) is np.ndarray
     assert secret.encode() not in thumbnail(picture, 32)
     np.testing.assert_array_equal(picture.pixels, noise())

@@ -51,10 +51,10 @@ def write_tree(root: Path, counts: Mapping[str, int]) -> Path:
 
 def digests(folder: Path) -> dict[str, set[str]]:
     """sha256 of the files by part."""
-    found: dict[str, set[str]] = {}
+    hashes: dict[str, set[str]] = {}
     for path in folder.glob("*/*/*"):
-        found.setdefault(path.relative_to(folder).parts[0], set()).add(hashlib.sha256(path.read_bytes()).hexdigest())
-    return found
+        hashes.setdefault(path.relative_to(folder).parts[0], set()).add(hashlib.sha256(path.read_bytes()).hexdigest())
+    return hashes
 
 
 def remarks(result: Prepared) -> tuple[str, ...]:
@@ -174,10 +174,10 @@ def test_a_file_in_two_classes_is_left_out_and_counted(tmp_path: Path, small: Pa
         "4 files were left out: copies of them lie in two classes.",
         "1 files have a copy in an unused class; they are kept.",
     )
-    found = set.union(*digests(tmp_path / "out").values())
-    assert hashlib.sha256(image("a1")).hexdigest() not in found
-    assert hashlib.sha256(image("x2")).hexdigest() not in found
-    assert hashlib.sha256(image("a3")).hexdigest() in found
+    hashes = set.union(*digests(tmp_path / "out").values())
+    assert hashlib.sha256(image("a1")).hexdigest() not in hashes
+    assert hashlib.sha256(image("x2")).hexdigest() not in hashes
+    assert hashlib.sha256(image("a3")).hexdigest() in hashes
     record = json.loads((tmp_path / "out" / "prepare.json").read_text("utf-8"))
     assert (record["dropped_id_ood"], record["dropped_labels"], record["copies_in_unused"]) == (2, 4, 1)
 
@@ -417,12 +417,12 @@ def test_a_class_of_which_nothing_decodes_is_refused(tmp_path: Path, small: Path
 
 
 def test_a_small_calibration_part_is_warned_about_with_the_numbers(tmp_path: Path):
-    for count, said in ((100, ["about 19 of its 35", "about 16 of its 35"]), (300, ["about 58 of its 105"])):
+    for count, phrases in ((100, ["about 19 of its 35", "about 16 of its 35"]), (300, ["about 58 of its 105"])):
         source = write_tree(tmp_path / f"s{count}", {"a": count, "x": 3})
         protocol = Protocol(name="S", classes={"a": "id", "x": "ood"})
         lines = prepare(source, tmp_path / f"o{count}", protocol).warnings
-        assert len(lines) == len(said)
-        assert all(words in line for words, line in zip(said, lines, strict=True))
+        assert len(lines) == len(phrases)
+        assert all(words in line for words, line in zip(phrases, lines, strict=True))
         assert "wants 341 for a ResNet-18" in lines[0] and "--allow-reduced-rank" in lines[0]
     alone = prepare(source, tmp_path / "alone", protocol, Shares(0.8, 0.0, 0.2))
     assert alone.warnings == ()

@@ -63,7 +63,7 @@ def test_the_published_fpr95_are_whole_counts_of_the_ood_images(name: str, figur
         )
 
     protocol = published_protocol(name)
-    images = sum(protocol.counts[one] for one in protocol.classes_of("ood"))
+    images = sum(protocol.counts[class_name] for class_name in protocol.classes_of("ood"))
     assert fits(images)
     if name == "gastrovision":
         assert [count for count in range(100, 6000) if fits(count)] == [images]

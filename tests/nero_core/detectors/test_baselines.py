@@ -34,8 +34,8 @@ def library(name: str, head: Head):
 def test_where_pytorch_oods_formula_holds_the_scores_are_its_own(name: str, head: Head) -> None:
     probe = made(2)[0]
     expected = library(name, head).fit_features(*made(1)).predict_features(probe).detach()
-    found = build_detector(name, head).fit_features(*made(1)).predict_features(probe)
-    torch.testing.assert_close(found.float(), expected, rtol=1e-4, atol=1e-5)
+    scores = build_detector(name, head).fit_features(*made(1)).predict_features(probe)
+    torch.testing.assert_close(scores.float(), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_where_no_probability_is_tiny_entropies_are_pytorch_oods(
 ) -> None:
     probe = made(2)[0].double() / 4
     hyper = {"most": of_library.M} if isinstance(of_library, GEN) else {}
-    found = build_detector(name, head, **hyper).predict_features(probe)
-    torch.testing.assert_close(found, of_library.predict_logits(head.logits(probe)), rtol=1e-6, atol=1e-7)
+    scores = build_detector(name, head, **hyper).predict_features(probe)
+    torch.testing.assert_close(scores, of_library.predict_logits(head.logits(probe)), rtol=1e-6, atol=1e-7)
 
 
 def test_react_clips_at_the_90_percent_quantile_of_the_fit_features(head: Head) -> None:
@@ -60,12 +60,12 @@ def test_react_clips_at_the_90_percent_quantile_of_the_fit_features(head: Head) 
 def test_scale_and_ash_scale_by_the_share_of_the_largest_features(head: Head) -> None:
     probe = made(2)[0].double()
     ordered = probe.sort(dim=1, descending=True)
-    for name, kept in (("scale", 2), ("ash", 2)):  # of 16: 16 − round(16·0.85) and 16 − round(16·0.9)
-        factor = (probe.sum(dim=1) / ordered.values[:, :kept].sum(dim=1)).exp()[:, None]
+    for name, count in (("scale", 2), ("ash", 2)):  # of 16: 16 − round(16·0.85) and 16 − round(16·0.9)
+        factor = (probe.sum(dim=1) / ordered.values[:, :count].sum(dim=1)).exp()[:, None]
         pruned = (
             probe
             if name == "scale"
-            else torch.zeros_like(probe).scatter(1, ordered.indices[:, :kept], ordered.values[:, :kept])
+            else torch.zeros_like(probe).scatter(1, ordered.indices[:, :count], ordered.values[:, :count])
         )
         expected = -head.logits(pruned * factor).logsumexp(dim=1)
         torch.testing.assert_close(build_detector(name, head).predict_features(probe), expected)
@@ -114,13 +114,13 @@ def test_the_temperature_is_that_of_least_loss(drawn: float, head: Head) -> None
     x = made(1, 4000)[0]
     chances = (head.logits(x) / drawn).softmax(dim=1)
     y = torch.multinomial(chances, 1, generator=torch.Generator().manual_seed(3))[:, 0]
-    found = float(build_detector("temperature", head).fit_features(x, y).detector.t)
-    assert found == pytest.approx(drawn, rel=0.1)
+    fitted = float(build_detector("temperature", head).fit_features(x, y).detector.t)
+    assert fitted == pytest.approx(drawn, rel=0.1)
 
     def loss(temperature: float) -> float:
         return float(torch.nn.functional.cross_entropy(head.logits(x.double()) / temperature, y))
 
-    assert loss(found) < min(loss(found * 0.999), loss(found * 1.001))
+    assert loss(fitted) < min(loss(fitted * 0.999), loss(fitted * 1.001))
 
 
 def test_the_temperature_of_a_bank_without_an_error_stays_at_its_bound(head: Head) -> None:

@@ -23,8 +23,8 @@ def test_scores_equal_the_distance_made_of_cosines(k: int) -> None:
     (bank, labels), probe = made(60, 0), made(9, 1)[0]
     cosines = torch.nn.functional.cosine_similarity(probe.double()[:, None], bank.double()[None], dim=2)
     expected = (2 - 2 * cosines.sort(dim=1, descending=True).values[:, k - 1]).sqrt()
-    found = KNN(HEAD, k=k).fit_features(bank, labels).predict_features(probe)
-    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-9)
+    scores = KNN(HEAD, k=k).fit_features(bank, labels).predict_features(probe)
+    torch.testing.assert_close(scores, expected, rtol=1e-7, atol=1e-9)
 
 
 def test_length_plays_no_part() -> None:

@@ -42,8 +42,8 @@ def test_scores_equal_the_dense_replica(
     detector = LINe(head, weight_percentile=weight_percent, activation_percentile=activation_percent, clip=clip)
     probe = torch.randn(40, NEURONS, generator=torch.Generator().manual_seed(2))
     expected = replica(head, features, labels, probe, weight_percent, activation_percent, clip)
-    found = detector.fit_features(features, labels).predict_features(probe)
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=1e-12)
+    scores = detector.fit_features(features, labels).predict_features(probe)
+    torch.testing.assert_close(scores, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=1e-12)
 
 
 def test_the_clip_is_the_90th_percentile_of_the_fit_features_unless_given(

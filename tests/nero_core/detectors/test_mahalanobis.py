@@ -29,16 +29,16 @@ def squared_distances(fit: np.ndarray, groups: np.ndarray, x: np.ndarray) -> np.
 def test_half_the_squared_distance_to_the_nearest_class() -> None:
     (fit, labels), probe = made(0), made(1)[0]
     expected = squared_distances(fit.numpy(), labels.numpy(), probe.numpy()).min(axis=1) / 2
-    found = TiedMahalanobis(None).fit_features(fit, labels).predict_features(probe)
-    torch.testing.assert_close(found, torch.from_numpy(expected), rtol=1e-9, atol=1e-9)
+    scores = TiedMahalanobis(None).fit_features(fit, labels).predict_features(probe)
+    torch.testing.assert_close(scores, torch.from_numpy(expected), rtol=1e-9, atol=1e-9)
 
 
 def test_relative_is_less_the_distance_to_the_mean_of_all() -> None:
     (fit, labels), probe = made(0), made(1)[0]
     own = squared_distances(fit.numpy(), labels.numpy(), probe.numpy()).min(axis=1)
     all_of_them = squared_distances(fit.numpy(), np.zeros(IMAGES, dtype=int), probe.numpy())[:, 0]
-    found = RelativeMahalanobis(None).fit_features(fit, labels).predict_features(probe)
-    torch.testing.assert_close(found, torch.from_numpy(own - all_of_them), rtol=1e-9, atol=1e-9)
+    scores = RelativeMahalanobis(None).fit_features(fit, labels).predict_features(probe)
+    torch.testing.assert_close(scores, torch.from_numpy(own - all_of_them), rtol=1e-9, atol=1e-9)
 
 
 def test_labels_may_have_gaps() -> None:

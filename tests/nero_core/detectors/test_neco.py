@@ -29,8 +29,8 @@ def test_scores_equal_the_replica(head: Head, features: Tensor, labels: Tensor, 
         expected.append(-np.linalg.norm(directions @ row) / np.linalg.norm(row))
     if max_logit:
         expected = list(np.array(expected) * head.logits(probe.double()).amax(dim=1).numpy())
-    found = NECO(head, components=5, max_logit=max_logit).fit_features(features, labels).predict_features(probe)
-    torch.testing.assert_close(found, torch.tensor(np.array(expected)), rtol=1e-10, atol=1e-10)
+    scores = NECO(head, components=5, max_logit=max_logit).fit_features(features, labels).predict_features(probe)
+    torch.testing.assert_close(scores, torch.tensor(np.array(expected)), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize(("neurons", "components"), [(2048, 100), (512, 100), (200, 100), (192, 96), (2, 1)])

@@ -11,7 +11,7 @@ from nero_core.types import Head
 CLASSES, NEURONS, IMAGES = 3, 15, 80
 
 
-def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, k: int, kept: int) -> list[float]:
+def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, k: int, components: int) -> list[float]:
     """The score written out image by image and neuron by neuron, with numpy's SVD for the PCA."""
     weight, bias = head.weight.double(), head.bias.double()
 
@@ -25,7 +25,7 @@ def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, 
     rows = [relevance(a.double()) for a in fit]
     r = torch.stack([row[0] for row in rows])
     beta = torch.tensor([row[1] for row in rows], dtype=torch.float64)
-    directions = torch.linalg.svd(r - r.mean(0)).Vh[:kept]
+    directions = torch.linalg.svd(r - r.mean(0)).Vh[:components]
     whole = torch.cat([r, beta[:, None]], dim=1)
     mu = [(r[labels == c] @ directions.T).mean(0) for c in range(CLASSES)]
     nu = [whole[labels == c].mean(0) for c in range(CLASSES)]
@@ -33,9 +33,9 @@ def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, 
     scale = spread / float(beta.abs().mean())
     scores = []
     for a in x.double():
-        one, one_beta = relevance(a)
-        distance = min(float((directions @ one - m).abs().sum()) for m in mu)
-        lowest = sorted(range(NEURONS), key=lambda j: float(one[j]))[:k]
+        image_relevance, one_beta = relevance(a)
+        distance = min(float((directions @ image_relevance - m).abs().sum()) for m in mu)
+        lowest = sorted(range(NEURONS), key=lambda j: float(image_relevance[j]))[:k]
         ratio = sum(abs(float(a[j])) for j in lowest) / float(a.abs().sum())
         scores.append((distance + scale * abs(one_beta)) * ratio)
     return scores
@@ -44,7 +44,7 @@ def replica(head: Head, fit: Tensor, labels: Tensor, x: Tensor, epsilon: float, 
 def test_scores_equal_the_slow_replica(head: Head, features: Tensor, labels: Tensor) -> None:
     detector = NERO(head, epsilon=0.01, k=6).fit_features(features, labels)
     probe = torch.randn(9, NEURONS, generator=torch.Generator().manual_seed(2)).relu()
-    expected = replica(head, features, labels, probe, epsilon=0.01, k=6, kept=10)
+    expected = replica(head, features, labels, probe, epsilon=0.01, k=6, components=10)
     torch.testing.assert_close(
         detector.predict_features(probe), torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=1e-9
     )

@@ -48,25 +48,25 @@ def slow_scores(fit: Tensor, labels: Tensor, x: Tensor, head: Head) -> Tensor:
     means = torch.stack([directions[labels == c].mean(dim=0) for c in range(CLASSES)])
     rows = directions - means[labels]
     precision = torch.linalg.pinv(sum(torch.outer(row, row) for row in rows) / len(rows), hermitian=True)
-    found = []
+    scores = []
     for a in x:
         offsets = [slow_direction(a, head) - mean for mean in means]
-        found.append(min(float(offset @ precision @ offset) for offset in offsets))
-    return torch.tensor(found, dtype=torch.float64)
+        scores.append(min(float(offset @ precision @ offset) for offset in offsets))
+    return torch.tensor(scores, dtype=torch.float64)
 
 
 def test_scores_agree_with_the_formula_image_by_image(head: Head) -> None:
     fit, labels = made(40, 2)
     x = torch.cat([made(9, 3)[0], 3 * torch.rand(6, NEURONS, generator=torch.Generator().manual_seed(4)).double()])
-    found = NeroPlus(head).fit_features(fit, labels).predict_features(x)
-    torch.testing.assert_close(found, slow_scores(fit, labels, x, head), rtol=1e-9, atol=1e-9)
+    scores = NeroPlus(head).fit_features(fit, labels).predict_features(x)
+    torch.testing.assert_close(scores, slow_scores(fit, labels, x, head), rtol=1e-9, atol=1e-9)
 
 
 def test_it_holds_with_fewer_images_than_neurons(head: Head) -> None:
     fit, labels = made(9, 2)
     x = made(5, 3)[0]
-    found = NeroPlus(head).fit_features(fit, labels).predict_features(x)
-    torch.testing.assert_close(found, slow_scores(fit, labels, x, head), rtol=1e-8, atol=1e-8)
+    scores = NeroPlus(head).fit_features(fit, labels).predict_features(x)
+    torch.testing.assert_close(scores, slow_scores(fit, labels, x, head), rtol=1e-8, atol=1e-8)
 
 
 def test_the_contributions_sum_to_the_score(head: Head) -> None:

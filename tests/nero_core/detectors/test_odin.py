@@ -68,14 +68,14 @@ def test_splitting_a_batch_changes_no_feature(classifier: Classifier, batch: Ima
 
 def test_threads_get_what_one_thread_gets(classifier: Classifier, batch: ImageBatch) -> None:
     expected = perturbed_features(classifier, batch)
-    found: list[torch.Tensor] = []
-    threads = [threading.Thread(target=lambda: found.append(perturbed_features(classifier, batch))) for _ in range(4)]
+    outputs: list[torch.Tensor] = []
+    threads = [threading.Thread(target=lambda: outputs.append(perturbed_features(classifier, batch))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 4
-    for features in found:
+    assert len(outputs) == 4
+    for features in outputs:
         torch.testing.assert_close(features, expected)
 
 

@@ -23,5 +23,5 @@ def test_ties_are_one_value() -> None:
 def test_each_row_has_its_own() -> None:
     values = torch.randn(4, 33, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = torch.from_numpy(np.percentile(values.numpy(), 90, axis=1))
-    for found in (percentile(values, 90.0), selected_percentile(values, 90.0)):
-        torch.testing.assert_close(found, expected, rtol=1e-15, atol=0)
+    for percentiles in (percentile(values, 90.0), selected_percentile(values, 90.0)):
+        torch.testing.assert_close(percentiles, expected, rtol=1e-15, atol=0)

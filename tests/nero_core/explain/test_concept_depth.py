@@ -40,10 +40,10 @@ def test_the_crop_of_a_heatmap_of_zero_is_the_whole_map():
 
 def test_the_class_distribution_holds_each_image_once():
     relevance, labels = torch.randn(40, dtype=torch.float64), torch.arange(40) % 3
-    found = class_distribution(relevance, labels, 4)
-    assert [len(one) for one in found] == [14, 13, 13, 0]
-    assert torch.equal(torch.cat(found).sort().values, relevance.sort().values)
-    assert torch.equal(found[1], relevance[1::3])
+    distribution = class_distribution(relevance, labels, 4)
+    assert [len(values) for values in distribution] == [14, 13, 13, 0]
+    assert torch.equal(torch.cat(distribution).sort().values, relevance.sort().values)
+    assert torch.equal(distribution[1], relevance[1::3])
 
 
 def test_co_use_is_pearsons_correlation_strongest_first():
@@ -51,14 +51,19 @@ def test_co_use_is_pearsons_correlation_strongest_first():
     relevance = torch.randn(30, 12, generator=generator, dtype=torch.float64)
     relevance[:, 4] = 3 - 2 * relevance[:, 7]
     relevance[:, 9] = relevance[:, 7] + 0.3 * relevance[:, 9]
-    found = co_used(relevance, 7, count=5)
+    correlations = co_used(relevance, 7, count=5)
     wanted = np.corrcoef(relevance.T.numpy())[7]
-    assert len(found) == 5 and found[0][0] == 4 and found[0][1] == pytest.approx(-1) and found[1][0] == 9
-    assert [abs(value) for _, value in found] == sorted((abs(value) for _, value in found), reverse=True)
-    for channel, value in found:
+    assert (
+        len(correlations) == 5
+        and correlations[0][0] == 4
+        and correlations[0][1] == pytest.approx(-1)
+        and correlations[1][0] == 9
+    )
+    assert [abs(value) for _, value in correlations] == sorted((abs(value) for _, value in correlations), reverse=True)
+    for channel, value in correlations:
         assert value == pytest.approx(wanted[channel]) and channel != 7
     others = sorted((abs(wanted[channel]) for channel in range(12) if channel != 7), reverse=True)
-    assert [abs(value) for _, value in found] == pytest.approx(others[:5])
+    assert [abs(value) for _, value in correlations] == pytest.approx(others[:5])
 
 
 def test_channels_that_never_vary_have_no_correlation():

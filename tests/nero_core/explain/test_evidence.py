@@ -30,10 +30,10 @@ def test_evidence_starts_from_positive_contributions_of_over_used_channels_that_
 
 def test_missing_are_under_used_channels_that_add_to_the_distance(compared: Channels) -> None:
     bank = torch.arange(15, dtype=torch.float64).reshape(3, 5)
-    (one,) = describe_missing(compared, bank, ("a", "b", "c"), references=2)
-    assert (one.channel, one.relevance, one.centroid, one.contribution) == (1, 0.1, 0.3, 0.1)
-    assert one.references == ("c", "b")
-    assert one.reference_relevance == (11.0, 6.0)
+    (concept,) = describe_missing(compared, bank, ("a", "b", "c"), references=2)
+    assert (concept.channel, concept.relevance, concept.centroid, concept.contribution) == (1, 0.1, 0.3, 0.1)
+    assert concept.references == ("c", "b")
+    assert concept.reference_relevance == (11.0, 6.0)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_missing_are_under_used_channels_that_add_to_the_distance(compared: Chan
      (-0.004, 0.1, False)],
 )  # fmt: skip
 def test_what_speaks_against_is_told_from_what_is_missing(relevance: float, centroid: float, counters: bool) -> None:
-    one = MissingConcept(1, relevance, centroid, 0.1, (), ())
-    assert one.is_counter_evidence == counters
+    concept = MissingConcept(1, relevance, centroid, 0.1, (), ())
+    assert concept.is_counter_evidence == counters
     assert (
         channel_use(relevance, centroid) in ("argues against this class", "argues against this class here")
     ) == counters  # one tongue

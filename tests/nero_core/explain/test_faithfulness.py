@@ -39,7 +39,7 @@ def test_the_curves_are_those_of_the_definition() -> None:
     pixels = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     heatmap = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     baseline = blurred_baseline(pixels, GRID)
-    found = measure_faithfulness(linear, pixels, {"it": heatmap}, heatmap, 2, grid=GRID)["it"]
+    measured = measure_faithfulness(linear, pixels, {"it": heatmap}, heatmap, 2, grid=GRID)["it"]
     tiles = [
         (slice(5 * row, 5 * row + 5), slice(5 * column, 5 * column + 5)) for row in range(4) for column in range(4)
     ]
@@ -52,12 +52,12 @@ def test_the_curves_are_those_of_the_definition() -> None:
             inserted[(..., *tile)] = pixels[(..., *tile)]
         deletion.append(float(linear(deleted)))
         insertion.append(float(linear(inserted)))
-    torch.testing.assert_close(found.heatmap.deletion, torch.tensor(deletion, dtype=torch.float64))
-    torch.testing.assert_close(found.heatmap.insertion, torch.tensor(insertion, dtype=torch.float64))
+    torch.testing.assert_close(measured.heatmap.deletion, torch.tensor(deletion, dtype=torch.float64))
+    torch.testing.assert_close(measured.heatmap.insertion, torch.tensor(insertion, dtype=torch.float64))
     area = sum((a + b) / 2 for a, b in itertools.pairwise(deletion)) / 4
-    assert found.heatmap.deletion_area == pytest.approx(area)
-    assert found.explained_class == 2
-    torch.testing.assert_close(found.gradient.deletion, found.heatmap.deletion)  # the same map was given for both
+    assert measured.heatmap.deletion_area == pytest.approx(area)
+    assert measured.explained_class == 2
+    torch.testing.assert_close(measured.gradient.deletion, measured.heatmap.deletion)  # the same map was given for both
 
 
 def test_the_true_order_gains_most_and_its_reverse_loses_as_much() -> None:
@@ -76,22 +76,22 @@ def test_the_gain_of_a_value_that_hangs_on_one_patch_is_known(sign: int, gain: f
     pixels = torch.ones(1, 3, SIDE, SIDE)
     heatmap = torch.rand(SIDE, SIDE, generator=torch.Generator().manual_seed(2))
     heatmap[5:10, 15:20] += sign * 10
-    found = measure_faithfulness(
+    measured = measure_faithfulness(
         lambda batch: batch[:, 0, 7, 17].double(), pixels, {"it": heatmap}, heatmap.neg(), 0,
         grid=GRID, baseline=torch.zeros_like(pixels),
     )["it"]  # fmt: skip
-    assert found.gain == pytest.approx(gain)
-    assert found.gradient_gain == pytest.approx(-gain)
+    assert measured.gain == pytest.approx(gain)
+    assert measured.gradient_gain == pytest.approx(-gain)
 
 
 def test_random_orders_gain_nothing_and_their_spread_is_that_of_their_gains() -> None:
-    found = figures(weights(), permutations=40)
-    assert found.random.gain == pytest.approx(0, abs=1e-12)
-    torch.testing.assert_close(found.random.deletion, found.random.insertion.flip(0))
+    measured = figures(weights(), permutations=40)
+    assert measured.random.gain == pytest.approx(0, abs=1e-12)
+    torch.testing.assert_close(measured.random.deletion, measured.random.insertion.flip(0))
     generator = torch.Generator().manual_seed(99)
     gains = [figures(torch.rand(SIDE, SIDE, generator=generator), permutations=1).gain for _ in range(60)]
-    assert found.spread == pytest.approx(float(torch.tensor(gains).std()), rel=0.4)
-    assert found.margin == max(SPREADS * found.spread, MINIMUM_GAIN)
+    assert measured.spread == pytest.approx(float(torch.tensor(gains).std()), rel=0.4)
+    assert measured.margin == max(SPREADS * measured.spread, MINIMUM_GAIN)
 
 
 def test_the_seed_decides_and_the_chunk_does_not() -> None:
@@ -175,7 +175,7 @@ def test_the_explorer_measures_the_predicted_class_and_leaves_the_plain_model_al
     batch = tiny_inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]])
     model = tiny_inspector.bundle.classifier.model
     before, logits = copy.deepcopy(model.state_dict()), tiny_inspector.observe(batch).logits
-    found = Explorer(tiny_inspector).faithfulness(batch, seed=4)
+    measured = Explorer(tiny_inspector).faithfulness(batch, seed=4)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(tiny_inspector.observe(batch).logits, logits)
     for module in model.modules():
@@ -183,22 +183,24 @@ def test_the_explorer_measures_the_predicted_class_and_leaves_the_plain_model_al
         assert not module._forward_pre_hooks
         assert not module._backward_hooks
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert found.composite == tiny_inspector.composites[0]
-    assert found.seed == 4
-    assert found.explained_class == int(logits.argmax())
-    assert float(found.heatmap.deletion[0]) == pytest.approx(float(logits.softmax(dim=1).max()), abs=1e-5)
+    assert measured.composite == tiny_inspector.composites[0]
+    assert measured.seed == 4
+    assert measured.explained_class == int(logits.argmax())
+    assert float(measured.heatmap.deletion[0]) == pytest.approx(float(logits.softmax(dim=1).max()), abs=1e-5)
     heatmap, step = tiny_inspector.explain(batch, concepts=0).heatmap.double(), GRID_SHOWN
     row = torch.arange(len(heatmap)) * step // len(heatmap)
     patches = row[:, None] * step + row
     sums = torch.stack([heatmap[patches == patch].sum() for patch in range(step * step)])
     goes = torch.isin(patches, sums.argsort(descending=True, stable=True)[:step])  # one row's number of them
     changed = batch.pixels.where(~goes, blurred_baseline(batch.pixels))
-    expected = float(class_probability(tiny_inspector.bundle.classifier, found.explained_class)(changed)[0])
-    assert float(found.heatmap.deletion[1]) == pytest.approx(expected, abs=1e-5)
-    assert found.gain == pytest.approx(float(torch.trapezoid(found.heatmap.insertion - found.heatmap.deletion)) / step)
+    expected = float(class_probability(tiny_inspector.bundle.classifier, measured.explained_class)(changed)[0])
+    assert float(measured.heatmap.deletion[1]) == pytest.approx(expected, abs=1e-5)
+    assert measured.gain == pytest.approx(
+        float(torch.trapezoid(measured.heatmap.insertion - measured.heatmap.deletion)) / step
+    )
     for name in tiny_inspector.composites[1:]:
         other = Explorer(tiny_inspector).faithfulness(batch, composite=name, seed=4)
-        torch.testing.assert_close(other.random.deletion, found.random.deletion)
+        torch.testing.assert_close(other.random.deletion, measured.random.deletion)
         assert other.composite == name
 
 
@@ -214,20 +216,20 @@ def test_the_plain_gradient_is_that_of_finite_differences(tiny_bundle: Path, pha
     pixels = inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]]).pixels
     classifier.model.double()
     pixels = pixels.double()
-    found = logit_gradient(classifier, pixels, 1)
+    gradient = logit_gradient(classifier, pixels, 1)
     step, row, column = 1e-6, 31, 40
     total = 0.0
     for colour in range(3):
         moved = [pixels.clone(), pixels.clone()]
         moved[0][0, colour, row, column] += step
         moved[1][0, colour, row, column] -= step
-        up, down = (classifier.head.logits(classifier.features(one))[0, 1] for one in moved)
+        up, down = (classifier.head.logits(classifier.features(image))[0, 1] for image in moved)
         total += abs(float(up - down)) / (2 * step)
-    assert float(found[row, column]) == pytest.approx(total, rel=1e-3)
-    assert bool((found >= 0).all())
+    assert float(gradient[row, column]) == pytest.approx(total, rel=1e-3)
+    assert bool((gradient >= 0).all())
 
 
 def test_the_value_followed_is_the_softmax_output(tiny_inspector: Inspector, phantoms: Path) -> None:
     batch = tiny_inspector.decode(sorted((phantoms / "id" / "normal-cecum").iterdir())[:3])
-    found = class_probability(tiny_inspector.bundle.classifier, 2)(batch.pixels)
-    torch.testing.assert_close(found, tiny_inspector.observe(batch).probabilities[:, 2])
+    probability = class_probability(tiny_inspector.bundle.classifier, 2)(batch.pixels)
+    torch.testing.assert_close(probability, tiny_inspector.observe(batch).probabilities[:, 2])

@@ -26,10 +26,10 @@ def test_it_is_the_mean_over_images_and_over_each_class():
         logits = head.weight.double() @ features[image].double() + head.bias.double()
         initial_relevance = logits.softmax(dim=0)
         for neuron in range(5):
-            for one in range(3):
-                stable = logits[one] + 0.01 * (1 if logits[one] >= 0 else -1)
-                part = features[image, neuron].double() * head.weight[one, neuron].double()
-                written_out[image, neuron] += part * initial_relevance[one] / stable
+            for label in range(3):
+                stable = logits[label] + 0.01 * (1 if logits[label] >= 0 else -1)
+                part = features[image, neuron].double() * head.weight[label, neuron].double()
+                written_out[image, neuron] += part * initial_relevance[label] / stable
     torch.testing.assert_close(whole, written_out.mean(dim=0))
     torch.testing.assert_close(classes[0], written_out[[0, 1, 5]].mean(dim=0))
     torch.testing.assert_close(classes[2], written_out[[2, 3, 4]].mean(dim=0))
@@ -48,32 +48,32 @@ def test_an_image_whose_relevance_is_not_finite_is_left_out():
 
 def test_a_bundle_has_that_of_its_calibration_bank_and_its_ood_bank(tiny_inspector: Inspector):
     explorer = Explorer(tiny_inspector)
-    found, nero, bundle = explorer.mean_relevance(), tiny_inspector.nero(), tiny_inspector.bundle
-    for bank, mean in ((bundle.calibration, found.id), (bundle.ood, found.ood)):
+    means, nero, bundle = explorer.mean_relevance(), tiny_inspector.nero(), tiny_inspector.bundle
+    for bank, mean in ((bundle.calibration, means.id), (bundle.ood, means.ood)):
         assert bank is not None
         relevance, _ = neuron_relevance(
             bank.features.double(), bundle.classifier.head.to("cpu", torch.float64), nero.epsilon
         )
         torch.testing.assert_close(mean, relevance.mean(dim=0))
-        held = relevance.abs().sum(dim=1)
-        few, share = (found.id_few, found.id_few_share) if mean is found.id else (found.ood_few, found.ood_few_share)
-        assert few == max(1, len(held) // 100)
-        assert share == pytest.approx(float(held.topk(few).values.sum() / held.sum()))
-    assert (found.id_size, found.ood_size) == (bundle.calibration_size, bundle.ood_size)
-    assert found.id_classes.shape == (3, len(found.id))
-    assert found.ood_classes is not None
-    assert found.ood_classes.shape == (2, len(found.id))
-    assert explorer.mean_relevance() is found  # kept
+        magnitudes = relevance.abs().sum(dim=1)
+        few, share = (means.id_few, means.id_few_share) if mean is means.id else (means.ood_few, means.ood_few_share)
+        assert few == max(1, len(magnitudes) // 100)
+        assert share == pytest.approx(float(magnitudes.topk(few).values.sum() / magnitudes.sum()))
+    assert (means.id_size, means.ood_size) == (bundle.calibration_size, bundle.ood_size)
+    assert means.id_classes.shape == (3, len(means.id))
+    assert means.ood_classes is not None
+    assert means.ood_classes.shape == (2, len(means.id))
+    assert explorer.mean_relevance() is means  # kept
 
 
 def test_a_bundle_without_an_ood_bank_has_id_alone(tiny_bundle: Path):
     inspector = Inspector.load(tiny_bundle, "cpu")
     inspector.bundle = replace(inspector.bundle, ood=None)
-    found = Explorer(inspector).mean_relevance()
-    assert found.ood is None
-    assert found.ood_classes is None
-    assert found.ood_size == found.ood_few == 0
-    assert math.isnan(found.ood_few_share)
+    means = Explorer(inspector).mean_relevance()
+    assert means.ood is None
+    assert means.ood_classes is None
+    assert means.ood_size == means.ood_few == 0
+    assert math.isnan(means.ood_few_share)
 
 
 def test_one_image_with_a_logit_near_0_is_said_to_make_the_mean():
@@ -83,11 +83,11 @@ def test_one_image_with_a_logit_near_0_is_said_to_make_the_mean():
     usual = compare_mean_relevance((features, labels, 1), None, head, 1e-6)
     assert (usual.id_few, mean_of_few(usual)) == (2, "")
     features[7] = torch.tensor([1.0, 1.00001])
-    found = compare_mean_relevance((features, labels, 1), (features[8:], labels[8:], 1), head, 1e-6)
-    assert found.id_few_share > 0.9
-    share = f"{100 * found.id_few_share:.0f}"
-    assert mean_of_few(found) == f"Beware: 2 of 200 ID images make up {share} % of this average"
-    assert "OOD" not in mean_of_few(found)
+    means = compare_mean_relevance((features, labels, 1), (features[8:], labels[8:], 1), head, 1e-6)
+    assert means.id_few_share > 0.9
+    share = f"{100 * means.id_few_share:.0f}"
+    assert mean_of_few(means) == f"Beware: 2 of 200 ID images make up {share} % of this average"
+    assert "OOD" not in mean_of_few(means)
 
 
 @pytest.mark.parametrize(("size", "few"), [(0, 0), (1, 1), (99, 1), (199, 1), (309, 3)])

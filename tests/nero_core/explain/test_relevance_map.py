@@ -51,7 +51,7 @@ def test_umap_tells_of_each_epoch_and_is_the_same_map():
     told: list[tuple[int, int]] = []
     points = two_groups(24)
     laid = lay_out(points, "umap", on_progress=lambda done, total: told.append((done, total)))
-    epochs = [one for one in told if one[1]]
+    epochs = [step for step in told if step[1]]
     assert told[0] == (0, 0)
     assert [done for done, _ in epochs] == list(range(epochs[-1][1] + 1))
     assert epochs[-1][1] >= 200
@@ -148,8 +148,8 @@ def test_another_kind_is_a_sentence(shapes_unchecked: None):
 def test_the_nearest_images_have_the_smallest_l1_distance():
     points = two_groups(15)
     rows, distances = nearest_images(points[7], points, 4)
-    slow = sorted((sum(abs(a - b) for a, b in zip(points[7].tolist(), one.tolist(), strict=True)), row)
-                  for row, one in enumerate(points))[:4]  # fmt: skip
+    slow = sorted((sum(abs(a - b) for a, b in zip(points[7].tolist(), point.tolist(), strict=True)), row)
+                  for row, point in enumerate(points))[:4]  # fmt: skip
     assert rows == tuple(row for _, row in slow)
     assert distances == pytest.approx([distance for distance, _ in slow])
     assert rows[0] == 7

@@ -19,7 +19,7 @@ def said(figure: Figure) -> str:
     """All text of the figure as it stands in its SVG, in one line."""
     root = ElementTree.fromstring(figure_bytes(figure, "svg"))
     pieces = root.iter("{http://www.w3.org/2000/svg}text")
-    return " ".join(" ".join("".join(one.itertext()) for one in pieces).split())
+    return " ".join(" ".join("".join(piece.itertext()) for piece in pieces).split())
 
 
 def plot(figure: Figure) -> Axes:
@@ -49,7 +49,7 @@ def overlaps(figure: Figure) -> list[tuple[str, str]]:
         for text in [*axes.texts, *ticks, *labels, *keys]:
             if text.get_visible() and text.get_text().strip():
                 boxes.append((text.get_text(), text.get_window_extent(renderer)))
-    found = [
+    collisions = [
         (name, "the edge")
         for name, box in boxes
         if min(box.x0 - whole.x0, whole.x1 - box.x1, box.y0 - whole.y0, whole.y1 - box.y1) < -SLACK
@@ -59,8 +59,8 @@ def overlaps(figure: Figure) -> list[tuple[str, str]]:
             width = min(box.x1, beside.x1) - max(box.x0, beside.x0)
             height = min(box.y1, beside.y1) - max(box.y0, beside.y0)
             if width > SLACK and height > SLACK:
-                found.append((name, other))
-    return found
+                collisions.append((name, other))
+    return collisions
 
 
 def _shown(axis: Axis) -> list[Text]:

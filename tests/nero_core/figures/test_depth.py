@@ -14,7 +14,7 @@ NAMES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 
 
 def laid(points: Tensor, kind: str = "pca") -> RelevanceMap:
-    ids = tuple(str(one) for one in range(len(points)))
+    ids = tuple(str(index) for index in range(len(points)))
     return RelevanceMap(kind, points, torch.arange(len(points)) % 3, ids, 0.8)  # type: ignore[arg-type]
 
 
@@ -27,9 +27,9 @@ def cloud(far: int = 0) -> Tensor:
 def hollow(figure: Figure) -> int:
     """Class marks that are white inside."""
     return sum(
-        len(one.get_offsets())
-        for one in plot(figure).collections
-        if len(one.get_facecolor()) and (one.get_facecolor()[0][:3] == 1).all()
+        len(collection.get_offsets())
+        for collection in plot(figure).collections
+        if len(collection.get_facecolor()) and (collection.get_facecolor()[0][:3] == 1).all()
     )
 
 
@@ -46,7 +46,7 @@ def test_points_far_out_stand_at_the_edge_hollow_and_squeeze_no_other(far: int, 
     figure = relevance_map_figure(laid(cloud(far)), NAMES)
     low, high = plot(figure).get_xlim()
     assert -0.5 < low < 0.1 and 3.9 < high < 4.5
-    places = np.concatenate([np.asarray(one.get_offsets()) for one in plot(figure).collections])
+    places = np.concatenate([np.asarray(collection.get_offsets()) for collection in plot(figure).collections])
     assert len(places) == 300
     assert int((places[:, 0] == high).sum()) == hollow(figure) == far
     assert words in said(figure)

@@ -32,14 +32,14 @@ def test_each_panel_has_its_pictures_and_its_words_below_its_heading():
 def test_no_picture_is_stretched_and_none_leaves_the_figure_or_lies_on_another():
     figure = panels_figure([("", [Panel((SQUARE, WIDE, TALL), str(place)) for place in range(7)])], 3)
     width, height = figure.get_size_inches()
-    held = boxes(figure)
-    assert len(held) == 21
-    for (left, right, low, high), shown in zip(held, [SQUARE, WIDE, TALL] * 7, strict=True):
+    extents = boxes(figure)
+    assert len(extents) == 21
+    for (left, right, low, high), shown in zip(extents, [SQUARE, WIDE, TALL] * 7, strict=True):
         assert (right - left) / (low - high) == pytest.approx(shown.shape[1] / shown.shape[0], rel=1e-6)
         assert 0 <= left < right <= width and 0 <= high < low <= height
-    for place, one in enumerate(held):
-        for other in held[place + 1 :]:
-            assert min(one[1], other[1]) <= max(one[0], other[0]) or min(one[2], other[2]) <= max(one[3], other[3])
+    for place, box in enumerate(extents):
+        for other in extents[place + 1 :]:
+            assert min(box[1], other[1]) <= max(box[0], other[0]) or min(box[2], other[2]) <= max(box[3], other[3])
 
 
 @pytest.mark.parametrize(("panels", "columns", "width"), [(1, 2, 3.5), (2, 2, 3.5), (3, 3, 7.2), (48, 6, 7.2)])

@@ -19,7 +19,7 @@ def test_every_line_has_its_number_and_no_two_meet(named: tuple[int, ...]):
     assert overlaps(figure) == []
     first = figure.axes[1]
     numbers = [text.get_text() for text in first.texts if text.get_text().isdigit()]
-    assert sorted(numbers) == sorted(str(one) for one in named)
+    assert sorted(numbers) == sorted(str(channel) for channel in named)
     dotted = [line.get_xdata()[0] for line in first.lines if line.get_linestyle() == ":"]
     assert sorted(dotted) == sorted(named)
 

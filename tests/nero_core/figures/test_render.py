@@ -64,8 +64,8 @@ def test_the_sign_flips_with_the_map_and_the_strength_with_the_limit():
 def test_evidence_shows_its_negative_part_where_it_counts(negative: float, kind: str):
     heatmap = np.zeros((224, 224), np.float32)
     heatmap[50, 50], heatmap[170, 170] = 1.0, -negative
-    shown, found = evidence_as_shown(heatmap, 12.0)
-    assert found == kind
+    shown, shown_kind = evidence_as_shown(heatmap, 12.0)
+    assert shown_kind == kind
     wanted = smooth(heatmap, 12.0)
     assert np.array_equal(shown, wanted if kind == "signed" else np.maximum(wanted, 0))
     assert float(shown.sum()) == pytest.approx(1 - negative * (kind == "signed"), abs=1e-3)

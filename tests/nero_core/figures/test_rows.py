@@ -25,16 +25,16 @@ def dots(axes: Axes) -> tuple[list[float], list[float]]:
     """Where filled dots stand, and where hollow triangles do."""
     filled: list[float] = []
     hollow: list[float] = []
-    for one in axes.collections:
-        places = np.asarray(one.get_offsets())[:, 0].tolist()
-        (hollow if (one.get_facecolor()[0][:3] == 1).all() else filled).extend(places)
+    for collection in axes.collections:
+        places = np.asarray(collection.get_offsets())[:, 0].tolist()
+        (hollow if (collection.get_facecolor()[0][:3] == 1).all() else filled).extend(places)
     return filled, hollow
 
 
 def test_scores_beyond_the_axis_are_in_no_bar_and_have_a_triangle_at_their_share():
     _, high = score_domain(SCORES, 1.0)
     figure = histogram_figure(SCORES, 1.0)
-    heights = [one.get_data().values.sum() for one in plot(figure).patches]  # type: ignore[attr-defined]
+    heights = [patch.get_data().values.sum() for patch in plot(figure).patches]  # type: ignore[attr-defined]
     assert heights == pytest.approx([99.0, 98.0])  # 3 of 300 and 2 of 100 are in no bar
     marked = [line.get_xydata() for line in plot(figure).lines if line.get_marker() == ">"]
     np.testing.assert_allclose(np.concatenate(marked), [[high, 1.0], [high, 2.0]])

@@ -130,7 +130,7 @@ FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
         names[0],
     ),
     "relevance map": lambda names: figures.relevance_map_figure(
-        RelevanceMap("pca", random(30, 2), torch.arange(30) % 3, tuple(str(one) for one in range(30)), 0.8),
+        RelevanceMap("pca", random(30, 2), torch.arange(30) % 3, tuple(str(index) for index in range(30)), 0.8),
         names,
         MapPlace(torch.zeros(2).double(), ("1", "2"), (0.1, 0.2)),
     ),
@@ -158,7 +158,7 @@ FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
 def texts(svg: bytes) -> str:
     """All text of an SVG, piece by piece."""
     root = ElementTree.fromstring(svg)
-    return "\n".join("".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text"))
+    return "\n".join("".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text"))
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -193,63 +193,63 @@ def test_a_figure_has_the_same_bytes_each_time_it_is_drawn_and_saved(name: str, 
 def test_hostile_names_leave_every_figure_valid_and_are_written_as_they_are(name: str):
     figure = FIGURES[name](HOSTILE)
     assert figure_bytes(figure, "pdf")
-    said = texts(figure_bytes(figure, "svg"))
-    assert not any(ord(letter) < 32 and letter != "\n" for letter in said)
-    assert "y" * 100 not in said
+    text = texts(figure_bytes(figure, "svg"))
+    assert not any(ord(letter) < 32 and letter != "\n" for letter in text)
+    assert "y" * 100 not in text
     if name in ("heatmap", "histogram", "channels", "class heat", "bars", "channel bars", "image pair", "panels"):
-        assert "steering" in said or "$x^2$ <b>" in said
+        assert "steering" in text or "$x^2$ <b>" in text
 
 
 def test_text_stays_text_in_svg():
-    said = " ".join(texts(figure_bytes(sheet(), "svg")).split())
+    text = " ".join(texts(figure_bytes(sheet(), "svg")).split())
     for words in (
         "Class heatmap: normal-pylorus",
         "relevance per pixel; keeps 0.97 of relevance; ε+",
         "ID, mean of 120",
     ):
-        assert words in said
-    assert "OOD, mean of 60" in said
-    assert "NERO score 2.50, above the threshold 2.00; p = 0.0100; predicted normal-pylorus (90.0 %)" in said
+        assert words in text
+    assert "OOD, mean of 60" in text
+    assert "NERO score 2.50, above the threshold 2.00; p = 0.0100; predicted normal-pylorus (90.0 %)" in text
 
 
 def test_without_an_ood_bank_the_sheet_and_the_plots_have_id_alone():
     mean = replace(MEAN, ood=None, ood_size=0, ood_classes=None)
-    said = texts(figure_bytes(sheet(mean=mean), "svg"))
-    assert "ID, mean of 120" in said
-    assert "OOD, mean" not in said
+    text = texts(figure_bytes(sheet(mean=mean), "svg"))
+    assert "ID, mean of 120" in text
+    assert "OOD, mean" not in text
     scores = replace(SCORES, ood=None, ood_labels=None)
     assert "OOD" not in texts(figure_bytes(figures.histogram_figure(scores, 1.0), "svg"))
     assert "OOD" not in texts(figure_bytes(figures.class_scores_figure(scores, 1.0, CLASSES), "svg"))
 
 
 def test_without_heatmaps_the_sheet_says_why():
-    said = " ".join(texts(figure_bytes(sheet(why=None), "svg")).split())
-    assert "No heatmap. Because of its layers." in said
-    assert "Concepts" not in said
-    assert "ID, mean of 120" in said
+    text = " ".join(texts(figure_bytes(sheet(why=None), "svg")).split())
+    assert "No heatmap. Because of its layers." in text
+    assert "Concepts" not in text
+    assert "ID, mean of 120" in text
 
 
 def test_relevance_that_is_all_zero_is_said_in_a_sentence():
     nothing = explain(2, scale=0.0)
-    said = texts(figure_bytes(figures.heatmap_figure(PIXELS, nothing, CLASSES), "svg"))
-    assert "No relevance reached the pixels" in said
-    said = texts(figure_bytes(figures.evidence_figure(PIXELS, nothing, CLASSES), "svg"))
-    assert "No channel is used more than usual" in said
-    said = texts(figure_bytes(sheet(why=nothing), "svg"))
-    assert "No relevance reached the pixels." in said
-    assert "no relevance here" in said
+    text = texts(figure_bytes(figures.heatmap_figure(PIXELS, nothing, CLASSES), "svg"))
+    assert "No relevance reached the pixels" in text
+    text = texts(figure_bytes(figures.evidence_figure(PIXELS, nothing, CLASSES), "svg"))
+    assert "No channel is used more than usual" in text
+    text = texts(figure_bytes(sheet(why=nothing), "svg"))
+    assert "No relevance reached the pixels." in text
+    assert "no relevance here" in text
     lost = replace(nothing, evidence_conservation=0.0)
     for figure in (figures.evidence_figure(PIXELS, lost, CLASSES), sheet(why=lost)):
-        said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
-        assert "did not reach the pixels" in said and "more than usual in this image" not in said
+        text = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
+        assert "did not reach the pixels" in text and "more than usual in this image" not in text
 
 
 def test_signed_evidence_says_what_its_colours_mean():
     signed = replace(WHY, evidence=WHY.evidence * torch.tensor([1.0, -1.0]).repeat_interleave(16))
     for why, is_said in ((signed, True), (WHY, False)):
         for figure in (figures.evidence_figure(PIXELS, why, CLASSES), sheet(why=why)):
-            said = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
-            assert ("purple takes from it" in said) == is_said
+            text = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
+            assert ("purple takes from it" in text) == is_said
     zero = replace(CHANNELS, relevance=torch.zeros(NEURONS).double(), contribution=torch.zeros(NEURONS).double())
     none = replace(MEAN, id=torch.zeros(NEURONS).double(), ood=torch.full((NEURONS,), torch.nan).double())
     assert figure_bytes(figures.mean_relevance_figure(zero, none), "png", 72)
@@ -306,12 +306,12 @@ def test_one_concept_and_many_fit_on_a_page(concepts: int):
     width, height = figure.get_size_inches()
     assert width == pytest.approx(3.5 if concepts < 2 else 7.2)
     assert height < 60
-    said = " ".join(texts(figure_bytes(figure, "svg")).split())
-    assert said.count("more than usual") == concepts
+    text = " ".join(texts(figure_bytes(figure, "svg")).split())
+    assert text.count("more than usual") == concepts
     shown = min(concepts, 8)
-    said = " ".join(texts(figure_bytes(sheet(why=why), "svg")).split())
-    assert said.count("used ×") == shown
-    assert ("8 of the 64 asked for" in said) == (concepts == 64)
+    text = " ".join(texts(figure_bytes(sheet(why=why), "svg")).split())
+    assert text.count("used ×") == shown
+    assert ("8 of the 64 asked for" in text) == (concepts == 64)
 
 
 def test_a_reference_without_a_picture_is_a_box_that_says_so():
@@ -327,12 +327,12 @@ def test_the_users_own_settings_play_no_part_and_come_back():
 
 def test_threads_draw_the_same_as_one():
     expected = {name: figure_bytes(FIGURES[name](CLASSES), "svg") for name in ("channels", "sheet", "roc")}
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     problems: list[BaseException] = []
 
     def draw(name: str) -> None:
         try:
-            found[name] = figure_bytes(FIGURES[name](CLASSES), "svg")
+            files[name] = figure_bytes(FIGURES[name](CLASSES), "svg")
         except BaseException as error:
             problems.append(error)
 
@@ -342,7 +342,7 @@ def test_threads_draw_the_same_as_one():
     for thread in threads:
         thread.join(60)
     assert not problems
-    assert found == expected
+    assert files == expected
 
 
 def test_a_format_or_a_resolution_that_is_none_is_told(shapes_unchecked: None):

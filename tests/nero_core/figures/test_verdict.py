@@ -38,7 +38,7 @@ def test_the_terms_of_nero_are_bars_and_make_the_score():
 
 def test_the_scale_wears_the_colours_of_the_screen():
     patches = verdict_figure(detection(0.2), SCORES, NAMES, 0).axes[0].patches
-    below, above, _ = [one for one in patches if not hasattr(one, "center")]
+    below, above, _ = [patch for patch in patches if not hasattr(patch, "center")]
     assert (colour(below), colour(above)) == (ID, OOD)
 
 
@@ -51,8 +51,8 @@ def test_the_scale_wears_the_colours_of_the_screen():
     ],
 )
 def test_the_verdict_comes_first_in_the_words_of_the_screen(score: float, p: float, headline: str):
-    found = replace(detection(score), p_value=torch.tensor([p]).double())
-    figure = verdict_figure(found, SCORES, NAMES, 0)
+    verdict = replace(detection(score), p_value=torch.tensor([p]).double())
+    figure = verdict_figure(verdict, SCORES, NAMES, 0)
     assert said(figure).startswith(headline)
     assert overlaps(figure) == []
 
@@ -69,8 +69,8 @@ def test_another_method_has_its_scale_alone():
 @pytest.mark.parametrize(("score", "beyond"), [(0.0, False), (0.6, False), (50.0, True)])
 def test_the_dot_stands_on_the_scale_at_the_score(score: float, beyond: bool):
     figure = verdict_figure(detection(score), SCORES, NAMES, 0)
-    (dot,) = [one for one in figure.axes[0].patches if hasattr(one, "center")]
-    below, above, tick = [one for one in figure.axes[0].patches if not hasattr(one, "center")]
+    (dot,) = [patch for patch in figure.axes[0].patches if hasattr(patch, "center")]
+    below, above, tick = [patch for patch in figure.axes[0].patches if not hasattr(patch, "center")]
     left, right = below.get_x(), above.get_x() + above.get_width()
     margin = MARGIN / (1 + 2 * MARGIN) * (right - left)  # the lowest score does not lie on the very end
     expected = {0.0: left + margin, 0.6: tick.get_x() + tick.get_width() / 2, 50.0: right}[score]

@@ -187,8 +187,8 @@ def test_a_transformer_puts_out_what_it_did_and_comes_back_bit_for_bit(name: str
     assert (counts.residual_sums, counts.attentions, counts.merged_batch_norms) == (6, 3, 0)
     assert counts.layer_norms >= 7
     torch.testing.assert_close(model(images), logits, rtol=1e-4, atol=1e-5)
-    found = model.forward_head(model.forward_features(images), pre_logits=True)
-    torch.testing.assert_close(found, features, rtol=1e-4, atol=1e-5)
+    output = model.forward_head(model.forward_features(images), pre_logits=True)
+    torch.testing.assert_close(output, features, rtol=1e-4, atol=1e-5)
     counts.remove()
     assert torch.equal(model(images), logits)
     assert {id(module): sorted(vars(module)) for module in model.modules()} == attributes

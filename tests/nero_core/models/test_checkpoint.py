@@ -137,7 +137,7 @@ def test_weights_that_do_not_fit_are_neither_loaded_nor_given_memory(
 )
 def test_a_tensor_of_another_dtype_is_refused(folder: Path, name: str, dtype: torch.dtype | None, found: str) -> None:
     state = load_file(folder / "model.safetensors")
-    name = name if name in state else next(one for one in state if one.endswith("num_batches_tracked"))
+    name = name if name in state else next(key for key in state if key.endswith("num_batches_tracked"))
     state[name] = state[name].to(dtype or torch.float32)
     save_file(state, folder / "model.safetensors")
     with pytest.raises(CheckpointError, match=rf"Expected {name} .* Found {found}"):

@@ -45,8 +45,8 @@ def agree(out: Path, model: nn.Module, pixels: Tensor = PIXELS) -> bool:
     normalised = (pixels - torch.tensor(classifier.mean).view(3, 1, 1)) / torch.tensor(classifier.std).view(3, 1, 1)
     with torch.no_grad():
         expected = model(normalised)
-        found = classifier.head.logits(classifier.features(pixels))
-    return torch.allclose(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+        logits = classifier.head.logits(classifier.features(pixels))
+    return torch.allclose(logits, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -122,7 +122,9 @@ def test_counters_of_batch_norm_may_be_missing(tmp_path: Path, small: nn.Module)
 
 
 def test_half_precision_weights_become_float32(tmp_path: Path, small: nn.Module):
-    state = {name: one.half() if one.is_floating_point() else one for name, one in small.state_dict().items()}
+    state = {
+        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in small.state_dict().items()
+    }
     torch.save(state, tmp_path / "x.pth")
     import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", size=64)
     classifier, _ = load_checkpoint(tmp_path / "out")
@@ -147,9 +149,9 @@ def test_real_imagenet_weights_of_efficientnet_lite0_give_the_logits_of_their_ow
     tensors = torch.load(LITE0, "cpu", weights_only=True)
     plain.load_state_dict(dict(zip(plain.state_dict(), tensors.values(), strict=True)))
     expected = Classifier(plain, names, mean=card.mean, std=card.std)
-    found, _ = load_checkpoint(tmp_path / "out")
+    loaded, _ = load_checkpoint(tmp_path / "out")
     pixels = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(found.head.logits(found.features(pixels)), expected.head.logits(expected.features(pixels)))
+    assert torch.equal(loaded.head.logits(loaded.features(pixels)), expected.head.logits(expected.features(pixels)))
     assert card.training.settings["imported"]["sha256"] == hashlib.sha256(LITE0.read_bytes()).hexdigest()
     assert (card.training.images, card.training.digests) == (None, ())
 
@@ -218,7 +220,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
 def test_tensors_that_do_not_fit_are_named(
     tmp_path: Path, small: nn.Module, change: dict[str, Tensor | None], message: str
 ):
-    state = {name: one for name, one in (small.state_dict() | change).items() if one is not None}
+    state = {name: tensor for name, tensor in (small.state_dict() | change).items() if tensor is not None}
     torch.save(state, tmp_path / "x.pth")
     with pytest.raises(CheckpointError, match=message):
         import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", size=64)

@@ -18,8 +18,10 @@ from nero_core.models.weight_file import WRAPPERS, read_weights
 TENSORS = {"fc.weight": torch.arange(6.0).view(2, 3), "fc.bias": torch.ones(2)}
 
 
-def same(found: dict[str, torch.Tensor]) -> bool:
-    return list(found) == list(TENSORS) and all(torch.equal(found[name], one) for name, one in TENSORS.items())
+def same(tensors: dict[str, torch.Tensor]) -> bool:
+    return list(tensors) == list(TENSORS) and all(
+        torch.equal(tensors[name], tensor) for name, tensor in TENSORS.items()
+    )
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".pt", ".bin"])
@@ -30,8 +32,8 @@ def test_a_pickle_of_tensors_is_read(tmp_path: Path, suffix: str):
 
 def test_safetensors_are_read(tmp_path: Path):
     save_file(TENSORS, tmp_path / "a.safetensors")
-    found = read_weights(tmp_path / "a.safetensors")
-    assert all(torch.equal(found[name], one) for name, one in TENSORS.items())
+    weights = read_weights(tmp_path / "a.safetensors")
+    assert all(torch.equal(weights[name], tensor) for name, tensor in TENSORS.items())
 
 
 @pytest.mark.parametrize("key", WRAPPERS)
@@ -140,9 +142,9 @@ def test_a_pickled_module_is_refused_and_on_request_gives_its_state(tmp_path: Pa
     torch.save({"model": model, "epoch": 2} if wrapped else model, tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match=r"save model\.state_dict\(\).*--unsafe-pickle"):
         read_weights(tmp_path / "a.pth")
-    found = read_weights(tmp_path / "a.pth", unsafe_pickle=True)
-    assert found.keys() == model.state_dict().keys()
-    assert not any(tensor.requires_grad for tensor in found.values())
+    weights = read_weights(tmp_path / "a.pth", unsafe_pickle=True)
+    assert weights.keys() == model.state_dict().keys()
+    assert not any(tensor.requires_grad for tensor in weights.values())
 
 
 def test_settings_that_need_full_unpickling_are_opened_on_request(tmp_path: Path):

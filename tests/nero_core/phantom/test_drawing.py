@@ -103,12 +103,12 @@ def test_outside_the_lesion_the_colours_are_those_of_healthy_pictures(label: str
             phantom = drawn(site, seed)
             healthy.append(colours(phantom, phantom.pixels.max(axis=-1) > 25))
     low, high = np.min(healthy, axis=0), np.max(healthy, axis=0)
-    found = []
+    lesioned = []
     for seed in range(6):
         phantom = drawn(label, seed)
         keep = ~_dilated(phantom.lesion, 4) & (phantom.pixels.max(axis=-1) > 25)
-        found.append(colours(phantom, keep))
-    mean = np.mean(found, axis=0)
+        lesioned.append(colours(phantom, keep))
+    mean = np.mean(lesioned, axis=0)
     assert (mean > low).all()
     assert (mean < high).all()
 

@@ -11,7 +11,7 @@ from nero_core.relevance.coarse import CELLS, coarse, from_steps, to_steps
 @pytest.mark.parametrize("sigma", [6.0, 12.0])
 def test_it_is_the_screens_smoothing_summed_over_patches(sigma: float):
     maps = torch.randn(2, 224, 224, dtype=torch.float64)
-    wanted = [smooth(one.numpy(), sigma).reshape(CELLS, 14, CELLS, 14).sum(axis=(1, 3)) for one in maps]
+    wanted = [smooth(heatmap.numpy(), sigma).reshape(CELLS, 14, CELLS, 14).sum(axis=(1, 3)) for heatmap in maps]
     np.testing.assert_allclose(coarse(maps, sigma), np.stack(wanted), atol=2e-4)
 
 

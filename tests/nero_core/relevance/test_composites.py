@@ -74,7 +74,7 @@ def test_the_box_reaches_from_a_black_pixel_to_a_white_one() -> None:
     (box,) = [hook.rule for hook in copied.hooks if isinstance(hook.rule, ZBox)]
     _, low, high = (modify(torch.zeros(1, 3, 2, 2).double()) for modify in box.input_modifiers)
     shape = (1, 3, 2, 2)
-    black, white = ([(value - one) / other for one, other in zip(mean, std, strict=True)] for value in (0.0, 1.0))
+    black, white = ([(value - centre) / other for centre, other in zip(mean, std, strict=True)] for value in (0.0, 1.0))
     torch.testing.assert_close(low, torch.tensor(black).double().reshape(1, 3, 1, 1).expand(shape))
     torch.testing.assert_close(high, torch.tensor(white).double().reshape(1, 3, 1, 1).expand(shape))
 
@@ -90,14 +90,16 @@ def test_gradient_times_input_is_autograds(block: type[nn.Module]) -> None:
     data = ((pixels - centre) / scale).requires_grad_()
     features = model.forward_head(model.forward_features(data), pre_logits=True)[0]
     initial_relevance = torch.randn(len(features), generator=generator).double()
-    held = features.detach()
-    (gradient,) = torch.autograd.grad((features * torch.where(held > 0, initial_relevance / held, 0.0)).sum(), data)
+    activations = features.detach()
+    (gradient,) = torch.autograd.grad(
+        (features * torch.where(activations > 0, initial_relevance / activations, 0.0)).sum(), data
+    )
     expected = (gradient * data.detach())[0].sum(dim=0)
-    found = (
+    heatmap = (
         Attributor(model, mean, std, "gradient_times_input").heatmaps(pixels, initial_relevance[None]).maps[0].double()
     )
     assert float(expected.abs().max()) > 0
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+    torch.testing.assert_close(heatmap, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
 def vit() -> nn.Module:

@@ -11,18 +11,18 @@ AS_MAPS = RELEVANCE.transpose(1, 2)[..., None]  # batch channels height width
 
 
 def test_a_mask_keeps_channels_of_one_row_over_all_tokens() -> None:
-    found = TokenChannelConcept.mask(2, [1, 6])(RELEVANCE.clone())
+    masked = TokenChannelConcept.mask(2, [1, 6])(RELEVANCE.clone())
     expected = ChannelConcept.mask(2, [1, 6])(AS_MAPS.clone())[..., 0].transpose(1, 2)
-    assert torch.equal(found, expected)
-    assert not found[2, :, [0, 2, 3, 4, 5]].any() and torch.equal(found[1], RELEVANCE[1])
+    assert torch.equal(masked, expected)
+    assert not masked[2, :, [0, 2, 3, 4, 5]].any() and torch.equal(masked[1], RELEVANCE[1])
 
 
 def test_a_mask_works_on_the_pooled_token_too() -> None:
-    found = TokenChannelConcept.mask(0, [3])(RELEVANCE[:, 0].clone())
-    assert found[0].nonzero().flatten().tolist() == [3] and torch.equal(found[1:], RELEVANCE[1:, 0])
+    masked = TokenChannelConcept.mask(0, [3])(RELEVANCE[:, 0].clone())
+    assert masked[0].nonzero().flatten().tolist() == [3] and torch.equal(masked[1:], RELEVANCE[1:, 0])
 
 
 @pytest.mark.parametrize("normalised", [True, False])
 def test_channels_are_summed_over_tokens_as_over_space(normalised: bool) -> None:
-    found = TokenChannelConcept().attribute(RELEVANCE, abs_norm=normalised)
-    torch.testing.assert_close(found, ChannelConcept().attribute(AS_MAPS.contiguous(), abs_norm=normalised))
+    channel_sums = TokenChannelConcept().attribute(RELEVANCE, abs_norm=normalised)
+    torch.testing.assert_close(channel_sums, ChannelConcept().attribute(AS_MAPS.contiguous(), abs_norm=normalised))

@@ -40,8 +40,8 @@ def test_each_neuron_equals_the_formula_written_out() -> None:
         / float(logits[image, i] + epsilon * logits[image, i].sign())
         for i in range(4)
     )
-    found = neuron_relevance(features, head, epsilon)[0][image, neuron]
-    torch.testing.assert_close(float(found), expected)
+    relevance = neuron_relevance(features, head, epsilon)[0][image, neuron]
+    torch.testing.assert_close(float(relevance), expected)
 
 
 def test_a_logit_of_zero_keeps_relevance_finite() -> None:

@@ -114,9 +114,9 @@ def crp(model: nn.Module, pixels: Tensor, composite: str, channels: list[int], *
     return CondAttribution(model)(data, asked, oracle, init_rel=p.expand(len(asked), -1), **kwargs)
 
 
-def assert_heatmaps_close(found: Tensor, expected: Tensor) -> None:
-    for one, other in zip(found.double(), expected.double(), strict=True):
-        assert float((one - other).abs().max()) <= 1e-5 * float(other.abs().max())
+def assert_heatmaps_close(actual: Tensor, expected: Tensor) -> None:
+    for heatmap, other in zip(actual.double(), expected.double(), strict=True):
+        assert float((heatmap - other).abs().max()) <= 1e-5 * float(other.abs().max())
 
 
 @pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
@@ -138,9 +138,9 @@ def test_conditional_heatmaps_are_those_of_zennit_crp(block: type[nn.Module], co
     r, _ = closed_form(model, image())
     channels = r.abs().topk(6).indices.tolist()
     expected = crp(model, image(), composite, channels, mask_map=ChannelConcept.mask).heatmap
-    found = Attributor(model, MEAN, STD, composite).heatmaps(image(), conditions(r, channels))
+    heatmaps = Attributor(model, MEAN, STD, composite).heatmaps(image(), conditions(r, channels))
     assert float(expected.abs().amax(dim=(1, 2)).min()) > 0
-    assert_heatmaps_close(found.maps, expected)
+    assert_heatmaps_close(heatmaps.maps, expected)
 
 
 @pytest.mark.parametrize("composite", ZENNITS)
@@ -241,8 +241,8 @@ def test_the_callers_gradient_mode_does_not_matter(
     attributor, r = engine
     expected = attributor.heatmaps(image(), r[None]).maps
     with mode():
-        found = attributor.heatmaps(image() + 0, r[None] * 1).maps
-    assert torch.equal(found, expected)
+        maps = attributor.heatmaps(image() + 0, r[None] * 1).maps
+    assert torch.equal(maps, expected)
 
 
 def test_the_plain_model_is_untouched_bit_for_bit() -> None:
@@ -277,8 +277,8 @@ def test_four_threads_get_what_one_gets_while_the_plain_model_predicts() -> None
 
     with ThreadPoolExecutor(4) as pool:
         for maps in pool.map(work, range(4)):
-            for found, expected in zip(maps, serial, strict=True):
-                torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
+            for heatmaps, expected in zip(maps, serial, strict=True):
+                torch.testing.assert_close(heatmaps, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
 
 
 def test_hooks_are_registered_once(engine: tuple[Attributor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,8 +368,8 @@ def test_gradient_checkpointing_is_off_in_the_copy_only(engine: tuple[Attributor
     attributor, r = engine
     model = randomised(dtype=torch.float32)
     model.set_grad_checkpointing(True)
-    found = Attributor(model, MEAN, STD).heatmaps(image(), r[None]).maps
-    assert torch.equal(found, attributor.heatmaps(image(), r[None]).maps) and model.grad_checkpointing
+    maps = Attributor(model, MEAN, STD).heatmaps(image(), r[None]).maps
+    assert torch.equal(maps, attributor.heatmaps(image(), r[None]).maps) and model.grad_checkpointing
 
 
 def test_an_unknown_composite_and_an_unknown_architecture_are_errors() -> None:

@@ -80,10 +80,10 @@ def test_gamma_says_what_biases_took(model: nn.Module) -> None:
 def test_conditional_heatmaps_are_conserved_and_sum_to_their_whole(model: nn.Module) -> None:
     r = explained(model)
     rows = conditions(r, r.abs().topk(4).indices.tolist())
-    found = Attributor(model, MEAN, STD).heatmaps(image(), torch.cat([rows, rows.sum(dim=0, keepdim=True)]))
-    torch.testing.assert_close(found.conservation, torch.ones(5), rtol=0, atol=0.02)
-    whole = found.maps[-1]
-    torch.testing.assert_close(found.maps[:-1].sum(dim=0), whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max()))
+    heatmaps = Attributor(model, MEAN, STD).heatmaps(image(), torch.cat([rows, rows.sum(dim=0, keepdim=True)]))
+    torch.testing.assert_close(heatmaps.conservation, torch.ones(5), rtol=0, atol=0.02)
+    whole = heatmaps.maps[-1]
+    torch.testing.assert_close(heatmaps.maps[:-1].sum(dim=0), whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max()))
 
 
 def test_the_stage_before_feeds_with_all_of_the_relevance(model: nn.Module) -> None:

@@ -96,8 +96,8 @@ def crp(model: VisionTransformer, channels: list[int], **kwargs: object) -> obje
 def test_relevance_at_the_features_is_the_closed_form(kind: str) -> None:
     model = lively(**KINDS[kind])
     (result,) = crp(model, [], record_layer=["fc_norm"])
-    found = TokenChannelConcept().attribute(result.relevances["fc_norm"], abs_norm=False)[0]
-    torch.testing.assert_close(found, closed_form(model, image())[0], rtol=1e-5, atol=1e-8)
+    relevance = TokenChannelConcept().attribute(result.relevances["fc_norm"], abs_norm=False)[0]
+    torch.testing.assert_close(relevance, closed_form(model, image())[0], rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -105,13 +105,13 @@ def test_conditional_heatmaps_are_those_of_zennit_crp(kind: str) -> None:
     model = lively(**KINDS[kind])
     r, _ = closed_form(model, image())
     channels = r.abs().topk(3).indices.tolist()
-    found = Attributor(model, MEAN, STD).heatmaps(image(), conditions(r, channels)).maps.double()
-    for one, result in zip(found, crp(model, channels), strict=True):
+    heatmaps = Attributor(model, MEAN, STD).heatmaps(image(), conditions(r, channels)).maps.double()
+    for heatmap, result in zip(heatmaps, crp(model, channels), strict=True):
         expected = result.heatmap[0]
         assert float(expected.abs().max()) > 0
         # fc_norm is the identity for a class token: crp's closed form and the initial relevance agree only up to ε =
         # 1e-6
-        assert float((one - expected).abs().max()) <= 1e-4 * float(expected.abs().max())
+        assert float((heatmap - expected).abs().max()) <= 1e-4 * float(expected.abs().max())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -162,10 +162,10 @@ def dense_block(block: nn.Module, x: Float[Tensor, "tokens width"], relevance: T
         matrix = (torch.eye(len(values)).double() - 1 / len(values)) * layer.weight / deviation  # input × output
         return share(values[:, None] * matrix, values @ matrix + layer.bias, upper)
 
-    def add(one: Tensor, other: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
-        total = one + other
+    def add(addend: Tensor, other: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        total = addend + other
         share_of_all = upper / (total + 1e-6 * torch.where(total < 0, -1.0, 1.0))
-        return one * share_of_all, other * share_of_all
+        return addend * share_of_all, other * share_of_all
 
     tokens, width = x.shape
     attention, heads = block.attn, block.attn.num_heads
@@ -218,7 +218,7 @@ def test_the_channels_that_feed_a_channel_add_up_to_what_reaches_that_stage() ->
     stage = next(block for block in attributor.blocks(image(), initial_relevance) if block.name == "blocks.1")
     assert upstream.stage == "blocks.1" and sorted(upstream.channels) == list(range(WIDTH))
     assert sum(upstream.relevance) == pytest.approx(stage.relevance, rel=1e-6)
-    magnitudes = [abs(one) for one in upstream.relevance]
+    magnitudes = [abs(value) for value in upstream.relevance]
     assert magnitudes == sorted(magnitudes, reverse=True)
     whole = attributor.heatmaps(image(), initial_relevance[None]).maps[0]
     torch.testing.assert_close(upstream.heatmaps.sum(dim=0), whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
@@ -237,9 +237,9 @@ def test_gradient_times_input_is_autograds() -> None:
     data = normalised(image(), model).requires_grad_()
     features = model.forward_head(model.forward_features(data), pre_logits=True)[0]
     (gradient,) = torch.autograd.grad((features * (r / features.detach())).sum(), data)
-    found = Attributor(model, MEAN, STD, "gradient_times_input").heatmaps(image(), r[None]).maps[0].double()
+    heatmap = Attributor(model, MEAN, STD, "gradient_times_input").heatmaps(image(), r[None]).maps[0].double()
     expected = (gradient * data.detach())[0].sum(dim=0)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
+    torch.testing.assert_close(heatmap, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
 
 
 def test_the_plain_model_is_untouched_bit_for_bit() -> None:

@@ -76,16 +76,18 @@ def heatmap(model: nn.Module, composite: str, pixels: Tensor) -> Tensor:
     return Attributor(model, MEAN, STD, composite).heatmaps(pixels[None], relevance).maps[0]
 
 
-def likeness(one: Tensor, other: Tensor) -> float:
+def likeness(heat: Tensor, other: Tensor) -> float:
     """Spearman's rank correlation over cells of 4 × 4 pixels."""
-    cells = [nn.functional.avg_pool2d(which[None], 4).flatten().numpy() for which in (one, other)]
+    cells = [nn.functional.avg_pool2d(which[None], 4).flatten().numpy() for which in (heat, other)]
     return abs(float(spearmanr(*cells).statistic))
 
 
 CASES = [(make, name) for make in (resnet, vit) for name in composites_for(make())]
 
 
-@pytest.mark.parametrize(("make", "composite"), CASES, ids=lambda one: one if isinstance(one, str) else one.__name__)
+@pytest.mark.parametrize(
+    ("make", "composite"), CASES, ids=lambda value: value if isinstance(value, str) else value.__name__
+)
 def test_randomising_the_weights_changes_the_heatmap(make: type, composite: str) -> None:
     model = trained(make)
     same, random = [], []

@@ -128,16 +128,16 @@ def test_gamma_is_the_dense_formula_for_either_sign_of_the_output(sign: str) -> 
         parts = [part * (1 + gamma * (part * s > 0)) for part in parts]
         for i in range(5):
             expected[0, i] += parts[i] / (sum(parts) + 1e-6 * s) * relevance[0, o]
-    found = propagate(SharedForward(lambda _, x: gamma_rule(gamma, branches_of(x))), layer, x, relevance)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    propagated = propagate(SharedForward(lambda _, x: gamma_rule(gamma, branches_of(x))), layer, x, relevance)
+    torch.testing.assert_close(propagated, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_an_average_shares_relevance_in_proportion_however_small_it_is() -> None:
     x = torch.tensor([[[[1e-5, 3e-5], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]])
     relevance = torch.tensor([[[[2.0]], [[5.0]]]])
-    found = propagate(SharedForward(proportional_rule()), nn.AvgPool2d(2), x, relevance)
+    propagated = propagate(SharedForward(proportional_rule()), nn.AvgPool2d(2), x, relevance)
     expected = torch.tensor([[[[0.5, 1.5], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]])
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(propagated, expected, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("rule", [partial(z_plus_rule, False), partial(alpha_beta_rule, 2.0, 1.0)])
@@ -145,10 +145,10 @@ def test_a_unit_that_only_its_bias_makes_active_spreads_relevance_evenly(rule: C
     conv = nn.Conv2d(1, 1, 3, padding=1).double().requires_grad_(False)
     x, relevance = torch.zeros(1, 1, 3, 3).double(), torch.zeros(1, 1, 3, 3).double()
     relevance[0, 0, 0, 0] = 4  # the corner sees four pixels
-    found = propagate(SharedForward(rule(1, True)), conv, x, relevance)
+    propagated = propagate(SharedForward(rule(1, True)), conv, x, relevance)
     expected = torch.zeros_like(x)
     expected[0, 0, :2, :2] = 1
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(propagated, expected)
     assert not propagate(SharedForward(rule(1, False)), conv, x, relevance).any()
 
 
@@ -157,8 +157,8 @@ def test_grouped_alpha_beta_hands_all_on_where_contributions_have_one_sign(sign:
     conv = nn.Conv2d(2, 1, 1, bias=False).double().requires_grad_(False)
     conv.weight.copy_(sign * torch.tensor([1.0, 3.0]).reshape(1, 2, 1, 1))
     x, relevance = torch.ones(1, 2, 1, 1).double(), torch.ones(1, 1, 1, 1).double()
-    found = propagate(SharedForward(alpha_beta_rule(branches=1, spread=True)), conv, x, relevance)
-    torch.testing.assert_close(found.flatten(), torch.tensor([0.25, 0.75]).double(), rtol=1e-5, atol=0)
+    propagated = propagate(SharedForward(alpha_beta_rule(branches=1, spread=True)), conv, x, relevance)
+    torch.testing.assert_close(propagated.flatten(), torch.tensor([0.25, 0.75]).double(), rtol=1e-5, atol=0)
     plain = propagate(SharedForward(alpha_beta_rule(branches=1)), conv, x, relevance)
     assert float(plain.sum()) == pytest.approx(2 if sign > 0 else -1, rel=1e-5)
 

@@ -26,8 +26,8 @@ def hostile(result: BenchmarkResult) -> BenchmarkResult:
     """The same result with a hostile title, hostile class names, and a hostile reason."""
     new = dict(zip(result.ood_classes, (HOSTILE, f"={QUOTES}"), strict=True))
     methods = tuple(
-        replace(one, per_class=MappingProxyType({new[name]: figures for name, figures in one.per_class.items()}))
-        for one in result.methods
+        replace(method, per_class=MappingProxyType({new[name]: figures for name, figures in method.per_class.items()}))
+        for method in result.methods
     )
     return replace(
         result,

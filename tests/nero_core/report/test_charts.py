@@ -56,34 +56,34 @@ def test_thinning_moves_no_part_of_the_curve_by_more_than_it_says(scores: tuple[
 
 def test_charts_are_well_formed_pictures(result: BenchmarkResult) -> None:
     assert len(ElementTree.fromstring(roc_chart(result.methods)).findall(".//path[@data-m]")) == len(result.methods)
-    for one in result.methods:
-        assert len(ElementTree.fromstring(histogram_chart(one)).findall("path")) == 4
+    for method in result.methods:
+        assert len(ElementTree.fromstring(histogram_chart(method)).findall("path")) == 4
 
 
 def test_equal_scores_and_far_outliers_can_be_drawn(result: BenchmarkResult) -> None:
-    one = result.methods[0]
-    flat = replace(one, id_scores=torch.zeros_like(one.id_scores), ood_scores=torch.zeros_like(one.ood_scores))
-    far = replace(one, id_scores=torch.cat([one.id_scores[1:], torch.tensor([1e300], dtype=torch.float64)]))
+    method = result.methods[0]
+    flat = replace(method, id_scores=torch.zeros_like(method.id_scores), ood_scores=torch.zeros_like(method.ood_scores))
+    far = replace(method, id_scores=torch.cat([method.id_scores[1:], torch.tensor([1e300], dtype=torch.float64)]))
     for changed in (flat, far):
         assert_drawn(histogram_chart(changed))
 
 
 @pytest.mark.parametrize("score", [1e17, -1e17, 1.7e308, -1.7e308, 3.0])
 def test_equal_scores_of_any_size_fall_into_one_bin(result: BenchmarkResult, score: float) -> None:
-    one = result.methods[0]
-    equal = [torch.full_like(values, score) for values in (one.id_scores, one.ood_scores)]
-    picture = histogram_chart(replace(one, id_scores=equal[0], ood_scores=equal[1]))
+    method = result.methods[0]
+    equal = [torch.full_like(values, score) for values in (method.id_scores, method.ood_scores)]
+    picture = histogram_chart(replace(method, id_scores=equal[0], ood_scores=equal[1]))
     assert_drawn(picture)
     for bars in ElementTree.fromstring(picture).findall("path")[:2]:
         assert bars.attrib["d"].count("V0.0H") == 1
 
 
 def test_scores_whose_range_overflows_can_be_drawn(result: BenchmarkResult) -> None:
-    one = result.methods[0]
+    method = result.methods[0]
     wide = replace(
-        one,
-        id_scores=torch.full_like(one.id_scores, -1.7e308),
-        ood_scores=torch.full_like(one.ood_scores, 1.7e308),
+        method,
+        id_scores=torch.full_like(method.id_scores, -1.7e308),
+        ood_scores=torch.full_like(method.ood_scores, 1.7e308),
     )
     picture = histogram_chart(wide)
     assert_drawn(picture)

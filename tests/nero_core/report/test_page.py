@@ -40,22 +40,22 @@ class Outline(HTMLParser):
 
 
 def outline(text: str) -> Outline:
-    found = Outline()
-    found.feed(text)
-    found.close()
-    return found
+    parser = Outline()
+    parser.feed(text)
+    parser.close()
+    return parser
 
 
 def test_the_page_is_whole_and_has_every_method_class_and_digest(result: BenchmarkResult) -> None:
-    found = outline(page(result))
-    assert found.open == []
-    words = " ".join(found.words)
-    for one in result.methods:
-        assert one.method in words
-        assert f"{100 * one.pooled.auroc.value:.1f}" in words
+    parsed = outline(page(result))
+    assert parsed.open == []
+    words = " ".join(parsed.words)
+    for method in result.methods:
+        assert method.method in words
+        assert f"{100 * method.pooled.auroc.value:.1f}" in words
     for expected in (*result.id_classes, *result.ood_classes, result.bundle_digest, result.id_digest, "FPR95"):
         assert expected in words
-    assert sum(tag == "svg" for tag, _ in found.tags) == 1 + len(result.methods)
+    assert sum(tag == "svg" for tag, _ in parsed.tags) == 1 + len(result.methods)
 
 
 def test_the_page_asks_no_network_for_anything(result: BenchmarkResult) -> None:
@@ -71,11 +71,11 @@ def test_the_page_asks_no_network_for_anything(result: BenchmarkResult) -> None:
 
 def test_names_from_files_are_shown_and_never_run(hostile: BenchmarkResult) -> None:
     text = page(hostile)
-    found = outline(text)
-    assert found.open == []
-    assert sum(tag == "script" for tag, _ in found.tags) == 1
-    assert not any(tag == "img" for tag, _ in found.tags)
-    assert not any(name.startswith("on") for _, attributes in found.tags for name in attributes)
+    parsed = outline(text)
+    assert parsed.open == []
+    assert sum(tag == "script" for tag, _ in parsed.tags) == 1
+    assert not any(tag == "img" for tag, _ in parsed.tags)
+    assert not any(name.startswith("on") for _, attributes in parsed.tags for name in attributes)
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert re.search(r"script-src 'sha256-[A-Za-z0-9+/]{43}='", text)
@@ -110,12 +110,12 @@ def look_at(file: Path, hostile: BenchmarkResult) -> tuple[list[str], list[str]]
         view.goto(file.as_uri())
         assert view.evaluate("document.documentElement.scrollWidth") <= 390
         order = "[...document.querySelectorAll('table.sortable tbody tr')].map((row) => row.cells[1].textContent)"
-        assert view.evaluate(order) == [one.method for one in hostile.methods]
+        assert view.evaluate(order) == [method.method for method in hostile.methods]
         view.get_by_role("button", name="FPR95 (ID positive)").click()
-        by_figure = sorted(hostile.methods, key=lambda one: one.pooled.fpr95_id_positive.value)
-        assert view.evaluate(order) == [one.method for one in by_figure]
+        by_figure = sorted(hostile.methods, key=lambda method: method.pooled.fpr95_id_positive.value)
+        assert view.evaluate(order) == [method.method for method in by_figure]
         view.get_by_role("button", name="method").click()
-        assert view.evaluate(order) == sorted(one.method for one in hostile.methods)
+        assert view.evaluate(order) == sorted(method.method for method in hostile.methods)
         shown = "document.querySelectorAll('path.curve:not([hidden])').length"
         before = view.evaluate(shown)
         view.get_by_role("checkbox", name="nero").uncheck()

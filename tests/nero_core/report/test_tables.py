@@ -45,8 +45,8 @@ def test_markdown_says_what_the_figures_mean_and_how_they_came_to_be(result: Ben
     text = markdown(result)
     for expected in ("accepts 95 % of the ID images", "rejects 95 % of the OOD images", result.bundle_digest, "seed 0"):
         assert expected in text
-    for one in result.methods:
-        assert percent(one.pooled.auroc) in text
+    for method in result.methods:
+        assert percent(method.pooled.auroc) in text
 
 
 def test_the_protocol_claims_no_more_than_is_so(result: BenchmarkResult) -> None:

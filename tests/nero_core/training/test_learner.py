@@ -39,9 +39,9 @@ def test_a_learner_that_takes_over_a_state_learns_on_as_the_first_one_would(data
     second.load(first.state())
     for learner in (first, second):
         learn(learner, data, steps=2)
-    expected, found = first.state(), second.state()
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    expected, state = first.state(), second.state()
+    assert expected.keys() == state.keys()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in expected.items())
 
 
 def test_a_state_of_another_classifier_is_refused(data: Path):
@@ -112,13 +112,13 @@ def test_a_state_of_a_run_whose_backbone_learns_is_refused_by_a_frozen_one(data:
 def test_weights_that_were_kept_come_back_also_through_a_state(data: Path, frozen: bool):
     learner = new_learner(frozen)
     learn(learner, data, steps=1)
-    kept = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    weights = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
     learner.keep()
     learn(learner, data, steps=2)
-    assert not torch.equal(learner.head.weight, kept["fc.weight"])
+    assert not torch.equal(learner.head.weight, weights["fc.weight"])
     second = new_learner(frozen)
     second.model.load_state_dict(learner.model.state_dict())  # a frozen state holds the head alone
     second.load(learner.state())
-    for one in (learner, second):
-        one.restore()
-        assert all(torch.equal(tensor, kept[name]) for name, tensor in one.model.state_dict().items())
+    for restored in (learner, second):
+        restored.restore()
+        assert all(torch.equal(tensor, weights[name]) for name, tensor in restored.model.state_dict().items())

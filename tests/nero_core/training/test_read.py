@@ -88,12 +88,12 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 
     with pytest.raises(Killed):
         train(data, tmp_path, **frozen, on_progress=kill)
-    kept = tmp_path / "features.safetensors"
-    assert kept.exists() == (epoch > 0)
+    features_file = tmp_path / "features.safetensors"
+    assert features_file.exists() == (epoch > 0)
     if features_kept is False:
-        kept.unlink(missing_ok=True)
+        features_file.unlink(missing_ok=True)
     elif features_kept is None:
-        kept.write_bytes(b"torn")
+        features_file.write_bytes(b"torn")
     elif epoch > 0:
         monkeypatch.setattr(features.Features, "read", lambda *_: pytest.fail("The features were computed again."))
     train(data, tmp_path, **frozen)
@@ -103,7 +103,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
         for text in ((folder / "metrics.jsonl").read_text() for folder in (tmp_path, uninterrupted))
     ]
     assert figures[0] == figures[1]
-    assert not kept.exists()
+    assert not features_file.exists()
 
 
 def test_features_of_another_size_are_computed_anew(

@@ -155,7 +155,7 @@ def test_real_weights_of_other_names_are_matched_by_order_and_get_a_fresh_head(d
 
 def test_a_backbone_without_a_head_gets_a_fresh_one(finished: Path, tmp_path: Path):
     state = load_file(finished / "model.safetensors")
-    torch.save({f"backbone.{name}": one for name, one in state.items() if "fc." not in name}, tmp_path / "x.pth")
+    torch.save({f"backbone.{name}": tensor for name, tensor in state.items() if "fc." not in name}, tmp_path / "x.pth")
     classifier = start("resnet10t", ("green", "red"), 32, pretrained=False, weights=tmp_path / "x.pth")
     assert torch.equal(classifier.model.state_dict()["conv1.0.weight"], state["conv1.0.weight"])
     assert classifier.head.classes == 2

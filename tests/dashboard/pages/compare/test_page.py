@@ -56,8 +56,8 @@ def test_a_link_opens_the_chosen_methods_and_the_sample_gets_every_verdict(app: 
     page = html(running)
     assert page.count('<th scope="row">') >= 20
     assert '<tr class="ours">' in page
-    said = " ".join(text.value for text in running.markdown).replace("\\", "")
-    assert "methods say" in said or "NERO says" in said
+    page_text = " ".join(text.value for text in running.markdown).replace("\\", "")
+    assert "methods say" in page_text or "NERO says" in page_text
     assert "smallest" in " ".join(caption.value for caption in running.caption)
 
 
@@ -119,11 +119,11 @@ def test_a_zip_is_compared_in_a_process_and_found_again_by_its_address(app: Star
 
 def test_a_bad_zip_is_refused_beside_its_field(app: Start):
     running = compare(app)
-    for data, said in ((b"MZ no zip", "expected a folder or a .zip file"), (png(), "a PNG")):
+    for data, message in ((b"MZ no zip", "expected a folder or a .zip file"), (png(), "a PNG")):
         running.file_uploader(key="ood_zip").set_value(("set.zip", data, "application/zip"))
         running.run()
         no_traceback(running)
-        assert any("set.zip: expected" in error.value.replace("\\", "") for error in running.error), said
+        assert any("set.zip: expected" in error.value.replace("\\", "") for error in running.error), message
         assert not [button for button in running.button if button.key == "start_run"]
 
 

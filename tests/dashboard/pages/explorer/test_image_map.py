@@ -17,9 +17,9 @@ LONG = 60.0  # seconds
 def maps(running: AppTest) -> list[str]:
     """The maps on the page."""
     return [
-        one.proto.component_name
-        for one in running.get("bidi_component")
-        if "nero_image_map" in one.proto.component_name
+        element.proto.component_name
+        for element in running.get("bidi_component")
+        if "nero_image_map" in element.proto.component_name
     ]
 
 

@@ -39,18 +39,20 @@ def headings(running: AppTest) -> list[str]:
 
 def tiles(running: AppTest) -> list[dict[str, object]]:
     """What the grid's component was given."""
-    (grid,) = [one for one in running.get("bidi_component") if one.proto.component_name == "nero_channel_grid"]
-    found: list[dict[str, object]] = json.loads(grid.proto.json)["tiles"]
-    return found
+    (grid,) = [
+        element for element in running.get("bidi_component") if element.proto.component_name == "nero_channel_grid"
+    ]
+    cells: list[dict[str, object]] = json.loads(grid.proto.json)["tiles"]
+    return cells
 
 
 def test_without_an_image_the_page_works_and_says_what_one_would_add(explorer: Start):
     running = explorer()
     no_traceback(running)
     assert any("Choose an image to see it marked" in text.value for text in running.markdown)
-    found = tiles(running)
-    assert len(found) == 48
-    assert not any("this image" in str(tile) for tile in found)
+    cells = tiles(running)
+    assert len(cells) == 48
+    assert not any("this image" in str(tile) for tile in cells)
     assert "this image" not in running.selectbox(key="grid_sort").options
 
 
@@ -139,7 +141,9 @@ def test_a_channel_that_does_not_exist_is_a_sentence_and_the_grid_stands(explore
 def test_the_map_holds_every_reference_image_and_marks_this_one(explorer: Start):
     running = explorer(look="image map", sample="polyps")
     no_traceback(running)
-    (component,) = [one for one in running.get("bidi_component") if one.proto.component_name == "nero_image_map"]
+    (component,) = [
+        element for element in running.get("bidi_component") if element.proto.component_name == "nero_image_map"
+    ]
     drawn = json.loads(component.proto.json)
     assert len(drawn["points"]) == len(drawn["classes"]) == len(drawn["ids"]) == drawn["pictures"]
     assert len(drawn["nearest"]) == 8
@@ -162,7 +166,7 @@ def test_a_map_that_failed_can_be_tried_again(explorer: Start, monkeypatch: pyte
         assert by_umap.button(key="again_map").label == "Begin again"
     running.run()
     assert not running.error
-    assert "nero_image_map" in [one.proto.component_name for one in running.get("bidi_component")]
+    assert "nero_image_map" in [element.proto.component_name for element in running.get("bidi_component")]
 
 
 def test_a_channel_that_cannot_be_traced_is_a_sentence_in_its_column(explorer: Start, monkeypatch: pytest.MonkeyPatch):
@@ -204,10 +208,12 @@ def test_two_images_stand_side_by_side_and_a_reference_image_may_be_one(explorer
     no_traceback(running)
     assert [caption.value for caption in running.caption].count(words.SYNTHETIC) == 2
     assert headings(running)[:2] == ["polyps.jpg", "normal-cecum.jpg"]
-    kept = [one.value for one in running.caption if one.value.startswith(("Check: ", "Beware: ", "Nothing to show"))]
-    assert len(kept) == 2  # under each heatmap
+    captions = [
+        one.value for one in running.caption if one.value.startswith(("Check: ", "Beware: ", "Nothing to show"))
+    ]
+    assert len(captions) == 2  # under each heatmap
     box = running.selectbox(key="second_image")
-    reference = next(one for one in box.options if one.startswith("Reference 1"))
+    reference = next(option for option in box.options if option.startswith("Reference 1"))
     box.select_index(box.options.index(reference)).run()
     no_traceback(running)
     assert any("its numbers are those of the fit bank" in caption.value for caption in running.caption)
@@ -254,8 +260,10 @@ def test_an_image_whose_relevance_is_all_zero_is_a_sentence(explorer: Start, mon
     original = Inspector.channels
 
     def nothing(self: Inspector, *arguments: object) -> Channels:
-        found = original(self, *arguments)  # type: ignore[arg-type]
-        return Channels(torch.zeros_like(found.relevance), found.centroids, found.nearest, found.contribution)
+        channels = original(self, *arguments)  # type: ignore[arg-type]
+        return Channels(
+            torch.zeros_like(channels.relevance), channels.centroids, channels.nearest, channels.contribution
+        )
 
     monkeypatch.setattr("nero_core.Inspector.channels", nothing)
     running = explorer(channel="3", sample="polyps")

@@ -64,7 +64,7 @@ def test_each_step_has_a_formula_with_numbers_one_plot_and_one_control_that_move
     before, formula = said(running), formulas(running)
     assert any(digit in formula for digit in "123456789")
     kind, key, value = CONTROLS[step]
-    widget = {one.key: one for one in running.get(kind)}[key]
+    widget = {element.key: element for element in running.get(kind)}[key]
     widget.set_value(value if widget.value != value else "normal-cecum").run()
     no_traceback(running)
     assert said(running) != before

@@ -55,8 +55,8 @@ def test_a_mean_relevance_that_few_images_make_is_said_to_be_so(app: Start, monk
     assert not any("make up" in one.value or "makes up" in one.value for one in app(sample="polyps").caption)
     original = Explorer.mean_relevance
     monkeypatch.setattr(Explorer, "mean_relevance", lambda self: replace(original(self), id_few_share=0.502))
-    said = [one.value.replace("\\", "") for one in app(sample="polyps").caption]
-    assert "Beware: 1 of 21 ID images makes up 50 % of this average." in said
+    captions = [caption.value.replace("\\", "") for caption in app(sample="polyps").caption]
+    assert "Beware: 1 of 21 ID images makes up 50 % of this average." in captions
 
 
 def test_samples_are_buttons_with_names(app: Start):
@@ -81,9 +81,9 @@ def test_broken_files_are_named_and_the_good_ones_are_scored(app: Start):
     broken = [("empty.png", b""), ("note.jpg", b"just text"), ("drawing.svg", b"<svg xmlns='x'></svg>")]
     running = upload(app(), *good[:10], *broken, *good[10:])
     no_traceback(running)
-    said = running.error[0].value.replace("\\", "")
-    assert said.startswith("3 of 30 files cannot be read; the other 27 can.")
-    assert all(f"{name}: expected" in said for name, _ in broken)
+    message = running.error[0].value.replace("\\", "")
+    assert message.startswith("3 of 30 files cannot be read; the other 27 can.")
+    assert all(f"{name}: expected" in message for name, _ in broken)
     assert any("1 of 27" in text.value for text in running.markdown)
     names = running.selectbox(key="file").options
     assert len(names) == len(set(names)) == 27
@@ -125,9 +125,9 @@ def test_a_map_comes_with_its_conservation_figure(app: Start, view: str):
 def test_a_link_to_what_is_not_here_says_so(app: Start):
     running = app(sample="nowhere", bundle="elsewhere")
     no_traceback(running)
-    said = " ".join(warning.value for warning in running.warning)
-    assert "nowhere" in said
-    assert "elsewhere" in said
+    text = " ".join(warning.value for warning in running.warning)
+    assert "nowhere" in text
+    assert "elsewhere" in text
 
 
 def test_a_missing_bundle_is_a_sentence_and_another_can_be_chosen(
@@ -308,7 +308,7 @@ def test_a_link_to_a_composite_that_does_not_suit_says_so(app: Start):
     running = app(sample="polyps", view="heatmap", composite="epsilon")
     no_traceback(running)
     assert running.selectbox(key="composite").value == "epsilon_plus"
-    assert "names the composite epsilon, which does not suit" in " ".join(one.value for one in running.warning)
+    assert "names the composite epsilon, which does not suit" in " ".join(warning.value for warning in running.warning)
 
 
 def test_one_composite_alone_is_a_text_and_no_choice(app: Start, monkeypatch: pytest.MonkeyPatch):
@@ -317,7 +317,7 @@ def test_one_composite_alone_is_a_text_and_no_choice(app: Start, monkeypatch: py
     no_traceback(running)
     assert not any(box.key == "composite" for box in running.selectbox)
     assert f"Composite: {COMPOSITES['epsilon_plus'].title}" in [text.value for text in running.markdown]
-    assert "does not suit" in " ".join(one.value for one in running.warning)
+    assert "does not suit" in " ".join(warning.value for warning in running.warning)
 
 
 def test_faithfulness_is_measured_on_demand_and_said_in_words(app: Start):
@@ -327,8 +327,8 @@ def test_faithfulness_is_measured_on_demand_and_said_in_words(app: Start):
     running.toggle(key="faithfulness").set_value(True).run()
     until(running, lambda: any("random orders" in text.value for text in running.markdown))
     assert len(running.get("plotly_chart")) == charts + 1
-    said = next(text.value for text in running.markdown if "random orders" in text.value)
-    assert said.startswith(("Weak", "Faithful here"))
+    sentence = next(text.value for text in running.markdown if "random orders" in text.value)
+    assert sentence.startswith(("Weak", "Faithful here"))
     running.segmented_control(key="view").set_value("image").run()
     assert len(running.get("plotly_chart")) == charts
 

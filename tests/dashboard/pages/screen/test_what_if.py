@@ -56,10 +56,10 @@ def test_each_setting_moves_its_figures_and_reset_brings_them_back(
 ):
     running = app(sample="polyps", whatif="true")
     usual = table(running)
-    {one.key: one for one in running.get(kind) if getattr(one, "key", None)}[key].set_value(value).run()
+    {element.key: element for element in running.get(kind) if getattr(element, "key", None)}[key].set_value(value).run()
     no_error(running)
-    found = table(running)
-    assert found[moves][1] != found[moves][0] == usual[moves][0]
+    figures = table(running)
+    assert figures[moves][1] != figures[moves][0] == usual[moves][0]
     assert f"{key}=" in running.code[-1].value
     running.button(key="what_if_reset").click().run()
     no_error(running)
@@ -69,10 +69,10 @@ def test_each_setting_moves_its_figures_and_reset_brings_them_back(
 def test_a_link_to_a_setting_that_is_not_offered_says_so(app: Start):
     running = app(sample="polyps", whatif="true", whatif_k="99999", whatif_norm="3", whatif_components="2")
     no_error(running)
-    said = [warning.value for warning in running.warning]
-    assert len(said) == 2
-    assert said[0].startswith("The link's k 99999 is not available here; this is ")
-    assert said[1] == "The link's norm 3 is not available here; this is 1."
+    messages = [warning.value for warning in running.warning]
+    assert len(messages) == 2
+    assert messages[0].startswith("The link's k 99999 is not available here; this is ")
+    assert messages[1] == "The link's norm 3 is not available here; this is 1."
 
 
 def test_the_link_opens_the_same_setting_and_holds_no_image(app: Start):
@@ -80,24 +80,24 @@ def test_the_link_opens_the_same_setting_and_holds_no_image(app: Start):
     running.slider(key="whatif_k").set_value(20).run()
     running.segmented_control(key="whatif_norm").set_value(2).run()
     running.select_slider(key="whatif_epsilon").set_value(0.01).run()
-    found = table(running)
+    figures = table(running)
     query = {name: values[0] for name, values in parse_qs(urlsplit(running.code[-1].value).query).items()}
     assert set(query) == {"bundle", "sample", "whatif", "whatif_k", "whatif_norm", "whatif_epsilon"}
     again = app(**query)
     no_error(again)
-    assert table(again) == found
+    assert table(again) == figures
 
 
 def test_the_file_holds_what_is_needed_to_come_to_the_same_figures(
     app: Start, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path
 ):
-    held: list[dict] = []
+    records: list[dict] = []
     make = what_if.setting_record
-    monkeypatch.setattr(what_if, "setting_record", lambda *given: held.append(make(*given)) or held[-1])
+    monkeypatch.setattr(what_if, "setting_record", lambda *given: records.append(make(*given)) or records[-1])
     running = app(sample="polyps", whatif="true")
     running.slider(key="whatif_k").set_value(20).run()
     no_error(running)
-    last = json.loads(json.dumps(held[-1], allow_nan=False))
+    last = json.loads(json.dumps(records[-1], allow_nan=False))
     assert last["bundle"]["sha256"] == Inspector.load(tiny_bundle, "cpu").bundle.digest
     assert len(last["image"]["sha256"]) == 64
     assert "polyps" not in json.dumps(last)
