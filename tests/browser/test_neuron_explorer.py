@@ -288,7 +288,7 @@ def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
         expect(main.get_by_role("button", name="Stop")).to_have_count(0)
         settle(viewer)
         assert "map=UMAP" not in viewer.url
-        expect(other.get_by_text("Whoever waits for it can stop it")).to_be_visible()
+        expect(other.get_by_text("Anyone who waits for it can stop it")).to_be_visible()
         other.get_by_role("button", name="Begin again").click()
         expect(other.get_by_text("Laying out").first).to_be_visible()
         other.reload()

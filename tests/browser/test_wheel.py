@@ -113,7 +113,7 @@ def test_the_demo_is_shown_in_our_theme_and_nothing_is_sent_elsewhere(browser: B
         assert page.problems == []  # type: ignore[attr-defined]
         hosts = {urlsplit(url).netloc for url in asked if not url.startswith(("data:", "blob:"))}
         assert hosts == {urlsplit(installed.address).netloc}
-        page.context.close()
+        page.close()
     assert "Traceback" not in installed.log
     assert list(installed.folder.iterdir()) == []
 
