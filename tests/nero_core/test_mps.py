@@ -114,7 +114,7 @@ def test_every_method_fits_and_scores_as_on_the_cpu(mps: torch.device, name: str
     expected = build_detector(name, head, **hyper).fit_features(features, labels)
     found = build_detector(name, head.to(mps), **there).fit_features(features.to(mps), labels.to(mps))
     assert_same(found.predict_features(further.to(mps)), expected.predict_features(further))
-    assert_same(found.found, expected.found)
+    assert_same(found.fitted_settings, expected.fitted_settings)
     for part in ("terms", "distances", "bias_relevance"):
         if hasattr(found, part):
             assert_same(getattr(found, part)(further.to(mps)), getattr(expected, part)(further))
@@ -174,7 +174,7 @@ def test_the_heatmaps_of_a_transformer_are_those_of_the_cpu(mps: torch.device) -
     expected, found = (Attributor(model.to(device), (0.5,) * 3, (0.2,) * 3) for device in ("cpu", mps))
     assert_same(found.heatmaps(pixels, starts), expected.heatmaps(pixels, starts))
     assert_same(found.blocks(pixels, starts[0]), expected.blocks(pixels, starts[0]))
-    assert_same(found.upstream(pixels, starts[0]), expected.upstream(pixels, starts[0]))
+    assert_same(found.upstream_channels(pixels, starts[0]), expected.upstream_channels(pixels, starts[0]))
 
 
 def test_calibrating_there_makes_the_bundle_of_the_cpu(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nero_core import Head, Inspector, compare_banks
-from nero_core.detectors import NERO
+from nero_core.detectors.nero import NERO
 from nero_core.detectors.nero_plus import NeroPlus
 from tests.study import ablation, evidence, tables
 from tests.study.ablation import Banks, Variant

@@ -197,7 +197,7 @@ def test_when_too_many_wait_a_forgotten_one_goes_and_else_the_new_one_is_refused
     another = BackgroundTask("another", steps(), task_queue)
     assert [task.state for task in (*tasks, another)] == ["running", "waiting", "stopped", "waiting"]
     assert [task.is_forgotten for task in (*tasks, another)] == [False, False, True, False]
-    with pytest.raises(NeroError, match=r"Found it dropped: nobody waited for it .*\. Begin again\."):
+    with pytest.raises(NeroError, match=r"Found it dropped: nobody waited for it, .*\. Begin again\."):
         tasks[2].result()
 
 

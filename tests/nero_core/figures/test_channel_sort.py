@@ -16,7 +16,7 @@ CHANNELS = Channels(
 
 
 @pytest.mark.parametrize(
-    ("sort", "expected"), [("share", [1, 0, 2, 3]), ("relevance", [2, 0, 3, 1]), ("channel", [0, 1, 2, 3])]
+    ("sort", "expected"), [("contribution", [1, 0, 2, 3]), ("relevance", [2, 0, 3, 1]), ("channel", [0, 1, 2, 3])]
 )
 def test_the_largest_come_first_signed_and_equals_by_their_number(sort: Sort, expected: list[int]):
     assert channel_order(CHANNELS, sort).tolist() == expected
