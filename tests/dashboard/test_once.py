@@ -74,7 +74,7 @@ def test_from_upload_to_heatmap_evidence_and_concepts_once(app: Start, counts: C
     for view in ("heatmap", "evidence"):
         running.segmented_control(key="view").set_value(view).run()
         no_traceback(running)
-        assert any("of the relevance it started from" in caption.value for caption in running.caption)
+        assert any("the map accounts for" in caption.value for caption in running.caption)
     running.number_input(key="channel").set_value(7).run()
     running.session_state["where_relevance_goes"] = True
     running.segmented_control(key="view").set_value("heatmap").run()
