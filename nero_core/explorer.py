@@ -226,7 +226,8 @@ class Explorer:
         inspector, stored = self.inspector, self.inspector.bundle.references
         if stored is not None:
             fit = inspector.bundle.fit
-            return stored.of_channel(channel, by, fit.ids, inspector.fit_relevance(), fit.features.cpu())
+            relevance, activation = inspector.fit_relevance()[:, channel], fit.features[:, channel].cpu()
+            return stored.of_channel(channel, by, fit.ids, relevance, activation)
         with self._lock:
             if self._references is None:
                 attributor = inspector.attributor() if inspector.composites else None

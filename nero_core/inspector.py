@@ -67,6 +67,7 @@ class Inspector:
         self._fitting: dict[str, threading.Lock] = {}
         self._attributors: dict[str, Attributor] = {}
         self._bank_relevance: Float[Tensor, "images neurons"] | None = None
+        self._fit_classes: dict[str, str] | None = None
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> "Inspector":
@@ -247,10 +248,12 @@ class Inspector:
         Raises:
             NeroError: no fit image has this id.
         """
-        if reference_id not in self.bundle.fit.ids:
+        if self._fit_classes is None:  # two threads may both make it: it is the same
+            fit, names = self.bundle.fit, self.bundle.card.class_names
+            self._fit_classes = {one: names[label] for one, label in zip(fit.ids, fit.labels.tolist(), strict=True)}
+        if reference_id not in self._fit_classes:
             raise NeroError(f"Expected the id of a fit image. Found {reference_id[:12]!r}. Reload the page.")
-        label = int(self.bundle.fit.labels[self.bundle.fit.ids.index(reference_id)])
-        return self.bundle.card.class_names[label]
+        return self._fit_classes[reference_id]
 
     def _observed(self, batch: ImageBatch | Observation) -> Observation:
         return self.observe(batch) if isinstance(batch, ImageBatch) else batch

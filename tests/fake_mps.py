@@ -7,7 +7,7 @@ sees none of the device's.
 """
 
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor
@@ -21,9 +21,15 @@ _REFUSAL = "Cannot convert a MPS Tensor to float64 dtype as the MPS framework do
 
 
 class OnMps(Tensor):
-    """A tensor on the fake device; ``held`` has its numbers."""
+    """A tensor on the fake device; ``held`` has its numbers.
+
+    Attributes:
+        copied: shapes of the tensors that left the device since `FakeMps` was entered. Whoever asks for one waits for
+            all that the device has still to compute.
+    """
 
     held: Tensor
+    copied: ClassVar[list[tuple[int, ...]]] = []
     __torch_function__ = torch._C._disabled_torch_function_impl
     device = property(lambda self: MPS)
 
@@ -55,6 +61,8 @@ class OnMps(Tensor):
             strangers and not in_backward and func.overloadpacket.__name__ not in _INDEXING
         ):
             raise RuntimeError(f"Expected all tensors to be on the same device, but found mps:0 and cpu ({func}).")
+        if func is torch.ops.aten._local_scalar_dense.default:  # float(x), bool(x), an if
+            cls.copied.append(())
         result = func(*tree_map(_held, args), **tree_map(_held, kwargs))
         known = {id(one.held): one for one in tensors if isinstance(one, OnMps)}  # worked in place: the tensor itself
 
@@ -75,6 +83,7 @@ class OnMps(Tensor):
         return _moved(self, "cpu")
 
     def tolist(self) -> Any:
+        self.copied.append(tuple(self.shape))
         return self.held.tolist()
 
     def numpy(self, *args: object, **kwargs: object) -> NoReturn:
@@ -87,6 +96,7 @@ class FakeMps(TorchFunctionMode):
     """Within it, PyTorch has the device ``mps``."""
 
     def __enter__(self) -> "FakeMps":
+        OnMps.copied.clear()
         self._is_available = torch.backends.mps.is_available
         torch.backends.mps.is_available = lambda: True
         return super().__enter__()
@@ -131,6 +141,7 @@ def _moved(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if isinstance(tensor, OnMps):
         if dtype in _WIDE:  # the dtype changes on the device, before the copy
             raise TypeError(_REFUSAL)
+        tensor.copied.append(tuple(tensor.shape))
         return plain(tensor.held, dtype=dtype, **rest).clone()
     if there.type == "mps":
         return OnMps(plain(tensor.detach(), dtype=dtype, **rest).clone())

@@ -56,15 +56,15 @@ class References:
         channel: int,
         by: By,
         ids: Sequence[str],
-        relevance: Float[Tensor, "images neurons"],
-        features: Float[Tensor, "images neurons"],
+        relevance: Float[Tensor, " images"],
+        activation: Float[Tensor, " images"],
     ) -> ChannelReferences:
-        """One channel's references; values and relevance come from the fit bank, whose rows ``ids`` names."""
+        """One channel's references, with its relevance and activation in the fit bank, whose rows ``ids`` names."""
         stored = self.relevance if by == "relevance" else self.activation
         is_filled = stored.images[channel] >= 0
         images = stored.images[channel][is_filled]
         maps = from_steps(stored.heatmaps[channel][is_filled], stored.scales[channel][is_filled])
-        return describe_references(channel, by, images, ids, relevance, features, maps, self.composite)
+        return describe_references(channel, by, images, ids, relevance, activation, maps, self.composite)
 
 
 def make_references(
@@ -137,20 +137,20 @@ def describe_references(
     by: By,
     images: Int[Tensor, " references"],
     ids: Sequence[str],
-    relevance: Float[Tensor, "images neurons"],
-    features: Float[Tensor, "images neurons"],
+    relevance: Float[Tensor, " images"],
+    activation: Float[Tensor, " images"],
     heatmaps: Float[Tensor, "references 16 16"] | None,
     composite: str,
     from_thumbnails: bool = False,
 ) -> ChannelReferences:
-    """The record of one channel's references, ``images`` being rows of the fit bank."""
-    values = relevance if by == "relevance" else features
+    """The record of one channel's references, ``images`` being rows of the fit bank, as are the channel's values."""
+    values = relevance if by == "relevance" else activation
     return ChannelReferences(
         channel=channel,
         by=by,
         ids=tuple(ids[row] for row in images.tolist()),
-        values=tuple(float64(values[images, channel]).tolist()),
-        relevance=tuple(float64(relevance[images, channel]).tolist()),
+        values=tuple(float64(values[images]).tolist()),
+        relevance=tuple(float64(relevance[images]).tolist()),
         heatmaps=heatmaps,
         composite=composite if heatmaps is not None else "",
         from_thumbnails=from_thumbnails and heatmaps is not None,

@@ -67,9 +67,10 @@ class ThumbnailReferences:
         return references
 
     def _make(self, channel: int, by: By) -> ChannelReferences:
-        fit, features = self.bundle.fit, self.bundle.fit.features.cpu()
-        values = self.relevance if by == "relevance" else features
-        images = strongest_images(values[:, channel : channel + 1], self.count)[0]
+        fit = self.bundle.fit
+        relevance, activation = self.relevance[:, channel], fit.features[:, channel].cpu()
+        values = relevance if by == "relevance" else activation
+        images = strongest_images(values[:, None], self.count)[0]
         images = images[images >= 0]
         maps, composite = None, ""
         if self.attributor is not None:
@@ -86,5 +87,5 @@ class ThumbnailReferences:
                 explained.append(row)
             images = torch.tensor(explained, dtype=torch.long)
         return describe_references(
-            channel, by, images, fit.ids, self.relevance, features, maps, composite, from_thumbnails=True
+            channel, by, images, fit.ids, relevance, activation, maps, composite, from_thumbnails=True
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from timm.models.resnet import BasicBlock, ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
@@ -175,6 +176,39 @@ def test_the_heatmaps_of_a_transformer_are_those_of_the_cpu(mps: torch.device) -
     assert_same(found.heatmaps(pixels, starts), expected.heatmaps(pixels, starts))
     assert_same(found.blocks(pixels, starts[0]), expected.blocks(pixels, starts[0]))
     assert_same(found.upstream_channels(pixels, starts[0]), expected.upstream_channels(pixels, starts[0]))
+
+
+def test_one_channel_takes_one_column_of_the_bank(mps: torch.device, tiny_bundle: Path) -> None:
+    inspector = Inspector.load(tiny_bundle, "mps")
+    explorer, fit = Explorer(inspector), inspector.bundle.fit
+    inspector.attributor()
+    inspector.fit_relevance()
+    OnMps.copied.clear()
+    explorer.portrait(3)
+    assert (len(fit),) in OnMps.copied and fit.features.shape not in OnMps.copied
+
+
+def test_naming_fit_images_asks_the_device_once(mps: torch.device, tiny_bundle: Path) -> None:
+    inspector = Inspector.load(tiny_bundle, "mps")
+    OnMps.copied.clear()
+    assert {inspector.reference_class(one) for one in inspector.bundle.fit.ids} == set(
+        inspector.bundle.card.class_names
+    )
+    assert OnMps.copied == [(inspector.bundle.fit_size,)]
+
+
+@pytest.mark.parametrize("composite", ["epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat"])
+def test_a_heatmap_does_not_wait_for_the_device_at_every_layer(mps: torch.device, composite: str) -> None:
+    waits = []
+    for layers in (1, 3):
+        torch.manual_seed(0)
+        model = ResNet(BasicBlock, [layers] * 4, channels=(8, 8, 8, 8), num_classes=3, stem_width=8).eval().to(mps)
+        attributor = Attributor(model.requires_grad_(False), (0.5,) * 3, (0.2,) * 3, composite)
+        pixels, starts = torch.rand(1, 3, 32, 32), torch.randn(2, 8)
+        OnMps.copied.clear()
+        attributor.heatmaps(pixels, starts)
+        waits.append(len(OnMps.copied))
+    assert waits == [3, 3]  # is the feature map finite, which inputs are negative, the maps
 
 
 def test_calibrating_there_makes_the_bundle_of_the_cpu(

@@ -51,7 +51,7 @@ def test_ids_and_values_are_those_of_the_banks_sorted_column(inspector: Inspecto
     assert references.composite == inspector.composites[0]
     lengths = set()
     for channel in range(bank.features.shape[1]):
-        selection = references.of_channel(channel, by, bank.ids, relevance, bank.features)
+        selection = references.of_channel(channel, by, bank.ids, relevance[:, channel], bank.features[:, channel])
         ids, values = most_relevant(column[:, channel], bank.ids, 2)
         positive = sum(value > 0 for value in values)
         assert selection.ids == ids and selection.values == values and len(ids) == positive
@@ -71,7 +71,7 @@ def test_each_heatmap_is_the_conditional_heatmap_of_its_own_image(
     attributor = inspector.attributor()
     checked = 0
     for channel in range(0, bank.features.shape[1], 37):
-        selection = references.of_channel(channel, by, bank.ids, relevance, bank.features)
+        selection = references.of_channel(channel, by, bank.ids, relevance[:, channel], bank.features[:, channel])
         for position, image_id in enumerate(selection.ids):
             initial_relevance = conditions(relevance[bank.ids.index(image_id)], [channel])
             heatmaps = attributor.heatmaps(images[image_id].pixels, initial_relevance)
@@ -137,7 +137,7 @@ def test_an_image_that_cannot_be_explained_is_left_out(inspector: Inspector, ima
         inspector.attributor(), batches_of(images), bank.ids, relevance, torch.zeros_like(relevance), 3
     )
     assert made.relevance.images[7].tolist() == [-1, 0, 2]
-    selection = made.of_channel(7, "relevance", bank.ids, relevance, bank.features)
+    selection = made.of_channel(7, "relevance", bank.ids, relevance[:, 7], bank.features[:, 7])
     assert selection.ids == (bank.ids[0], bank.ids[2]) and selection.values == (2.0, 1.0)
 
 
