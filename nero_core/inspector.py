@@ -250,7 +250,9 @@ class Inspector:
         """
         if self._fit_classes is None:  # two threads may both make it: it is the same
             fit, names = self.bundle.fit, self.bundle.card.class_names
-            self._fit_classes = {one: names[label] for one, label in zip(fit.ids, fit.labels.tolist(), strict=True)}
+            self._fit_classes = {
+                image_id: names[label] for image_id, label in zip(fit.ids, fit.labels.tolist(), strict=True)
+            }
         if reference_id not in self._fit_classes:
             raise NeroError(f"Expected the id of a fit image. Found {reference_id[:12]!r}. Reload the page.")
         return self._fit_classes[reference_id]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
-from zennit.core import RemovableHandleList
+from zennit.core import Hook, RemovableHandleList
 
 from nero_core.errors import RelevanceError
 from nero_core.models.canonizers import canonize, family_of
@@ -53,12 +54,13 @@ class AttributionCopy:
         parameter = next(self.model.parameters())
         self._mean = torch.tensor(mean).reshape(1, -1, 1, 1).to(parameter)
         self._std = torch.tensor(std).reshape(1, -1, 1, 1).to(parameter)
-        self.hooks: list[SharedForward] = []
+        self.hooks: list[Hook] = []
         if make_rules is not None:
             self._rules = make_rules(-self._mean / self._std, (1 - self._mean) / self._std)
             self._rules.register(self.model)
             registered = [handles for handles in self._rules.handles if isinstance(handles, RemovableHandleList)]
             self.hooks = [hook for hook in (handles[0].instance_ref() for handles in registered) if hook is not None]
+        self._shared = [hook for hook in self.hooks if isinstance(hook, SharedForward)]
         self.mixes = [module for module in self.model.modules() if isinstance(module, AttentionMix)]
         self._lock = threading.Lock()
 
@@ -73,20 +75,36 @@ class AttributionCopy:
         """
         with self._lock, torch.inference_mode(False), torch.enable_grad():
             try:
-                for hook in self.hooks:
-                    hook.measures, hook.absorbed = measures, 0.0
+                for hook in self._shared:
+                    hook.measures, hook.absorbed = measures, None
                 image = (pixels.detach().clone().to(self._mean) - self._mean) / self._std
-                yield AttributionGraph(self.model, image, not self.hooks, layers)
+                graph = AttributionGraph(self.model, image, not self.hooks, layers)
+                if self._settle():
+                    graph = AttributionGraph(self.model, image, not self.hooks, layers)
+                yield graph
             finally:
+                for hook in self._shared:
+                    hook.measures, hook.negative = False, None
                 for hook in self.hooks:
-                    hook.measures = False
                     hook.stored_tensors.clear()
                 for mix in self.mixes:
                     mix.weights = None
 
-    def absorbed(self) -> float:
-        """What biases took in the backward passes of the graph so far."""
-        return sum((hook.absorbed for hook in self.hooks), 0.0)
+    def absorbed(self) -> list[Float[Tensor, ""]]:
+        """What the biases of each layer took in the backward passes of the graph so far; float64."""
+        return [hook.absorbed for hook in self._shared if hook.absorbed is not None]
+
+    def _settle(self) -> bool:
+        """Learn from the forward pass which layers get negative inputs, in one copy from the device.
+
+        Returns:
+            whether a layer that never got one before got one now, so that the pass must be run again. A layer is told
+            so once in its life at most.
+        """
+        asked = [(hook, hook.negative) for hook in self._shared if hook.negative is not None]
+        found = torch.stack([negative for _, negative in asked]).tolist() if asked else []
+        was_wrong = [hook.settle(is_negative) for (hook, _), is_negative in zip(asked, found, strict=True)]
+        return any(was_wrong)
 
     def check(self, pixels: Tensor, rows: Tensor) -> None:
         """See that one image and rows of relevance at the pooled features fit the classifier.

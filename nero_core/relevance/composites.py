@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zennit.composites import SpecialFirstLayerMapComposite
 from zennit.core import BasicHook, Composite
 from zennit.layer import Sum
-from zennit.rules import Epsilon, Flat, Norm, ZBox
+from zennit.rules import Epsilon, Flat, Norm, Pass, ZBox
 from zennit.types import Activation, AvgPool, Convolution, Linear
 
 from nero_core.errors import RelevanceError
@@ -18,13 +18,12 @@ from nero_core.models.canonizers import family_of
 from nero_core.models.canonizers_vit import GELUS, LAYER_NORMS, AttentionMix, TokenEmbedding, TokenPool
 from nero_core.relevance.rules import (
     alpha_beta_rule,
-    branches_of,
     gamma_rule,
     is_grouped,
     proportional_rule,
     z_plus_rule,
 )
-from nero_core.relevance.shared_forward import Pass, SharedForward
+from nero_core.relevance.shared_forward import SharedForward
 
 EPSILON = 1e-6  # zennit's default; 1e-2 leaks a quarter of the relevance over the twelve blocks of a ViT
 
@@ -76,23 +75,18 @@ def choose_composite(model: nn.Module, name: str | None) -> str:
     return name
 
 
-def epsilon_plus(biases: bool = False) -> Composite:
+def epsilon_plus() -> Composite:
     """ε+ with a flat first layer: z+ for convolutions, ε for Linear, Norm for sums, shares for average pooling.
 
     The first convolution spreads its relevance evenly over its field of view (Flat); activations pass it on.
 
-    Args:
-        biases: True lets positive biases, also those merged from BatchNorm, take their share of the relevance, as
-            zennit's `EpsilonPlusFlat` does. Relevance that a bias takes reaches no pixel.
-
     Reference: Kohlbrenner et al., "Towards best practice in explaining neural network decisions with LRP", IJCNN 2020;
         Lapuschkin et al., Nature Communications 2019 (Flat).
-    Differs: by default biases take no relevance (`zero_params="bias"` in later zennit), so that the heatmap sums to
-        the relevance it started from. The rules run in `SharedForward`, which changes nothing but speed.
+    Differs: biases take no relevance (`zero_params="bias"` in later zennit), so that the heatmap sums to the relevance
+        it started from; in zennit's `EpsilonPlusFlat` positive biases, also those merged from BatchNorm, take their
+        share, which reaches no pixel. The rules run in `SharedForward`, which changes nothing but speed.
     """
-    return _convolutional(
-        lambda module, source: z_plus_rule(biases, branches_of(source), spread=is_grouped(module)), (Linear, Flat())
-    )
+    return _convolutional(lambda module, products: z_plus_rule(products, spread=is_grouped(module)), (Linear, Flat()))
 
 
 def epsilon_gamma_box(low: Float[Tensor, "1 3 1 1"], high: Float[Tensor, "1 3 1 1"]) -> Composite:
@@ -107,9 +101,7 @@ def epsilon_gamma_box(low: Float[Tensor, "1 3 1 1"], high: Float[Tensor, "1 3 1 
     Reference: Montavon et al., Pattern Recognition 2017 (box); Montavon et al., 2019 (γ).
     Differs: see `gamma_rule`. Biases take their share in the γ layers, and the conservation shows how much.
     """
-    return _convolutional(
-        lambda module, source: gamma_rule(branches=branches_of(source)), (Convolution, ZBox(low, high))
-    )
+    return _convolutional(lambda module, products: gamma_rule(products=products), (Convolution, ZBox(low, high)))
 
 
 def epsilon_alpha2_beta1_flat() -> Composite:
@@ -119,7 +111,7 @@ def epsilon_alpha2_beta1_flat() -> Composite:
     Differs: biases take no relevance, as in `epsilon_plus`.
     """
     return _convolutional(
-        lambda module, source: alpha_beta_rule(branches=branches_of(source), spread=is_grouped(module)),
+        lambda module, products: alpha_beta_rule(products=products, spread=is_grouped(module)),
         (Linear, Flat()),
     )
 
@@ -183,7 +175,7 @@ _REFUSED = {
 }
 
 
-def _convolutional(inner: Callable[[nn.Module, Tensor], BasicHook], first: tuple[type, BasicHook]) -> Composite:
+def _convolutional(inner: Callable[[nn.Module, int], BasicHook], first: tuple[type, BasicHook]) -> Composite:
     layers = [
         (Activation, Pass()),
         (Sum, SharedForward(Norm())),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from crp.concepts import ChannelConcept
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from nero_core.device import float64
 from nero_core.errors import RelevanceError
-from nero_core.relevance.concept import TokenChannelConcept, conditions
+from nero_core.relevance.concept import conditions
 from nero_core.types import BlockConservation, UpstreamChannels
 
 __all__ = ["Attributor", "Heatmaps", "conditions"]
@@ -140,23 +141,26 @@ class Attributor:
         self._copy.check(pixels, initial_relevance[None])
         names = tuple(reversed(self._copy.family.blocks(self._copy.model)))
         total = float(float64(initial_relevance.detach()).sum())
-        blocks = []
+        sums: list[list[Tensor]] = []  # of each block: the relevance that reached it, and what each layer above took
         with self._copy.graph(pixels, names, measures=True) as graph:
             place, signal = graph.features, graph.initial_signal(initial_relevance.detach().clone()[None])[0]
-            for name, lower in [*((name, graph.outputs[name]) for name in names), ("pixels", graph.image)]:
+            for lower in [*(graph.outputs[name] for name in names), graph.image]:
                 place, signal = lower, graph.signal(place, lower, signal)
-                reached = float(float64(graph.relevance(place, signal)).sum())
-                absorbed = self._copy.absorbed()
-                if not math.isfinite(reached + absorbed):
-                    raise _not_finite("the pixels" if name == "pixels" else name)
-                blocks.append(
-                    BlockConservation(
-                        name=name,
-                        relevance=reached,
-                        absorbed=absorbed,
-                        ratio=(reached + absorbed) / total if total != 0 else float("nan"),
-                    )
+                sums.append([float64(graph.relevance(place, signal)).sum(), *self._copy.absorbed()])
+        values = iter(torch.stack([value for block in sums for value in block]).tolist())  # one copy from the device
+        blocks = []
+        for name, block in zip([*names, "pixels"], sums, strict=True):
+            reached, absorbed = next(values), sum(islice(values, len(block) - 1), 0.0)
+            if not math.isfinite(reached + absorbed):
+                raise _not_finite("the pixels" if name == "pixels" else name)
+            blocks.append(
+                BlockConservation(
+                    name=name,
+                    relevance=reached,
+                    absorbed=absorbed,
+                    ratio=(reached + absorbed) / total if total != 0 else float("nan"),
                 )
+            )
         return tuple(blocks)
 
     def upstream_channels(
@@ -178,13 +182,17 @@ class Attributor:
         self._copy.check(pixels, initial_relevance[None])
         stage = self._copy.family.previous_stage(self._copy.model)
         is_tokens = self._copy.family.layout == "tokens"
-        concept = TokenChannelConcept if is_tokens else ChannelConcept
+
+        def as_maps(relevance: Tensor) -> Tensor:
+            """A view with the channels on the second axis, where zennit-crp has them."""
+            return relevance.movedim(-1, 1) if is_tokens else relevance
+
         with self._copy.graph(pixels, (stage,)) as graph:
             output = graph.outputs[stage]
             signal = graph.signal(
                 graph.features, output, graph.initial_signal(initial_relevance.detach().clone()[None])[0]
             )
-            by_channel = concept().attribute(graph.relevance(output, signal), abs_norm=False)[0]
+            by_channel = ChannelConcept().attribute(as_maps(graph.relevance(output, signal)), abs_norm=False)[0]
             if not 1 <= count <= len(by_channel):
                 raise RelevanceError(
                     f"Expected 1 to {len(by_channel)} channels of {stage}. Found {count}. Ask for fewer."
@@ -192,7 +200,7 @@ class Attributor:
             channels = by_channel.abs().topk(count).indices.tolist()
             rows = signal.detach().expand(count, *signal.shape[1:]).clone()
             for row, channel in enumerate(channels):
-                rows = concept.mask(row, [channel])(rows)
+                ChannelConcept.mask(row, [channel])(as_maps(rows))  # in place
             maps = graph.heatmaps(output, rows[:, None], chunk=16)
         _check_finite(maps)
         return UpstreamChannels(stage, tuple(channels), tuple(by_channel.detach()[channels].tolist()), maps.float())

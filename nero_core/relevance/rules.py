@@ -8,44 +8,39 @@ from zennit.core import BasicHook, stabilize
 from zennit.rules import Epsilon
 
 
-def branches_of(source: Tensor) -> int:
-    """How many products a rule needs that parts contributions by sign: 1 where no input is negative, else 2."""
-    return 2 if bool((source < 0).any()) else 1
-
-
 def is_grouped(module: nn.Module) -> bool:
     """Whether each output of a convolution sees few inputs, so that there may be none of one sign."""
     return getattr(module, "groups", 1) > 1
 
 
-def z_plus_rule(biases: bool = False, branches: int = 2, spread: bool = False) -> BasicHook:
+def z_plus_rule(products: int = 2, spread: bool = False) -> BasicHook:
     """The z+ rule: ``R_i = Σ_o z⁺_io / Σ_i' z⁺_i'o · R_o`` with ``z⁺_io = x_i⁺ w_io⁺ + x_i⁻ w_io⁻``.
 
     Args:
-        biases: whether ``b_o⁺`` joins the denominator, as in zennit's `ZPlus`.
-        branches: 2 for any input; 1 is the same rule for inputs that are all ≥ 0, whose second product is zero.
+        products: 2 for any input; 1 is the same rule for inputs that are all ≥ 0, whose second product is zero.
         spread: whether an output without positive contributions spreads its relevance evenly over its field of view.
 
     Reference: Bach et al., PLOS ONE 2015; Montavon et al., Pattern Recognition 2017 (z+).
-    Differs: `biases=False`, see `epsilon_plus`. `spread`: such an output is active by its bias alone, and the paper's
-        rule loses its relevance. In the depthwise convolutions of EfficientNet-Lite that was nearly all of it.
+    Differs: biases take no relevance, see `epsilon_plus`; in zennit's `ZPlus` ``b_o⁺`` joins the denominator.
+        `spread`: such an output is active by its bias alone, and the paper's rule loses its relevance. In the depthwise
+        convolutions of EfficientNet-Lite that was nearly all of it.
     """
 
     def shares(relevance: Tensor, outputs: list[Tensor]) -> list[Tensor]:
-        total = _total(outputs[:branches])
+        total = _total(outputs[:products])
         rest = [_where_none(total, relevance, outputs[-1])] if spread else []
-        return [relevance / stabilize(total)] * branches + rest
+        return [relevance / stabilize(total)] * products + rest
 
     return BasicHook(
-        input_modifiers=[*[_positive, _negative][:branches], *[torch.ones_like] * spread],
-        param_modifiers=[*[_keeping(_positive, biases), _keeping(_negative, False)][:branches], *[_even] * spread],
-        output_modifiers=[_same] * (branches + spread),
+        input_modifiers=[*[_positive, _negative][:products], *[torch.ones_like] * spread],
+        param_modifiers=[*[_keeping(_positive, False), _keeping(_negative, False)][:products], *[_even] * spread],
+        output_modifiers=[_same] * (products + spread),
         gradient_mapper=shares,
         reducer=_sum_of_products,
     )
 
 
-def alpha_beta_rule(alpha: float = 2.0, beta: float = 1.0, branches: int = 2, spread: bool = False) -> BasicHook:
+def alpha_beta_rule(alpha: float = 2.0, beta: float = 1.0, products: int = 2, spread: bool = False) -> BasicHook:
     """The αβ rule: ``R_i = Σ_o (α·z⁺_io / Σ_i' z⁺_i'o − β·z⁻_io / Σ_i' z⁻_i'o)·R_o`` with α − β = 1.
 
     z⁻ are the negative contributions, z⁺ the positive ones as in `z_plus_rule`.
@@ -53,7 +48,7 @@ def alpha_beta_rule(alpha: float = 2.0, beta: float = 1.0, branches: int = 2, sp
     Args:
         alpha: weight of positive contributions.
         beta: weight of negative ones.
-        branches: of each sign: 2 for any input, 1 for inputs that are all ≥ 0.
+        products: of each sign: 2 for any input, 1 for inputs that are all ≥ 0.
         spread: whether an output with contributions of one sign hands all of its relevance on to these, and one without
             any spreads it evenly over its field of view.
 
@@ -64,24 +59,24 @@ def alpha_beta_rule(alpha: float = 2.0, beta: float = 1.0, branches: int = 2, sp
     params = [_keeping(_positive, False), _keeping(_negative, False)]
 
     def shares(relevance: Tensor, outputs: list[Tensor]) -> list[Tensor]:
-        raised, lowered = _total(outputs[:branches]), _total(outputs[branches : 2 * branches])
+        raised, lowered = _total(outputs[:products]), _total(outputs[products : 2 * products])
         positive, negative = alpha * relevance / stabilize(raised), -beta * relevance / stabilize(lowered)
         if spread:
             positive = torch.where(lowered == 0, positive / alpha, positive)
             negative = torch.where(raised == 0, relevance / stabilize(lowered), negative)
         rest = [_where_none(raised - lowered, relevance, outputs[-1])] if spread else []
-        return [positive] * branches + [negative] * branches + rest
+        return [positive] * products + [negative] * products + rest
 
     return BasicHook(
-        input_modifiers=[*[_positive, _negative][:branches] * 2, *[torch.ones_like] * spread],
-        param_modifiers=[*params[:branches], *params[::-1][:branches], *[_even] * spread],
-        output_modifiers=[_same] * (2 * branches + spread),
+        input_modifiers=[*[_positive, _negative][:products] * 2, *[torch.ones_like] * spread],
+        param_modifiers=[*params[:products], *params[::-1][:products], *[_even] * spread],
+        output_modifiers=[_same] * (2 * products + spread),
         gradient_mapper=shares,
         reducer=_sum_of_products,
     )
 
 
-def gamma_rule(gamma: float = 0.25, branches: int = 2) -> BasicHook:
+def gamma_rule(gamma: float = 0.25, products: int = 2) -> BasicHook:
     """The γ rule: ``R_i = Σ_o (z_io + γ·z^s_io) / Σ_i' (z_i'o + γ·z^s_i'o) · R_o``, s the sign of the output ``z_o``.
 
     Contributions of the output's own sign weigh 1 + γ, so that no denominator comes nearer to 0 than the output is.
@@ -89,7 +84,7 @@ def gamma_rule(gamma: float = 0.25, branches: int = 2) -> BasicHook:
 
     Args:
         gamma: additional weight of contributions of the output's sign.
-        branches: 2 for any input; 1 is the same rule for inputs that are all ≥ 0.
+        products: 2 for any input; 1 is the same rule for inputs that are all ≥ 0.
 
     Reference: Montavon et al., "Layer-wise relevance propagation: an overview", 2019 (γ); Andéol et al., "Learning
         domain invariant representations by joint Wasserstein distance minimization", 2021 (either sign).
@@ -107,19 +102,19 @@ def gamma_rule(gamma: float = 0.25, branches: int = 2) -> BasicHook:
     ]
 
     def shares(relevance: Tensor, outputs: list[Tensor]) -> list[Tensor]:
-        raised, lowered, plain = _total(outputs[:branches]), _total(outputs[branches:-1]), outputs[-1]
+        raised, lowered, plain = _total(outputs[:products]), _total(outputs[products:-1]), outputs[-1]
         positive = torch.where(plain > 0, relevance / stabilize(raised), 0)
         negative = torch.where(plain < 0, relevance / stabilize(lowered), 0)
-        return [positive] * branches + [negative] * branches + [torch.zeros_like(positive)]
+        return [positive] * products + [negative] * products + [torch.zeros_like(positive)]
 
     return BasicHook(
-        input_modifiers=[*([_positive, _negative][:branches] * 2), _same],
+        input_modifiers=[*([_positive, _negative][:products] * 2), _same],
         param_modifiers=[
-            *[weighted[0], mirrored[0]][:branches],
-            *[weighted[1], mirrored[1]][:branches],
+            *[weighted[0], mirrored[0]][:products],
+            *[weighted[1], mirrored[1]][:products],
             lambda param, name: param,
         ],
-        output_modifiers=[_same] * (2 * branches + 1),
+        output_modifiers=[_same] * (2 * products + 1),
         gradient_mapper=shares,
         reducer=_sum_of_products,
     )

@@ -1,10 +1,10 @@
 """zennit's rules as they run here: many backward passes after one forward pass."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from zennit.core import BasicHook, Hook, mod_params
 
@@ -18,17 +18,33 @@ class SharedForward(Hook):
     layer's plain gradient, which zennit has autograd compute and then replaces, is not computed. The rule's slots are
     zennit's own, so relevance is the same up to rounding.
 
+    A rule that parts contributions by sign needs two products, or one where no input is negative: its second is then 0
+    and the relevance the same. Whether that is so, the hook keeps on the device, and whoever runs the model reads it of
+    all hooks at once: a question for each layer would make the device wait at each.
+
     Attributes:
-        rule: the zennit rule, or what picks it for a module and its input.
+        rule: the zennit rule, or what makes it for a module and a number of products.
+        products: 2, or 1 where the module's inputs were not negative so far.
+        negative: whether an input of the last forward pass was; None where the rule does not depend on it, or it is
+            known that some are.
         measures: whether `absorbed` is kept; to be set before the forward pass.
-        absorbed: relevance that the module's biases took in the backward passes since it was last set to 0.
+        absorbed: relevance that the module's biases took in the backward passes since it was last set to None, float64.
     """
 
-    def __init__(self, rule: BasicHook | Callable[[nn.Module, Tensor], BasicHook]) -> None:
+    def __init__(self, rule: BasicHook | Callable[[nn.Module, int], BasicHook]) -> None:
         super().__init__()
         self.rule = rule
+        self.products: Literal[1, 2] = 2
+        self.negative: Bool[Tensor, ""] | None = None
         self.measures = False
-        self.absorbed = 0.0
+        self.absorbed: Float[Tensor, ""] | None = None
+        self._is_settled = isinstance(rule, BasicHook)
+
+    def settle(self, is_negative: bool) -> bool:
+        """Take in what `negative` says; True where the last forward pass had one product and needed two."""
+        was_wrong = is_negative and self.products == 1
+        self.products, self._is_settled = (2, True) if is_negative else (1, False)
+        return was_wrong
 
     def copy(self) -> "SharedForward":
         """A hook of the same rule for another module."""
@@ -47,7 +63,8 @@ class SharedForward(Hook):
 
     def prepare(self, module: nn.Module, source: Tensor) -> None:
         """Run the module once for each branch of the rule, with modified input and parameters."""
-        rule = self.rule if isinstance(self.rule, BasicHook) else self.rule(module, source)
+        rule = self.rule if isinstance(self.rule, BasicHook) else self.rule(module, self.products)
+        self.negative = None if self._is_settled else (source < 0).any()
         inputs, outputs, constants = [], [], []
         for modify_input, modify_params, modify_output in zip(
             rule.input_modifiers, rule.param_modifiers, rule.output_modifiers, strict=True
@@ -65,36 +82,19 @@ class SharedForward(Hook):
         rule, inputs, outputs = (self.stored_tensors[key] for key in ("rule", "inputs", "outputs"))
         shares = rule.gradient_mapper(relevance, outputs)
         if self.measures:
-            self.absorbed += self._absorbed(rule, shares)
+            taken = self._absorbed(rule, shares)
+            self.absorbed = taken if self.absorbed is None else self.absorbed + taken
         gradients = torch.autograd.grad(outputs, inputs, grad_outputs=shares, retain_graph=True)
         return rule.reducer([x.detach() for x in inputs], gradients)  # type: ignore[no-any-return]
 
-    def _absorbed(self, rule: BasicHook, shares: list[Tensor] | tuple[Tensor, ...] | Tensor) -> float:
+    def _absorbed(self, rule: BasicHook, shares: list[Tensor] | tuple[Tensor, ...] | Tensor) -> Float[Tensor, ""]:
         """The bias is a neuron with input 1, so what it takes is its share of the output, by the rule's own reducer."""
         shares = [shares] if isinstance(shares, Tensor) else list(shares)
         constants = self.stored_tensors["constants"]
         taken = rule.reducer(constants, shares) - rule.reducer(
             [torch.zeros_like(constant) for constant in constants], shares
         )
-        return float(float64(taken).sum())
-
-
-class Pass(SharedForward):
-    """Hand relevance on unchanged: elementwise activations. The same as zennit's `Pass`, in `SharedForward`'s way."""
-
-    def __init__(self) -> None:
-        super().__init__(BasicHook())
-
-    def copy(self) -> "Pass":
-        """A hook of the same rule for another module."""
-        return Pass()
-
-    def prepare(self, module: nn.Module, source: Tensor) -> None:
-        """Nothing to keep."""
-
-    def relevance(self, relevance: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """``R_i = R_o``."""
-        return relevance
+        return float64(taken).sum()
 
 
 class _Propagate(torch.autograd.Function):

@@ -9,15 +9,16 @@ from crp.attribution import CondAttribution
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
-from zennit.rules import Epsilon, Flat, Norm, ZBox
+from zennit.rules import Epsilon, Flat, Norm, Pass, ZBox
 
 from nero_core.errors import RelevanceError
 from nero_core.models.canonizers import canonize
 from nero_core.relevance.attribution_copy import AttributionCopy
 from nero_core.relevance.composites import COMPOSITES, choose_composite, composites_for, epsilon_plus
 from nero_core.relevance.heatmap import Attributor
-from nero_core.relevance.shared_forward import Pass
+from nero_core.relevance.shared_forward import SharedForward
 from tests.nero_core.relevance.norms import randomise_norms
+from tests.nero_core.relevance.with_biases import epsilon_plus_with_biases
 
 BOX = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
 CONVOLUTIONAL = ("epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat", "gradient_times_input")
@@ -36,19 +37,19 @@ def test_relevance_is_conserved_at_every_block_by_default_and_not_when_biases_ta
     model = randomised(block)
     blocks = ["layer1.0", "layer2.0", "layer2.1", "layer3.0", "layer4.0"]
     sums = {}
-    for biases in (False, True):
+    for make in (epsilon_plus, epsilon_plus_with_biases):
         canonized = copy.deepcopy(model)
         canonize(canonized)
         image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)).double().requires_grad_()
         result = CondAttribution(canonized)(
-            image, [{}], epsilon_plus(biases), record_layer=blocks, start_layer="layer4", init_rel=lambda a: a
+            image, [{}], make(), record_layer=blocks, start_layer="layer4", init_rel=lambda a: a
         )
         total = result.prediction.detach().sum()
-        sums[biases] = [float(result.relevances[layer].detach().sum() / total) for layer in blocks]
-        sums[biases].insert(0, float(result.heatmap.sum() / total))
-    assert sums[False] == pytest.approx([1.0] * 6, abs=1e-4)
-    assert sums[True][-1] == pytest.approx(1.0)
-    assert sums[True][0] < 0.9
+        sums[make] = [float(result.relevances[layer].detach().sum() / total) for layer in blocks]
+        sums[make].insert(0, float(result.heatmap.sum() / total))
+    assert sums[epsilon_plus] == pytest.approx([1.0] * 6, abs=1e-4)
+    assert sums[epsilon_plus_with_biases][-1] == pytest.approx(1.0)
+    assert sums[epsilon_plus_with_biases][0] < 0.9
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_the_first_convolution_has_a_rule_of_its_own(name: str, first: type) -> 
 def test_the_box_reaches_from_a_black_pixel_to_a_white_one() -> None:
     mean, std = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
     copied = AttributionCopy(randomised(BasicBlock), mean, std, "epsilon_gamma_box", None)
-    (box,) = [hook.rule for hook in copied.hooks if isinstance(hook.rule, ZBox)]
+    (box,) = [hook.rule for hook in copied.hooks if isinstance(hook, SharedForward) and isinstance(hook.rule, ZBox)]
     _, low, high = (modify(torch.zeros(1, 3, 2, 2).double()) for modify in box.input_modifiers)
     shape = (1, 3, 2, 2)
     black, white = ([(value - centre) / other for centre, other in zip(mean, std, strict=True)] for value in (0.0, 1.0))

@@ -20,11 +20,11 @@ from nero_core.errors import RelevanceError
 from nero_core.models.canonizers_resnet import MergeBatchNorm, ResidualSum
 from nero_core.relevance import attribution_copy, composites
 from nero_core.relevance.attribution_copy import AttributionCopy
-from nero_core.relevance.composites import epsilon_plus
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.types import Head
 from tests.nero_core.relevance.norms import randomise_norms
+from tests.nero_core.relevance.with_biases import epsilon_plus_with_biases
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 NEURONS = 40
@@ -72,7 +72,7 @@ ZENNITS = {
 @pytest.fixture(autouse=True)
 def composite_with_biases(monkeypatch: pytest.MonkeyPatch) -> None:
     """ε+ as zennit has it is no choice of the screen; here it shows what biases take."""
-    choice = replace(composites.COMPOSITES["epsilon_plus"], rules=lambda low, high: epsilon_plus(biases=True))
+    choice = replace(composites.COMPOSITES["epsilon_plus"], rules=lambda low, high: epsilon_plus_with_biases())
     both = {**composites.COMPOSITES, "epsilon_plus_with_biases": choice}
     monkeypatch.setattr(composites, "COMPOSITES", both)
     monkeypatch.setattr(attribution_copy, "COMPOSITES", both)
@@ -194,6 +194,27 @@ def test_biases_that_take_relevance_show_in_the_conservation() -> None:
     r, _ = closed_form(model, image())
     result = Attributor(model, MEAN, STD, "epsilon_plus_with_biases").heatmaps(image(), r.clamp(min=0)[None])
     assert 0.05 < float(result.conservation[0]) < 0.9
+
+
+@pytest.mark.parametrize("composite", ["epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat"])
+def test_a_layer_whose_inputs_become_negative_is_seen(composite: str) -> None:
+    """A rule leaves out what is 0 for inputs that are not negative; whether they are is learnt from the images."""
+    model = randomised()
+    model.layer1[0].act1 = nn.Identity()  # what conv2 gets may then be negative
+    model.layer1[0].bn1.bias.fill_(50)
+    lowest: list[Tensor] = []
+    watch = model.layer1[0].conv2.register_forward_pre_hook(lambda _, inputs: lowest.append(inputs[0].amin()))
+    usual, bright = image(), 1e4 * image(2)
+    (r, _), (other, _) = closed_form(model, usual), closed_form(model, bright)
+    watch.remove()
+    assert lowest[0] > 0 > lowest[1]
+    used, fresh = (Attributor(model, MEAN, STD, composite) for _ in range(2))
+    expected = used.heatmaps(usual, r[None]).maps
+    assert torch.equal(used.heatmaps(usual, r[None]).maps, expected)
+    expected_of_bright = fresh.heatmaps(bright, other[None]).maps
+    for _ in range(2):
+        assert torch.equal(used.heatmaps(bright, other[None]).maps, expected_of_bright)
+    assert torch.equal(used.heatmaps(usual, r[None]).maps, expected)
 
 
 def test_rows_in_chunks_and_in_another_order_give_the_same_heatmaps(engine: tuple[Attributor, Tensor]) -> None:

@@ -2,10 +2,12 @@
 
 import copy
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
 from crp.attribution import CondAttribution
+from crp.concepts import ChannelConcept
 from jaxtyping import Float
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -17,7 +19,6 @@ from zennit.rules import Pass as ZennitPass
 from nero_core.models.canonizers import canonize
 from nero_core.models.canonizers_vit import AttentionMix, TokenEmbedding, TokenPool
 from nero_core.relevance.attribution_copy import AttributionCopy
-from nero_core.relevance.concept import TokenChannelConcept
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.types import Head
@@ -75,6 +76,12 @@ def zennits_composite() -> SpecialFirstLayerMapComposite:
     return SpecialFirstLayerMapComposite(layers, [(nn.Conv2d, Flat())])
 
 
+def token_mask(row: int, channels: list[int], layer: str) -> Callable[[Tensor], Tensor]:
+    """zennit-crp's mask, whose channels are on the second axis, where a transformer has its tokens."""
+    masked = ChannelConcept.mask(row, channels)
+    return lambda relevance: masked(relevance.movedim(-1, 1)).movedim(1, -1)
+
+
 def crp(model: VisionTransformer, channels: list[int], **kwargs: object) -> object:
     """zennit-crp as its authors run it, on a canonized copy, one image at a time: the mix holds one image's weights."""
     canonized = copy.deepcopy(model)
@@ -86,7 +93,7 @@ def crp(model: VisionTransformer, channels: list[int], **kwargs: object) -> obje
         asked = [{} if channel is None else {"fc_norm": [channel]}]
         results.append(
             CondAttribution(canonized)(
-                data, asked, zennits_composite(), init_rel=p[None], mask_map=TokenChannelConcept.mask, **kwargs
+                data, asked, zennits_composite(), init_rel=p[None], mask_map=token_mask, **kwargs
             )
         )
     return results
@@ -96,7 +103,7 @@ def crp(model: VisionTransformer, channels: list[int], **kwargs: object) -> obje
 def test_relevance_at_the_features_is_the_closed_form(kind: str) -> None:
     model = lively(**KINDS[kind])
     (result,) = crp(model, [], record_layer=["fc_norm"])
-    relevance = TokenChannelConcept().attribute(result.relevances["fc_norm"], abs_norm=False)[0]
+    relevance = ChannelConcept().attribute(result.relevances["fc_norm"].movedim(-1, 1), abs_norm=False)[0]
     torch.testing.assert_close(relevance, closed_form(model, image())[0], rtol=1e-5, atol=1e-8)
 
 

@@ -11,16 +11,14 @@ from torch import Tensor, nn
 from zennit.core import Hook
 from zennit.layer import Sum
 from zennit.rules import AlphaBeta, Epsilon, Flat, Norm, ZBox, ZPlus
-from zennit.rules import Pass as ZennitPass
 
 from nero_core.relevance.rules import (
     alpha_beta_rule,
-    branches_of,
     gamma_rule,
     proportional_rule,
     z_plus_rule,
 )
-from nero_core.relevance.shared_forward import Pass, SharedForward
+from nero_core.relevance.shared_forward import SharedForward
 
 
 def propagate(hook: Hook, module: nn.Module, x: Tensor, relevance: Tensor) -> Tensor:
@@ -64,27 +62,25 @@ def test_z_plus_is_the_dense_formula(biases: bool, sign: str) -> None:
     x = torch.randn(1, 2, 5, 5).double()
     x = x if sign == "mixed" else x.relu()
     relevance = torch.randn(1, 3, 3, 3).double()
-    hook = SharedForward(lambda module, source: z_plus_rule(biases, branches_of(source)))
+    hook = SharedForward(ZPlus() if biases else z_plus_rule(1 if sign == "nonnegative" else 2))
     expected = dense_z_plus(conv, x, relevance, biases)
     torch.testing.assert_close(propagate(hook, conv, x, relevance), expected, rtol=1e-10, atol=1e-12)
 
 
 BOX = torch.full((1, 4, 1, 1), -3.0).double(), torch.full((1, 4, 1, 1), 4.0).double()
 RULES = {
-    "z+": (lambda: SharedForward(lambda _, x: z_plus_rule(True, branches_of(x))), ZPlus, "conv"),
-    "αβ": (lambda: SharedForward(lambda _, x: alpha_beta_rule(branches=branches_of(x))), AlphaBeta, "bare conv"),
-    "box": (lambda: SharedForward(ZBox(*BOX)), lambda: ZBox(*BOX), "conv"),
-    "flat": (lambda: SharedForward(Flat()), Flat, "conv"),
-    "epsilon": (lambda: SharedForward(Epsilon()), Epsilon, "linear"),
-    "norm": (lambda: SharedForward(Norm()), Norm, "sum"),
-    "pass": (Pass, ZennitPass, "relu"),
+    "z+": (lambda products: SharedForward(z_plus_rule(products)), ZPlus, "bare conv"),
+    "αβ": (lambda products: SharedForward(alpha_beta_rule(products=products)), AlphaBeta, "bare conv"),
+    "box": (lambda _: SharedForward(ZBox(*BOX)), lambda: ZBox(*BOX), "conv"),
+    "flat": (lambda _: SharedForward(Flat()), Flat, "conv"),
+    "epsilon": (lambda _: SharedForward(Epsilon()), Epsilon, "linear"),
+    "norm": (lambda _: SharedForward(Norm()), Norm, "sum"),
 }
 MODULES = {
     "conv": lambda: nn.Conv2d(4, 3, 3, padding=1, groups=1),
     "bare conv": lambda: nn.Conv2d(4, 3, 3, padding=1, bias=False),
     "linear": lambda: nn.Linear(6, 5),
     "sum": lambda: Sum(),
-    "relu": lambda: nn.ReLU(inplace=True),
 }
 
 
@@ -98,7 +94,9 @@ def test_a_rule_in_shared_forward_is_zennits_rule(name: str, nonnegative: bool) 
     x = x.relu() if nonnegative else x
     relevance = torch.randn_like(module(x.clone()))
     expected = propagate(zennits(), module, x, relevance)
-    torch.testing.assert_close(propagate(ours(), module, x, relevance), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        propagate(ours(1 if nonnegative else 2), module, x, relevance), expected, rtol=1e-12, atol=1e-12
+    )
 
 
 def test_a_removed_hook_leaves_nothing_behind() -> None:
@@ -128,7 +126,7 @@ def test_gamma_is_the_dense_formula_for_either_sign_of_the_output(sign: str) -> 
         parts = [part * (1 + gamma * (part * s > 0)) for part in parts]
         for i in range(5):
             expected[0, i] += parts[i] / (sum(parts) + 1e-6 * s) * relevance[0, o]
-    propagated = propagate(SharedForward(lambda _, x: gamma_rule(gamma, branches_of(x))), layer, x, relevance)
+    propagated = propagate(SharedForward(gamma_rule(gamma, 1 if sign == "nonnegative" else 2)), layer, x, relevance)
     torch.testing.assert_close(propagated, expected, rtol=1e-10, atol=1e-12)
 
 
@@ -140,7 +138,7 @@ def test_an_average_shares_relevance_in_proportion_however_small_it_is() -> None
     torch.testing.assert_close(propagated, expected, rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize("rule", [partial(z_plus_rule, False), partial(alpha_beta_rule, 2.0, 1.0)])
+@pytest.mark.parametrize("rule", [z_plus_rule, partial(alpha_beta_rule, 2.0, 1.0)])
 def test_a_unit_that_only_its_bias_makes_active_spreads_relevance_evenly(rule: Callable[..., object]) -> None:
     conv = nn.Conv2d(1, 1, 3, padding=1).double().requires_grad_(False)
     x, relevance = torch.zeros(1, 1, 3, 3).double(), torch.zeros(1, 1, 3, 3).double()
@@ -157,15 +155,15 @@ def test_grouped_alpha_beta_hands_all_on_where_contributions_have_one_sign(sign:
     conv = nn.Conv2d(2, 1, 1, bias=False).double().requires_grad_(False)
     conv.weight.copy_(sign * torch.tensor([1.0, 3.0]).reshape(1, 2, 1, 1))
     x, relevance = torch.ones(1, 2, 1, 1).double(), torch.ones(1, 1, 1, 1).double()
-    propagated = propagate(SharedForward(alpha_beta_rule(branches=1, spread=True)), conv, x, relevance)
+    propagated = propagate(SharedForward(alpha_beta_rule(products=1, spread=True)), conv, x, relevance)
     torch.testing.assert_close(propagated.flatten(), torch.tensor([0.25, 0.75]).double(), rtol=1e-5, atol=0)
-    plain = propagate(SharedForward(alpha_beta_rule(branches=1)), conv, x, relevance)
+    plain = propagate(SharedForward(alpha_beta_rule(products=1)), conv, x, relevance)
     assert float(plain.sum()) == pytest.approx(2 if sign > 0 else -1, rel=1e-5)
 
 
 ABSORBING = {
     "ε": Epsilon,
-    "z+ with biases": lambda: z_plus_rule(True),
+    "z+ with biases": ZPlus,
     "γ": gamma_rule,
 }
 
