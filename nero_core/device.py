@@ -49,6 +49,14 @@ def to_like(tensor: Tensor, other: Tensor) -> Tensor:
     return float64(tensor).to(other) if other.dtype == torch.float64 else tensor.to(other)
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 itself; an older CUDA card emulates it, which is slower than float32."""
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
 def describe_device(device: torch.device) -> str:
     """The device in words for the screen: the name of the GPU, "Apple GPU" or "CPU"."""
     if device.type == "cuda":

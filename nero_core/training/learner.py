@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from nero_core.device import float64
+from nero_core.device import float64, has_bfloat16
 from nero_core.models.classifier import Classifier
 from nero_core.training.features import Features
 from nero_core.training.images import Images
@@ -22,7 +22,8 @@ class Learner:
         classifier: it learns in place.
         rate: of Adam.
         device: where to compute.
-        frozen: only the head learns; the backbone stays in eval mode, so that no statistics move either.
+        frozen: only the head learns; the backbone stays in eval mode, so that no statistics move either, and computes
+            in full float32, as it will when its features are scored.
     """
 
     def __init__(self, classifier: Classifier, rate: float, device: torch.device, frozen: bool = False) -> None:
@@ -40,7 +41,7 @@ class Learner:
         self.model.train(not self.frozen)
         for group in self.adam.param_groups:
             group["lr"] = rate
-        with _one_algorithm():
+        with self._one_algorithm():
             logits = self._logits(inputs)
             labels = labels.to(self.device)
             loss = nn.functional.cross_entropy(logits, labels)
@@ -55,7 +56,7 @@ class Learner:
         self.model.eval()
         hits, loss, count = 0, 0.0, len(images)
         for inputs, labels in images.batches(range(count)):
-            with _one_algorithm():
+            with self._one_algorithm():
                 logits = self._logits(inputs).cpu()
             hits += int((logits.argmax(dim=1) == labels).sum())
             loss += float(nn.functional.cross_entropy(float64(logits), labels, reduction="sum"))
@@ -63,9 +64,9 @@ class Learner:
 
     @torch.no_grad()
     def features(self, pixels: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch neurons"]:
-        """What the head sees, on the CPU; the backbone must not learn meanwhile."""
+        """What the head of a frozen backbone sees, on the CPU: what `Classifier.features` gives for these images."""
         self.model.eval()
-        with _one_algorithm(), self._autocast():
+        with self._one_algorithm(), self._autocast():
             maps = self.model.forward_features(self._normalised(pixels))  # type: ignore[operator]
             features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
         return features.float().cpu()
@@ -121,11 +122,12 @@ class Learner:
         return inputs.contiguous(memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
+        is_enabled = not self.frozen and has_bfloat16(self.device)
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_enabled)
 
-
-@contextmanager
-def _one_algorithm() -> Iterator[None]:
-    """cuDNN's flags for learning and measuring alike: no search for the fastest algorithm, which differs by run."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=True):
-        yield
+    @contextmanager
+    def _one_algorithm(self) -> Iterator[None]:
+        """cuDNN's flags for learning and measuring alike: no search for the fastest algorithm, which differs by run."""
+        flags = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": not self.frozen}
+        with torch.backends.cudnn.flags(**flags):
+            yield

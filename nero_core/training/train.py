@@ -12,7 +12,7 @@ import torch
 
 from nero_core.data.folders import file_digest
 from nero_core.device import pick_device
-from nero_core.models.checkpoint import ModelCard, TrainingFacts
+from nero_core.models.checkpoint import ModelCard, TrainingFacts, round_to_half
 from nero_core.models.classifier import build_model
 from nero_core.training.epoch import learn_epoch, seeded
 from nero_core.training.images import Images, fingerprint, read_classes, split_images
@@ -140,6 +140,8 @@ def train(
         if pretrained and weights is None:
             machine[START] = backbone_digest(classifier.model)
             files.check_start(machine[START])
+        if freeze_backbone and half:
+            round_to_half(classifier.model)  # the head learns on features of the backbone as it will be stored
         learner = Learner(classifier, rate, target, freeze_backbone)
         history = files.load(learner)
         parts = [

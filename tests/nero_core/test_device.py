@@ -1,9 +1,11 @@
 """Choosing a device."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
-from nero_core.device import describe_device, pick_device, statistics_device
+from nero_core.device import describe_device, has_bfloat16, pick_device, statistics_device
 from nero_core.errors import NeroError
 
 
@@ -31,6 +33,14 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(("device", "there"), [("cpu", "cpu"), ("cuda:1", "cuda:1"), ("mps", "cpu")])
 def test_statistics_stay_on_the_device_unless_it_has_no_float64(device: str, there: str) -> None:
     assert statistics_device(torch.device(device)) == torch.device(there)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_card_that_only_emulates_bfloat16_does_not_have_it(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device", nullcontext)  # a machine without CUDA cannot enter it
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
+    assert has_bfloat16(torch.device("cuda")) == native
+    assert not has_bfloat16(torch.device("cpu")) and not has_bfloat16(torch.device("mps"))
 
 
 def test_the_cpu_is_called_cpu() -> None:

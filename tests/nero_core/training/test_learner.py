@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nero_core.data.folders import read_folder
+from nero_core.data.folders import iterate_batches, read_folder
 from nero_core.models import create_classifier
 from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD
 from nero_core.training.images import Images
@@ -122,3 +122,25 @@ def test_weights_that_were_kept_come_back_also_through_a_state(data: Path, froze
     for restored in (learner, second):
         restored.restore()
         assert all(torch.equal(tensor, weights[name]) for name, tensor in restored.model.state_dict().items())
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_only_a_backbone_that_learns_computes_in_bfloat16(
+    data: Path, frozen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nero_core.training.learner.has_bfloat16", lambda device: True)
+    learner, seen = new_learner(frozen), []
+    learner.model.layer1.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    learn(learner, data, steps=1)
+    learner.validate(Images(read_folder(data), 32, 8))
+    assert set(seen) == {torch.float32 if frozen else torch.bfloat16}
+
+
+def test_a_frozen_head_learns_on_the_features_that_are_scored(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nero_core.training.learner.has_bfloat16", lambda device: True)
+    classifier = create_classifier("resnet10t", ("green", "red"), (32, 32))
+    folder = read_folder(data)
+    (batch,) = iterate_batches(folder, (32, 32), len(folder))
+    ((pixels, _),) = Images(folder, 32, len(folder)).batches(range(len(folder)))
+    scored = classifier.features(batch.pixels)
+    assert torch.equal(Learner(classifier, RATE, torch.device("cpu"), frozen=True).features(pixels), scored)

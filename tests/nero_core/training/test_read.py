@@ -65,6 +65,22 @@ def test_with_augmentation_the_backbone_runs_and_still_does_not_change(
     assert {name for name in before if not torch.equal(before[name], after[name])} == {"fc.weight", "fc.bias"}
 
 
+def test_of_a_backbone_that_is_stored_as_float16_the_head_learns_on_what_is_stored(
+    data: Path, frozen: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    learnt: list[tuple[torch.Tensor, torch.Tensor]] = []
+    plain = Learner.features
+
+    def kept(self: Learner, pixels: torch.Tensor) -> torch.Tensor:
+        learnt.append((pixels, plain(self, pixels)))
+        return learnt[-1][1]
+
+    monkeypatch.setattr(Learner, "features", kept)
+    train(data, tmp_path, **{**frozen, "epochs": 1}, half=True)
+    classifier, _ = load_checkpoint(tmp_path)
+    assert learnt and all(torch.equal(classifier.features(pixels / 255), found) for pixels, found in learnt)
+
+
 class Killed(BaseException):
     """Stands for SIGKILL."""
 
