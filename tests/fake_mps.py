@@ -21,60 +21,62 @@ _REFUSAL = "Cannot convert a MPS Tensor to float64 dtype as the MPS framework do
 
 
 class OnMps(Tensor):
-    """A tensor on the fake device; ``held`` has its numbers.
+    """A tensor on the fake device; ``inner`` has its numbers.
 
     Attributes:
         copied: shapes of the tensors that left the device since `FakeMps` was entered. Whoever asks for one waits for
             all that the device has still to compute.
     """
 
-    held: Tensor
+    inner: Tensor
     copied: ClassVar[list[tuple[int, ...]]] = []
     __torch_function__ = torch._C._disabled_torch_function_impl
     device = property(lambda self: MPS)
 
     @staticmethod
-    def __new__(cls, held: Tensor) -> "OnMps":
-        return Tensor._make_wrapper_subclass(cls, held.shape, strides=held.stride(), dtype=held.dtype)
+    def __new__(cls, inner: Tensor) -> "OnMps":
+        return Tensor._make_wrapper_subclass(cls, inner.shape, strides=inner.stride(), dtype=inner.dtype)
 
-    def __init__(self, held: Tensor) -> None:
-        if held.dtype in _WIDE:
+    def __init__(self, inner: Tensor) -> None:
+        if inner.dtype in _WIDE:
             raise TypeError(_REFUSAL)
-        self.held = held
+        self.inner = inner
 
     # With these two, a module that moves swaps its parameters for those moved, instead of filling the old ones.
     def __tensor_flatten__(self) -> tuple[list[str], None]:
-        return ["held"], None
+        return ["inner"], None
 
     @staticmethod
-    def __tensor_unflatten__(inner: dict[str, Tensor], *_: object) -> "OnMps":
-        return OnMps(inner["held"])
+    def __tensor_unflatten__(parts: dict[str, Tensor], *_: object) -> "OnMps":
+        return OnMps(parts["inner"])
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        tensors = [one for one in tree_flatten((args, kwargs))[0] if isinstance(one, Tensor)]
-        strangers = [one for one in tensors if not isinstance(one, OnMps) and one.ndim]
+        tensors = [value for value in tree_flatten((args, kwargs))[0] if isinstance(value, Tensor)]
+        strangers = [tensor for tensor in tensors if not isinstance(tensor, OnMps) and tensor.ndim]
         # In a backward pass autograd's own C++ makes tensors where it believes these are: on the CPU.
         in_backward = torch._C._current_graph_task_id() != -1
-        if any(one.dtype in _WIDE for one in strangers) or (
+        if any(tensor.dtype in _WIDE for tensor in strangers) or (
             strangers and not in_backward and func.overloadpacket.__name__ not in _INDEXING
         ):
             raise RuntimeError(f"Expected all tensors to be on the same device, but found mps:0 and cpu ({func}).")
         if func is torch.ops.aten._local_scalar_dense.default:  # float(x), bool(x), an if
             cls.copied.append(())
-        result = func(*tree_map(_held, args), **tree_map(_held, kwargs))
-        known = {id(one.held): one for one in tensors if isinstance(one, OnMps)}  # worked in place: the tensor itself
+        result = func(*tree_map(_inner, args), **tree_map(_inner, kwargs))
+        known = {
+            id(tensor.inner): tensor for tensor in tensors if isinstance(tensor, OnMps)
+        }  # worked in place: the tensor itself
 
-        def back(one: object) -> object:
-            if not isinstance(one, Tensor):
-                return one
-            return known[id(one)] if id(one) in known else OnMps(one)
+        def back(value: object) -> object:
+            if not isinstance(value, Tensor):
+                return value
+            return known[id(value)] if id(value) in known else OnMps(value)
 
         return tree_map(back, result)
 
     def __repr__(self, **kwargs: object) -> str:
-        return f"OnMps({self.held!r})"
+        return f"OnMps({self.inner!r})"
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
         return _moved(self, *args, **kwargs)
@@ -84,7 +86,7 @@ class OnMps(Tensor):
 
     def tolist(self) -> Any:
         self.copied.append(tuple(self.shape))
-        return self.held.tolist()
+        return self.inner.tolist()
 
     def numpy(self, *args: object, **kwargs: object) -> NoReturn:
         raise TypeError("can't convert mps:0 device type tensor to numpy. Use Tensor.cpu() first.")
@@ -113,15 +115,15 @@ class FakeMps(TorchFunctionMode):
             return _moved(*args, **kwargs)
         if func == Tensor.data.__set__ and isinstance(args[0], OnMps):
             func(*args)
-            args[0].held = args[1].held
+            args[0].inner = args[1].inner
             return None
         if kwargs.get("device") is not None and torch.device(kwargs["device"]).type == "mps":
             return OnMps(func(*args, **{**kwargs, "device": "cpu"}))
         return func(*args, **kwargs)
 
 
-def _held(one: object) -> object:
-    return one.held if isinstance(one, OnMps) else one
+def _inner(value: object) -> object:
+    return value.inner if isinstance(value, OnMps) else value
 
 
 def _moved(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -142,7 +144,7 @@ def _moved(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if dtype in _WIDE:  # the dtype changes on the device, before the copy
             raise TypeError(_REFUSAL)
         tensor.copied.append(tuple(tensor.shape))
-        return plain(tensor.held, dtype=dtype, **rest).clone()
+        return plain(tensor.inner, dtype=dtype, **rest).clone()
     if there.type == "mps":
         return OnMps(plain(tensor.detach(), dtype=dtype, **rest).clone())
     return plain(tensor, there, dtype, **rest)

@@ -37,25 +37,25 @@ def mps() -> Iterator[torch.device]:
         yield torch.device("mps")
 
 
-def assert_same(found: object, expected: object) -> None:
+def assert_same(on_mps: object, on_cpu: object) -> None:
     """Numbers for numbers the same, and none of them left on the device."""
-    assert type(found) is type(expected)
-    if isinstance(found, Tensor):
-        assert found.dtype == expected.dtype and torch.equal(found.isnan(), expected.isnan())
-        assert torch.equal(found.nan_to_num(), expected.nan_to_num())
-    elif is_dataclass(found):
-        for one in fields(found):
-            assert_same(getattr(found, one.name), getattr(expected, one.name))
-    elif isinstance(found, Mapping):
-        assert found.keys() == expected.keys()
-        for key in found:
-            assert_same(found[key], expected[key])
-    elif isinstance(found, Sequence) and not isinstance(found, str | bytes):
-        assert len(found) == len(expected)
-        for pair in zip(found, expected, strict=True):
+    assert type(on_mps) is type(on_cpu)
+    if isinstance(on_mps, Tensor):
+        assert on_mps.dtype == on_cpu.dtype and torch.equal(on_mps.isnan(), on_cpu.isnan())
+        assert torch.equal(on_mps.nan_to_num(), on_cpu.nan_to_num())
+    elif is_dataclass(on_mps):
+        for field in fields(on_mps):
+            assert_same(getattr(on_mps, field.name), getattr(on_cpu, field.name))
+    elif isinstance(on_mps, Mapping):
+        assert on_mps.keys() == on_cpu.keys()
+        for key in on_mps:
+            assert_same(on_mps[key], on_cpu[key])
+    elif isinstance(on_mps, Sequence) and not isinstance(on_mps, str | bytes):
+        assert len(on_mps) == len(on_cpu)
+        for pair in zip(on_mps, on_cpu, strict=True):
             assert_same(*pair)
     else:
-        assert found == expected or found != found  # nan
+        assert on_mps == on_cpu or on_mps != on_mps  # nan
 
 
 REFUSED: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -112,14 +112,14 @@ def test_every_method_fits_and_scores_as_on_the_cpu(mps: torch.device, name: str
     head = Head(centres(), 5 - centres().square().sum(dim=1) / 2)
     (features, labels), (further, _) = made(2), made(3)
     there = {key: value.to(mps) if isinstance(value, Tensor) else value for key, value in hyper.items()}
-    expected = build_detector(name, head, **hyper).fit_features(features, labels)
-    found = build_detector(name, head.to(mps), **there).fit_features(features.to(mps), labels.to(mps))
-    assert_same(found.predict_features(further.to(mps)), expected.predict_features(further))
-    assert_same(found.fitted_settings, expected.fitted_settings)
+    on_cpu = build_detector(name, head, **hyper).fit_features(features, labels)
+    on_mps = build_detector(name, head.to(mps), **there).fit_features(features.to(mps), labels.to(mps))
+    assert_same(on_mps.predict_features(further.to(mps)), on_cpu.predict_features(further))
+    assert_same(on_mps.fitted_settings, on_cpu.fitted_settings)
     for part in ("terms", "distances", "bias_relevance"):
-        if hasattr(found, part):
-            assert_same(getattr(found, part)(further.to(mps)), getattr(expected, part)(further))
-    assert_same(pickle.loads(pickle.dumps(found)).predict_features(further), expected.predict_features(further))
+        if hasattr(on_mps, part):
+            assert_same(getattr(on_mps, part)(further.to(mps)), getattr(on_cpu, part)(further))
+    assert_same(pickle.loads(pickle.dumps(on_mps)).predict_features(further), on_cpu.predict_features(further))
 
 
 def test_metrics_and_thresholds_are_those_of_the_cpu(mps: torch.device) -> None:
@@ -137,8 +137,8 @@ def images(phantoms: Path) -> list[Path]:
 
 
 def test_a_bundle_inspects_and_explores_as_on_the_cpu(mps: torch.device, tiny_bundle: Path, images: list[Path]) -> None:
-    found, expected = (everything(Inspector.load(tiny_bundle, device), images) for device in ("auto", "cpu"))
-    assert_same(found, expected)
+    on_mps, on_cpu = (everything(Inspector.load(tiny_bundle, device), images) for device in ("auto", "cpu"))
+    assert_same(on_mps, on_cpu)
 
 
 def everything(inspector: Inspector, images: list[Path]) -> dict[str, object]:
@@ -152,18 +152,18 @@ def everything(inspector: Inspector, images: list[Path]) -> dict[str, object]:
         "detections": inspector.detect(batch, methods),
         "references": [inspector.reference_scores(name) for name in methods],
         "channels": inspector.channels(observation, 1),
-        "explanations": [inspector.explain(batch, 0, 2, composite=one) for one in inspector.composites],
-        "blocks": [inspector.blocks(batch, 0, composite=one) for one in inspector.composites],
-        "what if": [explorer.what_if(observation, one) for one in (explorer.settings, wider)],
+        "explanations": [inspector.explain(batch, 0, 2, composite=name) for name in inspector.composites],
+        "blocks": [inspector.blocks(batch, 0, composite=name) for name in inspector.composites],
+        "what if": [explorer.what_if(observation, settings) for settings in (explorer.settings, wider)],
         "mean relevance": explorer.mean_relevance(),
         "concept": explorer.concept(batch, 5),
-        "portrait": explorer.summary(7),
-        "atlas": explorer.statistics(),
+        "summary": explorer.summary(7),
+        "statistics": explorer.statistics(),
         "map": explorer.relevance_map("pca"),
         "place": explorer.place(observation, neighbours=2),
         "faithfulness": explorer.faithfulness(batch),
         "missing": explorer.missing_evidence(observation),
-        "classes": [inspector.reference_class(one) for one in bundle.fit.ids],
+        "classes": [inspector.reference_class(image_id) for image_id in bundle.fit.ids],
     }
 
 
@@ -172,10 +172,10 @@ def test_the_heatmaps_of_a_transformer_are_those_of_the_cpu(mps: torch.device) -
     model = VisionTransformer(img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=2, num_classes=3).eval()
     model.requires_grad_(False)
     pixels, starts = torch.rand(1, 3, 32, 32), torch.randn(2, 24, dtype=torch.float64)
-    expected, found = (Attributor(model.to(device), (0.5,) * 3, (0.2,) * 3) for device in ("cpu", mps))
-    assert_same(found.heatmaps(pixels, starts), expected.heatmaps(pixels, starts))
-    assert_same(found.blocks(pixels, starts[0]), expected.blocks(pixels, starts[0]))
-    assert_same(found.upstream_channels(pixels, starts[0]), expected.upstream_channels(pixels, starts[0]))
+    on_cpu, on_mps = (Attributor(model.to(device), (0.5,) * 3, (0.2,) * 3) for device in ("cpu", mps))
+    assert_same(on_mps.heatmaps(pixels, starts), on_cpu.heatmaps(pixels, starts))
+    assert_same(on_mps.blocks(pixels, starts[0]), on_cpu.blocks(pixels, starts[0]))
+    assert_same(on_mps.upstream_channels(pixels, starts[0]), on_cpu.upstream_channels(pixels, starts[0]))
 
 
 def test_one_channel_takes_one_column_of_the_bank(mps: torch.device, tiny_bundle: Path) -> None:
@@ -184,7 +184,7 @@ def test_one_channel_takes_one_column_of_the_bank(mps: torch.device, tiny_bundle
     inspector.attributor()
     inspector.fit_relevance()
     OnMps.copied.clear()
-    explorer.portrait(3)
+    explorer.summary(3)
     assert (len(fit),) in OnMps.copied and fit.features.shape not in OnMps.copied
 
 
@@ -215,23 +215,23 @@ def test_calibrating_there_makes_the_bundle_of_the_cpu(
     mps: torch.device, tiny_bundle: Path, tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
 ) -> None:
     asked = {"title": "Tiny", "allow_reduced_rank": True, "synthetic": True, "references": 0}  # as of the tiny bundle
-    found = calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "there", ood=phantoms / "ood", **asked)
-    assert found.classifier.device.type == "mps"
-    assert found.digest == Bundle.load(tiny_bundle).digest  # of the card, which holds those of all files
+    on_mps = calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "there", ood=phantoms / "ood", **asked)
+    assert on_mps.classifier.device.type == "mps"
+    assert on_mps.digest == Bundle.load(tiny_bundle).digest  # of the card, which holds those of all files
 
 
 def test_references_made_there_are_those_of_the_cpu(mps: torch.device, tiny_bundle: Path) -> None:
     few = torch.zeros(512)
     few[:3] = 1
-    found, expected = (made_references(Bundle.load(tiny_bundle, device), few) for device in ("mps", "cpu"))
-    assert bool((expected.relevance.scales[:3] > 0).any())
-    assert_same(found, expected)
+    on_mps, on_cpu = (made_references(Bundle.load(tiny_bundle, device), few) for device in ("mps", "cpu"))
+    assert bool((on_cpu.relevance.scales[:3] > 0).any())
+    assert_same(on_mps, on_cpu)
 
 
 def made_references(bundle: Bundle, used: Tensor) -> References:
     """References of the channels that are used, made from the small pictures as if these were the images."""
     classifier, fit = bundle.classifier, bundle.fit
-    pictures = decode_batch([bundle.thumbnail(one) for one in fit.ids[:6]], classifier.input_size)
+    pictures = decode_batch([bundle.thumbnail(image_id) for image_id in fit.ids[:6]], classifier.input_size)
     batch = ImageBatch(pictures.pixels, fit.ids[:6], fit.ids[:6])
     features = classifier.observe(batch).features.cpu() * used
     attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=classifier.device)
@@ -240,8 +240,8 @@ def made_references(bundle: Bundle, used: Tensor) -> References:
 
 def test_a_head_learns_there_as_on_the_cpu(mps: torch.device) -> None:
     pixels, labels = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 1, 2, 0, 1, 2])
-    found, expected = (learnt(torch.device(device), pixels, labels) for device in ("mps", "cpu"))
-    assert_same(found, expected)
+    on_mps, on_cpu = (learnt(torch.device(device), pixels, labels) for device in ("mps", "cpu"))
+    assert_same(on_mps, on_cpu)
 
 
 def learnt(device: torch.device, pixels: Tensor, labels: Tensor) -> list[object]:
