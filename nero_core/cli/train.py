@@ -45,6 +45,9 @@ def train(
         typer.Option(help="Stop after so many epochs without a lower validation loss; keep the best epoch's weights."),
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that read images; 0 for none. As the machine has use for otherwise.")
+    ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Start over; the run in --out is dropped.")] = False,
     progress: ProgressFile = None,
 ) -> None:
@@ -72,6 +75,7 @@ def train(
             freeze_backbone=freeze_backbone,
             early_stop=early_stop,
             half=half,
+            workers=workers,
             resume=not restart,
             on_progress=lambda step: _tell(step, advance),
             on_warning=lambda text: typer.echo(f"Warning: {text}", err=True),

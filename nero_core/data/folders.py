@@ -124,12 +124,24 @@ def iterate_batches(
         ahead = iter(paths)
         for start in range(0, len(paths), batch_size):
             while len(queue) < 2 * batch_size and (path := next(ahead, None)) is not None:
-                queue.append(pool.submit(_resized, path, size, limits))
+                queue.append(pool.submit(decode_resized, path, size, limits))
             stop = min(start + batch_size, len(paths))
             pictures = [queue.popleft().result() for _ in range(start, stop)]
             yield to_batch(pictures, size, None if labels is None else labels[start:stop])
     finally:  # also when the consumer stops early
         pool.shutdown(cancel_futures=True)
+
+
+def decode_resized(path: Path, size: tuple[int, int], limits: Limits = Limits()) -> Picture:
+    """A picture of a dataset at the classifier's ``size`` = (height, width), so that what waits is small.
+
+    Raises:
+        ImageError: the file cannot be decoded; the message names its class folder too.
+    """
+    try:
+        return resize(decode_image(path, limits=limits), size)
+    except ImageError as error:
+        raise ImageError(f"{file_name(path.parent.name)}/{error}") from error
 
 
 def split(
@@ -233,14 +245,6 @@ def _closed(folder: Path, error: OSError) -> CalibrationError:
 
 def _reason(error: OSError) -> str:
     return f"found: {error.strerror or error}. Check the path and the right to read it."
-
-
-def _resized(path: Path, size: tuple[int, int], limits: Limits) -> Picture:
-    """A picture that is already at the classifier's size, so that what waits in the queue is small."""
-    try:
-        return resize(decode_image(path, limits=limits), size)
-    except ImageError as error:
-        raise ImageError(f"{file_name(path.parent.name)}/{error}") from error
 
 
 def _sizes(total: int, fractions: Sequence[float]) -> Int[np.ndarray, " parts"]:

@@ -12,7 +12,7 @@ from nero_core.training.features import Features
 from nero_core.training.images import Images
 from nero_core.training.learner import Learner
 from nero_core.training.progress import TrainingStep
-from nero_core.training.recipe import AUGMENTATIONS, SCHEDULES
+from nero_core.training.recipe import SCHEDULES
 
 
 def learn_epoch(
@@ -24,7 +24,7 @@ def learn_epoch(
     schedule: str,
     augment: str,
 ) -> Iterator[TrainingStep]:
-    """One pass over the training part, in an order drawn from torch's generator.
+    """One pass over the training part, in an order and with variations drawn from torch's generator at its start.
 
     Args:
         learner: it learns.
@@ -42,16 +42,15 @@ def learn_epoch(
         CheckpointError: the loss is no longer finite.
         ImageError: an image cannot be decoded.
     """
-    factor, transform = SCHEDULES[schedule], AUGMENTATIONS[augment]
+    factor = SCHEDULES[schedule]
     order = torch.randperm(len(training)).tolist()
     if len(order) % training.batch_size == 1:  # batch norm cannot learn from one image
         order.pop()
     batches = math.ceil(len(order) / training.batch_size)
     losses, correct, seen = 0.0, 0, 0
-    for batch, (pixels, labels) in enumerate(training.batches(order)):
-        varied = torch.stack([transform(image) for image in pixels])
+    for batch, (inputs, labels) in enumerate(training.batches(order, augment)):
         now = rate * factor((epoch - 1 + batch / batches) / epochs)
-        loss, hits = learner.learn(varied, labels, now)
+        loss, hits = learner.learn(inputs, labels, now)
         if not math.isfinite(loss):
             raise CheckpointError(
                 f"Expected a finite loss. Found {loss} in epoch {epoch}, batch {batch + 1}. "

@@ -26,8 +26,11 @@ class Features:
             done += len(pixels)
             yield len(pixels)
 
-    def batches(self, order: Sequence[int]) -> Iterator[tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]]:
+    def batches(
+        self, order: Sequence[int], augment: str = "none"
+    ) -> Iterator[tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]]:
         """Features and labels of the images in this order, ``batch_size`` at a time."""
+        assert augment == "none", "features cannot be varied as images are"
         for part in torch.tensor(order, dtype=torch.int64).split(self.batch_size) if order else ():
             yield self.values[part], self.labels[part]
 

@@ -7,50 +7,94 @@ from pathlib import Path
 import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
+from torch.utils.data import DataLoader
 
-from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split
-from nero_core.errors import CalibrationError
-
-CACHE_BYTES = 2 * 2**30  # above this, images are decoded again for each batch
+from nero_core.data.folders import ImageFolder, read_folder, split
+from nero_core.errors import CalibrationError, ImageError
+from nero_core.training.pixels import Pixels, Wanted
+from nero_core.training.recipe import AUGMENTATIONS
+from nero_core.training.variation import draw
+from nero_core.training.workers import AHEAD, end_with_parent, start_method
 
 
 class Images:
-    """One part of the data: decoded once where it fits in memory, else for each batch."""
+    """One part of the data in batches: decoded once where it fits in memory, else for each batch.
 
-    def __init__(self, folder: ImageFolder, size: int, batch_size: int) -> None:
-        self.folder, self.size, self.batch_size = folder, (size, size), batch_size
+    Args:
+        folder: its files.
+        size: height and width of the classifier's input, in pixels.
+        batch_size: images a batch.
+        workers: processes that read and vary images; see ``worker_count``. What they read does not depend on them.
+        is_pinned: batches lie in memory that a GPU copies from without waiting.
+    """
+
+    def __init__(
+        self, folder: ImageFolder, size: int, batch_size: int, workers: int = 0, is_pinned: bool = False
+    ) -> None:
+        self.pixels = Pixels(folder, (size, size))
         self.labels = torch.tensor(folder.labels, dtype=torch.int64)
-        self.cache: UInt8[Tensor, "images 3 height width"] | None = None
+        self.batch_size, self.workers, self.is_pinned = batch_size, workers, is_pinned
+        self._wanted: list[Wanted] = []
+        self._loader: DataLoader[Tensor | ImageError] | None = None
 
     def read(self) -> Iterator[int]:
-        """Fill the cache where the images fit; yields the number of each batch."""
-        if len(self) * 3 * self.size[0] * self.size[1] > CACHE_BYTES:
-            return
-        self.cache = torch.empty((len(self), 3, *self.size), dtype=torch.uint8)
-        done = 0
-        for pixels in self._decode(self.folder):
-            self.cache[done : done + len(pixels)] = pixels
-            done += len(pixels)
-            yield len(pixels)
+        """Decode all images where they fit in memory; yields the number of each batch.
+
+        Raises:
+            ImageError: an image cannot be decoded.
+        """
+        if self.pixels.can_be_kept(shared=self.workers > 0):
+            yield from self.pixels.keep(self.batch_size, self.workers > 0, max(2, self.workers))
 
     def batches(
-        self, order: Sequence[int]
+        self, order: Sequence[int], augment: str = "none"
     ) -> Iterator[tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]]:
-        """Pixels and labels of the images in this order, ``batch_size`` at a time."""
-        parts = torch.tensor(order, dtype=torch.int64).split(self.batch_size) if order else ()  # else one empty part
-        if self.cache is None:
-            for part, pixels in zip(parts, self._decode(self.folder.select(order)), strict=True):
-                yield pixels, self.labels[part]
-        else:
-            for part in parts:
-                yield self.cache[part], self.labels[part]
+        """Pixels and labels of the images in this order, ``batch_size`` at a time.
 
-    def _decode(self, folder: ImageFolder) -> Iterator[UInt8[Tensor, "batch 3 height width"]]:
-        for batch in iterate_batches(folder, self.size, self.batch_size):
-            yield (batch.pixels * 255).round().byte()
+        All that is random is drawn from torch's generator before the first batch.
+
+        Args:
+            order: indices of the images.
+            augment: a key of ``AUGMENTATIONS``.
+
+        Raises:
+            ImageError: an image cannot be decoded.
+        """
+        drawn = [(index, draw(AUGMENTATIONS[augment])) for index in order]
+        parts = [drawn[start : start + self.batch_size] for start in range(0, len(drawn), self.batch_size)]
+        self._wanted[:] = [(augment, part) for part in parts]  # the loader's own list: its processes live on
+        for part, pixels in zip(parts, self._open(), strict=True):
+            if isinstance(pixels, ImageError):
+                raise pixels
+            yield pixels, self.labels[[index for index, _ in part]]
+
+    def close(self) -> None:
+        """End the processes that read."""
+        self._loader = None
 
     def __len__(self) -> int:
-        return len(self.folder)
+        return len(self.pixels)
+
+    def _open(self) -> DataLoader[Tensor | ImageError]:
+        if self._loader is None:
+            self._loader = DataLoader(
+                self.pixels,
+                batch_size=None,  # each item of the sampler is a batch
+                sampler=self._wanted,
+                collate_fn=_as_it_is,
+                num_workers=self.workers,
+                worker_init_fn=end_with_parent,
+                persistent_workers=self.workers > 0,
+                prefetch_factor=AHEAD if self.workers else None,
+                multiprocessing_context=start_method() if self.workers else None,
+                pin_memory=self.is_pinned,
+                generator=torch.Generator(),  # of a seed that nothing uses: the caller's numbers stay alone
+            )
+        return self._loader
+
+
+def _as_it_is(batch: object) -> object:
+    return batch
 
 
 def read_classes(data: Path, classes: Sequence[str] | None) -> ImageFolder:

@@ -118,7 +118,7 @@ class Learner:
         return logits.float()
 
     def _normalised(self, pixels: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 3 height width"]:
-        inputs = (pixels.to(self.device).float() / 255 - self._mean) / self._std
+        inputs = (pixels.to(self.device, non_blocking=pixels.is_pinned()).float() / 255 - self._mean) / self._std
         return inputs.contiguous(memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:

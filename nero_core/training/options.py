@@ -17,6 +17,7 @@ def check_options(
     seed: int,
     validation_share: float,
     early_stop: int | None,
+    workers: int | None,
 ) -> None:
     """See that each option is in its range.
 
@@ -34,6 +35,7 @@ def check_options(
         ("validation-share", validation_share, 0 <= validation_share < 1, "0 or more, and below 1"),
         ("early-stop", early_stop, early_stop is None or early_stop >= 1, "1 epoch or more"),
         ("validation-share", validation_share, early_stop is None or validation_share > 0, "above 0 for --early-stop"),
+        ("workers", workers, workers is None or workers >= 0, "0 or more"),
     )
     for name, value, holds, expected in rules:
         if not holds:

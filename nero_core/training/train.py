@@ -3,8 +3,8 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,15 @@ from nero_core.training.read import read_parts
 from nero_core.training.recipe import RECIPES
 from nero_core.training.run_files import DATA, START, RunFiles
 from nero_core.training.start import Normalisation, backbone_digest, start, starting_weights, weights_digest
+from nero_core.training.workers import words_for_a_dead_worker, worker_count
+from nero_core.version import PROGRAM, versions
+
+LIBRARIES = (PROGRAM, "torch", "torchvision", "timm")  # weights depend on
 
 
 def train(
-    data: Path,
-    out: Path,
+    data: str | Path,
+    out: str | Path,
     *,
     arch: str = "resnet18",
     classes: Sequence[str] | None = None,
@@ -41,11 +45,12 @@ def train(
     validation_share: float = 0.1,
     device: str = "auto",
     pretrained: bool = False,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     by_order: bool = False,
     freeze_backbone: bool = False,
     early_stop: int | None = None,
     half: bool = False,
+    workers: int | None = 0,
     resume: bool = True,
     on_progress: Progress | None = None,
     on_warning: Callable[[str], object] = warnings.warn,
@@ -79,6 +84,9 @@ def train(
         early_stop: stop after so many epochs without a lower validation loss, and go back to the weights that had the
             lowest; None goes on to the end and keeps the last.
         half: store the result's matrices and kernels as float16.
+        workers: processes that read and vary images while the classifier learns; None for as many as this machine has
+            use for. The weights do not depend on it. A script that asks for some calls ``train`` under
+            ``if __name__ == "__main__":``, since each process imports the script.
         resume: False drops the run that ``out`` holds.
         on_progress: called after each batch.
         on_warning: told when the run goes on with other threads, device or versions than it began with.
@@ -88,12 +96,13 @@ def train(
         CheckpointError: ``out`` holds another run or files of another program, another process trains there, the
             starting weights do not fit, or the loss is no longer finite.
         ImageError: an image cannot be decoded.
-        NeroError: an option is out of its range, or timm's weights cannot be fetched.
+        NeroError: an option is out of its range, timm's weights cannot be fetched, or a process that reads has died.
     """
+    data, out, weights = Path(data), Path(out), None if weights is None else Path(weights)
     recipe = RECIPES["frozen" if freeze_backbone else "pretrained" if pretrained or weights else "scratch"]
     rate = recipe.learning_rate if learning_rate is None else learning_rate
     schedule, augment = schedule or recipe.schedule, augment or recipe.augment
-    check_options(epochs, batch_size, rate, schedule, augment, size, seed, validation_share, early_stop)
+    check_options(epochs, batch_size, rate, schedule, augment, size, seed, validation_share, early_stop, workers)
     check_start(pretrained, weights, by_order, freeze_backbone)
     target = pick_device(device)
     folder = read_classes(data, classes)
@@ -126,9 +135,9 @@ def train(
     machine: dict[str, Any] = {
         "device": target.type,
         "threads": torch.get_num_threads(),
-        "versions": _versions(),
+        "versions": versions(LIBRARIES),
     }
-    with RunFiles(out) as files:
+    with RunFiles(out) as files, ExitStack() as stack:
         finished = files.open(settings, resume, machine, on_warning)
         if finished is not None:
             return finished
@@ -144,15 +153,19 @@ def train(
             round_to_half(classifier.model)  # the head learns on features of the backbone as it will be stored
         learner = Learner(classifier, rate, target, freeze_backbone)
         history = files.load(learner)
-        parts = [
-            Images(folder.select(part), size, batch_size)
-            for part in split_images(folder, digests, validation_share, seed)
-        ]
+        on_features = freeze_backbone and augment == "none"
+        parts = []
+        for part, varied in zip(split_images(folder, digests, validation_share, seed), (augment, "none"), strict=True):
+            images = Images(folder.select(part), size, batch_size, is_pinned=target.type == "cuda")
+            images.workers = worker_count(workers, images.pixels, batch_size, target, varied, is_once=on_features)
+            stack.callback(images.close)
+            parts.append(images)
+        stack.enter_context(words_for_a_dead_worker())
         if not is_over(history, epochs, early_stop):
             training, validation = read_parts(
                 parts[0],
                 parts[1],
-                learner if freeze_backbone and augment == "none" else None,
+                learner if on_features else None,
                 files,
                 lambda done, total: _tell(on_progress, TrainingStep(0, epochs, done, total)),
             )
@@ -198,10 +211,6 @@ def train(
         )
         files.finish(classifier.model, card, half)
         return card
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("nero-dashboard", "torch", "torchvision", "timm")}
 
 
 def _tell(on_progress: Progress | None, step: TrainingStep) -> None:

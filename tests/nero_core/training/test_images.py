@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from nero_core.errors import CalibrationError, ImageError
-from nero_core.training import images, train
+from nero_core.training import pixels, train
 from tests.nero_core.training.material import SMALL, weights_of
 
 
 def test_images_that_do_not_fit_in_memory_give_the_same_weights(
     data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(images, "CACHE_BYTES", 0)
+    monkeypatch.setattr(pixels, "KEPT_BYTES", 0)
     train(data, tmp_path, **SMALL)
     assert weights_of(tmp_path) == weights_of(finished)
 

@@ -80,6 +80,7 @@ def test_no_validation_part_gives_no_validation_accuracy(data: Path, tmp_path: P
         ("size", 8),
         ("seed", -1),
         ("validation_share", 1.0),
+        ("workers", -1),
     ],
 )
 def test_an_option_out_of_its_range_is_refused(data: Path, tmp_path: Path, option: str, value: object):
