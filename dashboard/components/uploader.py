@@ -10,8 +10,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import resources, state, words
 from dashboard.resources import Source
+from nero_core.data import Limits
 
-MEGABYTES = 50  # the same as nero_core's own limit
+MEGABYTES = Limits().max_bytes // 2**20
 _TOO_LARGE = f"""<style>.stFileUploader:has([aria-invalid="true"])::after {{
   content: "Expected at most {MEGABYTES} MB a file. Files in red are larger and were not read. Make them smaller.";
   display: block; margin-top: 0.4rem; padding-left: 0.6rem; border-left: 3px solid #D55E00; }}</style>"""

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from nero_core.figures import OURS
+from nero_core.detectors import OURS
 from nero_core.types import Verdict
 
 #: what each figure of the benchmark means, in one line

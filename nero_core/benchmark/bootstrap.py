@@ -5,6 +5,7 @@ every point of the ROC and precision–recall curves of every resample; images o
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 import torch
 from jaxtyping import Float, Int
@@ -18,7 +19,7 @@ from nero_core.metrics import SHARE
 LEVEL = 0.95  # of the interval
 MAX_COUNTS = 2**29  # resamples × images: 1 GiB in int16, in memory throughout
 _CELLS = 2**22  # counts in float64 at once: 32 MB
-_NAMES = ("auroc", "aupr_in", "aupr_out", "fpr95_id_positive", "fpr95_ood_positive")
+_NAMES = tuple(field.name for field in fields(Figures))
 
 
 class Resamples:

@@ -70,10 +70,6 @@ class Protocol(BaseModel):
             raise ValueError(f"a count of {strange[0]!r}, which is none of the classes")
         return self
 
-    def classes_of(self, role: Role) -> tuple[str, ...]:
-        """The classes of one role, in the order of the file."""
-        return tuple(name for name, its_role in self.classes.items() if its_role == role)
-
     def check_classes(self, names: Iterable[str]) -> None:
         """See that these class folders are the protocol's; those that are unused may be missing.
 

@@ -31,24 +31,24 @@ class DetectorSpec:
         name: its key in ``DETECTORS``.
         family: what its score is made of.
         paper: authors, venue, year.
-        year: of the paper.
         needs: what the score is computed from; ``image`` = features that only ``second_pass`` gives.
         build: makes an unfitted detector for a head; keywords are the method's hyper-parameters.
         defaults: hyper-parameters used unless given; None = chosen from the head or the bank, as the docstring says.
         source: where the defaults come from.
         second_pass: makes the features that ``predict_features`` wants instead of the plain ones, from a classifier and
             its images; None for every method that takes the plain ones.
+        title: how a sentence or a figure writes it; as its name where empty.
     """
 
     name: str
     family: str
     paper: str
-    year: int
     needs: Needs
     build: Callable[..., Detector]
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     source: str = "no hyper-parameter"
     second_pass: SecondPass | None = None
+    title: str = ""
 
 
 # Both import a module by its name when the first detector is built: pytorch-ood, which all of them need, takes as long
@@ -87,25 +87,24 @@ _SPECS = (
         name="nero",
         family="relevance",
         paper="Chhetri et al., MICCAI 2025",
-        year=2025,
         needs="features",
         build=_own("nero.NERO"),
         defaults=MappingProxyType({"epsilon": 1e-6, "component_share": 2 / 3, "least": None}),
         source="the paper; ε is ours, which the published code has at 0",
+        title="NERO",
     ),
     DetectorSpec(
         name="nero_plus",
         family="relevance",
         paper="this project, 2026",
-        year=2026,
         needs="features",
         build=_own("nero_plus.NeroPlus"),
+        title="NERO+",
     ),
     DetectorSpec(
         name="line",
         family="relevance",
         paper="Ahn et al., CVPR 2023",
-        year=2023,
         needs="features",
         build=_own("line.LINe"),
         defaults=MappingProxyType({"weight_percentile": None, "activation_percentile": None, "clip": None}),
@@ -115,7 +114,6 @@ _SPECS = (
         name="grood",
         family="gradient",
         paper="ElAraby et al., TMLR 2025",
-        year=2025,
         needs="features",
         build=_own("grood.GROOD"),
         defaults=MappingProxyType({"ood_prototype": None, "synthesis": "mixup", "noise_features": None, "mixup": 0.9}),
@@ -125,7 +123,6 @@ _SPECS = (
         name="neco",
         family="subspace",
         paper="Ben Ammar et al., ICLR 2024",
-        year=2024,
         needs="features",
         build=_own("neco.NECO"),
         defaults=MappingProxyType({"components": None, "max_logit": False}),
@@ -135,7 +132,6 @@ _SPECS = (
         name="msp",
         family="logits",
         paper="Hendrycks & Gimpel, ICLR 2017",
-        year=2017,
         needs="logits",
         build=_library("baselines.msp"),
         defaults=MappingProxyType({"temperature": 1.0}),
@@ -145,7 +141,6 @@ _SPECS = (
         name="max_logit",
         family="logits",
         paper="Hendrycks et al., ICML 2022",
-        year=2022,
         needs="logits",
         build=_library("baselines.max_logit"),
     ),
@@ -153,7 +148,6 @@ _SPECS = (
         name="energy",
         family="logits",
         paper="Liu et al., NeurIPS 2020",
-        year=2020,
         needs="logits",
         build=_library("baselines.energy"),
         defaults=MappingProxyType({"temperature": 1.0}),
@@ -163,7 +157,6 @@ _SPECS = (
         name="entropy",
         family="logits",
         paper="Chan et al., ICCV 2021",
-        year=2021,
         needs="logits",
         build=_library("baselines.entropy"),
     ),
@@ -171,7 +164,6 @@ _SPECS = (
         name="temperature",
         family="logits",
         paper="Guo et al., ICML 2017",
-        year=2017,
         needs="logits",
         build=_library("baselines.temperature"),
         source="the temperature is fitted on the fit bank",
@@ -180,7 +172,6 @@ _SPECS = (
         name="gen",
         family="logits",
         paper="Liu et al., CVPR 2023",
-        year=2023,
         needs="logits",
         build=_library("baselines.gen"),
         defaults=MappingProxyType({"gamma": 0.1, "most": None}),
@@ -190,7 +181,6 @@ _SPECS = (
         name="kl_matching",
         family="logits",
         paper="Hendrycks et al., ICML 2022",
-        year=2022,
         needs="logits",
         build=_library("baselines.kl_matching"),
     ),
@@ -198,7 +188,6 @@ _SPECS = (
         name="odin",
         family="logits",
         paper="Liang et al., ICLR 2018",
-        year=2018,
         needs="image",
         build=odin,
         defaults=MappingProxyType({"temperature": TEMPERATURE, "epsilon": EPSILON}),
@@ -209,7 +198,6 @@ _SPECS = (
         name="mahalanobis",
         family="distance",
         paper="Lee et al., NeurIPS 2018",
-        year=2018,
         needs="features",
         build=_library("mahalanobis.tied"),
         source=_COMPARISON,
@@ -218,7 +206,6 @@ _SPECS = (
         name="mahalanobis_pp",
         family="distance",
         paper="Müller & Hein, ICML 2025",
-        year=2025,
         needs="features",
         build=_library("mahalanobis.unit"),
     ),
@@ -226,7 +213,6 @@ _SPECS = (
         name="relative_mahalanobis",
         family="distance",
         paper="Ren et al., arXiv 2021",
-        year=2021,
         needs="features",
         build=_library("mahalanobis.relative"),
     ),
@@ -234,7 +220,6 @@ _SPECS = (
         name="knn",
         family="distance",
         paper="Sun et al., ICML 2022",
-        year=2022,
         needs="features",
         build=_own("knn.KNN"),
         defaults=MappingProxyType({"k": None}),
@@ -244,7 +229,6 @@ _SPECS = (
         name="she",
         family="distance",
         paper="Zhang et al., ICLR 2023",
-        year=2023,
         needs="features",
         build=_library("baselines.she", every_class=True),
     ),
@@ -252,7 +236,6 @@ _SPECS = (
         name="vim",
         family="features and logits",
         paper="Wang et al., CVPR 2022",
-        year=2022,
         needs="features",
         build=_library("baselines.vim"),
         defaults=MappingProxyType({"dimension": None}),
@@ -262,7 +245,6 @@ _SPECS = (
         name="nnguide",
         family="features and logits",
         paper="Park et al., ICCV 2023",
-        year=2023,
         needs="features",
         build=_library("baselines.nnguide", dtype=torch.float32),
         defaults=MappingProxyType({"k": 10}),
@@ -272,7 +254,6 @@ _SPECS = (
         name="fdbd",
         family="features and logits",
         paper="Liu & Qin, ICML 2024",
-        year=2024,
         needs="features",
         build=_library("baselines.fdbd", dtype=torch.float32),
     ),
@@ -280,7 +261,6 @@ _SPECS = (
         name="nci",
         family="features and logits",
         paper="Liu & Qin, CVPR 2025",
-        year=2025,
         needs="features",
         build=_library("baselines.nci", dtype=torch.float32),
         defaults=MappingProxyType({"alpha": 0.0}),
@@ -290,7 +270,6 @@ _SPECS = (
         name="react",
         family="activation shaping",
         paper="Sun et al., NeurIPS 2021",
-        year=2021,
         needs="features",
         build=_library("baselines.react"),
         defaults=MappingProxyType({"percentile": 0.9}),
@@ -300,7 +279,6 @@ _SPECS = (
         name="scale",
         family="activation shaping",
         paper="Xu et al., ICLR 2024",
-        year=2024,
         needs="features",
         build=_library("baselines.scale"),
         defaults=MappingProxyType({"percentile": 0.85}),
@@ -310,7 +288,6 @@ _SPECS = (
         name="ash",
         family="activation shaping",
         paper="Djurisic et al., ICLR 2023",
-        year=2023,
         needs="features",
         build=_library("baselines.ash"),
         defaults=MappingProxyType({"percentile": 0.9}),
@@ -320,7 +297,6 @@ _SPECS = (
         name="lts",
         family="activation shaping",
         paper="Djurisic et al., Machine Vision and Applications 2025",
-        year=2025,
         needs="features",
         build=_library("baselines.lts"),
         defaults=MappingProxyType({"share": 0.05}),
@@ -330,7 +306,6 @@ _SPECS = (
         name="dice",
         family="activation shaping",
         paper="Sun & Li, ECCV 2022",
-        year=2022,
         needs="features",
         build=_library("baselines.dice"),
         defaults=MappingProxyType({"sparsity": 0.9}),
@@ -340,7 +315,6 @@ _SPECS = (
         name="gradnorm",
         family="gradient",
         paper="Huang et al., NeurIPS 2021",
-        year=2021,
         needs="features",
         build=_own("gradnorm.GradNorm"),
         defaults=MappingProxyType({"temperature": 1.0}),
@@ -349,6 +323,8 @@ _SPECS = (
 )
 
 DETECTORS: Mapping[str, DetectorSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
+#: the methods of our own, as sentences and figures write them
+OURS: Mapping[str, str] = MappingProxyType({spec.name: spec.title for spec in _SPECS if spec.title})
 
 
 def build_detector(name: str, head: Head, **hyper: Any) -> Detector:  # noqa: ANN401 (each method has its own)

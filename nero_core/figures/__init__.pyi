@@ -51,7 +51,6 @@ from .sheet import figure_sheet as figure_sheet
 from .style import CLASSES as CLASSES
 from .style import ID as ID
 from .style import OOD as OOD
-from .style import OURS as OURS
 from .style import figure_bytes as figure_bytes
 from .style import label as label
 from .verdict import verdict_figure as verdict_figure

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from nero_core.detectors.catalog import OURS
 from nero_core.errors import NeroError
 from nero_core.process_wide import PROCESS_WIDE
 
@@ -26,7 +27,6 @@ ID, OOD, HERE, CENTROID = "#0072B2", "#D55E00", "#111111", "#767B84"
 CLASSES = (("#009E73", "^"), ("#CC79A7", "s"), ("#56B4E9", "X"), ("#B79F00", "v"))
 SMALL, PLAIN, LARGE = 5.5, 6.5, 8.0  # points; journals ask for at least 5
 LONGEST_NAME = 40  # characters of a class name
-OURS = {"nero": "NERO", "nero_plus": "NERO+"}  # how the methods of our own are written
 
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same

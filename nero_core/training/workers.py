@@ -56,7 +56,7 @@ def worker_count(
 
 
 def end_with_parent(worker: int) -> None:
-    """Let a process that reads end at once when the one that learns is killed; PyTorch looks at the fork server only."""
+    """Let a process that reads end at once when the one that learns is killed; PyTorch watches the fork server."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
