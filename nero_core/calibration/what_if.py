@@ -65,11 +65,11 @@ class WhatIfs:
         return made
 
 
-def settings_of(card: BundleCard, head: Head, tpr: float | None = None) -> WhatIfSettings:
-    """The settings that the bundle itself is fitted with, at its own tpr unless another is given."""
+def settings_of(card: BundleCard, head: Head) -> WhatIfSettings:
+    """The settings that the bundle itself is fitted with, at its own tpr."""
     published = NERO(head, **card.hyper(NAME))
     share = published.components_wanted / head.neurons
-    return WhatIfSettings(published.epsilon, share, published.k, published.norm, card.tpr if tpr is None else tpr)
+    return WhatIfSettings(published.epsilon, share, published.k, published.norm, card.tpr)
 
 
 def widest_fit(fit: FeatureBank, head: Head, epsilon: float, norm: int) -> NERO:

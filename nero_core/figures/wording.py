@@ -39,9 +39,7 @@ def here_and_usual(relevance: float, centroid: float) -> str:
     return f"{number(relevance)} here, {number(centroid)} in the class"
 
 
-def conservation_text(
-    conservation: float, cancellation: float = nan, composite: str = "", whole: str = "relevance", own: str = ""
-) -> str:
+def conservation_text(conservation: float, cancellation: float = nan, composite: str = "", own: str = "") -> str:
     """How much of the relevance a map keeps, the composite that made it, and whether its two signs mostly cancel.
 
     ``keeps 0.97 of relevance; ε+``, ``comes to −3.20 of relevance; positive and negative parts mostly cancel: …``
@@ -50,7 +48,6 @@ def conservation_text(
         conservation: sum of the map over the initial relevance; nan where that is 0.
         cancellation: Σ|R| of the map over |the initial relevance|.
         composite: its name in the catalog.
-        whole: what the share is of.
         own: of ``own_limit``.
     """
     if not isfinite(conservation):
@@ -58,7 +55,7 @@ def conservation_text(
     if cancellation == 0:
         return _NOTHING_ARRIVED
     made_by = COMPOSITES[composite].title if composite in COMPOSITES else ""
-    return "; ".join(filter(None, (f"{_share(conservation)} of {whole}", made_by, cancelling(cancellation), own)))
+    return "; ".join(filter(None, (f"{_share(conservation)} of relevance", made_by, cancelling(cancellation), own)))
 
 
 def conservation_text_briefly(conservation: float, cancellation: float, own: str = "") -> str:

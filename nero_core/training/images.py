@@ -24,16 +24,17 @@ class Images:
         folder: its files.
         size: height and width of the classifier's input, in pixels.
         batch_size: images a batch.
-        workers: processes that read and vary images; see ``worker_count``. What they read does not depend on them.
         is_pinned: batches lie in memory that a GPU copies from without waiting.
+
+    Attributes:
+        pixels: what is read.
+        workers: processes that read and vary images, set before the first is read; see ``worker_count``.
     """
 
-    def __init__(
-        self, folder: ImageFolder, size: int, batch_size: int, workers: int = 0, is_pinned: bool = False
-    ) -> None:
+    def __init__(self, folder: ImageFolder, size: int, batch_size: int, is_pinned: bool = False) -> None:
         self.pixels = Pixels(folder, (size, size))
         self.labels = torch.tensor(folder.labels, dtype=torch.int64)
-        self.batch_size, self.workers, self.is_pinned = batch_size, workers, is_pinned
+        self.batch_size, self.workers, self.is_pinned = batch_size, 0, is_pinned
         self._wanted: list[Wanted] = []
         self._loader: DataLoader[Tensor | ImageError] | None = None
 

@@ -83,8 +83,8 @@ def test_what_a_map_keeps_is_said_alike_in_both_lengths(
 
 def test_composite_and_own_colours_stand_behind_what_is_kept():
     assert (
-        conservation_text(0.97, 1.0, "epsilon_plus", "it", "own colours, to ±2")
-        == "keeps 0.97 of it; ε+; own colours, to ±2"
+        conservation_text(0.97, 1.0, "epsilon_plus", "own colours, to ±2")
+        == "keeps 0.97 of relevance; ε+; own colours, to ±2"
     )
     assert conservation_text_briefly(0.97, 1.0, own_limit(0.002, 0.001)) == "keeps 0.97; own colours, to ±0.00200"
     assert own_limit(0.002, 0.002) == ""
