@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 # The check of shapes compiles again whatever a module of ours is the first to import: so these come before.
@@ -82,20 +83,27 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(made_once: MadeOnce) -> Path:
-    """A ResNet-10 with random weights and lively batch-norm statistics, in a checkpoint folder."""
-    return made_once("tiny", _save_tiny_checkpoint) / "checkpoint"
+    """A ResNet of four blocks and 96 channels, with random weights, in a checkpoint folder."""
+    return made_once("tiny", partial(_save_lively, arch="test_resnet")) / "checkpoint"
 
 
-def _save_tiny_checkpoint(folder: Path) -> None:
+@pytest.fixture(scope="session")
+def wide_checkpoint(made_once: MadeOnce) -> Path:
+    """A ResNet-10: 512 channels, of which pages show more than one page."""
+    return made_once("wide", partial(_save_lively, arch="resnet10t")) / "checkpoint"
+
+
+def _save_lively(folder: Path, arch: str) -> None:
+    """Random weights, and statistics of batch norm that are far from the identity."""
     torch.manual_seed(0)
-    classifier = create_classifier("resnet10t", ID_CLASSES, (TINY_SIDE, TINY_SIDE))
+    classifier = create_classifier(arch, ID_CLASSES, (TINY_SIDE, TINY_SIDE))
     for module in classifier.model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
             module.weight.data.uniform_(0.5, 1.5)
             module.bias.data.normal_(0, 0.1)
-    card = ModelCard(arch="resnet10t", classes=ID_CLASSES, input_size=(TINY_SIDE, TINY_SIDE))
+    card = ModelCard(arch=arch, classes=ID_CLASSES, input_size=(TINY_SIDE, TINY_SIDE))
     save_checkpoint(folder / "checkpoint", classifier.model, card)
 
 
@@ -113,12 +121,19 @@ def phantoms(made_once: MadeOnce) -> Path:
 @pytest.fixture(scope="session")
 def tiny_bundle(made_once: MadeOnce, tiny_checkpoint: Path, phantoms: Path) -> Path:
     """A real, small bundle: random weights, 48 ID images, 8 OOD images."""
+    return made_once("tiny-bundle", partial(_calibrate, tiny_checkpoint, phantoms)) / "tiny"
 
-    def make(folder: Path) -> None:  # without references, as older bundles are
-        of = {"ood": phantoms / "ood", "references": 0}
-        calibrate(tiny_checkpoint, phantoms / "id", folder / "tiny", title="Tiny", **of, **COMMON)
 
-    return made_once("tiny-bundle", make) / "tiny"
+@pytest.fixture(scope="session")
+def wide_bundle(made_once: MadeOnce, wide_checkpoint: Path, phantoms: Path) -> Path:
+    """The same of the wide checkpoint, under the same name: what pages are looked at with."""
+    return made_once("wide-bundle", partial(_calibrate, wide_checkpoint, phantoms)) / "tiny"
+
+
+def _calibrate(checkpoint: Path, phantoms: Path, folder: Path) -> None:
+    """Without references, as older bundles are."""
+    of = {"ood": phantoms / "ood", "references": 0}
+    calibrate(checkpoint, phantoms / "id", folder / "tiny", title="Tiny", **of, **COMMON)
 
 
 @pytest.fixture(scope="session")
@@ -138,6 +153,12 @@ def loaded_tiny(tiny_bundle: Path) -> Bundle:
 
 
 @pytest.fixture(scope="session")
+def loaded_wide(wide_bundle: Path) -> Bundle:
+    """The wide bundle, loaded once; nobody changes it."""
+    return Bundle.load(wide_bundle, "cpu")
+
+
+@pytest.fixture(scope="session")
 def loaded_referenced(referenced_bundle: Path) -> Bundle:
     """The bundle with reference images, loaded once; nobody changes it."""
     return Bundle.load(referenced_bundle, "cpu")
@@ -147,6 +168,12 @@ def loaded_referenced(referenced_bundle: Path) -> Bundle:
 def tiny_inspector(loaded_tiny: Bundle) -> Inspector:
     """An Inspector of the tiny bundle for the tests of a file."""
     return Inspector(loaded_tiny, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def wide_inspector(loaded_wide: Bundle) -> Inspector:
+    """An Inspector of the wide bundle for the tests of a file."""
+    return Inspector(loaded_wide, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(tiny_bundle: Path, phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(wide_bundle: Path, phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all browser tests, with two samples and a second bundle, which is the same under another name."""
     folder = tmp_path_factory.mktemp("server")
     samples, other = folder / "samples", folder / "other"
@@ -31,9 +31,9 @@ def server(tiny_bundle: Path, phantoms: Path, tmp_path_factory: pytest.TempPathF
     for name in ("id/normal-cecum", "ood/polyps"):
         first = sorted((phantoms / name).iterdir())[0]
         (samples / f"{Path(name).name}.jpg").write_bytes(first.read_bytes())
-    shutil.copytree(tiny_bundle, other)
+    shutil.copytree(wide_bundle, other)
     places = {"NERO_SAMPLES": str(samples), "NERO_BUNDLES": str(other), "NERO_HOME": str(folder / "home")}
-    with Server(tiny_bundle, NERO_DEVICE="cpu", **places) as running:
+    with Server(wide_bundle, NERO_DEVICE="cpu", **places) as running:
         yield running
 
 

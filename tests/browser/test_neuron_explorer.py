@@ -111,8 +111,8 @@ def test_a_tile_opens_from_the_keyboard_and_its_address_opens_it_elsewhere(brows
     expect(page.get_by_role("heading", name="Channel 5", exact=True)).to_be_visible()
 
 
-def test_a_unit_of_the_pca_map_is_as_long_on_both_axes(browser: Browser, server: Server, tiny_inspector: Inspector):
-    points = Explorer(tiny_inspector).relevance_map("pca").coordinates
+def test_a_unit_of_the_pca_map_is_as_long_on_both_axes(browser: Browser, server: Server, wide_inspector: Inspector):
+    points = Explorer(wide_inspector).relevance_map("pca").coordinates
     for width in (1440, 390):
         page = opened(browser, server, "look=image+map&bundle=tiny", width)
         expect(page.locator(POINT)).to_have_count(len(points))
@@ -274,11 +274,11 @@ def test_what_a_link_chose_stays_chosen_on_the_other_pages_and_on_the_way_back(b
 
 
 def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
-    browser: Browser, tiny_bundle: Path, tmp_path: Path
+    browser: Browser, wide_bundle: Path, tmp_path: Path
 ):
     gate = tmp_path / "gate"
     environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path), "NERO_TEST_GATE": str(gate)}
-    with Server(tiny_bundle, entry="tests.browser.gated_server", **environment) as gated:
+    with Server(wide_bundle, entry="tests.browser.gated_server", **environment) as gated:
         viewer, other = (opened(browser, gated, "look=image+map&map=UMAP") for _ in range(2))
         main = viewer.get_by_test_id("stMainBlockContainer")
         expect(other.get_by_text("Laying out").first).to_be_visible()

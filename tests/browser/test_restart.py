@@ -19,10 +19,10 @@ def look_at_the_server(page: Page) -> None:
 
 
 def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_brings_another_back(
-    browser: Browser, tiny_bundle: Path, tmp_path: Path
+    browser: Browser, wide_bundle: Path, tmp_path: Path
 ):
     surroundings = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path)}
-    first, second = (Server(tiny_bundle, **surroundings) for _ in range(2))
+    first, second = (Server(wide_bundle, **surroundings) for _ in range(2))
     second.port, second.address = first.port, first.address
     with first:
         lesson = browser.open(f"{first.address}/learn?step=scale&lesson_k=9&sample=polyps")

@@ -29,9 +29,9 @@ def test_a_reference_set_is_made_survives_a_reload_and_is_removed(
     settle(page)  # the run that the upload starts would take back what is being typed
     arch = page.get_by_label("Architecture, by its name in timm")
     arch.click()
-    arch.fill("resnet10t")
+    arch.fill("test_resnet")
     page.keyboard.press("Enter")
-    page.get_by_text("The weights are those of resnet10t with 3 classes").wait_for()
+    page.get_by_text("The weights are those of test_resnet with 3 classes").wait_for()
     page.get_by_text("Accept fewer images").click()
     settle(page)
     page.get_by_role("button", name="Make the reference set").click()
@@ -42,7 +42,7 @@ def test_a_reference_set_is_made_survives_a_reload_and_is_removed(
     page.locator(".st-key-made").get_by_role("button", name="Use it").click()
     page.locator(".st-key-made").get_by_role("link", name="In use").click()
     page.get_by_text("Drop an image above").wait_for()
-    assert "bundle=resnet10t" in page.url
+    assert "bundle=test_resnet" in page.url
     page.get_by_role("link", name="Your own model").click()
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("button", name="Yes, remove it").click()

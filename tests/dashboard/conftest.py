@@ -70,30 +70,30 @@ def sample_folder(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def comparison(made_once: MadeOnce, loaded_tiny: Bundle) -> BenchmarkResult:
+def comparison(made_once: MadeOnce, loaded_wide: Bundle) -> BenchmarkResult:
     """All methods on the tiny bundle's own banks."""
 
     def make(folder: Path) -> None:
-        write_result(compare_banks(Inspector(loaded_tiny, torch.device("cpu"))), folder / "results.json")
+        write_result(compare_banks(Inspector(loaded_wide, torch.device("cpu"))), folder / "results.json")
 
     return read_result(made_once("comparison", make) / "results.json")
 
 
 @pytest.fixture
-def loaded(tiny_bundle: Path, loaded_tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def loaded(wide_bundle: Path, loaded_wide: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever loads the tiny bundle is given the one that is loaded; what an Inspector keeps is of the test alone."""
     load = Inspector.load
 
     def given(path: str | Path, device: str = "auto") -> Inspector:
-        is_tiny = Path(path).resolve() == tiny_bundle.resolve() and device == "cpu"
-        return Inspector(loaded_tiny, torch.device("cpu")) if is_tiny else load(path, device)
+        is_tiny = Path(path).resolve() == wide_bundle.resolve() and device == "cpu"
+        return Inspector(loaded_wide, torch.device("cpu")) if is_tiny else load(path, device)
 
     monkeypatch.setattr(Inspector, "load", given)
 
 
 @pytest.fixture
 def app(
-    tiny_bundle: Path, sample_folder: Path, loaded: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    wide_bundle: Path, sample_folder: Path, loaded: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[..., AppTest]]:
     """``app("learn", step="scale")``: a page with query parameters, the first page where none is named.
 
@@ -101,11 +101,11 @@ def app(
     """
     monkeypatch.setenv("NERO_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("NERO_DATA", raising=False)
-    monkeypatch.setenv("NERO_BUNDLES", str(tiny_bundle))
+    monkeypatch.setenv("NERO_BUNDLES", str(wide_bundle))
     monkeypatch.setenv("NERO_SAMPLES", str(sample_folder))
     monkeypatch.setenv("NERO_DEVICE", "cpu")
     monkeypatch.delenv("NERO_BUNDLE", raising=False)
-    monkeypatch.setattr("dashboard.resources.bundles.BUNDLES", tiny_bundle.parent / "none")
+    monkeypatch.setattr("dashboard.resources.bundles.BUNDLES", wide_bundle.parent / "none")
 
     def start(page: str = "", /, **query: str | list[str]) -> AppTest:
         running = AppTest.from_file(str(APP), default_timeout=120)

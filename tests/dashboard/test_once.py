@@ -33,11 +33,11 @@ class Counts:
 
 
 @pytest.fixture
-def counts(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, app: Start) -> Counts:
+def counts(monkeypatch: pytest.MonkeyPatch, wide_bundle: Path, app: Start) -> Counts:
     """Counts what is done to ``FILE``; all of it still happens."""
     found = Counts()
     monkeypatch.setenv("NERO_DEVICE", "cpu")
-    plain = resources.inspector(tiny_bundle).bundle.classifier.model
+    plain = resources.inspector(wide_bundle).bundle.classifier.model
     opens, digest, forward = ImageFile.__init__, hashlib.sha256, type(plain).forward_features
 
     def count_open(self: ImageFile, fp: Any, filename: Any = None) -> None:

@@ -68,12 +68,12 @@ def test_names_lose_control_characters():
 
 
 def test_results_of_one_image_are_kept_apart_by_bundle_setting_and_method(
-    tiny_bundle: Path, phantoms: Path, tmp_path: Path
+    wide_bundle: Path, phantoms: Path, tmp_path: Path
 ):
-    other = Path(shutil.copytree(tiny_bundle, tmp_path / "other"))
+    other = Path(shutil.copytree(wide_bundle, tmp_path / "other"))
     card = json.loads((other / "bundle.json").read_text())
     (other / "bundle.json").write_text(json.dumps(card | {"title": "Another"}))
-    original, two = resources.inspector(tiny_bundle), resources.inspector(other)
+    original, two = resources.inspector(wide_bundle), resources.inspector(other)
     file = sorted((phantoms / "ood" / "polyps").iterdir())[0]
     image = resources.source("k", file.name, file.read_bytes())
     asked = [(original, "nero", 0.9), (two, "nero", 0.9), (original, "msp", 0.9), (original, "nero", 0.8)]
@@ -83,9 +83,9 @@ def test_results_of_one_image_are_kept_apart_by_bundle_setting_and_method(
     assert resources.detection(original, image, "nero", 0.9) is answers[0]  # kept, not computed again
 
 
-def test_users_at_once_get_their_own_images_results(tiny_bundle: Path, phantoms: Path):
+def test_users_at_once_get_their_own_images_results(wide_bundle: Path, phantoms: Path):
     st.cache_resource.clear()
-    model = resources.inspector(tiny_bundle)
+    model = resources.inspector(wide_bundle)
     files = sorted((phantoms / "ood").rglob("*.jpg"))[:4]
     images = [resources.source(f"user {index}", "image.jpg", file.read_bytes()) for index, file in enumerate(files)]
     expected = [model.detect(model.decode([file]))["nero"].score for file in files]
@@ -95,9 +95,9 @@ def test_users_at_once_get_their_own_images_results(tiny_bundle: Path, phantoms:
         torch.testing.assert_close(detection.score, score, rtol=1e-4, atol=1e-6)
 
 
-def test_a_verdict_shared_by_users_names_no_file(tiny_bundle: Path, phantoms: Path):
+def test_a_verdict_shared_by_users_names_no_file(wide_bundle: Path, phantoms: Path):
     st.cache_resource.clear()
-    model, file = resources.inspector(tiny_bundle), sorted((phantoms / "ood" / "polyps").iterdir())[0]
+    model, file = resources.inspector(wide_bundle), sorted((phantoms / "ood" / "polyps").iterdir())[0]
     resources.picture(resources.source("first", "first patient.jpg", file.read_bytes()))
     second = resources.source("second", "second patient.jpg", file.read_bytes())
     observed = resources.verdicts.observation_with_image(model, second)
@@ -106,9 +106,9 @@ def test_a_verdict_shared_by_users_names_no_file(tiny_bundle: Path, phantoms: Pa
     assert resources.observation(model, second).images is None  # hundreds are kept
 
 
-def test_a_background_task_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bundle: Path, phantoms: Path):
+def test_a_background_task_is_one_for_all_who_ask_and_is_begun_anew_once(wide_bundle: Path, phantoms: Path):
     st.cache_resource.clear()
-    model = resources.inspector(tiny_bundle)
+    model = resources.inspector(wide_bundle)
     files = sorted((phantoms / "ood" / "polyps").iterdir())[:2]
     one, other = (resources.source(file.name, file.name, file.read_bytes()) for file in files)
     with ThreadPoolExecutor(4) as pool:
@@ -128,9 +128,9 @@ def test_a_background_task_is_one_for_all_who_ask_and_is_begun_anew_once(tiny_bu
     assert again[0].done == again[0].total > 100
 
 
-def test_a_map_is_made_once_and_anew_where_its_explorer_was_let_go(tiny_bundle: Path):
+def test_a_map_is_made_once_and_anew_where_its_explorer_was_let_go(wide_bundle: Path):
     st.cache_resource.clear()
-    model = resources.inspector(tiny_bundle)
+    model = resources.inspector(wide_bundle)
     task = resources.umap(model)
     assert task.wait(240)
     assert task.result().ids == model.bundle.fit.ids
@@ -144,11 +144,11 @@ def test_a_map_is_made_once_and_anew_where_its_explorer_was_let_go(tiny_bundle: 
 
 
 def test_a_second_umap_takes_no_turn_from_others_while_the_first_ends(
-    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+    wide_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ):
     st.cache_resource.clear()
     monkeypatch.setattr("dashboard.work.background_task.TASK_QUEUE", TaskQueue(2))
-    model = resources.inspector(tiny_bundle)
+    model = resources.inspector(wide_bundle)
     with umap_at_work():
         first = resources.umap(model)
         assert first.state == "running"

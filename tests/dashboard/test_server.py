@@ -41,8 +41,8 @@ def run_once(address: str, query: str = "", page: str = "") -> tuple[str, list[s
 
 
 @pytest.mark.slow
-def test_a_real_session_shows_the_page(tiny_bundle: Path, sample_folder: Path):
-    with Server(tiny_bundle, NERO_SAMPLES=str(sample_folder), NERO_DEVICE="cpu", NERO_BUNDLES="") as server:
+def test_a_real_session_shows_the_page(wide_bundle: Path, sample_folder: Path):
+    with Server(wide_bundle, NERO_SAMPLES=str(sample_folder), NERO_DEVICE="cpu", NERO_BUNDLES="") as server:
         text, exceptions = run_once(server.address, "bundle=tiny&sample=polyps")
         log = server.log
     assert not exceptions

@@ -186,16 +186,16 @@ def test_a_channel_that_no_fit_image_uses_has_no_references(stored: Explorer, la
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda explorer, image: explorer.concept(image, 512),
+        lambda explorer, image: explorer.concept(image, 96),
         lambda explorer, image: explorer.concept(image, -1),
-        lambda explorer, image: explorer.summary(512),
-        lambda explorer, image: explorer.references(512, "relevance"),
+        lambda explorer, image: explorer.summary(96),
+        lambda explorer, image: explorer.references(96, "relevance"),
     ],
 )
 def test_a_channel_that_does_not_exist_is_a_plain_sentence(
     stored: Explorer, image: ImageBatch, ask: Callable[[Explorer, ImageBatch], object]
 ):
-    with pytest.raises(NeroError, match=r"channel number from 0 to 511\. Found (512|-1)\. Choose one of the model's"):
+    with pytest.raises(NeroError, match=r"channel number from 0 to 95\. Found (96|-1)\. Choose one of the model's"):
         ask(stored, image)
 
 

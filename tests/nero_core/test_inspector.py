@@ -274,7 +274,7 @@ def test_chosen_channels_are_explained_in_the_order_asked_for(inspector: Inspect
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"index": 9}, {"concepts": 513}, {"channels": (512,)}, {"explained_class": 3}, {"by": "size"}]
+    "wrong", [{"index": 9}, {"concepts": 97}, {"channels": (96,)}, {"explained_class": 3}, {"by": "size"}]
 )
 @pytest.mark.usefixtures("shapes_unchecked")
 def test_numbers_outside_the_model_are_refused(inspector: Inspector, batch: ImageBatch, wrong: dict) -> None:

@@ -53,8 +53,8 @@ def said_of_evidence(running: AppTest) -> str:
     return said
 
 
-def test_a_class_name_is_no_link(app: Start, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    card = json.loads((shutil.copytree(tiny_bundle, tmp_path / "linked") / "bundle.json").read_text())
+def test_a_class_name_is_no_link(app: Start, wide_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    card = json.loads((shutil.copytree(wide_bundle, tmp_path / "linked") / "bundle.json").read_text())
     card["model"]["classes"] = [f"[{place}](https://evil)" for place in range(3)]
     (tmp_path / "linked" / "bundle.json").write_text(json.dumps(card))
     monkeypatch.setenv("NERO_BUNDLE", str(tmp_path / "linked"))

@@ -40,10 +40,10 @@ def test_a_tpr_that_is_not_offered_is_said_on_the_page_and_goes(app: Start):
 
 
 def test_another_reference_set_leaves_the_tpr_behind(
-    app: Start, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Start, wide_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("NERO_BUNDLE", str(shutil.copytree(tiny_bundle, tmp_path / "other")))
-    running = app(sample="polyps", bundle=tiny_bundle.name, accept="92")
+    monkeypatch.setenv("NERO_BUNDLE", str(shutil.copytree(wide_bundle, tmp_path / "other")))
+    running = app(sample="polyps", bundle=wide_bundle.name, accept="92")
     assert running.select_slider(key="accept").value == 0.92
     running.selectbox(key="bundle").set_value("other").run()
     no_traceback(running)

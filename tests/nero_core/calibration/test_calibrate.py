@@ -109,7 +109,7 @@ def test_copies_of_an_image_count_once(tiny_checkpoint: Path, phantoms: Path, tm
 def test_fewer_fit_images_than_components_is_refused_with_the_number_needed(
     tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(CalibrationError, match=r"at least 341 fit images.* Found 27"):
+    with pytest.raises(CalibrationError, match=r"at least 64 fit images.* Found 27"):
         calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "out", device="cpu")
     assert not (tmp_path / "out").exists()
 

@@ -46,7 +46,7 @@ def change(folder: Path, alter: Callable[[Tensors], object], composite: str = "e
 
 
 def test_references_come_back_as_they_were_written(references: References) -> None:
-    again = unpack_references(pack_references(references), 512, 27)
+    again = unpack_references(pack_references(references), 96, 27)
     assert again.composite == references.composite != ""
     for kind in ("relevance", "activation"):
         for part in ("images", "heatmaps", "scales"):
@@ -84,26 +84,26 @@ def test_an_altered_or_missing_file_is_named(bundle: Path) -> None:
     [
         (lambda tensors: tensors.pop("activation.scales"), r"Found no activation\.scales"),
         (lambda tensors: tensors.update(extra=torch.zeros(1)), "Found 'extra'"),
-        (lambda tensors: tensors.update({"relevance.images": torch.zeros(512, 2)}), r"relevance\.images as I32.*F32"),
-        (lambda tensors: tensors.update({"relevance.heatmaps": torch.zeros(512, 2, 16, 16)}), "as I8.*F32"),
-        (lambda tensors: tensors.update({"relevance.scales": torch.zeros(512, 2).double()}), "as F32.*F64"),
+        (lambda tensors: tensors.update({"relevance.images": torch.zeros(96, 2)}), r"relevance\.images as I32.*F32"),
+        (lambda tensors: tensors.update({"relevance.heatmaps": torch.zeros(96, 2, 16, 16)}), "as I8.*F32"),
+        (lambda tensors: tensors.update({"relevance.scales": torch.zeros(96, 2).double()}), "as F32.*F64"),
         (
             lambda tensors: tensors.update({"relevance.images": torch.zeros(100, 2, dtype=torch.int32)}),
-            "each of 512 neurons",
+            "each of 96 neurons",
         ),
         (
-            lambda tensors: tensors.update({"relevance.images": torch.zeros(512, 65, dtype=torch.int32)}),
+            lambda tensors: tensors.update({"relevance.images": torch.zeros(96, 65, dtype=torch.int32)}),
             "1 to 64 references",
         ),
         (
-            lambda tensors: tensors.update({"relevance.images": torch.zeros(512, 0, dtype=torch.int32)}),
+            lambda tensors: tensors.update({"relevance.images": torch.zeros(96, 0, dtype=torch.int32)}),
             "1 to 64 references",
         ),
         (
-            lambda tensors: tensors.update({"activation.heatmaps": torch.zeros(512, 2, 16, 15, dtype=torch.int8)}),
-            r"heatmap of 16×16 .*\(512, 2, 16, 15\)",
+            lambda tensors: tensors.update({"activation.heatmaps": torch.zeros(96, 2, 16, 15, dtype=torch.int8)}),
+            r"heatmap of 16×16 .*\(96, 2, 16, 15\)",
         ),
-        (lambda tensors: tensors.update({"activation.scales": torch.zeros(512)}), "a scale for each"),
+        (lambda tensors: tensors.update({"activation.scales": torch.zeros(96)}), "a scale for each"),
         (lambda tensors: tensors["relevance.images"][3].fill_(27), r"27 fit images.*-1 to 27"),
         (lambda tensors: tensors["relevance.images"][3].fill_(-2), "27 fit images.*Found -2"),
         (lambda tensors: tensors["relevance.images"][3].fill_(5), "Found one twice"),

@@ -60,7 +60,7 @@ CHANGES = (
     {"epsilon": 0.0},
     {"norm": 2},
     {"tpr": 0.8},
-    {"k": 300, "component_share": 0.02, "epsilon": 0.1, "norm": 2, "tpr": 0.9},
+    {"k": 60, "component_share": 0.02, "epsilon": 0.1, "norm": 2, "tpr": 0.9},
 )
 
 

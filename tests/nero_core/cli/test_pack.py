@@ -15,7 +15,7 @@ def test_a_bundle_goes_into_one_file_and_comes_back(nero: Run, tiny_bundle: Path
     for _ in range(2):  # the same bundle being there already is fine
         unpacked = nero("unpack", tmp_path / "tiny.nero.zip", "--into", tmp_path / "bundle")
         assert unpacked.exit_code == 0, unpacked.output
-        assert "Tiny: resnet10t with 3 classes" in unpacked.stdout
+        assert "Tiny: test_resnet with 3 classes" in unpacked.stdout
     assert (tmp_path / "bundle" / "bundle.json").read_bytes() == (tiny_bundle / "bundle.json").read_bytes()
 
 

@@ -11,7 +11,7 @@ from typer.testing import Result
 from nero_core.models import load_checkpoint
 
 Run = Callable[..., Result]
-SMALL = ("--arch", "resnet10t", "--size", 32, "--batch-size", 16, "--epochs", 2, "--device", "cpu")
+SMALL = ("--arch", "test_resnet", "--size", 32, "--batch-size", 16, "--epochs", 2, "--device", "cpu")
 
 
 def test_train_writes_a_checkpoint_and_tells_each_epoch(nero: Run, phantoms: Path, tmp_path: Path):
@@ -22,7 +22,7 @@ def test_train_writes_a_checkpoint_and_tells_each_epoch(nero: Run, phantoms: Pat
     held_out = load_checkpoint(out)[1].training.settings["validation_images"]
     assert 0 < held_out < 24
     assert (
-        f"resnet10t with 3 classes, trained on 48 images (of which {held_out} for validation), validation accuracy"
+        f"test_resnet with 3 classes, trained on 48 images (of which {held_out} for validation), validation accuracy"
         in result.stdout
     )
     assert result.stderr == ""
@@ -140,7 +140,18 @@ def test_calibrate_on_a_broken_zip_is_told_with_status_2_and_in_the_progress(
 
 def test_train_the_head_alone_until_it_gets_no_better(nero: Run, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path):
     result = nero(
-        *("train", phantoms / "id", "--out", tmp_path / "run", "--arch", "resnet10t", "--size", 64, "--device", "cpu"),
+        *(
+            "train",
+            phantoms / "id",
+            "--out",
+            tmp_path / "run",
+            "--arch",
+            "test_resnet",
+            "--size",
+            64,
+            "--device",
+            "cpu",
+        ),
         *("--weights", tiny_checkpoint / "model.safetensors", "--freeze-backbone", "--early-stop", 2, "--epochs", 500),
         *("--lr", "0.05", "--validation-share", 0.2, "--progress", tmp_path / "progress.jsonl"),
     )

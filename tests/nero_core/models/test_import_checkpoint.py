@@ -37,7 +37,7 @@ def lively(model: nn.Module) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def small() -> nn.Module:
-    return lively(timm.create_model("resnet10t", num_classes=3))
+    return lively(timm.create_model("test_resnet", num_classes=3))
 
 
 def agree(out: Path, model: nn.Module, pixels: Tensor = PIXELS) -> bool:
@@ -102,13 +102,13 @@ def test_timms_own_conversion_is_used(tmp_path: Path):
 def test_wrappers_and_prefixes_are_undone(tmp_path: Path, small: nn.Module, prefix: str, key: str | None):
     state = {f"{prefix}{name}": tensor for name, tensor in small.state_dict().items()}
     torch.save({key: state, "epoch": 3} if key else state, tmp_path / "x.pth")
-    import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", size=64)
+    import_checkpoint(tmp_path / "x.pth", "test_resnet", CLASSES, tmp_path / "out", size=64)
     assert agree(tmp_path / "out", small)
 
 
 def test_data_parallel_weights_are_imported(tmp_path: Path, small: nn.Module):
     torch.save(nn.DataParallel(small).state_dict(), tmp_path / "x.pth")
-    import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", size=64)
+    import_checkpoint(tmp_path / "x.pth", "test_resnet", CLASSES, tmp_path / "out", size=64)
     assert agree(tmp_path / "out", small)
 
 
@@ -117,7 +117,7 @@ def test_counters_of_batch_norm_may_be_missing(tmp_path: Path, small: nn.Module)
     torch.save(state, tmp_path / "x.pth")
     for by_order in (False, True):
         out = tmp_path / f"out {by_order}"
-        import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, out, size=64, by_order=by_order)
+        import_checkpoint(tmp_path / "x.pth", "test_resnet", CLASSES, out, size=64, by_order=by_order)
         assert agree(out, small)
 
 
@@ -126,7 +126,7 @@ def test_half_precision_weights_become_float32(tmp_path: Path, small: nn.Module)
         name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in small.state_dict().items()
     }
     torch.save(state, tmp_path / "x.pth")
-    import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", size=64)
+    import_checkpoint(tmp_path / "x.pth", "test_resnet", CLASSES, tmp_path / "out", size=64)
     classifier, _ = load_checkpoint(tmp_path / "out")
     assert {tensor.dtype for tensor in classifier.model.parameters()} == {torch.float32}
 
@@ -159,16 +159,16 @@ def test_real_imagenet_weights_of_efficientnet_lite0_give_the_logits_of_their_ow
 def test_a_pickled_module_is_imported_on_request(tmp_path: Path, small: nn.Module):
     torch.save(small, tmp_path / "x.pth")
     with pytest.raises(CheckpointError, match="--unsafe-pickle"):
-        import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", size=64)
+        import_checkpoint(tmp_path / "x.pth", "test_resnet", CLASSES, tmp_path / "out", size=64)
     assert not (tmp_path / "out").exists()
-    import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", size=64, unsafe_pickle=True)
+    import_checkpoint(tmp_path / "x.pth", "test_resnet", CLASSES, tmp_path / "out", size=64, unsafe_pickle=True)
     assert agree(tmp_path / "out", small)
 
 
 def test_normalisation_and_size_are_those_given(tmp_path: Path, small: nn.Module):
     torch.save(small.state_dict(), tmp_path / "x.pth")
     given = {"size": 96, "mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)}
-    card = import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", **given)
+    card = import_checkpoint(tmp_path / "x.pth", "test_resnet", CLASSES, tmp_path / "out", **given)
     assert (card.input_size, card.mean, card.std) == ((96, 96), given["mean"], given["std"])
     assert agree(tmp_path / "out", small)
 
@@ -199,7 +199,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     tmp_path: Path, small: nn.Module, given: dict[str, object], message: str
 ):
     torch.save(small.state_dict(), tmp_path / "x.pth")
-    options = {"arch": "resnet10t", "classes": CLASSES, "size": 64} | given
+    options = {"arch": "test_resnet", "classes": CLASSES, "size": 64} | given
     with pytest.raises(CheckpointError, match=message):
         import_checkpoint(tmp_path / "x.pth", out=tmp_path / "out", **options)
     assert [path.name for path in tmp_path.iterdir()] == ["x.pth"]
@@ -211,7 +211,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
         ({"extra.weight": torch.ones(2)}, r"1 unknown \(first: \['extra.weight'\]"),
         ({"fc.bias": None}, r"1 missing \(first: \['fc.bias'\]"),
         ({"fc.bias": torch.tensor([0.0, torch.nan, 0.0])}, r"NaN or infinity in fc\.bias"),
-        ({"conv1.0.weight": torch.ones(24, 3, 5, 5)}, r"Expected conv1\.0\.weight of shape \(24, 3, 3, 3\)"),
+        ({"conv1.0.weight": torch.ones(16, 3, 5, 5)}, r"Expected conv1\.0\.weight of shape \(16, 3, 3, 3\)"),
         ({"fc.bias": torch.ones(3, dtype=torch.int64)}, r"Expected fc\.bias .* Found I64"),
         ({"fc.bias": torch.ones(3, dtype=torch.complex64)}, r"Expected fc\.bias .* Found torch\.complex64"),
         ({"fc.bias": torch.ones(()).expand(10**12)}, r"each of the head's|Expected fc\.bias of shape"),
@@ -223,7 +223,7 @@ def test_tensors_that_do_not_fit_are_named(
     state = {name: tensor for name, tensor in (small.state_dict() | change).items() if tensor is not None}
     torch.save(state, tmp_path / "x.pth")
     with pytest.raises(CheckpointError, match=message):
-        import_checkpoint(tmp_path / "x.pth", "resnet10t", CLASSES, tmp_path / "out", size=64)
+        import_checkpoint(tmp_path / "x.pth", "test_resnet", CLASSES, tmp_path / "out", size=64)
     assert not (tmp_path / "out").exists()
 
 
@@ -232,25 +232,25 @@ def test_an_architecture_beyond_the_limit_is_refused_before_the_file_is_read(
 ):
     monkeypatch.setattr(module, "MAX_WEIGHT_BYTES", 1000)
     with pytest.raises(CheckpointError, match="at most 1000 bytes"):
-        import_checkpoint(tmp_path / "none.pth", "resnet10t", CLASSES, tmp_path / "out")
+        import_checkpoint(tmp_path / "none.pth", "test_resnet", CLASSES, tmp_path / "out")
 
 
 def test_a_checkpoint_is_replaced_only_on_request_and_other_folders_never(tmp_path: Path, small: nn.Module):
     file, out = tmp_path / "x.pth", tmp_path / "out"
     torch.save(small.state_dict(), file)
     out.mkdir()
-    import_checkpoint(file, "resnet10t", CLASSES, out, size=64)  # into an empty folder
+    import_checkpoint(file, "test_resnet", CLASSES, out, size=64)  # into an empty folder
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     with pytest.raises(CheckpointError, match=r"Found a checkpoint\. .*--force"):
-        import_checkpoint(file, "resnet10t", ("x", "y", "z"), out, size=64)
+        import_checkpoint(file, "test_resnet", ("x", "y", "z"), out, size=64)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-    import_checkpoint(file, "resnet10t", ("x", "y", "z"), out, size=64, overwrite=True)
+    import_checkpoint(file, "test_resnet", ("x", "y", "z"), out, size=64, overwrite=True)
     assert load_checkpoint(out)[1].classes == ("x", "y", "z")
     (out / "mine.txt").write_text("mine")
     with pytest.raises(CheckpointError, match="Found other files"):
-        import_checkpoint(file, "resnet10t", CLASSES, out, size=64, overwrite=True)
+        import_checkpoint(file, "test_resnet", CLASSES, out, size=64, overwrite=True)
     with pytest.raises(CheckpointError, match="Found a file"):
-        import_checkpoint(file, "resnet10t", CLASSES, file, size=64, overwrite=True)
+        import_checkpoint(file, "test_resnet", CLASSES, file, size=64, overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.pth"]
 
 
@@ -268,7 +268,7 @@ def test_what_comes_to_the_place_while_weights_are_read_stays(
 
     monkeypatch.setattr(module, "read_weights", slowly)
     with pytest.raises(CheckpointError, match="Found other files"):
-        import_checkpoint(file, "resnet10t", CLASSES, out, size=64, overwrite=overwrite)
+        import_checkpoint(file, "test_resnet", CLASSES, out, size=64, overwrite=overwrite)
     assert {path.name for path in out.iterdir()} == {"mine.txt"}
     assert {path.name for path in tmp_path.iterdir()} == {"x.pth", "out"}
 
@@ -286,7 +286,7 @@ def test_what_comes_to_the_place_at_the_last_moment_stays(
 
     monkeypatch.setattr(module, "save_checkpoint", slowly)
     with pytest.raises(CheckpointError, match=r"Expected to write a checkpoint at .*not empty"):
-        import_checkpoint(file, "resnet10t", CLASSES, out, size=64)
+        import_checkpoint(file, "test_resnet", CLASSES, out, size=64)
     assert (out / "model.json").read_text() == "mine"
     assert {path.name for path in tmp_path.iterdir()} == {"x.pth", "out"}
 
@@ -306,7 +306,7 @@ def dying(self, target):
     return replace(self, target)
 
 Path.replace = dying
-import_checkpoint(sys.argv[1], "resnet10t", ("x", "y", "z"), sys.argv[2], size=64, overwrite=True)
+import_checkpoint(sys.argv[1], "test_resnet", ("x", "y", "z"), sys.argv[2], size=64, overwrite=True)
 """
 
 
@@ -317,15 +317,15 @@ def test_a_kill_while_a_checkpoint_is_replaced_leaves_no_mixture_and_the_same_ca
 ):
     file, out = tmp_path / "x.pth", tmp_path / "out"
     torch.save(small.state_dict(), file)
-    import_checkpoint(file, "resnet10t", CLASSES, out, size=64)
+    import_checkpoint(file, "test_resnet", CLASSES, out, size=64)
     old = (out / "model.safetensors").read_bytes()
-    torch.save(lively(timm.create_model("resnet10t", num_classes=3)).state_dict() | {"fc.bias": torch.ones(3)}, file)
+    torch.save(lively(timm.create_model("test_resnet", num_classes=3)).state_dict() | {"fc.bias": torch.ones(3)}, file)
     command = [sys.executable, "-c", KILLED, str(file), str(out), str(moves)]
     assert subprocess.run(command, timeout=120, check=False).returncode == -signal.SIGKILL
     assert ((out / "model.safetensors").read_bytes() == old) is (moves == 0)
     with pytest.raises(CheckpointError, match=r"Found no model\.json"):
         load_checkpoint(out)
-    import_checkpoint(file, "resnet10t", ("x", "y", "z"), out, size=64, overwrite=True)
+    import_checkpoint(file, "test_resnet", ("x", "y", "z"), out, size=64, overwrite=True)
     classifier, card = load_checkpoint(out)
     assert card.classes == ("x", "y", "z")
     assert torch.equal(classifier.head.bias, torch.ones(3))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 CLASSES = {"green": 1, "red": 0}  # name → channel that is bright
 PER_CLASS = 10
-SMALL = {"arch": "resnet10t", "size": 32, "epochs": 3, "batch_size": 8, "device": "cpu", "validation_share": 0.2}
+SMALL = {"arch": "test_resnet", "size": 32, "epochs": 3, "batch_size": 8, "device": "cpu", "validation_share": 0.2}
 
 
 def weights_of(out: Path) -> bytes:

@@ -23,7 +23,7 @@ def seed() -> Iterator[None]:
 
 
 def new_learner(frozen: bool = False) -> Learner:
-    return Learner(create_classifier("resnet10t", ("green", "red"), (32, 32)), RATE, torch.device("cpu"), frozen)
+    return Learner(create_classifier("test_resnet", ("green", "red"), (32, 32)), RATE, torch.device("cpu"), frozen)
 
 
 def learn(learner: Learner, data: Path, steps: int, rate: float = RATE) -> None:

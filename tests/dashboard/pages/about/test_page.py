@@ -32,7 +32,7 @@ def test_figures_are_not_read_as_markdown(app: Callable[..., AppTest]):
 
 
 def test_settings_have_a_row_each_and_digests_none(
-    app: Callable[..., AppTest], tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Callable[..., AppTest], wide_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     settings = {
         "arch": "resnet18",
@@ -42,7 +42,7 @@ def test_settings_have_a_row_each_and_digests_none(
         "weights": None,
         "data": "6f" * 32,
     }
-    card = json.loads((shutil.copytree(tiny_bundle, tmp_path / "trained") / "bundle.json").read_text())
+    card = json.loads((shutil.copytree(wide_bundle, tmp_path / "trained") / "bundle.json").read_text())
     card["model"]["training"] |= {"seed": 0, "settings": settings, "digests": ["7e" * 32]}
     (tmp_path / "trained" / "bundle.json").write_text(json.dumps(card))
     monkeypatch.setenv("NERO_BUNDLE", str(tmp_path / "trained"))

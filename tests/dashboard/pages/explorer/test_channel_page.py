@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
     ("bundle", "says"),
     [
         ("referenced_bundle", "Gathering channel 3 and 5 …"),
-        ("tiny_bundle", "Tracing channel 3 and 5 in its reference images: this reference set keeps no heatmaps of"),
+        ("wide_bundle", "Tracing channel 3 and 5 in its reference images: this reference set keeps no heatmaps of"),
     ],
 )
 def test_the_spinner_says_where_references_are_traced_only_now(

@@ -194,13 +194,13 @@ def test_tiles_sorted_by_this_image_show_what_they_add_to_the_distance(explorer:
     assert "this image" in str(tiles(running)[0])
 
 
-def test_links_to_other_pages_take_along_what_is_chosen(app: Start, tiny_bundle: Path):
-    running = app(sample="polyps", bundle=tiny_bundle.name, accept="92", method="mahalanobis")
+def test_links_to_other_pages_take_along_what_is_chosen(app: Start, wide_bundle: Path):
+    running = app(sample="polyps", bundle=wide_bundle.name, accept="92", method="mahalanobis")
     running.run()
     links = [link.proto.query_string for link in running.get("page_link")]
     assert len(links) > 4
     for link in links[:6]:
-        assert {"sample=polyps", "accept=92", "method=mahalanobis", f"bundle={tiny_bundle.name}"} <= {*link.split("&")}
+        assert {"sample=polyps", "accept=92", "method=mahalanobis", f"bundle={wide_bundle.name}"} <= {*link.split("&")}
 
 
 def test_two_images_stand_side_by_side_and_a_reference_image_may_be_one(explorer: Start):
@@ -221,9 +221,9 @@ def test_two_images_stand_side_by_side_and_a_reference_image_may_be_one(explorer
 
 
 def test_the_small_picture_of_a_reference_image_does_not_stand_for_the_file(
-    explorer: Start, tiny_bundle: Path, phantoms: Path
+    explorer: Start, wide_bundle: Path, phantoms: Path
 ):
-    model = resources.inspector(tiny_bundle)
+    model = resources.inspector(wide_bundle)
     file = next(path for path in sorted((phantoms / "id").rglob("*.jpg")) if file_digest(path) in model.bundle.fit.ids)
     running = explorer(look="two images", sample="polyps", second=f"reference {file_digest(file)}")
     assert any("its numbers are those of the fit bank" in caption.value for caption in running.caption)
@@ -273,10 +273,10 @@ def test_an_image_whose_relevance_is_all_zero_is_a_sentence(explorer: Start, mon
 
 
 def test_missing_pictures_leave_everything_else(
-    explorer: Start, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    explorer: Start, wide_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     other = tmp_path / "bare"
-    shutil.copytree(tiny_bundle, other)
+    shutil.copytree(wide_bundle, other)
     card = json.loads((other / "bundle.json").read_text())
     card["files"] = {name: digest for name, digest in card["files"].items() if not name.startswith("thumbnails")}
     shutil.rmtree(other / "thumbnails")

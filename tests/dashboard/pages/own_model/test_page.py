@@ -33,7 +33,7 @@ def give(running: AppTest, key: str, name: str, data: bytes) -> AppTest:
     return running
 
 
-def filled(app: Start, checkpoint: Path, phantoms: Path, arch: str = "resnet10t") -> AppTest:
+def filled(app: Start, checkpoint: Path, phantoms: Path, arch: str = "test_resnet") -> AppTest:
     running = own(app)
     give(running, "id_zip", "id.zip", zipped(phantoms / "id"))
     give(running, "weights", "model.safetensors", (checkpoint / "model.safetensors").read_bytes())
@@ -56,7 +56,7 @@ def test_a_checkpoint_and_images_become_a_reference_set(app: Start, tiny_checkpo
     running = filled(app, tiny_checkpoint, phantoms)
     assert running.text_area(key="class_names").value == CLASSES
     assert any("48 images of 3 classes" in caption.value for caption in running.caption)
-    assert any("The weights are those of resnet10t" in caption.value.replace("\\", "") for caption in running.caption)
+    assert any("The weights are those of test_resnet" in caption.value.replace("\\", "") for caption in running.caption)
     running.text_input(key="title_of_bundle").set_value("Ours & theirs").run()
     running.checkbox(key="reduced").check().run()
     assert running.checkbox(key="keep_references").value and "five minutes" in captions(running)

@@ -143,10 +143,10 @@ def test_a_missing_bundle_is_a_sentence_and_another_can_be_chosen(
 
 
 def test_an_altered_bundle_is_a_sentence(
-    app: Start, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, tmp_path: Path
+    app: Start, monkeypatch: pytest.MonkeyPatch, wide_bundle: Path, tmp_path: Path
 ):
     altered = tmp_path / "altered"
-    shutil.copytree(tiny_bundle, altered)
+    shutil.copytree(wide_bundle, altered)
     with (altered / "banks.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\xff")
@@ -228,10 +228,10 @@ def test_a_method_that_cannot_fit_leaves_the_rest_standing(app: Start, monkeypat
 
 
 def test_another_bundle_brings_its_own_tpr(
-    app: Start, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, tmp_path: Path
+    app: Start, monkeypatch: pytest.MonkeyPatch, wide_bundle: Path, tmp_path: Path
 ):
     other = tmp_path / "other"
-    shutil.copytree(tiny_bundle, other)
+    shutil.copytree(wide_bundle, other)
     card = json.loads((other / "bundle.json").read_text())
     card["tpr"] = 0.925
     (other / "bundle.json").write_text(json.dumps(card))

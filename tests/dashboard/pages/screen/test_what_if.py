@@ -89,7 +89,7 @@ def test_the_link_opens_the_same_setting_and_holds_no_image(app: Start):
 
 
 def test_the_file_holds_what_is_needed_to_come_to_the_same_figures(
-    app: Start, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path
+    app: Start, monkeypatch: pytest.MonkeyPatch, wide_bundle: Path
 ):
     records: list[dict] = []
     make = what_if.setting_record
@@ -98,7 +98,7 @@ def test_the_file_holds_what_is_needed_to_come_to_the_same_figures(
     running.slider(key="whatif_k").set_value(20).run()
     no_error(running)
     last = json.loads(json.dumps(records[-1], allow_nan=False))
-    assert last["bundle"]["sha256"] == Inspector.load(tiny_bundle, "cpu").bundle.digest
+    assert last["bundle"]["sha256"] == Inspector.load(wide_bundle, "cpu").bundle.digest
     assert len(last["image"]["sha256"]) == 64
     assert "polyps" not in json.dumps(last)
     assert last["settings"]["least"] == 20
