@@ -66,14 +66,14 @@ def roc_curve(
     """
     groups = [np.sort(np.asarray(scores, dtype=np.float64)) for scores in (id_scores, ood_scores)]
     limits = np.unique(np.concatenate(groups))[::-1]
-    rejected, found = (
+    rejected, detected = (
         np.concatenate([[0.0], 100 * (1 - np.searchsorted(scores, limits, side="left") / len(scores))])
         for scores in groups
     )
     if points is None:
-        return rejected, found
-    kept = np.unique(np.linspace(0, len(limits), min(points, len(limits) + 1)).astype(int))
-    return rejected[kept], found[kept]
+        return rejected, detected
+    chosen = np.unique(np.linspace(0, len(limits), min(points, len(limits) + 1)).astype(int))
+    return rejected[chosen], detected[chosen]
 
 
 def kth_smallest(scores: Float[Tensor, " scores"], share: float) -> Float[Tensor, ""]:

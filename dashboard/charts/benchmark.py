@@ -151,8 +151,8 @@ def class_auroc(result: BenchmarkResult) -> NDArray[np.float64]:
     """AUROC of every method (rows) on every OOD class (columns), in [0, 1]; nan where a class has no image."""
     return np.array(
         [
-            [one.per_class[name].auroc.value if name in one.per_class else np.nan for name in result.ood_classes]
-            for one in result.methods
+            [method.per_class[name].auroc.value if name in method.per_class else np.nan for name in result.ood_classes]
+            for method in result.methods
         ]
     )
 

@@ -181,14 +181,14 @@ class BenchmarkResult:
         if not len(self.ood_labels) or not self.id_size:
             raise ValueError("no ID images, or no OOD images")
         present = {name for name, count in self.ood_classes.items() if count}
-        for one in self.methods:
-            if len(one.id_scores) != self.id_size or len(one.ood_scores) != self.ood_size:
-                raise ValueError(f"not one score of {one.method[:40]} for each image")
-            if set(one.per_class) != present:
-                raise ValueError(f"figures of {one.method[:40]} for other OOD classes than there are")
-        if len({one.method for one in self.methods}) < len(self.methods):
+        for method in self.methods:
+            if len(method.id_scores) != self.id_size or len(method.ood_scores) != self.ood_size:
+                raise ValueError(f"not one score of {method.method[:40]} for each image")
+            if set(method.per_class) != present:
+                raise ValueError(f"figures of {method.method[:40]} for other OOD classes than there are")
+        if len({method.method for method in self.methods}) < len(self.methods):
             raise ValueError("a method twice")
-        if [one.rank for one in self.methods] != _places([one.pooled.auroc.value for one in self.methods]):
+        if [method.rank for method in self.methods] != _places([method.pooled.auroc.value for method in self.methods]):
             raise ValueError("methods whose ranks are not 1 … n by falling AUROC, equals sharing the better place")
         return self
 

@@ -129,16 +129,16 @@ def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.Zip
                 raise _no_bundle(file, "a name twice")
             yield archive, entries
     except ZipError as fault:
-        raise _said(fault, file) from fault
+        raise _in_words(fault, file) from fault
 
 
-def _said(fault: ZipError, file: Path) -> BundleError:
+def _in_words(fault: ZipError, file: Path) -> BundleError:
     """The fault of a zip as a sentence."""
     if fault.kind == "longer":
         return BundleError(
             f"Expected {fault.member} of at most {fault.expected} bytes. Found more. Copy the whole bundle again."
         )
-    found = {
+    texts = {
         "cut": "no zip, or one that is cut short",
         "directory": f"a table of contents above {LIMITS.max_directory_bytes} bytes",
         "members": f"a table of contents with more than {LIMITS.max_members} files",
@@ -149,7 +149,7 @@ def _said(fault: ZipError, file: Path) -> BundleError:
         "link": f"a link ({fault.member[:80]!r})",
         "special": f"a special file ({fault.member[:80]!r})",
     }
-    return _no_bundle(file, found.get(fault.kind, f"a damaged file in it ({fault.member[:80]!r})"))
+    return _no_bundle(file, texts.get(fault.kind, f"a damaged file in it ({fault.member[:80]!r})"))
 
 
 def _pack(archive: zipfile.ZipFile, folder: Path, name: str, expected: str) -> None:

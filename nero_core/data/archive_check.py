@@ -94,7 +94,7 @@ def open_archive(source: Path, shown: str, limits: ArchiveLimits) -> Iterator[zi
             with open_zip(file, limits.zip) as archive:
                 yield archive
         except ZipError as fault:
-            raise _said(fault, shown, limits) from fault
+            raise _in_words(fault, shown, limits) from fault
 
 
 def plan(
@@ -154,7 +154,7 @@ def _is_folder(info: zipfile.ZipInfo) -> bool:
     return info.orig_filename.endswith("/") or stat.S_ISDIR(info.external_attr >> 16)
 
 
-def _said(fault: ZipError, shown: str, limits: ArchiveLimits) -> ArchiveError:
+def _in_words(fault: ZipError, shown: str, limits: ArchiveLimits) -> ArchiveError:
     """The fault of a zip as a sentence."""
     amount, member = fault.amount, f"{shown}: {file_name(fault.member)}"
     ratio, again = limits.max_ratio, "Copy or download the archive again."
@@ -162,18 +162,18 @@ def _said(fault: ZipError, shown: str, limits: ArchiveLimits) -> ArchiveError:
         case "cut":
             return refusal(shown, "a whole .zip file", "one that is truncated or damaged", "Copy or download it again.")
         case "directory":
-            found = f"a directory of {shown_size(amount)}"
-            return refusal(shown, "an archive of fewer files", found, "Pack fewer files.")
+            actual = f"a directory of {shown_size(amount)}"
+            return refusal(shown, "an archive of fewer files", actual, "Pack fewer files.")
         case "members":
             return refusal(shown, f"at most {limits.max_members:,} files", f"{amount:,}", "Pack fewer files.")
         case "link" | "special":
-            found = "a symbolic link" if fault.kind == "link" else "a special file"
-            return refusal(member, "plain files", found, "Pack the files themselves.")
+            actual = "a symbolic link" if fault.kind == "link" else "a special file"
+            return refusal(member, "plain files", actual, "Pack the files themselves.")
         case "encrypted":
             return refusal(member, "files without a password", "an encrypted one", "Pack them without a password.")
         case "method":
-            found = f"method {amount} of packing"
-            return refusal(member, "files stored or deflated", found, "Pack it again as a plain .zip.")
+            actual = f"method {amount} of packing"
+            return refusal(member, "files stored or deflated", actual, "Pack it again as a plain .zip.")
         case "bytes":
             remedy = "Unpack it yourself, if you trust it, and name the folder."
             return refusal(shown, f"at most {shown_size(limits.max_bytes)} once unpacked", shown_size(amount), remedy)
@@ -182,13 +182,13 @@ def _said(fault: ZipError, shown: str, limits: ArchiveLimits) -> ArchiveError:
             expected = f"at most {ratio} times its own size once unpacked"
             return refusal(shown, expected, f"{amount} times as much", remedy)
         case "shared":
-            found = f"two that share bytes ({file_name(fault.member)})"
-            return refusal(shown, "files one after the other", found, "Do not trust this archive.")
+            actual = f"two that share bytes ({file_name(fault.member)})"
+            return refusal(shown, "files one after the other", actual, "Do not trust this archive.")
         case "damaged":
             return refusal(member, "a file that can be unpacked", "a truncated or damaged one", again)
         case "longer":
-            found = "more bytes than its directory says"
-            return refusal(member, "a file within the limits", found, "Do not trust this archive.")
+            actual = "more bytes than its directory says"
+            return refusal(member, "a file within the limits", actual, "Do not trust this archive.")
         case "other size":
             return refusal(member, "a whole file", f"{amount:,} bytes in place of {fault.expected:,}", again)
 

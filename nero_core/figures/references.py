@@ -24,6 +24,6 @@ def reference_pictures(
             return None
 
     return (
-        [[picture(one) for one in concept.references] for concept in concepts],
-        [[class_of(one) for one in concept.references] for concept in concepts],
+        [[picture(reference) for reference in concept.references] for concept in concepts],
+        [[class_of(reference) for reference in concept.references] for concept in concepts],
     )

@@ -25,9 +25,13 @@ def relevance_domain(summaries: Sequence[ChannelSummary], marked: Sequence[float
         Both ends, a probability; the first is the smaller.
     """
     inside, ends = [0.0, *marked], [0.0, *marked]
-    for one in summaries:
-        classes = [np.asarray(held, dtype=np.float64) for held in one.class_relevance if len(held)]
-        for values, shares in [(held, MIDDLE_HALF) for held in classes] + [(np.concatenate([[0.0], *classes]), MOST)]:
+    for channel in summaries:
+        classes = [
+            np.asarray(class_values, dtype=np.float64) for class_values in channel.class_relevance if len(class_values)
+        ]
+        for values, shares in [(class_values, MIDDLE_HALF) for class_values in classes] + [
+            (np.concatenate([[0.0], *classes]), MOST)
+        ]:
             inside += np.quantile(values, shares).tolist()
             ends += [float(values.min()), float(values.max())]
     low, high = min(inside), max(inside)

@@ -8,29 +8,29 @@ from jaxtyping import Float, Int
 
 from nero_core.types import ReferenceScores
 
-FeatureBank = Literal["ID", "OOD"]
+Kind = Literal["ID", "OOD"]
 Scores = Float[np.ndarray, " _"]
 
 
 def bank_scores(reference: ReferenceScores) -> dict[str, Scores]:
     """Scores of the calibration images, which are ID, and of the OOD bank where there is one with images."""
-    held: dict[str, Scores] = {"ID": np.asarray(reference.calibration, dtype=np.float64)}
+    groups: dict[str, Scores] = {"ID": np.asarray(reference.calibration, dtype=np.float64)}
     if reference.ood is not None and len(reference.ood):
-        held["OOD"] = np.asarray(reference.ood, dtype=np.float64)
-    return held
+        groups["OOD"] = np.asarray(reference.ood, dtype=np.float64)
+    return groups
 
 
 def class_scores(
     reference: ReferenceScores, class_names: Sequence[str], ood_class_names: Sequence[str] = ()
-) -> list[tuple[FeatureBank, str, Scores]]:
-    """FeatureBank, name and scores of each class that has images, ID before OOD.
+) -> list[tuple[Kind, str, Scores]]:
+    """ID or OOD, name and scores of each class that has images, ID before OOD.
 
     Args:
         reference: scores and class indices of the banks.
         class_names: of the ID classes.
         ood_class_names: of the OOD classes.
     """
-    banks: list[tuple[FeatureBank, object, object, Sequence[str]]] = [
+    banks: list[tuple[Kind, object, object, Sequence[str]]] = [
         ("ID", reference.calibration, reference.calibration_labels, class_names)
     ]
     if reference.ood is not None and reference.ood_labels is not None:

@@ -100,8 +100,8 @@ def _check_size(path: Path) -> None:
             with path.open("rb") as file, open_zip(file, LIMITS) as archive:
                 size = max(size, sum(entry.file_size for entry in archive.infolist()))
     except ZipError as fault:
-        found = "cut short or damaged" if fault.kind == "cut" else "a zip of more files than any classifier has"
-        raise _no_file(path, found) from fault
+        actual = "cut short or damaged" if fault.kind == "cut" else "a zip of more files than any classifier has"
+        raise _no_file(path, actual) from fault
     except (OSError, ValueError) as error:
         raise _no_file(path, str(error)) from error
     if size > MAX_WEIGHT_BYTES:
@@ -177,8 +177,8 @@ def _unpickle(path: Path) -> object:
         raise _no_weights(path, error) from error
 
 
-def _no_file(path: Path, found: str) -> CheckpointError:
-    return CheckpointError(f"Expected a file of weights that can be read. Found {path.name}: {found}. Copy it again.")
+def _no_file(path: Path, actual: str) -> CheckpointError:
+    return CheckpointError(f"Expected a file of weights that can be read. Found {path.name}: {actual}. Copy it again.")
 
 
 def _no_weights(path: Path, error: Exception) -> CheckpointError:

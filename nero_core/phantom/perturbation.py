@@ -234,7 +234,7 @@ def _lesion(label: str, seed: int) -> tuple[Pixels, UInt8[np.ndarray, "height wi
     shrunk = whole.filter(ImageFilter.MinFilter(2 * (edge // 2) + 1))
     soft = (shrunk if shrunk.getbbox() else whole).filter(ImageFilter.GaussianBlur(edge / 2))
     outline = np.asarray(soft)[edge:-edge, edge:-edge]
-    box = tuple(slice(max(0, int(found[0]) - edge), int(found[-1]) + 1 + edge) for found in (rows, columns))
+    box = tuple(slice(max(0, int(indices[0]) - edge), int(indices[-1]) + 1 + edge) for indices in (rows, columns))
     return np.ascontiguousarray(phantom.pixels[box]), np.ascontiguousarray(outline[box])
 
 

@@ -35,27 +35,27 @@ class Counts:
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch, wide_bundle: Path, app: Start) -> Counts:
     """Counts what is done to ``FILE``; all of it still happens."""
-    found = Counts()
+    result = Counts()
     monkeypatch.setenv("NERO_DEVICE", "cpu")
     plain = resources.inspector(wide_bundle).bundle.classifier.model
     opens, digest, forward = ImageFile.__init__, hashlib.sha256, type(plain).forward_features
 
     def count_open(self: ImageFile, fp: Any, filename: Any = None) -> None:
-        found.decoded += isinstance(fp, io.BytesIO) and fp.getvalue() == FILE
+        result.decoded += isinstance(fp, io.BytesIO) and fp.getvalue() == FILE
         opens(self, fp, filename)
 
     def count_digest(data: Any = b"", **more: Any) -> Any:
-        found.hashed += data == FILE
+        result.hashed += data == FILE
         return digest(data, **more)
 
     def count_pass(self: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-        found.passed += self is plain  # the attribution copies make passes of their own
+        result.passed += self is plain  # the attribution copies make passes of their own
         return forward(self, pixels)
 
     monkeypatch.setattr(ImageFile, "__init__", count_open)
     monkeypatch.setattr(hashlib, "sha256", count_digest)
     monkeypatch.setattr(type(plain), "forward_features", count_pass)
-    return found
+    return result
 
 
 def uploaded(app: Start) -> AppTest:

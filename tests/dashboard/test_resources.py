@@ -110,17 +110,17 @@ def test_a_background_task_is_one_for_all_who_ask_and_is_begun_anew_once(wide_bu
     st.cache_resource.clear()
     model = resources.inspector(wide_bundle)
     files = sorted((phantoms / "ood" / "polyps").iterdir())[:2]
-    one, other = (resources.source(file.name, file.name, file.read_bytes()) for file in files)
+    image, other = (resources.source(file.name, file.name, file.read_bytes()) for file in files)
     with ThreadPoolExecutor(4) as pool:
-        asked = list(pool.map(lambda _: resources.faithfulness(model, one, "epsilon_plus"), range(4)))
+        asked = list(pool.map(lambda _: resources.faithfulness(model, image, "epsilon_plus"), range(4)))
     first = asked[0]
     assert all(task is first for task in asked)
     assert resources.faithfulness(model, other, "epsilon_plus") is not first
-    assert resources.faithfulness(model, one, "gradient_times_input") is not first
+    assert resources.faithfulness(model, image, "gradient_times_input") is not first
     first.stop()
-    assert resources.faithfulness(model, one, "epsilon_plus") is first  # until somebody asks for another
+    assert resources.faithfulness(model, image, "epsilon_plus") is first  # until somebody asks for another
     with ThreadPoolExecutor(4) as pool:
-        again = list(pool.map(lambda _: resources.faithfulness(model, one, "epsilon_plus", first), range(4)))
+        again = list(pool.map(lambda _: resources.faithfulness(model, image, "epsilon_plus", first), range(4)))
     assert again[0] is not first
     assert all(task is again[0] for task in again)
     assert again[0].wait(240)

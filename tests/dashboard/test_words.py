@@ -17,7 +17,7 @@ def test_the_smallest_p_value_says_that_it_is_the_smallest():
 
 
 @pytest.mark.parametrize(
-    ("relevance", "centroid", "said"),
+    ("relevance", "centroid", "expected"),
     [
         (0.31, 0.1, "used 3.1 times more than usual"),
         (0.04, 0.1, "used 0.40 times as much as usual"),
@@ -30,8 +30,8 @@ def test_the_smallest_p_value_says_that_it_is_the_smallest():
         (0.1, 0.1, "used as usual"),
     ],
 )
-def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float, said: str):
-    assert words.use(relevance, centroid) == said
+def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float, expected: str):
+    assert words.use(relevance, centroid) == expected
 
 
 @pytest.mark.parametrize(

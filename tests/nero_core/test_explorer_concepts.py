@@ -78,9 +78,9 @@ def test_an_observation_gives_the_same_concept_without_a_pass_of_the_plain_model
     alone = image.select(1)
     expected, observation = stored.concept(alone, used), stored.inspector.observe(alone)
     monkeypatch.setattr(Classifier, "features", lambda *_: pytest.fail("the plain model passed the image again"))
-    found = stored.concept(observation, used)
-    assert torch.equal(found.concept.heatmap, expected.concept.heatmap)
-    assert torch.equal(found.upstream.heatmaps, expected.upstream.heatmaps)
+    actual = stored.concept(observation, used)
+    assert torch.equal(actual.concept.heatmap, expected.concept.heatmap)
+    assert torch.equal(actual.upstream.heatmaps, expected.upstream.heatmaps)
     with pytest.raises(NeroError, match="Expected images, or an observation that keeps them"):
         stored.concept(replace(observation, images=None), used)
 
@@ -114,7 +114,7 @@ def test_a_summary_shows_the_channel_in_the_fit_bank(stored: Explorer, used: int
     summary = stored.summary(used)
     bundle, relevance = stored.inspector.bundle, stored.inspector.fit_relevance()
     assert torch.equal(summary.weights, bundle.classifier.head.weight[:, used])
-    assert [len(one) for one in summary.class_relevance] == [9, 9, 9]
+    assert [len(value) for value in summary.class_relevance] == [9, 9, 9]
     assert float(torch.cat(summary.class_relevance).max()) == summary.by_relevance.values[0]
     channel, correlation = summary.co_used[0]
     assert correlation == pytest.approx(float(torch.corrcoef(relevance[:, [used, channel]].T)[0, 1]), abs=1e-9)
@@ -244,16 +244,16 @@ def test_the_channels_of_a_vit_have_references_and_upstream_channels(phantoms: P
     depth = explorer.concept(image, channel)
     assert explorer.has_stored_references and depth.composite == explorer.inspector.composites[0] == "epsilon"
     assert len(depth.upstream.channels) == 5 and bool(depth.concept.heatmap.any())
-    found = depth.summary.by_relevance
-    path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == found.ids[0])
+    actual = depth.summary.by_relevance
+    path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == actual.ids[0])
     initial_relevance = torch.zeros(1, explorer.inspector.bundle.classifier.head.neurons, dtype=torch.float64)
-    initial_relevance[0, channel] = found.relevance[0]
+    initial_relevance[0, channel] = actual.relevance[0]
     maps = explorer.inspector.attributor().heatmaps(explorer.inspector.decode([path]).pixels, initial_relevance).maps
     assert explorer.inspector.explain(image, concepts=0).sigma == depth.sigma == 6.0  # its patches: 16 pixels
     assert depth.crop == receptive_crop(depth.concept.heatmap, 6.0)
     wanted = coarse(maps, 6.0)
-    assert found.heatmaps is not None and not found.from_thumbnails
-    assert float((found.heatmaps - wanted).abs().max()) <= 0.01 * float(wanted.abs().max())
+    assert actual.heatmaps is not None and not actual.from_thumbnails
+    assert float((actual.heatmaps - wanted).abs().max()) <= 0.01 * float(wanted.abs().max())
 
 
 def test_an_architecture_without_honest_heatmaps_shows_its_references_without_them(phantoms: Path, tmp_path: Path):

@@ -80,8 +80,8 @@ def test_threads_share_the_statistics_and_one_map(tiny_inspector: Inspector):
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: explorer.statistics(), range(4)))
         maps = list(pool.map(lambda _: explorer.relevance_map("pca"), range(4)))
-    assert all(one is made[0] for one in made)
-    assert all(one.coordinates is maps[0].coordinates for one in maps)
+    assert all(each is made[0] for each in made)
+    assert all(each.coordinates is maps[0].coordinates for each in maps)
 
 
 def test_pca_does_not_wait_for_umap(tiny_inspector: Inspector):
@@ -109,7 +109,7 @@ def test_the_mean_relevance_counts_the_images_that_it_is_the_mean_of(
     features = bundle.calibration.features.clone()
     features[0] = torch.inf
     broken = replace(bundle, calibration=replace(bundle.calibration, features=features))
-    found = Explorer(Inspector(broken, torch.device("cpu")))
-    monkeypatch.setattr(found.inspector, "nero", explorer.inspector.nero)  # its own refuses such a bank
-    assert found.mean_relevance().id_size == len(features) - 1
-    assert found.mean_relevance().ood_size == explorer.mean_relevance().ood_size == len(bundle.ood)
+    actual = Explorer(Inspector(broken, torch.device("cpu")))
+    monkeypatch.setattr(actual.inspector, "nero", explorer.inspector.nero)  # its own refuses such a bank
+    assert actual.mean_relevance().id_size == len(features) - 1
+    assert actual.mean_relevance().ood_size == explorer.mean_relevance().ood_size == len(bundle.ood)

@@ -40,7 +40,9 @@ print([name for name, home in homes.items() if getattr(package, name) is not get
 
 
 def test_what_a_user_calls_is_there_and_every_error() -> None:
-    raised = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, Exception)}
+    raised = {
+        name for name, member in vars(errors).items() if isinstance(member, type) and issubclass(member, Exception)
+    }
     assert {*USERS, *raised} <= set(nero_core.__all__)
 
 

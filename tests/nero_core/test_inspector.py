@@ -71,9 +71,9 @@ def test_an_observation_saves_the_forward_pass_and_changes_nothing(inspector: In
 def test_pictures_that_are_decoded_already_give_the_same_images(inspector: Inspector, phantoms: Path) -> None:
     files = sorted((phantoms / "ood").rglob("*.jpg"))[:3]
     expected = inspector.decode(files)
-    found = inspector.decode([decode_image(files[0]), files[1].read_bytes(), files[2]], expected.names)
-    assert torch.equal(found.pixels, expected.pixels)
-    assert (found.ids, found.names, found.notes) == (expected.ids, expected.names, expected.notes)
+    actual = inspector.decode([decode_image(files[0]), files[1].read_bytes(), files[2]], expected.names)
+    assert torch.equal(actual.pixels, expected.pixels)
+    assert (actual.ids, actual.names, actual.notes) == (expected.ids, expected.names, expected.notes)
     assert inspector.decode([decode_image(files[0])], ["folder/other.png"]).names == ("other.png",)
 
 
@@ -86,22 +86,22 @@ def test_an_explanation_of_an_observation_is_the_same_and_saves_the_forward_pass
     observation = model.observe(images)
     expected, blocks = model.explain(images, concepts=3), model.blocks(images)
     passes = count_passes(model, monkeypatch)
-    found = model.explain(observation, concepts=3)
+    actual = model.explain(observation, concepts=3)
     assert model.blocks(observation) == blocks
     assert passes == []
-    assert found.id == expected.id == images.ids[0]
-    assert torch.equal(found.heatmap, expected.heatmap) and torch.equal(found.evidence, expected.evidence)
-    for one, other in zip(found.concepts, expected.concepts, strict=True):
-        assert one.channel == other.channel and torch.equal(one.heatmap, other.heatmap)
+    assert actual.id == expected.id == images.ids[0]
+    assert torch.equal(actual.heatmap, expected.heatmap) and torch.equal(actual.evidence, expected.evidence)
+    for first, other in zip(actual.concepts, expected.concepts, strict=True):
+        assert first.channel == other.channel and torch.equal(first.heatmap, other.heatmap)
     model.explain(images, concepts=3)
     assert len(passes) == 1
 
 
 def test_any_image_of_an_observation_can_be_explained(inspector: Inspector, batch: ImageBatch) -> None:
-    found, expected = inspector.explain(inspector.observe(batch), index=2), inspector.explain(batch, index=2)
-    assert found.id == expected.id == batch.ids[2]
-    assert [concept.channel for concept in found.concepts] == [concept.channel for concept in expected.concepts]
-    torch.testing.assert_close(found.heatmap, expected.heatmap, rtol=1e-3, atol=1e-6)
+    actual, expected = inspector.explain(inspector.observe(batch), index=2), inspector.explain(batch, index=2)
+    assert actual.id == expected.id == batch.ids[2]
+    assert [concept.channel for concept in actual.concepts] == [concept.channel for concept in expected.concepts]
+    torch.testing.assert_close(actual.heatmap, expected.heatmap, rtol=1e-3, atol=1e-6)
     with pytest.raises(NeroError, match="from 0 to 3"):
         inspector.explain(inspector.observe(batch), index=4)
 

@@ -46,16 +46,16 @@ def test_aupr_says_which_class_is_positive() -> None:
 
 def test_a_roc_curve_counts_what_lies_at_or_above_each_score() -> None:
     id_scores, ood_scores = torch.tensor([0.0, 1.0, 1.0, 2.0]), torch.tensor([1.0, 3.0])
-    rejected, found = roc_curve(id_scores, ood_scores)
+    rejected, detected = roc_curve(id_scores, ood_scores)
     limits = (np.inf, 3.0, 2.0, 1.0, 0.0)
     np.testing.assert_allclose(rejected, [100 * float((id_scores >= limit).double().mean()) for limit in limits])
-    np.testing.assert_allclose(found, [100 * float((ood_scores >= limit).double().mean()) for limit in limits])
+    np.testing.assert_allclose(detected, [100 * float((ood_scores >= limit).double().mean()) for limit in limits])
 
 
 def test_the_area_under_a_roc_curve_is_the_auroc() -> None:
     id_scores, ood_scores = torch.randn(300).round(decimals=1), torch.randn(200).round(decimals=1) + 1
-    rejected, found = roc_curve(id_scores, ood_scores)
-    assert np.trapezoid(found, rejected) / 1e4 == pytest.approx(auroc(id_scores, ood_scores), abs=1e-6)
+    rejected, detected = roc_curve(id_scores, ood_scores)
+    assert np.trapezoid(detected, rejected) / 1e4 == pytest.approx(auroc(id_scores, ood_scores), abs=1e-6)
 
 
 @pytest.mark.parametrize("points", [2, 5, 10_000])

@@ -52,10 +52,10 @@ def test_a_member_comes_in_pieces(tmp_path: Path):
     assert max(sizes) <= 2**20
 
 
-@pytest.mark.parametrize("kept", [0, 10, -1, -30])
-def test_a_zip_that_is_cut_short_is_refused(tmp_path: Path, kept: int):
+@pytest.mark.parametrize("size", [0, 10, -1, -30])
+def test_a_zip_that_is_cut_short_is_refused(tmp_path: Path, size: int):
     path = packed(tmp_path / "x.zip", {"a": b"x" * 100})
-    path.write_bytes(path.read_bytes()[:kept])
+    path.write_bytes(path.read_bytes()[:size])
     refused(path, "cut")
 
 

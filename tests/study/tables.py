@@ -105,7 +105,7 @@ def summary(families: dict[str, list[BenchmarkResult]]) -> str:
 
 def mean_figures(results: Sequence[BenchmarkResult], name: str) -> tuple[float, float] | None:
     """Mean AUROC and FPR95 (ID positive) of a method in percent; None where a seed lacks it."""
-    pooled = [one.pooled for result in results for one in result.methods if one.method == name]
+    pooled = [figures.pooled for result in results for figures in result.methods if figures.method == name]
     if len(pooled) < len(results):
         return None
     return (

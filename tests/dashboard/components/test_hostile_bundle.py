@@ -49,8 +49,10 @@ def evidence_page(app: Start, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 def said_of_evidence(running: AppTest) -> str:
     """What stands under the map of the evidence."""
-    (said,) = [one.value for one in running.caption if one.value.endswith(("coarse grid.", "usual in this image."))]
-    return said
+    (caption,) = [
+        element.value for element in running.caption if element.value.endswith(("coarse grid.", "usual in this image."))
+    ]
+    return caption
 
 
 def test_a_class_name_is_no_link(app: Start, wide_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -60,9 +62,9 @@ def test_a_class_name_is_no_link(app: Start, wide_bundle: Path, tmp_path: Path, 
     monkeypatch.setenv("NERO_BUNDLE", str(tmp_path / "linked"))
     running = app(sample="polyps", view="heatmap")
     no_traceback(running)
-    (said,) = [one.value for one in running.caption if "Green speaks for" in one.value]
-    assert re.search(r"Green speaks for .*\[[012]", said)
-    assert not any(re.search(r"(?<!\\)\]\(https", one.value) for one in (*running.caption, *running.markdown))
+    (caption,) = [element.value for element in running.caption if "Green speaks for" in element.value]
+    assert re.search(r"Green speaks for .*\[[012]", caption)
+    assert not any(re.search(r"(?<!\\)\]\(https", element.value) for element in (*running.caption, *running.markdown))
 
 
 def test_no_evidence_has_no_legend(evidence_page: Callable[..., AppTest]):

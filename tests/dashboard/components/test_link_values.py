@@ -26,7 +26,7 @@ def opened(app: Start, page: str, **query: str) -> AppTest:
     return running
 
 
-def said(running: AppTest) -> list[str]:
+def warnings_of(running: AppTest) -> list[str]:
     return [warning.value.replace("\\", "") for warning in running.warning if "The link's" in warning.value]
 
 
@@ -118,10 +118,10 @@ def test_what_is_not_offered_is_a_sentence_with_what_is_shown(
     app: Start, page: str, query: dict[str, str], asked: dict[str, tuple[str, str]]
 ):
     running = opened(app, page, **query, **{key: value for key, (value, _) in asked.items()})
-    sentences = said(running)
+    sentences = warnings_of(running)
     assert len(sentences) == len(asked)
     for value, shown in asked.values():
-        (sentence,) = [one for one in sentences if f" {value} is not available here" in one]
+        (sentence,) = [text for text in sentences if f" {value} is not available here" in text]
         assert sentence.endswith(f"{shown}.")
         assert sentence.startswith("The link's ")
 
@@ -143,7 +143,7 @@ def test_what_is_not_offered_is_a_sentence_with_what_is_shown(
     ],
 )
 def test_what_is_offered_is_taken_without_a_word(app: Start, page: str, query: dict[str, str]):
-    assert said(opened(app, page, **query)) == []
+    assert warnings_of(opened(app, page, **query)) == []
 
 
 @pytest.mark.parametrize("key", ["order", "sort"])
@@ -151,7 +151,7 @@ def test_a_link_from_before_that_says_share_means_contribution(app: Start, key: 
     fresh, later = app(sample="polyps", **{key: "share"}), opened(app, "screen", sample="polyps", **{key: "share"})
     for running in (fresh, later):
         no_traceback(running)
-        assert said(running) == []
+        assert warnings_of(running) == []
         assert running.segmented_control(key=key).value == "contribution"
 
 
@@ -159,24 +159,24 @@ def test_more_methods_than_can_be_drawn_are_a_sentence(app: Start, comparison: B
     running = app("compare", methods=[method.method for method in comparison.methods][:9])
     until(running, lambda: running.dataframe)
     assert len(running.multiselect(key="methods").value) <= 6
-    assert len(said(running)) == 1
+    assert len(warnings_of(running)) == 1
 
 
 def test_the_sentence_stays_until_somebody_moves_the_widget(app: Start):
     running = opened(app, "explorer", grid_page="99", look="channels")
-    assert len(said(running.run())) == 1
+    assert len(warnings_of(running.run())) == 1
     running.number_input(key="grid_page").set_value(2).run()
-    assert said(running) == []
+    assert warnings_of(running) == []
     running.number_input(key="grid_page").set_value(1).run()
-    assert said(running) == []
+    assert warnings_of(running) == []
 
 
 def test_a_page_that_a_filter_takes_away_is_no_fault_of_the_link(app: Start):
     running = opened(app, "explorer", grid_page="10")
-    assert said(running) == []
+    assert warnings_of(running) == []
     running.selectbox(key="grid_class").select_index(1).run()
     no_traceback(running)
-    assert said(running) == []
+    assert warnings_of(running) == []
 
 
 def test_a_hostile_value_is_shown_as_text(app: Start):

@@ -32,7 +32,7 @@ def test_the_tpr_of_one_page_is_that_of_the_other_and_the_url_names_it(app: Star
 def test_a_tpr_that_is_not_offered_is_said_on_the_page_and_goes(app: Start):
     running = app(sample="polyps", accept="150")
     no_traceback(running)
-    assert [one.value for one in running.main.warning] == [
+    assert [warning.value for warning in running.main.warning] == [
         "The link's share of images that should pass 150 is not available here; this is 95."
     ]
     assert running.select_slider(key="accept").value == 0.95

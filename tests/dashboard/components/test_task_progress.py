@@ -41,18 +41,18 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """Of the measurement of faithfulness, which is the real one."""
-    held, measure = Gate(), Explorer.faithfulness
+    gate, measure = Gate(), Explorer.faithfulness
 
     def gated(self: Explorer, batch: ImageBatch, *, composite: str | None, on_progress: Progress) -> Faithfulness:
-        held.begun += 1
+        gate.begun += 1
         try:
-            return measure(self, batch, composite=composite, on_progress=held.around(on_progress))
+            return measure(self, batch, composite=composite, on_progress=gate.around(on_progress))
         finally:
-            held.ended.release()
+            gate.ended.release()
 
     monkeypatch.setattr(Explorer, "faithfulness", gated)
-    yield held
-    held.open()
+    yield gate
+    gate.open()
 
 
 def labels(running: AppTest) -> list[str]:
@@ -117,9 +117,9 @@ def test_of_an_uploaded_image_no_more_is_promised_than_is_kept(app: Start, gate:
 
 
 def test_who_waits_for_what_another_stops_is_told_and_can_begin_it_again(app: Start, gate: Gate):
-    one, other = (app(sample="polyps", view="heatmap", faithfulness="true") for _ in range(2))
+    first, other = (app(sample="polyps", view="heatmap", faithfulness="true") for _ in range(2))
     assert gate.is_reached.wait(LONG)
-    one.button(key="stop_faithfulness").click().run()
+    first.button(key="stop_faithfulness").click().run()
     other.run()
     assert words.STOPPED in [info.value for info in other.info]
     other.run()
@@ -184,15 +184,15 @@ def full_sentences(running: AppTest) -> list[str]:
 def test_what_is_begun_again_while_too_many_wait_is_a_sentence_and_the_page_stays(
     app: Start, gate: Gate, full: Callable[[], threading.Event]
 ):
-    one, other = (app(sample="polyps", view="heatmap", faithfulness="true") for _ in range(2))
+    first, other = (app(sample="polyps", view="heatmap", faithfulness="true") for _ in range(2))
     assert gate.is_reached.wait(LONG)
-    one.button(key="stop_faithfulness").click().run()
+    first.button(key="stop_faithfulness").click().run()
     go_on = full()
     other.run().button(key="again_faithfulness").click().run()
     assert len(full_sentences(other)) == 1
     assert {"polyps", "true"} == {asked(other, "sample"), asked(other, "faithfulness")}
     assert other.toggle(key="faithfulness").value
-    assert [radio.key for radio in one.run().segmented_control] == [radio.key for radio in other.segmented_control]
+    assert [radio.key for radio in first.run().segmented_control] == [radio.key for radio in other.segmented_control]
     gate.open()
     go_on.set()
     other.button(key="again_faithfulness").click().run()
@@ -229,23 +229,23 @@ def test_a_task_that_the_server_drops_is_told_as_that(app: Start, gate: Gate, mo
 
 
 def test_a_map_that_is_stopped_leaves_the_other_kind_of_map(app: Start, monkeypatch: pytest.MonkeyPatch):
-    held, lay_out = Gate(), Explorer.relevance_map
+    gate, lay_out = Gate(), Explorer.relevance_map
 
     def gated(self: Explorer, kind: str, on_progress: Progress | None = None) -> object:
         if on_progress is not None:
-            held.around(on_progress)(1, 500)
+            gate.around(on_progress)(1, 500)
         return lay_out(self, kind, on_progress)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Explorer, "relevance_map", gated)
     running = app("explorer", look="image map", map="UMAP")
-    assert held.is_reached.wait(LONG)
+    assert gate.is_reached.wait(LONG)
     running.run()
     no_traceback(running)
     assert any("epochs: 1 of 500" in text for text in bars(running))
     running.button(key="stop_map").click().run()
-    held.open()
+    gate.open()
     assert running.segmented_control(key="map").value == "PCA"
-    assert "nero_image_map" in [one.proto.component_name for one in running.get("bidi_component")]
+    assert "nero_image_map" in [element.proto.component_name for element in running.get("bidi_component")]
     assert "map" not in running.query_params or asked(running, "map") == "PCA"
 
 
@@ -263,32 +263,32 @@ def test_what_comes_before_and_after_the_epochs_is_told(app: Start, monkeypatch:
     monkeypatch.setattr(Explorer, "relevance_map", slowly)
     monkeypatch.setattr(Explorer, "place", lambda *_, **__: None)
     running = app("explorer", look="image map", map="UMAP")
-    for done, said in ((0, "UMAP: compiling it, once"), (7, "epochs: 7 of 500"), (500, "compiling what places")):
+    for done, expected in ((0, "UMAP: compiling it, once"), (7, "epochs: 7 of 500"), (500, "compiling what places")):
         assert reached.get(timeout=LONG) == done
         no_traceback(running.run())
-        assert [said in text for text in bars(running)] == [True]
+        assert [expected in text for text in bars(running)] == [True]
         go_on.release()
 
 
 def test_a_comparison_that_is_stopped_says_so_and_begins_again(
     app: Start, monkeypatch: pytest.MonkeyPatch, comparison: BenchmarkResult
 ):
-    held, results = Gate(), iter(range(2))
+    gate, results = Gate(), iter(range(2))
 
     def gated(inspector: Inspector, *, on_progress: Callable[[str, int, int], None]) -> BenchmarkResult:
         if next(results) == 1:
             return comparison
-        told = held.around(lambda done, total: on_progress("methods", done, total))
+        told = gate.around(lambda done, total: on_progress("methods", done, total))
         return compare_banks(
             inspector, methods=["nero", "msp"], on_progress=lambda stage, done, total: told(done, total)
         )
 
     monkeypatch.setattr("dashboard.resources.background_tasks.compare_banks", gated)
     running = app("compare")
-    assert held.is_reached.wait(LONG)
+    assert gate.is_reached.wait(LONG)
     assert any("1 of 2" in text for text in bars(running.run()))
     running.button(key="stop_comparison").click().run()
-    held.open()
+    gate.open()
     assert words.STOPPED in [info.value for info in running.info]
     running.button(key="again_comparison").click().run()
     until(running, lambda: running.dataframe)

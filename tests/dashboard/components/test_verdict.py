@@ -26,21 +26,21 @@ def page(score: float, p_value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "p_value", "symbol", "said"),
+    ("score", "p_value", "symbol", "headline"),
     [
         (1.0, 0.5, "●", "Like the reference images"),
         (2.9, 0.08, "▲", "Borderline"),
         (5.0, 1 / 301, "◆", "Unlike the reference images"),
     ],
 )
-def test_the_verdict_is_words_and_a_symbol(score: float, p_value: float, symbol: str, said: str):
+def test_the_verdict_is_words_and_a_symbol(score: float, p_value: float, symbol: str, headline: str):
     running = AppTest.from_function(page, kwargs={"score": score, "p_value": p_value}).run()
     assert not running.exception
     shown = html(running)
     assert symbol in shown
-    assert f"<h2>{said}</h2>" in shown
-    assert ("Have it looked at." in shown) == (said.startswith("Unlike"))
-    assert ("class=dimmed" in shown) == ("Grey because" in shown) == said.startswith("Unlike")
+    assert f"<h2>{headline}</h2>" in shown
+    assert ("Have it looked at." in shown) == (headline.startswith("Unlike"))
+    assert ("class=dimmed" in shown) == ("Grey because" in shown) == headline.startswith("Unlike")
     assert "&lt;b&gt;pylorus" in shown
     assert "<b>pylorus" not in shown
 

@@ -41,11 +41,11 @@ class Steps:
 def steps() -> Iterator[Callable[[], Steps]]:
     made: list[Steps] = []
 
-    def one() -> Steps:
+    def new_steps() -> Steps:
         made.append(Steps())
         return made[-1]
 
-    yield one
+    yield new_steps
     for each in made:  # whatever a test left waiting ends
         each.let_pass(each.steps)
 
@@ -122,16 +122,16 @@ def test_what_is_found_after_a_stop_is_dropped():
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(RelevanceError("Expected more."), "Expected more."), (ValueError("?"), "written to its log")]
+    ("error", "text"), [(RelevanceError("Expected more."), "Expected more."), (ValueError("?"), "written to its log")]
 )
-def test_what_fails_is_a_sentence(error: Exception, said: str, caplog: pytest.LogCaptureFixture):
+def test_what_fails_is_a_sentence(error: Exception, text: str, caplog: pytest.LogCaptureFixture):
     def compute(on_progress: Progress) -> str:
         raise error
 
     task = BackgroundTask("a finding", compute)
     assert task.wait(LONG)
     assert task.state == "failed"
-    with pytest.raises(NeroError, match=said):
+    with pytest.raises(NeroError, match=text):
         task.result()
     assert task.is_unforeseen == isinstance(error, ValueError)
     assert ("unforeseen in a finding" in caplog.text) == task.is_unforeseen
@@ -143,7 +143,7 @@ def test_a_stop_is_no_error_that_a_part_may_fail_with():
 
 def test_only_so_many_run_at_once_and_the_next_begins_when_one_ends(steps: Callable[[], Steps]):
     task_queue, computations = TaskQueue(2), [steps() for _ in range(4)]
-    tasks = [BackgroundTask(f"work {place}", one, task_queue) for place, one in enumerate(computations)]
+    tasks = [BackgroundTask(f"work {place}", computation, task_queue) for place, computation in enumerate(computations)]
     assert [task.state for task in tasks] == ["running", "running", "waiting", "waiting"]
     assert [task.ahead for task in tasks] == [0, 0, 0, 1]
     computations[1].let_pass(3)
@@ -208,21 +208,21 @@ class Image:
 def test_a_task_that_is_stopped_while_it_waits_releases_what_it_was_to_compute_with(steps: Callable[[], Steps]):
     task_queue, image = TaskQueue(1), Image()
     BackgroundTask("first", steps(), task_queue)
-    kept = weakref.ref(image)
+    reference = weakref.ref(image)
     task = BackgroundTask("second", partial(lambda image, on_progress: image, image), task_queue)
     del image
     task.stop()
     gc.collect()
-    assert kept() is None
+    assert reference() is None
     assert task.state == "stopped"
 
 
 def test_a_failure_keeps_nothing_of_the_computation():
-    kept: list[weakref.ref[Image]] = []
+    references: list[weakref.ref[Image]] = []
 
     def compute(on_progress: Progress) -> None:
         image = Image()
-        kept.append(weakref.ref(image))
+        references.append(weakref.ref(image))
         try:
             raise ValueError(image)
         except ValueError as error:
@@ -234,7 +234,7 @@ def test_a_failure_keeps_nothing_of_the_computation():
     assert BackgroundTask("after", lambda on_progress: "found", task_queue).wait(LONG)  # its thread has ended
     gc.collect()
     assert task.state == "failed"
-    assert [one() for one in kept] == [None]
+    assert [reference() for reference in references] == [None]
 
 
 def test_who_asks_for_a_failed_result_gets_an_error_of_its_own():

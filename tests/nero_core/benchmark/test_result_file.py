@@ -56,20 +56,20 @@ def test_the_same_result_is_the_same_file(result: BenchmarkResult, written: Path
 
 
 def test_a_file_of_version_0_1_0_loads_and_is_written_again_byte_for_byte(tmp_path: Path) -> None:
-    found = read_result(OLDER)
-    assert [one.method for one in found.skipped] == ["vim"]
-    write_result(found, tmp_path / "again.json")
+    loaded = read_result(OLDER)
+    assert [part.method for part in loaded.skipped] == ["vim"]
+    write_result(loaded, tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == OLDER.read_bytes()
 
 
 def test_a_result_cannot_change(result: BenchmarkResult, written: Path) -> None:
-    for found in (result, read_result(written)):
+    for each in (result, read_result(written)):
         with pytest.raises(FrozenInstanceError):
-            found.seed = 1  # type: ignore[misc]
+            each.seed = 1  # type: ignore[misc]
         with pytest.raises(TypeError):
-            found.id_classes["another"] = 1  # type: ignore[index]
+            each.id_classes["another"] = 1  # type: ignore[index]
         with pytest.raises(TypeError):
-            found.methods[0].hyper["k"] = 1  # type: ignore[index]
+            each.methods[0].hyper["k"] = 1  # type: ignore[index]
 
 
 def test_parts_that_do_not_fit_together_make_no_result(result: BenchmarkResult) -> None:

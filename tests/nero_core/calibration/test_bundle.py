@@ -227,7 +227,7 @@ def test_loaded_banks_do_not_change_with_the_file(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "found"),
+    ("settings", "actual"),
     [
         (None, "no settings of nero"),
         ({}, r"nero\.epsilon: Field required"),
@@ -238,10 +238,10 @@ def test_loaded_banks_do_not_change_with_the_file(bundle: Path) -> None:
     ],
 )
 def test_a_card_without_the_settings_of_nero_is_refused(
-    bundle: Path, settings: dict[str, object] | None, found: str
+    bundle: Path, settings: dict[str, object] | None, actual: str
 ) -> None:
     change_card(bundle, lambda card: card.update(detectors={} if settings is None else {"nero": settings}))
-    with pytest.raises(BundleError, match=f"detectors: .*{found}"):
+    with pytest.raises(BundleError, match=f"detectors: .*{actual}"):
         read_card(bundle)
 
 

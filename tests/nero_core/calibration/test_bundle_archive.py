@@ -275,9 +275,9 @@ def test_a_table_of_contents_of_any_size_is_not_read(packed: Path, tmp_path: Pat
         unpack_bundle(packed, tmp_path / "bundle")
 
 
-@pytest.mark.parametrize("kept", [0, 10, 1000, -1, -30])
-def test_a_file_that_is_cut_short_is_refused(packed: Path, tmp_path: Path, kept: int):
-    (tmp_path / "a.nero.zip").write_bytes(packed.read_bytes()[:kept])
+@pytest.mark.parametrize("size", [0, 10, 1000, -1, -30])
+def test_a_file_that_is_cut_short_is_refused(packed: Path, tmp_path: Path, size: int):
+    (tmp_path / "a.nero.zip").write_bytes(packed.read_bytes()[:size])
     with pytest.raises(BundleError, match=r"a\.nero\.zip to be a bundle in one file"):
         unpack_bundle(tmp_path / "a.nero.zip", tmp_path / "bundle")
     assert [path.name for path in tmp_path.iterdir()] == ["a.nero.zip"]

@@ -95,9 +95,9 @@ def test_the_parts_make_the_score_and_the_contributions_the_distance(
     explorer: Explorer, observation: Observation
 ) -> None:
     for norm in (1, 2):
-        found = explorer.what_if(observation, replace(explorer.settings, norm=norm))
-        terms = found.detection.terms
-        torch.testing.assert_close((terms["distance"] + terms["bias"]) * terms["scale"], found.detection.score)
+        actual = explorer.what_if(observation, replace(explorer.settings, norm=norm))
+        terms = actual.detection.terms
+        torch.testing.assert_close((terms["distance"] + terms["bias"]) * terms["scale"], actual.detection.score)
         torch.testing.assert_close(terms["share"].sum(dim=1), terms["distance"], rtol=1e-9, atol=1e-12)
         assert float(terms["distances"].min()) == pytest.approx(float(terms["distance"][0]), rel=1e-12)
         assert float(terms["relevance"].sum() + terms["bias_relevance"].sum()) == pytest.approx(1, abs=1e-4)
@@ -156,9 +156,9 @@ def test_a_fit_waits_for_no_other_and_is_made_once(
 
     monkeypatch.setattr(what_if, "widest_fit", fit)
     fits, settings = what_if.WhatIfs(inspector.bundle), Explorer(inspector).settings
-    one, another = (replace(settings, epsilon=epsilon) for epsilon in (0.5, 0.25))
+    first, another = (replace(settings, epsilon=epsilon) for epsilon in (0.5, 0.25))
     with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(fits.score, observation, one) for _ in range(2)]
+        waiting = [pool.submit(fits.score, observation, first) for _ in range(2)]
         assert slow.wait(60)
         other = fits.score(observation, another)  # while the first is on its way
         go_on.set()

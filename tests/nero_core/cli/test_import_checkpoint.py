@@ -64,11 +64,11 @@ def test_a_normalisation_that_is_timms_alone_is_warned_of(nero: Run, tmp_path: P
     assert nero(*command, *half, "--out", tmp_path / "given").stderr == ""
 
 
-@pytest.mark.parametrize(("given", "found"), [((), "neither"), (("--classes", "a,b", "--classes-file", "x"), "both")])
-def test_class_names_come_from_one_place(nero: Run, file: Path, tmp_path: Path, given: tuple[str, ...], found: str):
+@pytest.mark.parametrize(("given", "actual"), [((), "neither"), (("--classes", "a,b", "--classes-file", "x"), "both")])
+def test_class_names_come_from_one_place(nero: Run, file: Path, tmp_path: Path, given: tuple[str, ...], actual: str):
     result = nero("import-checkpoint", file, *SMALL, *given, "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert f"Found {found}" in result.stderr
+    assert f"Found {actual}" in result.stderr
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])

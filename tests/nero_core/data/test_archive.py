@@ -308,13 +308,13 @@ def test_bytes_changed_anywhere_are_refused_or_harmless(tmp_path: Path, temporar
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "actual"),
     [(b"", "an empty file"), (b"words", "text"), (picture(), "no known kind"), (b"\x1f\x8b\x08", "gzip")],
 )
-def test_what_is_no_zip_is_refused_by_kind(tmp_path: Path, data: bytes, found: str) -> None:
+def test_what_is_no_zip_is_refused_by_kind(tmp_path: Path, data: bytes, actual: str) -> None:
     path = tmp_path / "set.zip"
     path.write_bytes(data)
-    refuse(path, found)
+    refuse(path, actual)
 
 
 def test_a_program_that_carries_an_archive_is_refused(tmp_path: Path) -> None:

@@ -279,7 +279,7 @@ SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><script>a
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "found"),
+    ("name", "data", "actual"),
     [
         ("empty.png", b"", "an empty file"),
         ("notes.jpg", "Größe 3 mm, Höhe 4 mm".encode() * 200, "text"),
@@ -304,10 +304,10 @@ SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><script>a
         ("head.webp", b"RIFF\x10\0\0\0WEBPVP8 \0\0\0\0", "a WebP with a damaged or unusual header"),
     ],
 )
-def test_what_is_no_image_is_refused_by_name_with_what_it_looks_like(name: str, data: bytes, found: str) -> None:
+def test_what_is_no_image_is_refused_by_name_with_what_it_looks_like(name: str, data: bytes, actual: str) -> None:
     with pytest.raises(ImageError) as caught:
         decode_image(data, name)
-    assert str(caught.value).startswith(f"{name}: expected a PNG, JPEG, TIFF, BMP or WebP image; found {found}. ")
+    assert str(caught.value).startswith(f"{name}: expected a PNG, JPEG, TIFF, BMP or WebP image; found {actual}. ")
     assert str(caught.value).endswith(".")
 
 
@@ -354,7 +354,7 @@ def test_a_corrupted_image_decodes_or_is_refused_but_never_breaks(seed: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "actual"),
     [
         (png_claiming(60_000, 60_000), "60000 × 60000"),
         (png_claiming(2**31 - 1, 2**31 - 1), "2147483647 × 2147483647"),
@@ -363,7 +363,7 @@ def test_a_corrupted_image_decodes_or_is_refused_but_never_breaks(seed: int) -> 
         (webp_claiming(16_384, 16_384), "one of far too many pixels"),
     ],
 )
-def test_a_decompression_bomb_is_refused_before_it_is_decoded(data: bytes, found: str, tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(data: bytes, actual: str, tmp_path: Path) -> None:
     assert len(data) < 8000
     path = tmp_path / "bomb.png"
     path.write_bytes(data)
@@ -371,7 +371,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(data: bytes, found
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with pytest.raises(ImageError, match=rf"bomb\.png: .*found {found}"):
+            with pytest.raises(ImageError, match=rf"bomb\.png: .*found {actual}"):
                 decode_image(path)
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:

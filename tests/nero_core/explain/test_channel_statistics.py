@@ -25,16 +25,16 @@ def bank() -> tuple[Tensor, Tensor]:
 
 def test_selectivity_is_the_share_of_variance_between_classes(bank: tuple[Tensor, Tensor]):
     relevance, labels = bank
-    found = class_selectivity(relevance, labels)
+    actual = class_selectivity(relevance, labels)
     for channel in range(6):
         values = relevance[:, channel].tolist()
         mean = sum(values) / len(values)
         between = 0.0
         for label in range(3):
-            of = [value for value, one in zip(values, labels.tolist(), strict=True) if one == label]
-            between += len(of) * (sum(of) / len(of) - mean) ** 2
+            of_class = [value for value, its_label in zip(values, labels.tolist(), strict=True) if its_label == label]
+            between += len(of_class) * (sum(of_class) / len(of_class) - mean) ** 2
         total = sum((value - mean) ** 2 for value in values)
-        assert float(found[channel]) == pytest.approx(between / total, rel=1e-9)
+        assert float(actual[channel]) == pytest.approx(between / total, rel=1e-9)
 
 
 def test_selectivity_is_1_where_the_class_says_it_all_and_0_where_it_says_nothing():
@@ -51,10 +51,10 @@ def test_selectivity_keeps_when_relevance_is_scaled_turned_or_shifted(bank: tupl
 def test_separation_is_auroc_of_each_channel_or_its_mirror():
     generator = torch.Generator().manual_seed(1)
     inside, outside = (torch.randint(6, (size, 5), generator=generator).double() for size in (31, 17))
-    found = ood_separation(inside, outside)
+    actual = ood_separation(inside, outside)
     for channel in range(5):
-        one = auroc(inside[:, channel], outside[:, channel])
-        assert float(found[channel]) == pytest.approx(max(one, 1 - one), abs=1e-12)
+        value = auroc(inside[:, channel], outside[:, channel])
+        assert float(actual[channel]) == pytest.approx(max(value, 1 - value), abs=1e-12)
 
 
 def test_separation_of_equal_banks_is_a_half_and_of_distant_ones_1():

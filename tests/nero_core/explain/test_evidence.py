@@ -59,14 +59,14 @@ def test_the_count_bounds_the_missing(compared: Channels) -> None:
 def test_the_explorer_lists_missing_evidence_by_contribution(tiny_inspector: Inspector, phantoms: Path) -> None:
     observation = tiny_inspector.observe(tiny_inspector.decode([sorted((phantoms / "ood" / "polyps").iterdir())[0]]))
     channels = tiny_inspector.channels(observation)
-    found = Explorer(tiny_inspector).missing_evidence(observation, count=6)
-    contributions = [one.contribution for one in found]
-    assert len(found) == 6
+    actual = Explorer(tiny_inspector).missing_evidence(observation, count=6)
+    contributions = [missing.contribution for missing in actual]
+    assert len(actual) == 6
     assert contributions == sorted(contributions, reverse=True)
     lacking = channels.contribution[channels.relevance < channels.centroid]
     assert contributions == lacking.sort(descending=True).values[:6].tolist()
     relevance = tiny_inspector.fit_relevance()
-    for one in found:
-        rows = [tiny_inspector.bundle.fit.ids.index(reference) for reference in one.references]
-        assert relevance[rows, one.channel].tolist() == list(one.reference_relevance)
-        assert one.reference_relevance[0] == float(relevance[:, one.channel].max())
+    for missing in actual:
+        rows = [tiny_inspector.bundle.fit.ids.index(reference) for reference in missing.references]
+        assert relevance[rows, missing.channel].tolist() == list(missing.reference_relevance)
+        assert missing.reference_relevance[0] == float(relevance[:, missing.channel].max())

@@ -15,7 +15,7 @@ from nero_core.figures.style import figure_bytes, styled
 SLACK = 3  # pixels of 300 to an inch
 
 
-def said(figure: Figure) -> str:
+def text_of(figure: Figure) -> str:
     """All text of the figure as it stands in its SVG, in one line."""
     root = ElementTree.fromstring(figure_bytes(figure, "svg"))
     pieces = root.iter("{http://www.w3.org/2000/svg}text")

@@ -5,7 +5,7 @@ import pytest
 
 from nero_core.figures import bar_figure
 from nero_core.figures.style import HERE, ID
-from tests.nero_core.figures.figure_text import colour, overlaps, plot, said
+from tests.nero_core.figures.figure_text import colour, overlaps, plot, text_of
 
 NAMES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 
@@ -15,7 +15,7 @@ def test_each_name_has_a_bar_of_its_value_and_the_marked_one_is_blue():
     bars = plot(figure).patches
     assert [bar.get_width() for bar in bars] == [4.2, -1.3, 0.0]
     assert [colour(bar) for bar in bars] == [HERE, ID, HERE]
-    text = said(figure)
+    text = text_of(figure)
     for words in (*NAMES, "4.20", "−1.30", "logit", "Logits", "The largest counts."):
         assert words in text
     assert overlaps(figure) == []
@@ -34,7 +34,7 @@ def test_what_is_said_of_a_bar_stands_beside_it_on_its_own_side_and_inside_the_a
 def test_a_value_that_is_not_finite_has_no_bar_and_says_so():
     figure = bar_figure(NAMES, [np.nan, np.inf, 2.0], "x")
     assert [bar.get_width() for bar in plot(figure).patches] == [0.0, 0.0, 2.0]
-    assert said(figure).count("not defined") == 2
+    assert text_of(figure).count("not defined") == 2
 
 
 @pytest.mark.parametrize("values", [[0.0, 0.0, 0.0], [-1e-9, -2e-9, -3e-9], [1e12, 1.0, -1e12]])

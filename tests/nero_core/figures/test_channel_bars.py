@@ -6,7 +6,7 @@ import pytest
 from nero_core.figures import channel_bars_figure, image_pair_figure, least_relevant_figure
 from nero_core.figures.numbers import number
 from nero_core.figures.style import CENTROID, HERE, ID
-from tests.nero_core.figures.figure_text import colour, overlaps, plot, said
+from tests.nero_core.figures.figure_text import colour, overlaps, plot, text_of
 
 VALUES = np.random.default_rng(0).normal(size=512)
 
@@ -21,7 +21,7 @@ def test_channels_come_in_the_order_given_with_their_values_and_their_means():
     heights = {round(bar.get_x() + bar.get_width() / 2): (bar.get_height(), colour(bar)) for bar in axes.patches}
     assert heights == {0: (VALUES[7], HERE), 1: (VALUES[500], ID), 2: (VALUES[3], HERE)}
     np.testing.assert_allclose(axes.collections[0].get_offsets()[:, 1], means[[7, 500, 3]])
-    text = said(figure)
+    text = text_of(figure)
     for words in ("this image, channel 500", "mean of normal-cecum", "3 of 512, strongest first", "activation"):
         assert words in text
     assert overlaps(figure) == []
@@ -30,7 +30,7 @@ def test_channels_come_in_the_order_given_with_their_values_and_their_means():
 def test_without_means_there_are_no_marks():
     figure = channel_bars_figure(VALUES, range(24), "activation", "by number")
     assert not plot(figure).collections
-    assert "channel None" not in said(figure)
+    assert "channel None" not in text_of(figure)
     assert overlaps(figure) == []
 
 
@@ -41,7 +41,7 @@ def test_two_images_stand_side_by_side_in_the_same_channels():
     assert heights == [first[9], first[2], second[9], second[2]]
     bold = [tick.get_text() for tick in plot(figure).get_xticklabels() if tick.get_fontweight() == "bold"]
     assert bold == ["2"]
-    assert all(words in said(figure) for words in ("First image", "Second image", "2 of 512", "2 in bold"))
+    assert all(words in text_of(figure) for words in ("First image", "Second image", "2 of 512", "2 in bold"))
     assert overlaps(figure) == []
 
 
@@ -51,7 +51,7 @@ def test_rho_is_the_part_of_the_activity_in_the_channels_of_least_relevance(k: i
     figure = least_relevant_figure(activation, relevance, k)
     order = np.argsort(relevance, kind="stable")
     rho = np.abs(activation)[order][:k].sum() / np.abs(activation).sum()
-    assert f"the {k} of least relevance: ρ = {number(rho)} of the activity" in said(figure)
+    assert f"the {k} of least relevance: ρ = {number(rho)} of the activity" in text_of(figure)
     steps = plot(figure).patches
     np.testing.assert_allclose(steps[0].get_data().values, np.abs(activation)[order][:k])  # type: ignore[attr-defined]
     assert colour(steps[0]) == ID
@@ -62,4 +62,4 @@ def test_rho_is_the_part_of_the_activity_in_the_channels_of_least_relevance(k: i
 
 
 def test_an_image_without_activity_has_no_rho():
-    assert "ρ = not defined" in said(least_relevant_figure(np.zeros(8), np.zeros(8), 2))
+    assert "ρ = not defined" in text_of(least_relevant_figure(np.zeros(8), np.zeros(8), 2))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nero_core.figures import relevance_map_figure
 from nero_core.types import MapPlace, RelevanceMap
-from tests.nero_core.figures.figure_text import overlaps, plot, said
+from tests.nero_core.figures.figure_text import overlaps, plot, text_of
 
 NAMES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 
@@ -49,15 +49,15 @@ def test_points_far_out_stand_at_the_edge_hollow_and_squeeze_no_other(far: int, 
     places = np.concatenate([np.asarray(collection.get_offsets()) for collection in plot(figure).collections])
     assert len(places) == 300
     assert int((places[:, 0] == high).sum()) == hollow(figure) == far
-    assert words in said(figure)
-    assert "normal-cecum (100)" in said(figure)  # with those at the edge
+    assert words in text_of(figure)
+    assert "normal-cecum (100)" in text_of(figure)  # with those at the edge
     assert overlaps(figure) == []
 
 
 def test_a_map_without_them_says_nothing_of_them():
     figure = relevance_map_figure(laid(cloud()), NAMES)
     assert hollow(figure) == 0
-    assert "beyond" not in said(figure)
+    assert "beyond" not in text_of(figure)
 
 
 def test_pca_has_one_scale_and_umap_fills_its_plane():
@@ -69,9 +69,9 @@ def test_this_image_far_out_stands_at_the_edge_too():
     figure = relevance_map_figure(laid(cloud(2)), NAMES, MapPlace(torch.tensor([9e5, 0.5]).double(), ("0",), (1.0,)))
     star = plot(figure).collections[-1].get_offsets()
     assert np.asarray(star)[0, 0] == plot(figure).get_xlim()[1]
-    assert "this image beyond, 1 nearest ringed" in said(figure)
+    assert "this image beyond, 1 nearest ringed" in text_of(figure)
     assert overlaps(figure) == []
 
 
 def test_points_that_are_all_alike_are_no_error():
-    assert "PCA of 5" in said(relevance_map_figure(laid(torch.ones(5, 2).double()), NAMES))
+    assert "PCA of 5" in text_of(relevance_map_figure(laid(torch.ones(5, 2).double()), NAMES))

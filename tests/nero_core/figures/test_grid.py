@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from nero_core.figures import Panel, panels_figure
-from tests.nero_core.figures.figure_text import overlaps, said
+from tests.nero_core.figures.figure_text import overlaps, text_of
 
 SQUARE, WIDE, TALL = (np.full((*shape, 3), 90, np.uint8) for shape in ((64, 64), (48, 96), (96, 48)))
 
@@ -21,7 +21,7 @@ def test_each_panel_has_its_pictures_and_its_words_below_its_heading():
          ("By activation", [Panel((SQUARE,), "7", "last")])],
         2, ("signed", 0.5, "relevance per pixel"), "One scale for all.",
     )  # fmt: skip
-    text = said(figure)
+    text = text_of(figure)
     for words in ("a By relevance", "b By activation", "keeps 0.97", "relevance per pixel", "−0.500", "One scale"):
         assert words in text
     assert text.count("no picture") == 1
@@ -55,4 +55,4 @@ def test_long_words_end_in_their_panel_and_a_panel_may_have_no_picture():
         [(long, [Panel((SQUARE,), long, long), Panel((), "nothing", "no image uses it")])], 2, None, long
     )
     assert overlaps(figure) == []
-    assert "no image uses it" in said(figure)
+    assert "no image uses it" in text_of(figure)

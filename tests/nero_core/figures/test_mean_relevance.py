@@ -5,7 +5,7 @@ import torch
 
 from nero_core.figures import mean_relevance_figure
 from nero_core.types import Channels, MeanRelevance
-from tests.nero_core.figures.figure_text import overlaps, said
+from tests.nero_core.figures.figure_text import overlaps, text_of
 
 SIZE = 512
 MEANS = torch.linspace(0.02, -0.01, SIZE).double()  # the rank of a channel is its number
@@ -35,7 +35,7 @@ def test_more_channels_than_there_is_room_for_have_neither_line_nor_number():
 
 
 def test_the_axis_is_one_of_ranks():
-    text = said(mean_relevance_figure(CHANNELS, MEAN, (5,)))
+    text = text_of(mean_relevance_figure(CHANNELS, MEAN, (5,)))
     assert "rank of the feature channel by ID mean, all 512" in text and "numbers above: channels" in text
     assert "relevance (parts of 1)" in text
-    assert "numbers above" not in said(mean_relevance_figure(CHANNELS, MEAN))
+    assert "numbers above" not in text_of(mean_relevance_figure(CHANNELS, MEAN))

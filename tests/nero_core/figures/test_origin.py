@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nero_core.figures import bar_figure, image_figure, short_id, with_origin
-from tests.nero_core.figures.figure_text import overlaps, said
+from tests.nero_core.figures.figure_text import overlaps, text_of
 
 IMAGE = "3fa2c81d" + 56 * "0"
 LONG = "a reference set of many words " * 9
@@ -12,7 +12,7 @@ LONG = "a reference set of many words " * 9
 
 def test_the_line_names_image_and_reference_set():
     figure = with_origin(bar_figure(["a", "b"], [1.0, 2.0], "logit"), IMAGE, "Colon phantoms")
-    assert "image 3fa2c81d · reference set Colon phantoms" in said(figure)
+    assert "image 3fa2c81d · reference set Colon phantoms" in text_of(figure)
     assert short_id(IMAGE) == "3fa2c81d"
 
 

@@ -20,6 +20,6 @@ def test_a_missing_picture_is_none_and_its_class_is_still_said():
         return pictures[reference_id]
 
     shown = (concept(1, "a", "lost"), concept(2), concept(3, "b"))
-    thumbnails, classes = reference_pictures(shown, thumbnail, lambda one: f"class of {one}")
+    thumbnails, classes = reference_pictures(shown, thumbnail, lambda image_id: f"class of {image_id}")
     assert thumbnails == [[b"A", None], [], [b"B"]]
     assert classes == [["class of a", "class of lost"], [], ["class of b"]]

@@ -165,11 +165,11 @@ def test_a_map_that_mostly_cancels_hides_no_other(
 def test_maps_of_concepts_are_smoothed_and_have_the_limits_of_what_is_shown() -> None:
     maps = torch.randn(3, 40, 40, generator=torch.Generator().manual_seed(0))
     concepts = [
-        Concept(place, one, 0.2, 0.1, 0.05, (), (), 1.0, cancels)
-        for place, (one, cancels) in enumerate(zip(maps, (1.0, 90.0, 2.0), strict=True))
+        Concept(place, raw, 0.2, 0.1, 0.05, (), (), 1.0, cancels)
+        for place, (raw, cancels) in enumerate(zip(maps, (1.0, 90.0, 2.0), strict=True))
     ]
     shown, shared, limits = concept_maps(concepts, 2.0)
-    for one, heatmap in zip(shown, maps, strict=True):
-        assert np.array_equal(one, smooth(heatmap, 2.0))
+    for smoothed, heatmap in zip(shown, maps, strict=True):
+        assert np.array_equal(smoothed, smooth(heatmap, 2.0))
     assert (shared, limits) == scale_limits(shown, (1.0, 90.0, 2.0))
     assert concept_maps([], 2.0) == ([], 1.0, ())

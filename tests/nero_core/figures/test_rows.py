@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from nero_core.figures import channel_classes_figure, class_scores_figure, histogram_figure, score_domain
 from nero_core.figures.rows import beyond, beyond_line
 from nero_core.types import ChannelReferences, ChannelSummary, ReferenceScores
-from tests.nero_core.figures.figure_text import overlaps, plot, said
+from tests.nero_core.figures.figure_text import overlaps, plot, text_of
 
 NAMES, OOD_NAMES = ("normal-cecum", "normal-pylorus"), ("polyps",)
 OOD = torch.linspace(2, 8, 100).double()
@@ -38,7 +38,7 @@ def test_scores_beyond_the_axis_are_in_no_bar_and_have_a_triangle_at_their_share
     assert heights == pytest.approx([99.0, 98.0])  # 3 of 300 and 2 of 100 are in no bar
     marked = [line.get_xydata() for line in plot(figure).lines if line.get_marker() == ">"]
     np.testing.assert_allclose(np.concatenate(marked), [[high, 1.0], [high, 2.0]])
-    assert "▷ beyond the axis: 3 of 300 ID, 2 of 100 OOD images, the farthest at 148" in said(figure)
+    assert "▷ beyond the axis: 3 of 300 ID, 2 of 100 OOD images, the farthest at 148" in text_of(figure)
     assert overlaps(figure) == []
 
 
@@ -49,7 +49,7 @@ def test_a_row_of_scores_has_a_dot_for_each_image_inside_and_a_triangle_for_each
     known = np.concatenate([CALIBRATION, OOD])
     assert sorted(filled) == pytest.approx(sorted(known[known <= high].tolist()))
     assert hollow == [high] * 5
-    assert "3 of 300 ID, 2 of 100 OOD images, the farthest at 148" in said(figure)
+    assert "3 of 300 ID, 2 of 100 OOD images, the farthest at 148" in text_of(figure)
     assert overlaps(figure) == []
 
 
@@ -61,11 +61,11 @@ def test_a_channel_has_the_range_of_the_screen_and_counts_what_lies_beyond():
     assert -0.2 < low < -0.09 and 0.7 < high < 0.8
     filled, hollow = dots(plot(figure))
     assert (len(filled), sorted(hollow)) == (299, pytest.approx([low, high]))
-    assert "◁ ▷ beyond the axis: 2 of 301 images, the farthest at 40.0" in said(figure)
+    assert "◁ ▷ beyond the axis: 2 of 301 images, the farthest at 40.0" in text_of(figure)
     assert overlaps(figure) == []
     compared = channel_classes_figure(summary, NAMES, 0.7, (-50.0, 50.0))
     assert plot(compared).get_xlim() == (-50, 50)
-    assert "beyond" not in said(compared)
+    assert "beyond" not in text_of(compared)
 
 
 def test_nothing_beyond_is_not_said():

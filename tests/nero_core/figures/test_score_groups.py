@@ -23,9 +23,9 @@ EMPTY = replace(SCORES, ood=torch.zeros(0).double(), ood_labels=torch.zeros(0, d
 
 
 def test_the_banks_are_id_and_ood():
-    held = bank_scores(SCORES)
-    assert list(held) == ["ID", "OOD"]
-    assert [values.tolist() for values in held.values()] == [[1.0, 2.0, 3.0], [7.0, 8.0]]
+    groups = bank_scores(SCORES)
+    assert list(groups) == ["ID", "OOD"]
+    assert [values.tolist() for values in groups.values()] == [[1.0, 2.0, 3.0], [7.0, 8.0]]
 
 
 @pytest.mark.parametrize("reference", [WITHOUT, EMPTY])

@@ -391,7 +391,7 @@ def test_the_channel_figure_takes_the_largest_signed_contributions_first_as_the_
     contribution = torch.tensor([0.1, -5.0, 0.3, -0.2]).double()
     channels = Channels(torch.rand(4).double(), torch.rand(2, 4).double(), 0, contribution)
     figure = channel_figure(channels, ("a", "b"), top=3)
-    shown = [[one.get_text() for one in axes.get_xticklabels()] for axes in figure.axes]
+    shown = [[element.get_text() for element in axes.get_xticklabels()] for axes in figure.axes]
     assert ["2", "0", "3"] in shown
 
 

@@ -14,7 +14,7 @@ from nero_core.figures.wording import (
 
 
 @pytest.mark.parametrize(
-    ("relevance", "centroid", "said"),
+    ("relevance", "centroid", "words"),
     [
         (0.31, 0.1, "used 3.1 times more than usual"),
         (0.101, 0.1, "used a little more than usual"),
@@ -30,12 +30,12 @@ from nero_core.figures.wording import (
         (-0.3, -0.1, "argues against this class"),
     ],
 )
-def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float, said: str):
-    assert channel_use(relevance, centroid) == said
+def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float, words: str):
+    assert channel_use(relevance, centroid) == words
 
 
 @pytest.mark.parametrize(
-    ("relevance", "centroid", "said"),
+    ("relevance", "centroid", "words"),
     [
         (0.31, 0.1, "used ×3.1"),
         (0.04, 0.1, "used ×0.40"),
@@ -44,8 +44,8 @@ def test_the_use_of_a_channel_is_said_in_words(relevance: float, centroid: float
         (-0.3, -0.1, "against the class"),
     ],
 )
-def test_the_use_of_a_channel_has_a_short_form_for_the_sheet(relevance: float, centroid: float, said: str):
-    assert channel_use_briefly(relevance, centroid) == said
+def test_the_use_of_a_channel_has_a_short_form_for_the_sheet(relevance: float, centroid: float, words: str):
+    assert channel_use_briefly(relevance, centroid) == words
 
 
 def test_a_channel_that_speaks_against_a_class_is_not_against_a_number():
@@ -59,7 +59,7 @@ def test_only_maps_whose_signs_mostly_cancel_are_said_to(value: float, is_said: 
 
 
 @pytest.mark.parametrize(
-    ("conservation", "cancellation", "said", "briefly"),
+    ("conservation", "cancellation", "words", "briefly"),
     [
         (0.97, 1.0, "keeps 0.97 of relevance", "keeps 0.97"),
         (-0.004, 1.0, "keeps 0.00 of relevance", "keeps 0.00"),
@@ -72,9 +72,9 @@ def test_only_maps_whose_signs_mostly_cancel_are_said_to(value: float, is_said: 
     ],
 )
 def test_what_a_map_keeps_is_said_alike_in_both_lengths(
-    conservation: float, cancellation: float, said: str, briefly: str
+    conservation: float, cancellation: float, words: str, briefly: str
 ):
-    assert conservation_text(conservation, cancellation).startswith(said)
+    assert conservation_text(conservation, cancellation).startswith(words)
     assert conservation_text_briefly(conservation, cancellation).startswith(briefly)
     assert ("cancel" in conservation_text(conservation, cancellation)) == (
         "cancel" in conservation_text_briefly(conservation, cancellation)

@@ -132,15 +132,15 @@ def test_weights_that_do_not_fit_are_neither_loaded_nor_given_memory(
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype", "found"),
+    ("name", "dtype", "actual"),
     [("fc.bias", torch.int64, "I64"), ("fc.weight", torch.float8_e4m3fn, "F8"), ("bn1.num_batches_tracked", None, "F")],
 )
-def test_a_tensor_of_another_dtype_is_refused(folder: Path, name: str, dtype: torch.dtype | None, found: str) -> None:
+def test_a_tensor_of_another_dtype_is_refused(folder: Path, name: str, dtype: torch.dtype | None, actual: str) -> None:
     state = load_file(folder / "model.safetensors")
     name = name if name in state else next(key for key in state if key.endswith("num_batches_tracked"))
     state[name] = state[name].to(dtype or torch.float32)
     save_file(state, folder / "model.safetensors")
-    with pytest.raises(CheckpointError, match=rf"Expected {name} .* Found {found}"):
+    with pytest.raises(CheckpointError, match=rf"Expected {name} .* Found {actual}"):
         load_checkpoint(folder)
 
 

@@ -162,7 +162,7 @@ def test_a_pickle_whose_code_is_not_here_says_so(tmp_path: Path):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch says that checks of sparse tensors are off by default
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "actual"),
     [
         ([1, 2], "a list"),
         ({}, "nothing in it"),
@@ -173,9 +173,9 @@ def test_a_pickle_whose_code_is_not_here_says_so(tmp_path: Path):
         ({"fc.weight": torch.ones(2, 3, device="meta")}, "fc.weight, which is sparse, quantised or without values"),
     ],
 )
-def test_what_is_no_state_dict_is_refused_by_what_it_is(tmp_path: Path, content: object, found: str):
+def test_what_is_no_state_dict_is_refused_by_what_it_is(tmp_path: Path, content: object, actual: str):
     torch.save(content, tmp_path / "a.pth")
-    with pytest.raises(CheckpointError, match=found):
+    with pytest.raises(CheckpointError, match=actual):
         read_weights(tmp_path / "a.pth")
 
 

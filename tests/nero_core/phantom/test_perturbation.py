@@ -47,7 +47,7 @@ def test_nothing_asked_changes_nothing(picture: np.ndarray):
         assert np.array_equal(perturb(picture, nothing), picture)
 
 
-@pytest.mark.parametrize("perturbation", EVERYTHING, ids=lambda one: repr(one)[13:60])
+@pytest.mark.parametrize("perturbation", EVERYTHING, ids=lambda perturbation: repr(perturbation)[13:60])
 def test_each_changes_the_picture_alone_and_the_same_way_each_time(picture: np.ndarray, perturbation: Perturbation):
     before = picture.copy()
     first, second = perturb(picture, perturbation), perturb(picture, perturbation)
@@ -75,9 +75,9 @@ def test_more_of_it_does_more(picture: np.ndarray):
 
 def test_noise_hangs_on_its_seed_and_has_the_deviation_asked_for():
     grey = np.full((64, 80, 3), 128, np.uint8)
-    one, other = (perturb(grey, Perturbation(strengths={"noise": 10.0}, seed=seed)) for seed in (0, 1))
-    assert not np.array_equal(one, other)
-    assert one.astype(float).std() == pytest.approx(25.5, rel=0.05)
+    first, other = (perturb(grey, Perturbation(strengths={"noise": 10.0}, seed=seed)) for seed in (0, 1))
+    assert not np.array_equal(first, other)
+    assert first.astype(float).std() == pytest.approx(25.5, rel=0.05)
 
 
 def test_hue_turns_red_into_green_and_all_the_way_round():

@@ -64,7 +64,9 @@ def test_epsilon_shrinks_relevance_of_small_logits() -> None:
 def test_a_class_starts_alone_and_all_classes_together_are_the_whole_initial_relevance() -> None:
     head, features = example()
     p = head.logits(features).softmax(dim=1)
-    parts = [neuron_relevance(features, head, 1e-6, initial_class_relevance(p, one))[0] for one in range(p.shape[1])]
+    parts = [
+        neuron_relevance(features, head, 1e-6, initial_class_relevance(p, index))[0] for index in range(p.shape[1])
+    ]
     torch.testing.assert_close(torch.stack(parts).sum(dim=0), neuron_relevance(features, head)[0])
     assert torch.equal(initial_class_relevance(p, 1).nonzero()[:, 1].unique(), torch.tensor([1]))
     with pytest.raises(NeroError, match=r"class index from 0 to 3\. Found 4"):

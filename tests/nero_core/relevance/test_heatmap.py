@@ -310,11 +310,11 @@ def test_hooks_are_registered_once(engine: tuple[Attributor, Tensor], monkeypatc
 
 
 def test_the_attribution_copy_keeps_nothing_of_the_image() -> None:
-    held = AttributionCopy(randomised(), MEAN, STD, None, None)
-    with held.graph(image()) as graph:
+    attribution_copy = AttributionCopy(randomised(), MEAN, STD, None, None)
+    with attribution_copy.graph(image()) as graph:
         graph.heatmaps(graph.features, graph.initial_signal(torch.rand(1, NEURONS).double()), chunk=1)
-        assert len(held.hooks) > 20 and any(hook.stored_tensors for hook in held.hooks)
-    assert not any(hook.stored_tensors for hook in held.hooks)
+        assert len(attribution_copy.hooks) > 20 and any(hook.stored_tensors for hook in attribution_copy.hooks)
+    assert not any(hook.stored_tensors for hook in attribution_copy.hooks)
 
 
 def test_one_forward_pass_serves_all_rows_and_chunks(
@@ -360,10 +360,10 @@ def test_several_images_or_initial_relevance_without_rows_are_errors(engine: tup
 
 @pytest.mark.parametrize("moment", ["prepare", "relevance"])
 def test_a_failure_halfway_leaves_the_copy_usable(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
-    held = AttributionCopy(randomised(), MEAN, STD, None, None)
+    attribution_copy = AttributionCopy(randomised(), MEAN, STD, None, None)
 
     def heatmap() -> Tensor:
-        with held.graph(image()) as graph:
+        with attribution_copy.graph(image()) as graph:
             return graph.heatmaps(graph.features, graph.initial_signal(torch.ones(1, NEURONS).double()), chunk=1)
 
     def fail(*_: object) -> None:
@@ -371,10 +371,10 @@ def test_a_failure_halfway_leaves_the_copy_usable(monkeypatch: pytest.MonkeyPatc
 
     expected = heatmap()
     with monkeypatch.context() as patch:
-        patch.setattr(held.hooks[10], moment, fail)
+        patch.setattr(attribution_copy.hooks[10], moment, fail)
         with pytest.raises(KeyboardInterrupt):
             heatmap()
-    assert not any(hook.stored_tensors for hook in held.hooks)
+    assert not any(hook.stored_tensors for hook in attribution_copy.hooks)
     assert torch.equal(heatmap(), expected)
 
 

@@ -267,10 +267,10 @@ def test_the_plain_model_is_untouched_bit_for_bit() -> None:
 
 
 def test_the_attribution_copy_keeps_nothing_of_the_image() -> None:
-    held = AttributionCopy(lively(), MEAN, STD, None, None)
-    with held.graph(image()) as graph:
+    attribution_copy = AttributionCopy(lively(), MEAN, STD, None, None)
+    with attribution_copy.graph(image()) as graph:
         graph.heatmaps(graph.features, graph.initial_signal(torch.rand(1, WIDTH).to(graph.features)), chunk=1)
-        assert len(held.mixes) == 3 and any(mix.weights is not None for mix in held.mixes)
-        assert len(held.hooks) > 30 and any(hook.stored_tensors for hook in held.hooks)
-    assert all(mix.weights is None for mix in held.mixes)
-    assert not any(hook.stored_tensors for hook in held.hooks)
+        assert len(attribution_copy.mixes) == 3 and any(mix.weights is not None for mix in attribution_copy.mixes)
+        assert len(attribution_copy.hooks) > 30 and any(hook.stored_tensors for hook in attribution_copy.hooks)
+    assert all(mix.weights is None for mix in attribution_copy.mixes)
+    assert not any(hook.stored_tensors for hook in attribution_copy.hooks)

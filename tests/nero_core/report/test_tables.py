@@ -62,7 +62,7 @@ def test_the_protocol_claims_no_more_than_is_so(result: BenchmarkResult) -> None
         result,
         ood_classes=dict.fromkeys(result.ood_classes, 20),
         ood_labels=result.ood_labels.repeat(5),
-        methods=tuple(replace(one, ood_scores=one.ood_scores.repeat(5)) for one in result.methods),
+        methods=tuple(replace(method, ood_scores=method.ood_scores.repeat(5)) for method in result.methods),
     )
     assert "rough" not in dict(protocol(many))["Intervals"]
     assert result.device in words["Time"]

@@ -205,14 +205,14 @@ def test_a_loss_that_is_not_finite_is_null_in_the_metrics(tmp_path: Path):
 
 
 @pytest.mark.parametrize("resume", [True, False], ids=["resume", "restart"])
-@pytest.mark.parametrize("kept", [None, "model.safetensors"], ids=["whole bundle", "weights alone"])
+@pytest.mark.parametrize("left", [None, "model.safetensors"], ids=["whole bundle", "weights alone"])
 def test_a_bundle_is_refused_and_stays_as_it_is_also_on_restart(
-    data: Path, tiny_bundle: Path, tmp_path: Path, resume: bool, kept: str | None
+    data: Path, tiny_bundle: Path, tmp_path: Path, resume: bool, left: str | None
 ):
     out = tmp_path / "bundle"
-    shutil.copytree(tiny_bundle, out, ignore=lambda _, names: {name for name in names if kept not in (None, name)})
+    shutil.copytree(tiny_bundle, out, ignore=lambda _, names: {name for name in names if left not in (None, name)})
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    assert len(before) == 1 if kept else len(before) > 3
+    assert len(before) == 1 if left else len(before) > 3
     with pytest.raises(CheckpointError, match=r"Found .*, which is not of such a run\. Name another --out"):
         train(data, out, **SMALL, resume=resume)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before

@@ -46,7 +46,7 @@ def test_settings_have_a_row_each_and_digests_none(
     card["model"]["training"] |= {"seed": 0, "settings": settings, "digests": ["7e" * 32]}
     (tmp_path / "trained" / "bundle.json").write_text(json.dumps(card))
     monkeypatch.setenv("NERO_BUNDLE", str(tmp_path / "trained"))
-    (made,) = [one for one in html(app("about")).split('<dl class="nero-facts">') if "seed of the split" in one]
+    (made,) = [part for part in html(app("about")).split('<dl class="nero-facts">') if "seed of the split" in part]
     rows = re.findall(r"<dt>(.*?)</dt><dd.*?>(.*?)</dd>", made.split("</dl>")[0])
     assert rows[1:5] == [("arch", "resnet18"), ("learning rate", "0.00100"), ("seed", "0"), ("half", "no")]
     assert not re.search("6f6f|7e7e|weights|data", " ".join(name + value for name, value in rows))

@@ -209,7 +209,9 @@ def test_two_images_stand_side_by_side_and_a_reference_image_may_be_one(explorer
     assert [caption.value for caption in running.caption].count(words.SYNTHETIC) == 2
     assert headings(running)[:2] == ["polyps.jpg", "normal-cecum.jpg"]
     captions = [
-        one.value for one in running.caption if one.value.startswith(("Check: ", "Beware: ", "Nothing to show"))
+        caption.value
+        for caption in running.caption
+        if caption.value.startswith(("Check: ", "Beware: ", "Nothing to show"))
     ]
     assert len(captions) == 2  # under each heatmap
     box = running.selectbox(key="second_image")
@@ -228,8 +230,8 @@ def test_the_small_picture_of_a_reference_image_does_not_stand_for_the_file(
     running = explorer(look="two images", sample="polyps", second=f"reference {file_digest(file)}")
     assert any("its numbers are those of the fit bank" in caption.value for caption in running.caption)
     uploaded = resources.source("upload", file.name, file.read_bytes())
-    found = resources.detection(model, uploaded, "nero", 0.9).score
-    assert torch.equal(found, model.detect(model.decode([file]))["nero"].score)
+    score = resources.detection(model, uploaded, "nero", 0.9).score
+    assert torch.equal(score, model.detect(model.decode([file]))["nero"].score)
 
 
 def test_a_second_image_that_is_not_here_is_a_sentence(explorer: Start):

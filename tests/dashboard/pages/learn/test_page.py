@@ -45,7 +45,7 @@ def formulas(running: AppTest) -> str:
     return "\n".join(text.value for text in running.get("latex"))
 
 
-def said(running: AppTest) -> str:
+def page_text(running: AppTest) -> str:
     return "\n".join(text.value for text in [*running.markdown, *running.get("latex")]) + html(running)
 
 
@@ -61,13 +61,13 @@ def test_each_step_has_a_formula_with_numbers_one_plot_and_one_control_that_move
     place = list(STEPS).index(step) + 1
     assert running.subheader[-1].value.startswith(f"Step {place} of 7")
     assert len(running.get("plotly_chart")) == 1
-    before, formula = said(running), formulas(running)
+    before, formula = page_text(running), formulas(running)
     assert any(digit in formula for digit in "123456789")
     kind, key, value = CONTROLS[step]
     widget = {element.key: element for element in running.get(kind)}[key]
     widget.set_value(value if widget.value != value else "normal-cecum").run()
     no_traceback(running)
-    assert said(running) != before
+    assert page_text(running) != before
 
 
 def test_back_and_next_walk_through_all_steps_and_on_to_perturb_and_watch(app: Start):

@@ -52,7 +52,9 @@ def test_a_sample_gets_a_verdict_two_plots_and_eight_concepts(app: Start):
 
 
 def test_a_mean_relevance_that_few_images_make_is_said_to_be_so(app: Start, monkeypatch: pytest.MonkeyPatch):
-    assert not any("make up" in one.value or "makes up" in one.value for one in app(sample="polyps").caption)
+    assert not any(
+        "make up" in caption.value or "makes up" in caption.value for caption in app(sample="polyps").caption
+    )
     original = Explorer.mean_relevance
     monkeypatch.setattr(Explorer, "mean_relevance", lambda self: replace(original(self), id_few_share=0.502))
     captions = [caption.value.replace("\\", "") for caption in app(sample="polyps").caption]
