@@ -189,7 +189,8 @@ def _umap(points: Tensor, seed: int, on_progress: Progress | None) -> Layout:
         unknown(0, 0)  # who was stopped while another map was made ends here
         # Numba takes seconds to import and to compile: only who asks for UMAP waits.
         with PROCESS_WIDE, warnings.catch_warnings():
-            warnings.simplefilter("ignore", ImportWarning)  # it says that its TensorFlow variant is missing
+            # Of a missing TensorFlow, and, where numba compiles for the first time, of functions it cannot cache.
+            warnings.simplefilter("ignore")
             reducer_class = importlib.import_module("umap").UMAP
         unknown(0, 0)
         reducer = reducer_class(

@@ -221,7 +221,7 @@ def test_calibrating_there_makes_the_bundle_of_the_cpu(
 
 
 def test_references_made_there_are_those_of_the_cpu(mps: torch.device, tiny_bundle: Path) -> None:
-    few = torch.zeros(512)
+    few = torch.zeros(len(Bundle.load(tiny_bundle).fit.features[0]))
     few[:3] = 1
     on_mps, on_cpu = (made_references(Bundle.load(tiny_bundle, device), few) for device in ("mps", "cpu"))
     assert bool((on_cpu.relevance.scales[:3] > 0).any())

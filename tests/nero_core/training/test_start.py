@@ -38,12 +38,12 @@ def test_given_weights_are_where_training_starts_and_take_neros_recipe(data: Pat
 def test_weights_of_a_checkpoint_are_normalised_as_its_card_says(data: Path, finished: Path, tmp_path: Path):
     mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
     file = finished / "model.safetensors"
-    import_checkpoint(file, "resnet10t", ("green", "red"), tmp_path / "own", size=32, mean=mean, std=std)
+    import_checkpoint(file, "test_resnet", ("green", "red"), tmp_path / "own", size=32, mean=mean, std=std)
     shutil.copyfile(tmp_path / "own" / "model.safetensors", tmp_path / "bare.safetensors")
-    first = start("resnet10t", ("green", "red"), 32, False, tmp_path / "own" / "model.safetensors")
+    first = start("test_resnet", ("green", "red"), 32, False, tmp_path / "own" / "model.safetensors")
     assert (first.mean, first.std) == (mean, std)
-    second = start("resnet10t", ("green", "red"), 32, False, tmp_path / "bare.safetensors")
-    assert second.mean == timm.get_pretrained_cfg("resnet10t").mean
+    second = start("test_resnet", ("green", "red"), 32, False, tmp_path / "bare.safetensors")
+    assert second.mean == timm.get_pretrained_cfg("test_resnet").mean
     small = {**SMALL, "epochs": 1, "weights": tmp_path / "own" / "model.safetensors"}
     card = train(data, tmp_path / "run", **small)
     assert (card.mean, card.std) == (mean, std)
@@ -77,7 +77,7 @@ def test_pretrained_weights_that_changed_since_the_run_began_are_refused(
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_given_weights_of_more_classes_get_a_fresh_head(data: Path, tmp_path: Path, suffix: str):
-    state = timm.create_model("resnet10t", num_classes=7).state_dict()
+    state = timm.create_model("test_resnet", num_classes=7).state_dict()
     path = tmp_path / f"seven{suffix}"
     if suffix == ".pth":
         torch.save({"state_dict": state}, path)
@@ -122,7 +122,7 @@ def test_unreachable_pretrained_weights_are_told(data: Path, tmp_path: Path, mon
         return plain(arch, **options)
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(NeroError, match=r"ImageNet weights of resnet10t.*no route to host.*--weights"):
+    with pytest.raises(NeroError, match=r"ImageNet weights of test_resnet.*no route to host.*--weights"):
         train(data, tmp_path, **SMALL, pretrained=True)
 
 
@@ -134,7 +134,7 @@ def test_a_name_with_unknown_weights_after_the_dot_is_told(data: Path, tmp_path:
 def test_given_weights_are_taken_also_where_timm_has_no_config(finished: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(timm, "get_pretrained_cfg", lambda *_, **__: None)
     path = finished / "model.safetensors"
-    classifier = start("resnet10t", ("green", "red"), 32, pretrained=False, weights=path)
+    classifier = start("test_resnet", ("green", "red"), 32, pretrained=False, weights=path)
     assert torch.equal(classifier.model.state_dict()["conv1.0.weight"], load_file(path)["conv1.0.weight"])
 
 
@@ -156,7 +156,7 @@ def test_real_weights_of_other_names_are_matched_by_order_and_get_a_fresh_head(d
 def test_a_backbone_without_a_head_gets_a_fresh_one(finished: Path, tmp_path: Path):
     state = load_file(finished / "model.safetensors")
     torch.save({f"backbone.{name}": tensor for name, tensor in state.items() if "fc." not in name}, tmp_path / "x.pth")
-    classifier = start("resnet10t", ("green", "red"), 32, pretrained=False, weights=tmp_path / "x.pth")
+    classifier = start("test_resnet", ("green", "red"), 32, pretrained=False, weights=tmp_path / "x.pth")
     assert torch.equal(classifier.model.state_dict()["conv1.0.weight"], state["conv1.0.weight"])
     assert classifier.head.classes == 2
 
@@ -170,7 +170,7 @@ def test_starting_weights_that_are_not_finite_are_refused(data: Path, finished: 
 
 
 def test_an_imported_checkpoint_is_not_dropped_by_a_restart(data: Path, finished: Path, tmp_path: Path):
-    import_checkpoint(finished / "model.safetensors", "resnet10t", ("green", "red"), tmp_path / "out", size=32)
+    import_checkpoint(finished / "model.safetensors", "test_resnet", ("green", "red"), tmp_path / "out", size=32)
     before = weights_of(tmp_path / "out")
     for resume in (True, False):
         with pytest.raises(CheckpointError, match=r"Found model\.json, which is not of such a run"):
