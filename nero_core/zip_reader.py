@@ -33,6 +33,7 @@ Fault = Literal[
 PIECE = 2**20  # bytes of a member that are in memory at a time
 _ENTRY = b"PK\x01\x02"  # how each member begins in the directory (APPNOTE 4.3.12)
 _LOCAL_HEADER = 30  # bytes before the name of a member (APPNOTE 4.3.7)
+_IS_UTF8, _UNICODE_PATH = 0x800, 0x7075
 _PLAIN = (0, stat.S_IFREG, stat.S_IFDIR)
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, NotImplementedError, struct.error)
 
@@ -65,7 +66,7 @@ class ZipError(Exception):
     Attributes:
         kind: what it is.
         amount: what was found, in the unit of the kind; 0 where it has none.
-        member: the name that the directory gives the member; "" where the zip as a whole is at fault.
+        member: its name, see ``member_name``; "" where the zip as a whole is at fault.
         expected: bytes that a member may have (``longer``), or should have (``other size``).
     """
 
@@ -91,6 +92,23 @@ def open_zip(file: IO[bytes], limits: ZipLimits) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+def member_name(info: zipfile.ZipInfo) -> str:
+    """The name of a member as its packer meant it.
+
+    Without flag 11 a name is in code page 437 (APPNOTE 4.4.4), unless an extra field gives it in UTF-8 (4.6.9). macOS
+    and Debian's ``zip`` write UTF-8 and neither flag nor field, so a name that is valid UTF-8 is read as such: one of
+    the code page with letters beyond ASCII hardly ever is.
+    """
+    name = info.orig_filename
+    if info.flag_bits & _IS_UTF8 or name.isascii():
+        return name
+    try:
+        raw = name.encode("cp437")
+        return (_unicode_path(info.extra, raw) or raw).decode("utf-8")
+    except UnicodeError:
+        return name
+
+
 def check_plain(info: zipfile.ZipInfo, limits: ZipLimits) -> None:
     """Refuse what is no plain file or folder, has a password, or is packed in another way than the limits take.
 
@@ -99,11 +117,11 @@ def check_plain(info: zipfile.ZipInfo, limits: ZipLimits) -> None:
     """
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in _PLAIN:
-        raise ZipError("link" if kind == stat.S_IFLNK else "special", member=info.orig_filename)
+        raise ZipError("link" if kind == stat.S_IFLNK else "special", member=member_name(info))
     if info.flag_bits & 0x1:
-        raise ZipError("encrypted", member=info.orig_filename)
+        raise ZipError("encrypted", member=member_name(info))
     if info.compress_type not in limits.methods:
-        raise ZipError("method", info.compress_type, info.orig_filename)
+        raise ZipError("method", info.compress_type, member_name(info))
 
 
 def check_sizes(infos: Sequence[zipfile.ZipInfo], size: int, limits: ZipLimits) -> None:
@@ -125,7 +143,7 @@ def check_sizes(infos: Sequence[zipfile.ZipInfo], size: int, limits: ZipLimits) 
     placed = sorted(infos, key=lambda info: info.header_offset)
     for info, following in pairwise(placed):
         if info.header_offset + _LOCAL_HEADER + info.compress_size > following.header_offset:
-            raise ZipError("shared", member=following.orig_filename)
+            raise ZipError("shared", member=member_name(following))
 
 
 def pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> Iterator[bytes]:
@@ -140,7 +158,7 @@ def pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> Iterat
         ZipError: ``damaged``, ``longer``, ``other size``.
         OSError: the file cannot be read.
     """
-    name, count = info.orig_filename, 0
+    name, count = member_name(info), 0
     try:
         with archive.open(info) as packed:
             while piece := packed.read(PIECE):
@@ -152,6 +170,18 @@ def pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> Iterat
         raise ZipError("damaged", member=name) from error
     if count != info.file_size:
         raise ZipError("other size", count, name, info.file_size)
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> bytes:
+    """The name in the extra field "Unicode Path", where it is there and of this very name."""
+    place = 0
+    while place + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, place)
+        body = extra[place + 4 : place + 4 + size]
+        if kind == _UNICODE_PATH and len(body) > 5 and struct.unpack_from("<I", body, 1)[0] == zlib.crc32(raw):
+            return body[5:]
+        place += 4 + size
+    return b""
 
 
 class _Directory:

@@ -17,11 +17,15 @@ def stage(name: str, done: int, total: int, seconds: float) -> str:
     return f"{what}{far}, for {duration(seconds)}"
 
 
-def contents(classes: Mapping[str, int], skipped: int) -> str:
-    """What a set of images holds: ``60 images of 3 classes: a 20, b 20, c 20``."""
+def contents(classes: Mapping[str, int], skipped: int, reasons: str = "") -> str:
+    """What a set of images holds: ``60 images of 3 classes: a 20, b 20, c 20``; and what of it is left out, and why."""
     total, count = sum(classes.values()), len(classes)
     listing = listed([f"{name} {images}" for name, images in classes.items()])
-    left = f" {skipped} other {'file is' if skipped == 1 else 'files are'} left out." if skipped else ""
+    why, left = f": {reasons}" if reasons else "", ""
+    if skipped:
+        left = f" {skipped} other {'file is' if skipped == 1 else 'files are'} left out{why}."
+    elif reasons:
+        left = f" Left out{why}."
     classes_text = f"{count} {'class' if count == 1 else 'classes'}"
     return f"{total} {'image' if total == 1 else 'images'} of {classes_text}: {listing}.{left}"
 

@@ -14,7 +14,8 @@ from nero_core.calibration.feature_bank import FeatureBank, second_pass_scores
 from nero_core.calibration.held_out import Progress, read_digests
 from nero_core.data.archive import unpacked
 from nero_core.data.decode import file_name
-from nero_core.data.folders import ImageFolder
+from nero_core.data.folders import ImageFolder, tell_each
+from nero_core.data.left_out import Tell, tell_nobody
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
 
@@ -33,6 +34,7 @@ def run_benchmark(
     replicates: int = 1000,
     device: str = "auto",
     on_progress: Progress | None = None,
+    on_left_out: Tell = tell_nobody,
 ) -> BenchmarkResult:
     """Observe each set once, compare every method on it, and write ``out/results.json``.
 
@@ -49,6 +51,7 @@ def run_benchmark(
         replicates: number of bootstrap resamples.
         device: where to compute.
         on_progress: told (stage, done, total).
+        on_left_out: told what each set holds that is not read, where there is such a thing.
 
     Raises:
         BundleError: the bundle cannot be loaded.
@@ -68,9 +71,10 @@ def run_benchmark(
     banks: dict[str, FeatureBank] = {}
     with ExitStack() as stack:
         images = (
-            _opened(stack, id, lambda root: read_id_set(root, names), "unpacking ID images", report),
-            _opened(stack, ood, lambda root: read_ood_set(root, names), "unpacking OOD images", report),
+            _opened(stack, id, lambda root: read_id_set(root, names), "unpacking ID images", report, on_left_out),
+            _opened(stack, ood, lambda root: read_ood_set(root, names), "unpacking OOD images", report, on_left_out),
         )
+        tell_each(images, on_left_out)
         sets = [
             None if given is None else each_once(given, digests)
             for given, digests in zip(images, read_digests(images, report), strict=True)
@@ -123,13 +127,14 @@ def _opened(
     read: Callable[[Path], ImageFolder],
     stage: str,
     report: Progress,
+    on_left_out: Tell,
 ) -> ImageFolder | None:
     if source is None:
         return None
     if Path(source).is_dir():
         return read(Path(source))
     report(stage, 0, 1)
-    folder = stack.enter_context(unpacked(Path(source)))
+    folder = stack.enter_context(unpacked(Path(source), on_left_out=on_left_out))
     report(stage, 1, 1)
     return read(folder)
 

@@ -30,7 +30,7 @@ def read_id_set(root: Path, class_names: Sequence[str]) -> ImageFolder:
             "Rename these folders, or give them as OOD images."
         )
     index = [tuple(class_names).index(name) for name in images.classes]
-    return ImageFolder(images.root, tuple(class_names), images.paths, tuple(index[label] for label in images.labels))
+    return replace(images, classes=tuple(class_names), labels=tuple(index[label] for label in images.labels))
 
 
 def read_ood_set(root: Path, class_names: Sequence[str]) -> ImageFolder:

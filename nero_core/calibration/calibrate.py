@@ -24,7 +24,8 @@ from nero_core.calibration.references import REFERENCES, References, make_refere
 from nero_core.calibration.references_file import MAX_REFERENCES
 from nero_core.calibration.threshold import threshold_at
 from nero_core.data.decode import decode_image, thumbnail
-from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split
+from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split, tell_each
+from nero_core.data.left_out import Tell, tell_nobody
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector
 from nero_core.device import float64, pick_device
@@ -62,6 +63,7 @@ def calibrate(
     references: int = REFERENCES,
     device: str = "auto",
     on_progress: Progress | None = None,
+    on_left_out: Tell = tell_nobody,
 ) -> Bundle:
     """Split ID images into a fit and a calibration part, observe them, fit, set thresholds, and write a bundle.
 
@@ -85,6 +87,7 @@ def calibrate(
             keep none. Where the architecture has no honest heatmap none are kept, and the card's last note says why.
         device: where to compute.
         on_progress: told (stage, done, total).
+        on_left_out: told what each folder holds that is not read, where there is such a thing.
 
     Raises:
         BundleError: ``out`` holds something that is not a bundle, or cannot be written.
@@ -107,6 +110,7 @@ def calibrate(
     test_images = None if test is None else read_folder(test)
     if test_images is not None:
         check_test_classes(test_images, model_card.classes)
+    tell_each((images, ood_images, test_images), on_left_out)
     digests, ood_digests, test_digests = read_digests((images, ood_images, test_images), report)
     images, digests = _without_training_images(images, digests, model_card)
     if ood_images is not None:

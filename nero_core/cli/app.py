@@ -16,6 +16,7 @@ from nero_core.cli.pack import pack, unpack
 from nero_core.cli.phantom import phantom
 from nero_core.cli.prepare import prepare
 from nero_core.cli.score import score
+from nero_core.cli.terminal import write_anything
 from nero_core.cli.train import train
 from nero_core.version import __version__
 
@@ -73,6 +74,7 @@ def main() -> None:
     SIGTERM ends it with 143, once temporary folders are removed and the progress file has its last line.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    write_anything()
     app()
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, listed
 from nero_core.cli.progress import ProgressFile, progress_bar
 from nero_core.cli.terminal import printable
@@ -52,6 +53,7 @@ def benchmark(
             replicates=replicates,
             device=device,
             on_progress=advance,
+            on_left_out=tell_left_out,
         )
         page = write_reports(result, folder)[-1]
     print_result(result)

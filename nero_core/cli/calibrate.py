@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, check_tpr
 from nero_core.cli.progress import ProgressFile, progress_bar
 
@@ -54,7 +55,8 @@ def calibrate(
 
     with progress_bar(file=progress) as advance, ExitStack() as stack:
         folder, ood_folder, test_folder = (
-            None if source is None else stack.enter_context(unpacked(source)) for source in (data, ood, test)
+            None if source is None else stack.enter_context(unpacked(source, on_left_out=tell_left_out))
+            for source in (data, ood, test)
         )
         assert folder is not None
         bundle = run(
@@ -73,6 +75,7 @@ def calibrate(
             references=0 if no_references else REFERENCES,
             device=device,
             on_progress=advance,
+            on_left_out=tell_left_out,
         )
     typer.echo(
         f"{bundle.card.title}: {bundle.fit_size} fit, {bundle.calibration_size} calibration and "

@@ -97,6 +97,7 @@ def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Pro
     from nero_core.data.decode import file_name
     from nero_core.datasets.prepare import found_classes
     from nero_core.datasets.protocol import Protocol, starter
+    from nero_core.spelling import same_name
 
     classes = found_classes(source)
     whole = source.resolve()
@@ -112,6 +113,7 @@ def _from_classes(source: Path, out: Path, id_classes: list[str] | None) -> "Pro
             f"{_classes(len(classes))} found, which are id and which ood; then run the command "
             f"again with --protocol {place}.{others}"
         )
+    id_classes = [same_name(name) for name in id_classes]
     missing = [name for name in id_classes if name not in classes]
     if missing:
         raise DatasetError(

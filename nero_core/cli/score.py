@@ -4,7 +4,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +12,12 @@ import typer
 
 from nero_core.cli.guard import FAULT
 from nero_core.cli.json_lines import json_line
+from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, Tpr
 from nero_core.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from nero_core.data.left_out import LeftOut, Tell
     from nero_core.inspector import Inspector
     from nero_core.types import ImageBatch
 
@@ -42,7 +44,8 @@ def score(
     methods = tuple(dict.fromkeys(method or ["nero"]))
     for name in methods:  # an unknown method or tpr is an error before any image is read
         inspector.reference_scores(name, tpr)
-    total = sum(1 for _ in image_paths(paths))
+    left_out: list[LeftOut] = []
+    total = sum(1 for _ in image_paths(paths, left_out.append))
     done, failed = 0, 0
     table = ScoreTable()
     with progress_bar(show=not (as_json and sys.stdout.isatty())) as advance:
@@ -56,6 +59,8 @@ def score(
             advance("scoring", done, total)
     if not as_json:
         table.print()
+    for of_folder in left_out:
+        tell_left_out(of_folder)
     if failed:
         raise typer.Exit(FAULT)
 
@@ -85,30 +90,31 @@ def score_records(
                 yield from ({"file": str(path), **record} for record in next(scored))
 
 
-def image_paths(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as given; of folders every image file at any depth, sorted, hidden ones and links to folders left out.
+def image_paths(paths: Iterable[Path], on_left_out: "Tell | None" = None) -> Iterator[Path]:
+    """Files as given; of folders every image file at any depth, as ``read_folder`` finds them.
 
     A folder that is empty or cannot be read is given itself, to be told as an error, not skipped in silence.
+    ``on_left_out`` is told what a folder holds that is not read.
     """
-    from nero_core.data.decode import SUFFIXES
+    from nero_core.data.decode import file_name
+    from nero_core.data.left_out import Tally
+    from nero_core.data.walk import images_below, split_entries
 
-    unreadable: list[Path] = []
     for path in paths:
         if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises on a name that is too long
             yield path
             continue
-        empty = True
-        for folder, folders, names in os.walk(path, onerror=lambda error: unreadable.append(Path(error.filename))):
-            while unreadable:
-                empty = False
-                yield unreadable.pop(0)
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                    empty = False
-                    yield Path(folder) / name
-        yield from unreadable or ([path] if empty else [])
-        unreadable.clear()
+        inside, tally, count = path.resolve(), Tally(), 0
+        loose, folders = split_entries(path, inside, tally)
+        for image in chain(loose, *(images_below(folder, inside, tally) for folder in folders)):
+            count += 1
+            yield image
+        yield from dict.fromkeys(folder for folder, _ in tally.closed)
+        if not count and not tally.closed:
+            yield path
+        left_out = tally.record(file_name(str(path)), count)
+        if on_left_out is not None and left_out.reasons:
+            on_left_out(left_out)
 
 
 def _decode(inspector: "Inspector", path: Path) -> "ImageBatch | str":

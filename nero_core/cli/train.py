@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Classes, Device, Seed, listed
 from nero_core.cli.progress import Advance, ProgressFile, progress_bar
 
@@ -78,6 +79,7 @@ def train(
             workers=workers,
             resume=not restart,
             on_progress=lambda step: _tell(step, advance),
+            on_left_out=tell_left_out,
             on_warning=lambda text: typer.echo(f"Warning: {text}", err=True),
         )
     taken = card.training.settings.get("weights_of_epoch", card.training.epochs)

@@ -3,12 +3,15 @@
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveContents, ArchiveLimits, check_archive, unpacked
 from nero_core.data.decode import Limits, Picture, decode_batch, decode_image, thumbnail, to_batch
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches, read_folder, split
+from nero_core.data.left_out import LeftOut
+from nero_core.spelling import same_name
 
 __all__ = [
     "ARCHIVE_LIMITS",
     "ArchiveContents",
     "ArchiveLimits",
     "ImageFolder",
+    "LeftOut",
     "Limits",
     "Picture",
     "check_archive",
@@ -17,6 +20,7 @@ __all__ = [
     "file_digest",
     "iterate_batches",
     "read_folder",
+    "same_name",
     "split",
     "thumbnail",
     "to_batch",

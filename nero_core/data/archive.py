@@ -21,23 +21,30 @@ from nero_core.data.archive_check import (
     refusal,
     shown_size,
 )
-from nero_core.data.decode import file_name
-from nero_core.zip_reader import pieces
+from nero_core.data.left_out import Tell, tell_nobody
+from nero_core.data.limits import file_name
+from nero_core.zip_reader import member_name, pieces
 
 __all__ = ["ARCHIVE_LIMITS", "ArchiveContents", "ArchiveLimits", "check_archive", "unpacked"]
 
 
 @contextmanager
-def unpacked(source: str | Path, limits: ArchiveLimits = ARCHIVE_LIMITS, inside: Path | None = None) -> Iterator[Path]:
+def unpacked(
+    source: str | Path,
+    limits: ArchiveLimits = ARCHIVE_LIMITS,
+    inside: Path | None = None,
+    on_left_out: Tell = tell_nobody,
+) -> Iterator[Path]:
     """A folder of class folders: ``source`` itself where it is a folder, else what the .zip holds.
 
-    One folder that wraps the class folders is left out; images at the top become one class, named after the .zip. The
-    temporary folder is removed at the end, also after an error or Ctrl-C.
+    Folders that wrap the class folders are left out; images without class folders are one class, named after the .zip.
+    The temporary folder is removed at the end, also after an error or Ctrl-C.
 
     Args:
         source: a folder, or a .zip file.
         limits: what the archive may cost.
         inside: folder to make the temporary folder in; the system's own where None.
+        on_left_out: told what the archive holds that is not unpacked, where there is such a thing.
 
     Raises:
         ArchiveError: the archive is missing, damaged, hostile, beyond the limits, or holds no image.
@@ -49,6 +56,8 @@ def unpacked(source: str | Path, limits: ArchiveLimits = ARCHIVE_LIMITS, inside:
     shown = file_name(str(source))
     with open_archive(source, shown, limits) as archive:
         members, contents = plan(archive, source, shown, limits)
+        if contents.left_out.reasons:
+            on_left_out(contents.left_out)
         with tempfile.TemporaryDirectory(prefix=".nero-unpacked-", dir=inside) as folder:
             root = Path(folder) / class_name(source)  # read_folder's messages name it
             root.mkdir()
@@ -78,9 +87,9 @@ def _unpack(
 ) -> None:
     room = limits.max_bytes
     for info, place in members:
-        member = f"{shown}: {file_name(info.orig_filename)}"
+        member = f"{shown}: {file_name(member_name(info))}"
         target = root / place
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         written = 0
         try:
             with target.open("xb") as file:

@@ -2,16 +2,19 @@
 
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nero_core.data.archive_names import check_collisions, check_name, is_image, is_nested_archive, lay_out
-from nero_core.data.decode import file_name
+from nero_core.data.archive_names import check_collisions, check_name, is_image, is_nested_archive, lay_out, tally
 from nero_core.data.file_kind import other_kind
+from nero_core.data.left_out import LeftOut
+from nero_core.data.limits import file_name
 from nero_core.errors import ArchiveError
-from nero_core.zip_reader import ZipError, ZipLimits, check_plain, check_sizes, open_zip
+from nero_core.spelling import same_name
+from nero_core.zip_reader import ZipError, ZipLimits, check_plain, check_sizes, member_name, open_zip
 
 RATIO_FROM = 16 * 2**20  # bytes; below this no ratio is a bomb, and a small black bitmap shrinks a thousandfold
 DIRECTORY_BYTES = 256  # of the archive's own directory, a member: 46 and the name, with room to spare
@@ -58,13 +61,18 @@ class ArchiveContents:
 
     Attributes:
         classes: images of each class folder, by name.
-        skipped: files that are not unpacked: no image, hidden, or outside the class folders.
+        left_out: files that are not unpacked: no image, hidden, or outside the class folders.
         bytes: of the images, once unpacked.
     """
 
     classes: Mapping[str, int]
-    skipped: int
+    left_out: LeftOut
     bytes: int
+
+    @property
+    def skipped(self) -> int:
+        """Number of files that are not unpacked."""
+        return self.left_out.total
 
 
 @contextmanager
@@ -109,21 +117,19 @@ def plan(
     for info in infos:
         check_member(info, shown, limits)
     check_sizes(infos, source.stat().st_size, limits.zip)
-    files = [info for info in infos if not _is_folder(info)]
-    check_collisions([info.orig_filename for info in files], shown)
-    images = [info for info in files if is_image(info.orig_filename)]
-    places = lay_out([info.orig_filename for info in images], class_name(source))
+    files = {member_name(info): info for info in infos if not _is_folder(info)}
+    check_collisions([member_name(info) for info in infos if not _is_folder(info)], shown)
+    images = [name for name in files if is_image(name)]
+    places = lay_out(images, class_name(source))
     if not places:
-        actual = "images nowhere but deeper" if images else "no image"
+        actual = "images nowhere but deeper, in the parts of a split" if images else "no image"
         remedy = "Pack the folder whose subfolders are the classes."
         raise refusal(shown, "one subfolder of images a class, or images at the top", actual, remedy)
-    members = [(info, places[info.orig_filename]) for info in images if info.orig_filename in places]
-    classes: dict[str, int] = {}
-    for _, place in members:
-        name = place.split("/")[0]
-        classes[name] = classes.get(name, 0) + 1
+    members = [(files[name], places[name]) for name in images if name in places]
+    classes = Counter(place.split("/")[0] for _, place in members)
     total = sum(info.file_size for info, _ in members)
-    return members, ArchiveContents(dict(sorted(classes.items())), len(files) - len(members), total)
+    left_out = tally(list(files), images, places).record(shown, len(members))
+    return members, ArchiveContents(dict(sorted(classes.items())), left_out, total)
 
 
 def check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits, may_nest: bool = False) -> None:
@@ -138,7 +144,7 @@ def check_member(info: zipfile.ZipInfo, shown: str, limits: ArchiveLimits, may_n
     Raises:
         ArchiveError: naming the archive and the member.
     """
-    name = info.orig_filename  # filename has lost what follows a NUL
+    name = member_name(info)
     check_name(name, shown, limits.max_depth)
     member = f"{shown}: {file_name(name)}"
     check_plain(info, limits.zip)
@@ -200,7 +206,7 @@ def refusal(name: str, expected: str, actual: str, remedy: str) -> ArchiveError:
 
 def class_name(source: Path) -> str:
     """What images at the top of an archive are named: a folder that begins with a dot would be hidden."""
-    return file_name(source.stem).lstrip(".") or "images"
+    return same_name(file_name(source.stem)).lstrip(".") or "images"
 
 
 def shown_size(count: int) -> str:

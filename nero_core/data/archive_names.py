@@ -1,11 +1,14 @@
 """The names inside an archive: which are refused, which are images, and where each image is unpacked to."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from nero_core.data.decode import SUFFIXES, file_name
+from nero_core.data.left_out import NO_SUFFIX, Tally
+from nero_core.data.limits import SUFFIXES, file_name
+from nero_core.data.walk import are_parts_of_a_split, is_dropping
 from nero_core.errors import ArchiveError
+from nero_core.spelling import same_name
 
 LONGEST_PART = 255  # bytes of one file's or folder's name, on the usual file systems
 NESTED = frozenset(".zip .tar .gz .tgz .bz2 .tbz2 .xz .txz .zst .7z .rar .cab .iso .jar".split())
@@ -91,28 +94,50 @@ def is_nested_archive(name: str) -> bool:
 
 
 def lay_out(names: Sequence[str], alone: str) -> dict[str, str]:
-    """The ``class/file`` of each image that has one.
+    """The ``class/file`` of each image that has one; the file may lie in further folders, as of patients.
 
-    Folders that wrap everything are left out, one after the other, as long as more images lie in folders below than
-    directly in them. Of what is left, images in a folder belong to the class of its name; where there is none, images
-    at the top are of one class. What lies at the top beside class folders, or deeper, has no place.
+    A folder that wraps everything but some images beside it is left out, and so on, as long as more of its images lie
+    in folders below than directly in it. The folders that are left are the classes, at any depth; images beside them
+    have no place. Where there is none, or only one with fewer images than lie beside it, all images are of one class.
 
     Args:
         names: of the images.
-        alone: class of images at the top.
+        alone: class of images without class folders.
     """
     parts = {name: name.split("/") for name in names}
-    while parts and len({path[0] for path in parts.values()}) == 1:
-        deep = sum(len(path) > 2 for path in parts.values())
-        if 2 * deep <= len(parts):
+    while len(tops := {path[0] for path in parts.values() if len(path) > 1}) == 1:
+        below = {name: path[1:] for name, path in parts.items() if len(path) > 1}
+        if 2 * sum(len(path) > 1 for path in below.values()) <= len(below):
             break
-        parts = {name: path[1:] for name, path in parts.items()}
-    classes = {name: "/".join(path) for name, path in parts.items() if len(path) == 2}
-    return classes or {name: f"{alone}/{path[0]}" for name, path in parts.items() if len(path) == 1}
+        parts = below
+    inside = {name: path for name, path in parts.items() if len(path) > 1}
+    if not inside or (len(tops) == 1 and 2 * len(inside) < len(parts)):
+        return {name: "/".join((alone, *path)) for name, path in parts.items()}
+    if are_parts_of_a_split(sorted(tops)) and all(len(path) > 2 for path in inside.values()):
+        return {}
+    return {name: "/".join((same_name(path[0]), *path[1:])) for name, path in inside.items()}
+
+
+def tally(names: Sequence[str], images: Sequence[str], placed: Mapping[str, str]) -> Tally:
+    """The files that are not unpacked, by reason.
+
+    Args:
+        names: of all files.
+        images: those of them that are images.
+        placed: those of them that have a place.
+    """
+    counts = Tally(beside=len(images) - len(placed))
+    for name in set(names) - set(images):
+        path = PurePosixPath(name)
+        if _is_dropping(path):
+            counts.hidden += 1
+        else:
+            counts.kinds[path.suffix.lower() or NO_SUFFIX] += 1
+    return counts
 
 
 def _is_dropping(path: PurePosixPath) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return any(map(is_dropping, path.parts))
 
 
 def _key(name: str) -> str:

@@ -1,18 +1,21 @@
-"""Class-per-folder datasets, ``root/class/image.png``: the form of Kvasir-v2, GastroVision and the phantom."""
+"""Class-per-folder datasets, ``root/class/image.png`` or deeper: Kvasir-v2, GastroVision, the phantom, one's own."""
 
 import hashlib
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
 
-from nero_core.data.decode import SUFFIXES, Limits, Picture, decode_image, file_name, resize, to_batch
+from nero_core.data.decode import Limits, Picture, decode_image, file_name, resize, to_batch
+from nero_core.data.left_out import LeftOut, Tally, Tell
+from nero_core.data.walk import are_parts_of_a_split, images_below, split_entries
 from nero_core.errors import CalibrationError, ImageError
+from nero_core.spelling import same_name
 from nero_core.types import ImageBatch
 
 
@@ -22,20 +25,26 @@ class ImageFolder:
 
     Attributes:
         root: the folder that holds the class folders.
-        classes: folder names; a label is an index into them.
-        paths: image files, by class and then by name.
+        classes: folder names, with accents in one way (NFC); a label is an index into them.
+        paths: image files as they are named on the disk, by class and then by name.
         labels: class index of each file.
+        left_out: what else the folder holds.
     """
 
     root: Path
     classes: tuple[str, ...]
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
+    left_out: LeftOut = field(default=LeftOut(), compare=False)
+
+    def within_class(self, index: int) -> str:
+        """A file's place in its class folder: its name, with the folders in between."""
+        return "/".join(self.paths[index].relative_to(self.root).parts[1:])
 
     def select(self, indices: Sequence[int]) -> "ImageFolder":
         """The same dataset with only these files, in the order given."""
         paths = tuple(self.paths[index] for index in indices)
-        return ImageFolder(self.root, self.classes, paths, tuple(self.labels[index] for index in indices))
+        return replace(self, paths=paths, labels=tuple(self.labels[index] for index in indices))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -44,14 +53,15 @@ class ImageFolder:
 def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> ImageFolder:
     """List a dataset without opening its files.
 
-    Files directly in a class folder count; hidden ones, other suffixes, and links that lead out of ``root`` do not.
+    Images in a class folder count at any depth, as in ``class/patient/image.png``. Hidden files, other suffixes, and
+    links that lead out of ``root`` do not; ``left_out`` of the result counts them.
 
     Args:
         root: the folder that holds the class folders.
         classes: exactly these, in this order; None for every subfolder that holds images, sorted by name.
 
     Raises:
-        CalibrationError: the root or a class folder is missing or holds no image.
+        CalibrationError: the root or a class folder is missing or holds no image, or the subfolders are no classes.
     """
     root = Path(root)
     shown = file_name(str(root))
@@ -59,25 +69,42 @@ def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> Image
     if not root.is_dir():
         actual = "a file" if root.exists() else "no such folder"
         raise CalibrationError(f"{shown}: expected {layout}; found {actual}. Check the path.")
-    inside = root.resolve()
+    inside, tally = root.resolve(), Tally()
+    loose, folders = split_entries(root, inside, tally)
+    tally.beside = len(loose)
+    known = _by_name(folders, shown)
+    found = {name: list(images_below(folder, inside, tally)) for name, folder in known.items()}
+    for folder, error in tally.closed:
+        raise _closed(folder, error) from error
     if classes is None:
-        found_classes = {folder.name: _images(folder, inside) for folder in _entries(root) if folder.is_dir()}
-        chosen = {name: paths for name, paths in found_classes.items() if paths}
+        chosen = {name: found[name] for name in sorted(found) if found[name]}
+        others: dict[str, int] = {}
         if not chosen:
             remedy = "Name the folder above the class folders."
             raise CalibrationError(f"{shown}: expected {layout}; found none that holds images. {remedy}")
+        if are_parts_of_a_split(list(chosen)) and not any(
+            path.parent == known[name] for name, paths in chosen.items() for path in paths
+        ):
+            actual = f"the parts of a split ({', '.join(chosen)})"
+            raise CalibrationError(f"{shown}: expected {layout}; found {actual}. Name one of these folders.")
     else:
-        chosen = {}
-        for name in classes:
-            if name in chosen:
-                raise CalibrationError(f"{shown}: expected each class once; found '{name}' twice. Remove one of them.")
-            chosen[name] = _named_class(root, name, inside)
+        chosen = _named_classes(shown, found, classes)
+        others = {name: len(paths) for name, paths in found.items() if paths and name not in chosen}
+    empty = tuple(sorted(name for name, paths in found.items() if not paths))
     return ImageFolder(
         root=root,
         classes=tuple(chosen),
         paths=tuple(path for paths in chosen.values() for path in paths),
         labels=tuple(label for label, paths in enumerate(chosen.values()) for _ in paths),
+        left_out=tally.record(shown, sum(map(len, chosen.values())), others, empty),
     )
+
+
+def tell_each(folders: Iterable["ImageFolder | None"], on_left_out: Tell) -> None:
+    """Tell what each folder holds that is not read, where there is such a thing."""
+    for folder in folders:
+        if folder is not None and folder.left_out.reasons:
+            on_left_out(folder.left_out)
 
 
 def file_digest(path: str | Path) -> str:
@@ -205,38 +232,33 @@ def _deal(groups: list[list[int]], fractions: Sequence[float]) -> Iterator[tuple
         yield part, group
 
 
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
-    except OSError as error:
-        raise _closed(folder, error) from error
+def _by_name(folders: Sequence[Path], shown: str) -> dict[str, Path]:
+    known: dict[str, Path] = {}
+    for folder in folders:
+        other = known.setdefault(same_name(folder.name), folder)
+        if other is not folder:
+            raise CalibrationError(
+                f"{shown}: expected each class once; found two folders of the name '{file_name(other.name)}', with "
+                "accents in two ways. Put their images together."
+            )
+    return known
 
 
-def _images(folder: Path, inside: Path) -> list[Path]:
-    if not folder.resolve().is_relative_to(inside):
-        return []
-    try:
-        return [
-            path
-            for path in _entries(folder)
-            if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve().is_relative_to(inside)
-        ]
-    except OSError as error:  # a folder whose entries may be listed, but not looked at
-        raise _closed(folder, error) from error
-
-
-def _named_class(root: Path, name: str, inside: Path) -> list[Path]:
-    expected = f"{file_name(str(root))}: expected a folder '{name}' with images"
-    folder = root / name
-    if Path(name).name != name or name == "..":
-        raise CalibrationError(f"{expected}; found a path in place of a folder name. Name the subfolder only.")
-    if not folder.is_dir():
-        others = ", ".join(path.name for path in _entries(root) if path.is_dir()) or "none"
-        raise CalibrationError(f"{expected}; found no such folder, but these: {others}. Rename it or add it.")
-    paths = _images(folder, inside)
-    if not paths:
-        raise CalibrationError(f"{expected}; found none in it. Add images or leave the class out.")
-    return paths
+def _named_classes(shown: str, found: dict[str, list[Path]], classes: Sequence[str]) -> dict[str, list[Path]]:
+    chosen: dict[str, list[Path]] = {}
+    for name in map(same_name, classes):
+        if name in chosen:
+            raise CalibrationError(f"{shown}: expected each class once; found '{name}' twice. Remove one of them.")
+        expected = f"{shown}: expected a folder '{name}' with images"
+        if Path(name).name != name or name == "..":
+            raise CalibrationError(f"{expected}; found a path in place of a folder name. Name the subfolder only.")
+        if name not in found:
+            others = ", ".join(found) or "none"
+            raise CalibrationError(f"{expected}; found no such folder, but these: {others}. Rename it or add it.")
+        if not found[name]:
+            raise CalibrationError(f"{expected}; found none in it. Add images or leave the class out.")
+        chosen[name] = found[name]
+    return chosen
 
 
 def _closed(folder: Path, error: OSError) -> CalibrationError:

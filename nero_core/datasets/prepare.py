@@ -11,7 +11,8 @@ from pathlib import Path
 
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveLimits, check_archive
 from nero_core.data.decode import file_name
-from nero_core.data.folders import read_folder
+from nero_core.data.folders import read_folder, tell_each
+from nero_core.data.left_out import LeftOut
 from nero_core.datasets.prepare_files import check_same, read_record, staging, write_set
 from nero_core.datasets.prepare_images import used_images
 from nero_core.datasets.prepare_record import make_record, warnings_of
@@ -29,8 +30,8 @@ class Prepared:
     Attributes:
         out: its folder.
         counts: images of each class of each part.
-        warnings: sentences on counts that are not the published ones, on files that are broken or copies of others,
-            and on a calibration part that is small.
+        warnings: sentences on files that are not read, on counts that are not the published ones, on files that are
+            broken or copies of others, and on a calibration part that is small.
         is_new: False where the same set was there already.
     """
 
@@ -75,8 +76,13 @@ def prepare(
     tell: Progress = on_progress or (lambda stage, done, total: None)
     chosen_parts(shares)
     older = read_record(out)
-    with staging(out) as stage, class_folders(source, tuple(protocol.classes), stage, limits) as root:
+    left_out: list[LeftOut] = []
+    with (
+        staging(out) as stage,
+        class_folders(source, tuple(protocol.classes), stage, limits, left_out.append) as root,
+    ):
         folder = read_folder(root)
+        tell_each((folder,), left_out.append)
         protocol.check_classes(folder.classes)
         images = used_images(folder, protocol, tell)
         assignment = assign(images.files, images.digests, protocol, shares, seed)
@@ -88,7 +94,8 @@ def prepare(
             )
         else:
             check_same(out, older, record, lambda done, total: tell("comparing", done, total))
-    return Prepared(out, record["counts"], tuple(warnings_of(record, protocol)), is_new=older is None)
+    warnings = (*map(str, left_out), *warnings_of(record, protocol))
+    return Prepared(out, record["counts"], warnings, is_new=older is None)
 
 
 def found_classes(source: str | Path, limits: ArchiveLimits = ARCHIVE_LIMITS) -> dict[str, int]:

@@ -70,7 +70,7 @@ def check_same(
                 raise _not_whole(out, path, "altered" if path.is_file() else "gone")
             on_progress(done, len(rows))
     for part in newer["counts"]:
-        for path in sorted((out / part).glob("*/[!.]*")):
+        for path in sorted((out / part).glob("*/**/[!.]*")):
             if path not in rows and path.suffix.lower() in SUFFIXES:
                 raise _not_whole(out, path, "added")
 
@@ -125,7 +125,9 @@ def write_set(
             for name in classes:
                 (folder / part / name).mkdir(parents=True)
         for done, (source, row) in enumerate(zip(sources, record["files"], strict=True), 1):
-            _link(source, folder / row["part"] / row["class"] / row["file"])
+            place = folder / row["part"] / row["class"] / row["file"]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _link(source, place)
             on_progress(done, len(sources))
         (folder / PROTOCOL).write_text(protocol, encoding="utf-8")
         text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nero_core.data.decode import decode_image, file_name
@@ -62,7 +62,7 @@ def used_images(folder: ImageFolder, protocol: Protocol, tell: Callable[[str, in
     return UsedImages(
         files=_only(folder, decoded),
         digests=digests,
-        broken=tuple(f"{folder.classes[folder.labels[index]]}/{folder.paths[index].name}" for index in broken),
+        broken=tuple(f"{folder.classes[folder.labels[index]]}/{folder.within_class(index)}" for index in broken),
         copies_in_unused=sum(digest in elsewhere for digest in digests),
     )
 
@@ -83,8 +83,8 @@ def _look(path: Path, is_used: bool) -> tuple[str, bool]:
 def _only(files: ImageFolder, chosen: Sequence[int]) -> ImageFolder:
     """Only the files at ``chosen``; labels are renumbered, since every class must have an image."""
     names = [files.classes[label] for label in sorted({files.labels[index] for index in chosen})]
-    return ImageFolder(
-        root=files.root,
+    return replace(
+        files,
         classes=tuple(names),
         paths=tuple(files.paths[index] for index in chosen),
         labels=tuple(names.index(files.classes[files.labels[index]]) for index in chosen),

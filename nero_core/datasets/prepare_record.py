@@ -28,7 +28,7 @@ def make_record(
         {
             "part": part,
             "class": files.classes[files.labels[index]],
-            "file": files.paths[index].name,
+            "file": files.within_class(index),
             "sha256": images.digests[index],
         }
         for index, part in assignment.parts

@@ -9,15 +9,22 @@ from pathlib import Path, PurePosixPath
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveLimits, unpacked
 from nero_core.data.archive_check import check_member, open_archive
 from nero_core.data.decode import SUFFIXES, file_name
+from nero_core.data.left_out import Tell, tell_nobody
+from nero_core.data.walk import is_dropping
 from nero_core.errors import ArchiveError, DatasetError
-from nero_core.zip_reader import check_sizes, pieces
+from nero_core.spelling import same_name
+from nero_core.zip_reader import check_sizes, member_name, pieces
 
 DEEPEST = 4  # folders that may wrap the class folders
 
 
 @contextmanager
 def class_folders(
-    source: Path, classes: Sequence[str] = (), inside: Path | None = None, limits: ArchiveLimits = ARCHIVE_LIMITS
+    source: Path,
+    classes: Sequence[str] = (),
+    inside: Path | None = None,
+    limits: ArchiveLimits = ARCHIVE_LIMITS,
+    on_left_out: Tell = tell_nobody,
 ) -> Iterator[Path]:
     """The folder that holds the class folders of ``source``.
 
@@ -26,12 +33,13 @@ def class_folders(
         classes: names that the class folders may have.
         inside: folder to unpack in; the system's own where None.
         limits: what an archive may cost.
+        on_left_out: told what an archive holds that is not unpacked, where there is such a thing.
 
     Raises:
         ArchiveError: the archive is missing, damaged, hostile, beyond the limits, or holds no image.
         DatasetError: the folder cannot be read.
     """
-    with located(source, classes, inside, limits) as place, unpacked(place, limits, inside) as folder:
+    with located(source, classes, inside, limits) as place, unpacked(place, limits, inside, on_left_out) as folder:
         yield folder
 
 
@@ -54,12 +62,12 @@ def located(
 
 def _below(folder: Path, classes: Sequence[str]) -> Path:
     for _ in range(DEEPEST):
-        entries = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX"]
+        entries = [path for path in folder.iterdir() if not is_dropping(path.name)]
         folders = [path for path in entries if path.is_dir()]
         archives = [path for path in entries if path.suffix.lower() == ".zip"]
         if not folders and len(archives) == 1:
             return archives[0]
-        if len(folders) != 1 or folders[0].name in classes or _has_images(folders[0]):
+        if len(folders) != 1 or same_name(folders[0].name) in classes or _has_images(folders[0]):
             break
         folder = folders[0]
     return folder
@@ -74,8 +82,8 @@ def _without_wrapper(source: Path, inside: Path | None, limits: ArchiveLimits) -
     """The .zip that is all that ``source`` holds, as GastroVision is published; else ``source`` itself."""
     shown = file_name(str(source))
     with open_archive(source, shown, limits) as outer:
-        files = [info for info in outer.infolist() if not info.is_dir() and not _is_dropping(info.filename)]
-        if len(files) != 1 or PurePosixPath(files[0].filename).suffix.lower() != ".zip":
+        files = [info for info in outer.infolist() if not info.is_dir() and not _is_dropping(member_name(info))]
+        if len(files) != 1 or PurePosixPath(member_name(files[0])).suffix.lower() != ".zip":
             yield source
             return
         inner = files[0]
@@ -89,7 +97,7 @@ def _without_wrapper(source: Path, inside: Path | None, limits: ArchiveLimits) -
                     f"{shown}: expected an archive inside of at most {min(free, limits.max_bytes):,} bytes; found "
                     f"{inner.file_size:,}. Unpack it yourself, if you trust it, and name the folder."
                 )
-            place = Path(folder) / file_name(inner.filename)
+            place = Path(folder) / file_name(member_name(inner))
             with place.open("xb") as file:
                 for piece in pieces(outer, inner, inner.file_size):
                     file.write(piece)
@@ -97,4 +105,4 @@ def _without_wrapper(source: Path, inside: Path | None, limits: ArchiveLimits) -
 
 
 def _is_dropping(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    return any(map(is_dropping, name.split("/")))

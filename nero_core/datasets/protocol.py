@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator, model_validator
 
 from nero_core.data.decode import file_name
 from nero_core.errors import DatasetError
+from nero_core.spelling import same_name
 
 Role = Literal["id", "ood", "unused"]
 Text = Annotated[str, Field(max_length=2000)]
@@ -60,6 +61,11 @@ class Protocol(BaseModel):
     note: Text = ""
     counts: Mapping[str, PositiveInt] = {}
     download: Origin | None = None
+
+    @field_validator("classes", "counts")
+    @classmethod
+    def _spelled_one_way(cls, named: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {same_name(name): value for name, value in named.items()}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Protocol":
@@ -159,7 +165,7 @@ def listed_classes(path: Path) -> set[str] | None:
             classes = tomllib.loads(file.read(MAX_BYTES).decode("utf-8")).get("classes")
     except (OSError, ValueError, RecursionError):  # ValueError: no TOML, no UTF-8
         return None
-    return set(classes) if isinstance(classes, dict) else None
+    return set(map(same_name, classes)) if isinstance(classes, dict) else None
 
 
 def _parse(data: bytes, shown: str) -> Protocol:

@@ -15,6 +15,7 @@ from nero_core.atomic import new_file, part_of, write_bytes
 from nero_core.errors import CheckpointError
 from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, build_model
 from nero_core.models.tensor_file import FileTooLargeError, Header, read_header, read_once
+from nero_core.spelling import same_name
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -60,6 +61,7 @@ class ModelCard(BaseModel):
     @field_validator("classes")
     @classmethod
     def _name_each_class_once(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        classes = tuple(map(same_name, classes))
         if not all(name.strip() for name in classes):
             raise ValueError("an empty class name")
         name, count = Counter(classes).most_common(1)[0]

@@ -109,14 +109,11 @@ def read_classes(data: Path, classes: Sequence[str] | None) -> ImageFolder:
         raise CalibrationError(
             f"Expected at least two class folders with images in {data}. Found one: {folder.classes[0]}. Add a class."
         )
-    if classes is None:
-        names = sorted(path.name for path in Path(data).iterdir() if path.is_dir() and not path.name.startswith("."))
-        empty = [name for name in names if name not in folder.classes]
-        if empty:
-            raise CalibrationError(
-                f"Expected images in every class folder of {data}. Found none in: {', '.join(empty)}. "
-                "Add images, remove the folder, or name the classes to train on with --classes."
-            )
+    if classes is None and folder.left_out.empty:
+        raise CalibrationError(
+            f"Expected images in every class folder of {data}. Found none in: {', '.join(folder.left_out.empty)}. "
+            "Add images, remove the folder, or name the classes to train on with --classes."
+        )
     return folder
 
 

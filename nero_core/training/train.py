@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from nero_core.data.folders import file_digest
+from nero_core.data.folders import file_digest, tell_each
+from nero_core.data.left_out import Tell, tell_nobody
 from nero_core.device import pick_device
 from nero_core.models.checkpoint import ModelCard, TrainingFacts, round_to_half
 from nero_core.models.classifier import build_model
@@ -54,6 +55,7 @@ def train(
     resume: bool = True,
     on_progress: Progress | None = None,
     on_warning: Callable[[str], object] = warnings.warn,
+    on_left_out: Tell = tell_nobody,
 ) -> ModelCard:
     """Train with Adam and cross-entropy, and write a checkpoint folder with the weights of the last, or best, epoch.
 
@@ -89,6 +91,7 @@ def train(
             ``if __name__ == "__main__":``, since each process imports the script.
         resume: False drops the run that ``out`` holds.
         on_progress: called after each batch.
+        on_left_out: told what the folder holds that is not read, where there is such a thing.
         on_warning: told when the run goes on with other threads, device or versions than it began with.
 
     Raises:
@@ -106,6 +109,7 @@ def train(
     check_start(pretrained, weights, by_order, freeze_backbone)
     target = pick_device(device)
     folder = read_classes(data, classes)
+    tell_each((folder,), on_left_out)
     with torch.device("meta"):  # costs no memory
         empty = build_model(arch, len(folder.classes), (size, size))
     normalisation: Normalisation | None = None

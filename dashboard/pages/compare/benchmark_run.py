@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import places, resources, state, words
+from dashboard.components.image_set import image_set
 from dashboard.components.job_progress import job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
 from dashboard.components.task_progress import task_progress
@@ -13,8 +14,6 @@ from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
 from dashboard.work.jobs import Job
 from nero_core import BenchmarkResult, Inspector
-from nero_core.data import check_archive
-from nero_core.errors import NeroError
 
 KIND = "benchmark"
 
@@ -74,7 +73,7 @@ def run_form(inspector: Inspector) -> None:
         source = _source()
         if source is None:
             return
-        if not _is_sound(source):
+        if image_set(source) is None:
             return
         if st.button("Compare all methods", type="primary", key="start_run"):
             _start(inspector, source)
@@ -90,19 +89,6 @@ def _source() -> Path | None:
         )
     uploaded = staged_upload(f"OOD images: one zip, at most {most_megabytes()} MB", state.jobs.OOD_ZIP, ".zip", KIND)
     return places.below_data(named) if named.strip() else uploaded
-
-
-def _is_sound(source: Path) -> bool:
-    """Say what is in it, or what is wrong with it."""
-    if source.is_dir():
-        return True
-    try:
-        contents = check_archive(source)
-    except NeroError as error:
-        st.error(words.plain(str(error)), icon=":material/error:")
-        return False
-    st.caption(words.plain(words.contents(contents.classes, contents.skipped)))
-    return True
 
 
 def _start(inspector: Inspector, source: Path) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import places, resources, state, words
+from dashboard.components.image_set import image_set
 from dashboard.components.job_progress import job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
 from nero_core import import_checkpoint
-from nero_core.data import check_archive
+from nero_core.data import same_name
 from nero_core.errors import NeroError
 
 KIND = "calibrate"
@@ -103,7 +104,7 @@ def model_form() -> None:
     with st.container(border=True, key="step_images"), plain_errors():
         st.subheader("2 · Images that it knows (ID)", anchor=False)
         images = _images("ID images", state.jobs.ID_ZIP, state.jobs.ID_PATH)
-        folders = _classes(images)
+        folders = None if images is None else image_set(images)
         if folders:
             state.jobs.offer_classes(list(folders))
         classes = _class_names(folders)
@@ -111,7 +112,7 @@ def model_form() -> None:
         st.subheader("3 · Images that are unlike them (OOD), if you have some", anchor=False)
         st.caption("They are never fitted on; with them the page compares methods and draws the OOD side of plots.")
         ood = _images("OOD images", state.jobs.OOD_ZIP, state.jobs.OOD_PATH)
-        is_ood_sound = ood is None or _classes(ood) is not None
+        is_ood_sound = ood is None or image_set(ood) is not None
     with says, plain_errors():
         if weights is not None and arch and len(classes) > 1:
             is_checked = _check(weights, arch, classes, side, normalisation)
@@ -200,35 +201,6 @@ def _images(label: str, key: str, path_key: str) -> Path | None:
         return None
 
 
-def _classes(source: Path | None) -> dict[str, int] | None:
-    """The class folders and how many images each has, said on the page; None where there is nothing sound."""
-    if source is None:
-        return None
-    try:
-        if source.is_dir():
-            folders = {
-                folder.name: sum(1 for _ in folder.iterdir())
-                for folder in sorted(source.iterdir())
-                if _is_class(folder)
-            }
-            skipped = 0
-        else:
-            contents = check_archive(source)
-            folders, skipped = dict(contents.classes), contents.skipped
-    except NeroError as error:
-        st.error(words.plain(str(error)), icon=":material/error:")
-        return None
-    except OSError as error:
-        st.error(f"Expected a folder that can be read. Found: {words.plain(str(error.strerror))}.")
-        return None
-    st.caption(words.plain(words.contents(folders, skipped)))
-    return folders
-
-
-def _is_class(folder: Path) -> bool:
-    return folder.is_dir() and not folder.name.startswith(".")
-
-
 def _class_names(folders: dict[str, int] | None) -> list[str]:
     text = st.text_area(
         "Class names, one a line, in the order of the classifier's outputs",
@@ -238,7 +210,7 @@ def _class_names(folders: dict[str, int] | None) -> list[str]:
         help="Filled in from the class folders, by name: most training programs use this order. Change it if yours "
         "was different: the names decide which images belong to which output.",
     )
-    names = [line.strip() for line in text.splitlines() if line.strip()]
+    names = [same_name(line.strip()) for line in text.splitlines() if line.strip()]
     if folders is not None and names:
         lacking = [name for name in names if name not in folders]
         surplus = [name for name in folders if name not in names]

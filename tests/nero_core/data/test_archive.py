@@ -5,7 +5,9 @@ import os
 import stat
 import struct
 import tempfile
+import unicodedata
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from PIL import Image
 from nero_core.data import check_archive as handed_on
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveLimits, check_archive, unpacked
 from nero_core.data.folders import read_folder
+from nero_core.data.left_out import LeftOut
 from nero_core.errors import ArchiveError, NeroError
 
 
@@ -102,6 +105,67 @@ def test_a_picture_beside_wrapped_class_folders_does_not_move_them(tmp_path: Pat
     assert (contents.classes, contents.skipped) == ({"a": 1, "b": 1}, 1)
 
 
+@pytest.mark.parametrize("images", [1, 12])
+@pytest.mark.parametrize("stray", ["cover.png", "set/cover.png"])
+def test_a_stray_picture_does_not_cost_the_classes(tmp_path: Path, stray: str, images: int) -> None:
+    files = {f"set/{name}/{index}.png": picture(index) for name in "ab" for index in range(images)}
+    archive = pack(tmp_path / "set.zip", {stray: picture(99), **files})
+    told: list[LeftOut] = []
+    with unpacked(archive, on_left_out=told.append) as folder:
+        assert read_folder(folder).classes == ("a", "b")
+        assert len(read_folder(folder)) == 2 * images
+    (left_out,) = told
+    read = f"set.zip: {2 * images} images are read. Left out: 1 image beside the class folders."
+    assert str(left_out) == read
+
+
+def test_images_of_patients_are_unpacked_with_their_folders(tmp_path: Path) -> None:
+    files = {f"set/{name}/p{patient}/1.png": picture(patient) for name in "ab" for patient in (1, 2)}
+    with unpacked(pack(tmp_path / "set.zip", files)) as folder:
+        assert tree(folder) == ["a/p1/1.png", "a/p2/1.png", "b/p1/1.png", "b/p2/1.png"]
+        assert read_folder(folder).labels == (0, 0, 1, 1)
+
+
+def test_images_at_the_top_outnumber_one_folder_beside_them_and_all_are_read(tmp_path: Path) -> None:
+    files = {f"{index}.png": picture(index) for index in range(24)} | {"more/1.png": picture(99)}
+    contents = check_archive(pack(tmp_path / "ood.zip", files))
+    assert (contents.classes, contents.skipped) == ({"ood": 25}, 0)
+
+
+def utf8_without_flag(path: Path, name: str, extra: bytes = b"") -> Path:
+    """As macOS and Debian's zip pack: the bytes are UTF-8, and nothing says so."""
+    raw = name.encode()
+    info = zipfile.ZipInfo("a/" + "x" * (len(raw) - 2))
+    info.extra = extra
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(info, picture())
+        archive.writestr("b/1.png", picture(1))
+    data = path.read_bytes().replace(b"a/" + b"x" * (len(raw) - 2), raw)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_in_utf_8_without_their_flag_are_read_as_such(tmp_path: Path, form: str) -> None:
+    name = unicodedata.normalize(form, "Ösophagitis/Bild-ä.png")
+    archive = utf8_without_flag(tmp_path / "mac.zip", name)
+    assert set(check_archive(archive).classes) == {"Ösophagitis", "b"}
+    with unpacked(archive) as folder:
+        assert read_folder(folder, ["Ösophagitis", "b"]).labels == (0, 1)
+
+
+def test_names_in_the_old_code_page_stay_as_they_are(tmp_path: Path) -> None:
+    path = utf8_without_flag(tmp_path / "dos.zip", "x/y.png")
+    path.write_bytes(path.read_bytes().replace(b"x/y.png", b"\x94/y.png"))  # ö of code page 437, no UTF-8
+    assert set(check_archive(path).classes) == {"ö", "b"}
+
+
+def test_a_name_that_hides_its_way_out_in_utf_8_is_refused(tmp_path: Path) -> None:
+    field = struct.pack("<BI", 1, zlib.crc32("ä/x.png".encode())) + b"../x.png"
+    extra = struct.pack("<HH", 0x7075, len(field)) + field
+    refuse(utf8_without_flag(tmp_path / "evil.zip", "ä/x.png", extra), "leads out of the archive")
+
+
 def test_what_is_no_image_is_skipped_and_counted(tmp_path: Path) -> None:
     files = {
         "set/": b"",
@@ -117,6 +181,7 @@ def test_what_is_no_image_is_skipped_and_counted(tmp_path: Path) -> None:
     archive = pack(tmp_path / "set.zip", files)
     contents = check_archive(archive)
     assert (contents.classes, contents.skipped) == ({"a": 1, "b": 1}, 6)
+    assert contents.left_out.reasons == "2 files of other kinds (.db 1, .txt 1); 4 hidden"
     assert contents.bytes == len(picture()) + len(picture(1))
     with unpacked(archive) as folder:
         assert tree(folder) == ["a/1.png", "b/1.png"]

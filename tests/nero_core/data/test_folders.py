@@ -1,5 +1,7 @@
 """Class-per-folder datasets: one fixed order, complaints by name, bounded reading ahead, a split that leaks no copy."""
 
+import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from PIL import Image
 from nero_core.data import folders
 from nero_core.data.decode import decode_batch, decode_image
 from nero_core.data.folders import file_digest, iterate_batches, read_folder, split
+from nero_core.data.left_out import LeftOut
 from nero_core.errors import CalibrationError, ImageError
 
 
@@ -54,19 +57,75 @@ def test_a_selection_keeps_classes_and_labels(dataset: Path) -> None:
     assert part.classes == ("cecum", "polyp")
 
 
-def test_hidden_files_other_suffixes_and_empty_folders_are_ignored(dataset: Path) -> None:
+def test_hidden_files_other_suffixes_and_empty_folders_are_left_out_and_counted(dataset: Path) -> None:
     expected = read_folder(dataset)
+    assert expected.left_out == LeftOut("gut", 5)
+    assert expected.left_out.reasons == ""
     write(dataset / "polyp/.hidden.png")
     write(dataset / ".thumbnails/a.png")
     write(dataset / "loose.png")
-    write(dataset / "polyp/nested/deep.png")
     (dataset / "polyp/Thumbs.db").write_bytes(b"x")
+    (dataset / "polyp/scan.DCM").write_bytes(b"x")
+    (dataset / "cecum/more.dcm").write_bytes(b"x")
+    (dataset / "README").write_bytes(b"x")
+    os.mkfifo(dataset / "cecum/pipe.png")
     (dataset / "polyp/folder.png").mkdir()
     (dataset / "empty").mkdir()
-    assert read_folder(dataset) == expected
+    folder = read_folder(dataset)
+    assert folder == expected
+    kinds = {".db": 1, ".dcm": 2, "no suffix": 1}
+    assert folder.left_out == LeftOut("gut", 5, kinds, beside=1, hidden=2, special=1, empty=("empty",))
+    assert str(folder.left_out) == (
+        "gut: 5 images are read. Left out: 1 image beside the class folders; 4 files of other kinds (.dcm 2, .db 1, no "
+        "suffix 1); 1 that is no regular file; 2 hidden; a folder without images (empty)."
+    )
 
 
-def test_links_that_lead_out_of_the_root_are_ignored(dataset: Path, tmp_path: Path) -> None:
+def test_images_of_patients_lie_deeper_and_are_read(dataset: Path) -> None:
+    write(dataset / "polyp/patient-2/a.png", 6)
+    write(dataset / "polyp/patient-1/visit/a.png", 7)
+    write(dataset / "ulcer/patient-1/a.png", 8)
+    folder = read_folder(dataset)
+    assert folder.classes == ("cecum", "polyp", "ulcer")
+    assert [folder.within_class(index) for index in range(3, len(folder))] == [
+        *("a.JPG", "b.png", "patient-1/visit/a.png", "patient-2/a.png"),
+        "patient-1/a.png",
+    ]
+    assert folder.left_out.total == 0
+
+
+def test_class_folders_that_are_not_asked_for_are_counted(dataset: Path) -> None:
+    write(dataset / "ulcer/p/a.png")
+    write(dataset / "ulcer/b.png")
+    left_out = read_folder(dataset, ["cecum", "polyp"]).left_out
+    assert (left_out.folders, left_out.read, left_out.total) == ({"ulcer": 2}, 5, 2)
+    assert "2 images in ulcer 2, which is none of the classes" in str(left_out)
+
+
+@pytest.mark.parametrize("parts", [("train", "test"), ("Train", "Validation", "test")])
+def test_the_parts_of_a_split_are_no_classes(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    for part in parts:
+        write(tmp_path / "set" / part / "polyp/a.png")
+    with pytest.raises(CalibrationError, match=r"set: expected .*; found the parts of a split \(.*Name one of these"):
+        read_folder(tmp_path / "set")
+    write(tmp_path / "set" / parts[0] / "a.png")  # an image in it: a class of an unlucky name
+    assert len(read_folder(tmp_path / "set").classes) == len(parts)
+
+
+def test_accents_are_compared_in_one_spelling_and_files_keep_their_names(tmp_path: Path) -> None:
+    split, whole = unicodedata.normalize("NFD", "Ösophagitis"), "Ösophagitis"
+    write(tmp_path / "gut" / split / unicodedata.normalize("NFD", "ä.png"))
+    write(tmp_path / "gut" / "cecum/a.png")
+    for wanted in (None, [whole, "cecum"], [split, "cecum"]):
+        folder = read_folder(tmp_path / "gut", wanted)
+        assert sorted(folder.classes) == sorted((whole, "cecum"))
+        assert all(path.is_file() for path in folder.paths)
+    write(tmp_path / "gut" / whole / "b.png")
+    with pytest.raises(CalibrationError, match=r"found two folders of the name .*accents in two ways"):
+        read_folder(tmp_path / "gut")
+
+
+def test_links_that_lead_out_of_the_root_are_left_out_and_counted(dataset: Path, tmp_path: Path) -> None:
     expected = read_folder(dataset)
     outside = write(tmp_path / "outside/secret.png")
     (dataset / "polyp/link.png").symlink_to(outside)
@@ -74,6 +133,22 @@ def test_links_that_lead_out_of_the_root_are_ignored(dataset: Path, tmp_path: Pa
     (dataset / "polyp/loop.png").symlink_to(dataset / "polyp/loop.png")
     (dataset / "polyp/dangling.png").symlink_to(tmp_path / "gone.png")
     assert read_folder(dataset) == expected
+    assert read_folder(dataset).left_out.links == 4
+    assert "4 links that lead out of the folder, to nothing, or" in str(read_folder(dataset).left_out)
+
+
+def test_a_split_by_links_inside_the_root_is_followed_and_circles_end(dataset: Path) -> None:
+    (dataset / "polyp").rename(dataset / ".polyp")
+    (dataset / "polyp").symlink_to(dataset / ".polyp")
+    (dataset / "both").mkdir()
+    (dataset / "both/cecum").symlink_to(dataset / "cecum")
+    (dataset / "both/up").symlink_to(dataset)
+    folder = read_folder(dataset)
+    polyp = folder.classes.index("polyp")
+    images = [folder.within_class(index) for index, label in enumerate(folder.labels) if label == polyp]
+    assert images == ["a.JPG", "b.png"]
+    assert sum(path.parent.name == "cecum" and "both" in path.parts for path in folder.paths) >= 3
+    assert len(folder) < 40
 
 
 def test_a_link_inside_the_root_and_a_linked_root_are_followed(dataset: Path, tmp_path: Path) -> None:
