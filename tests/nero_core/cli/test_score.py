@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from PIL import Image
 from typer.testing import Result
 
 from nero_core.cli.score import image_paths
+from nero_core.data.folders import read_folder
+from nero_core.data.left_out import LeftOut
 from nero_core.inspector import Inspector
 from nero_core.models import Classifier
 
@@ -233,3 +236,32 @@ def test_what_decoding_did_is_told_on_stderr_beside_the_table_and_not_in_the_lin
     lines = nero("score", tiny_bundle, path, "--json", "--device", "cpu")
     assert [list(line) for line in records(lines)] == [KEYS]
     assert lines.stderr == ""
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_name_that_the_terminals_encoding_lacks_does_not_cost_the_table(
+    tiny_bundle: Path, images: Path, encoding: str
+):
+    shutil.copy(images / "a.jpg", images / "żółw.jpg")
+    done = subprocess.run(
+        [sys.executable, "-m", "nero_core.cli", "score", tiny_bundle, images, "--device", "cpu"],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.decode(encoding)
+    assert all(name in table for name in ("a.jpg", "c.jpg", "d.jpg", "\\u017c"))
+    assert b"4 images are read" in done.stderr
+
+
+def test_score_and_class_folders_see_the_same_images(images: Path, tmp_path: Path):
+    (images / "polyp" / "patient").mkdir(parents=True)
+    shutil.copy(images / "a.jpg", images / "polyp" / "patient" / "1.jpg")
+    (images / "linked").symlink_to(images / "deep")
+    (images / "out").symlink_to(tmp_path)
+    told: list[LeftOut] = []
+    scored = [path for path in image_paths([images], told.append) if path.parent != images]
+    assert scored == sorted(read_folder(images).paths)
+    assert told[0].links == read_folder(images).left_out.links == 1
