@@ -506,3 +506,19 @@ def test_classes_of_an_archive_are_counted_without_unpacking_them(
     assert made == []
     assert found_classes(tmp_path / "outer.zip") == COUNTS
     assert [path.name for path in made] == ["set.zip"]
+
+
+def test_images_of_patients_keep_their_folders_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    for name in ("a", "b"):
+        for patient in range(6):
+            place = root / name / f"p{patient}" / "1.png"  # one name for all: flat, they would be one file
+            place.parent.mkdir(parents=True)
+            Image.new("RGB", (16, 16), (patient * 20, 10 if name == "a" else 200, 0)).save(place)
+    (root / "a" / "p0" / "scan.dcm").write_bytes(b"x")
+    protocol = Protocol(name="set", classes={"a": "id", "b": "id"})
+    prepared = prepare(root, tmp_path / "out", protocol)
+    assert sum(sum(classes.values()) for classes in prepared.counts.values()) == 12
+    assert prepared.warnings[0] == "set: 12 images are read. Left out: 1 file of other kinds (.dcm 1)."
+    assert len(list((tmp_path / "out").glob("*/*/p*/1.png"))) == 12
+    assert not prepare(root, tmp_path / "out", protocol).is_new
