@@ -1,6 +1,7 @@
 """From a checkpoint and ID images to a bundle."""
 
 import json
+import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -289,6 +290,6 @@ def test_a_file_or_folder_that_cannot_be_read_is_an_error_of_ours(
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ImageError, match=rf"normal-cecum/{file.name}: .*Permission denied"):
         file_digest(file)
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(CalibrationError, match="Permission denied"):
         read_folder(phantoms / "id")

@@ -163,3 +163,30 @@ def test_train_the_head_alone_until_it_gets_no_better(nero: Run, phantoms: Path,
     lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
     assert lines[-1] == {"finished": True}
     assert {line["stage"] for line in lines[:-1]} == {"reading images", "training"}
+
+
+def test_what_the_folders_hold_beside_the_images_is_said(
+    nero: Run, tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
+):
+    data = tmp_path / "data"
+    shutil.copytree(phantoms / "id", data)
+    first, second, third = sorted(path.name for path in data.iterdir())
+    (data / first / "scan.dcm").write_bytes(b"x")
+    trained = nero("train", data, "--out", tmp_path / "out", "--classes", f"{first},{second}", *SMALL)
+    assert trained.exit_code == 0, trained.output
+    said = f"16 images in {third} 16, which is none of the classes; 1 file of other kinds (.dcm 1)."
+    assert trained.stderr == f"Note: data: 32 images are read. Left out: {said}\n"
+    (data / third).rename(data / "extra")
+    (data / third).symlink_to(phantoms / "id" / third)  # out of the folder, so not one of its classes
+    refused = nero("calibrate", tiny_checkpoint, data, "--out", tmp_path / "bundle", "--device", "cpu")
+    assert refused.exit_code == 2
+    assert "found no such folder" in refused.stderr
+    (data / third).unlink()
+    shutil.copytree(phantoms / "id" / third, data / third)
+    calibrated = nero(
+        *("calibrate", tiny_checkpoint, data, "--out", tmp_path / "bundle", "--device", "cpu", "--tpr", 0.8),
+        *("--allow-reduced-rank", "--no-references"),
+    )
+    assert calibrated.exit_code == 0, calibrated.output
+    said = "16 images in extra 16, which is none of the classes; 1 file of other kinds (.dcm 1)."
+    assert calibrated.stderr == f"Note: data: 48 images are read. Left out: {said}\n"
