@@ -12,11 +12,12 @@ class Options:
     """What the research options hold.
 
     Attributes:
-        method: of the score, a name in the catalog.
+        method: of the score, a name in the catalog or ``verdict``.
         tpr: share of ID images that should pass the threshold.
         order: what picks the concepts: ``contribution`` or ``relevance``.
         concepts: how many.
         download: ``png`` or ``svg``.
+        note: why another method stands in for the verdict; empty where none does.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Options:
     order: str
     concepts: int
     download: str
+    note: str = ""
 
 
 def tpr_choices(tpr: float, calibration_size: int) -> list[float]:

@@ -10,6 +10,7 @@ from .calibration.bundle_archive import pack_bundle as pack_bundle
 from .calibration.bundle_archive import unpack_bundle as unpack_bundle
 from .calibration.calibrate import calibrate as calibrate
 from .calibration.card import find_bundles as find_bundles
+from .calibration.verdict import VERDICT as VERDICT
 from .data.decode import decode_image as decode_image
 from .detectors.catalog import DETECTORS as DETECTORS
 from .detectors.catalog import build_detector as build_detector

@@ -12,17 +12,19 @@ from torch import Tensor
 
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
-from nero_core.calibration.feature_bank import bank_scores
+from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input, fitted_detector
+from nero_core.calibration.verdict import TESTS, VERDICT, JointTest
 from nero_core.data.decode import Picture, decode_batch
-from nero_core.detectors.catalog import DETECTORS, build_detector
+from nero_core.detectors.catalog import DETECTORS
 from nero_core.detectors.detector import Detector
 from nero_core.device import describe_device, float64, pick_device
-from nero_core.errors import NeroError, RelevanceError
+from nero_core.errors import CalibrationError, NeroError, RelevanceError
 from nero_core.explain.channels import Order, compare_channels, top_channels
 from nero_core.explain.concepts import describe_concepts, joint_conservation
 from nero_core.explain.evidence import initial_evidence_relevance
 from nero_core.relevance.head import initial_class_relevance, neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
+from nero_core.shipped import default_bundle
 from nero_core.types import (
     BlockConservation,
     Channels,
@@ -31,11 +33,14 @@ from nero_core.types import (
     ImageBatch,
     Observation,
     ReferenceScores,
+    Stages,
 )
 
 if TYPE_CHECKING:
     from nero_core.detectors.nero import NERO
+    from nero_core.detectors.nero_deep import NeroDeep
 
+LAST_STAGE = "features"
 REFERENCES = 8  # reference images a concept, as the figures of the CRP paper show
 
 
@@ -68,17 +73,22 @@ class Inspector:
         self._attributors: dict[str, Attributor] = {}
         self._bank_relevance: Float[Tensor, "images neurons"] | None = None
         self._fit_classes: dict[str, str] | None = None
+        self._joint: JointTest | None = None
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> "Inspector":
+    def load(cls, path: str | Path | None = None, device: str = "auto") -> "Inspector":
         """Load a bundle; ``auto`` is CUDA where there is one, then MPS, then the CPU.
+
+        Args:
+            path: the bundle's folder; the demo that came with this installation where None.
+            device: where to compute.
 
         Raises:
             BundleError: the bundle is missing, altered, of another schema, or its parts do not fit.
             NeroError: the device is not on this machine.
         """
         where = pick_device(device)
-        return cls(Bundle.load(path, where), where)
+        return cls(Bundle.load(default_bundle() if path is None else path, where), where)
 
     @property
     def device_name(self) -> str:
@@ -122,7 +132,7 @@ class Inspector:
         Args:
             batch: images, or an observation of them, which saves the forward pass. A method that looks at the image
                 once more (``needs == "image"`` in the catalog) asks for images, or an observation that keeps them.
-            methods: names of ``DETECTORS``.
+            methods: names of ``DETECTORS``, or ``verdict``, which tests by two of them at one joint level.
             tpr: share of ID images that should pass, in (0, 1); the bundle's own where None.
 
         Raises:
@@ -133,9 +143,12 @@ class Inspector:
         tpr = self.bundle.card.tpr if tpr is None else tpr
         detections = {}
         for name in methods:
+            if name == VERDICT:
+                detections[name] = self._verdict(observation, tpr)
+                continue
             fitted = self._fit(name)
             second_pass = DETECTORS[name].second_pass
-            features = observation.features
+            features = detector_input(name, observation)
             if second_pass is not None:
                 if observation.images is None:
                     raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
@@ -231,11 +244,51 @@ class Inspector:
         target = int(observation.predicted[0]) if explained_class is None else explained_class
         return self.attributor(composite).blocks(pixels, self._class_relevance(observation, target))
 
+    @property
+    def default_method(self) -> str:
+        """``verdict``, or ``nero_plus`` where the bundle cannot do it; see ``no_verdict_because``."""
+        return "nero_plus" if self.no_verdict_because else VERDICT
+
+    @property
+    def no_verdict_because(self) -> str:
+        """The sentence that says why the bundle has no verdict by two tests; empty where it has."""
+        if not self.bundle.fit.stages:
+            return (
+                "The verdict by two tests needs the stages of the network, which this reference set does not hold. "
+                "Make it again with nero calibrate."
+            )
+        try:
+            self._joint_test().threshold(self.bundle.card.tpr)
+        except CalibrationError as reason:
+            return str(reason)
+        return ""
+
+    def stages(self, batch: ImageBatch | Observation) -> Stages:
+        """Channel means of every stage of the network, the features last, and the relevance of the last one.
+
+        Raises:
+            RelevanceError: the relevance is not finite.
+        """
+        observation = self._observed(batch)
+        head = observation.head.float64()
+        features = float64(observation.features)
+        relevance = features * head.weight[observation.predicted]
+        return Stages(
+            means={**{name: float64(means) for name, means in observation.stages.items()}, LAST_STAGE: features},
+            relevance={**dict.fromkeys(observation.stages), LAST_STAGE: relevance},
+        )
+
     def reference_scores(self, method: str = "nero", tpr: float | None = None) -> ReferenceScores:
         """A method's scores over the calibration bank and the OOD bank; raises as ``detect``."""
-        fitted = self._fit(method)
         tpr = self.bundle.card.tpr if tpr is None else tpr
         banks = self.bundle.calibration, self.bundle.ood
+        if method == VERDICT:
+            joint = self._joint_test()
+            joint.threshold(tpr)
+            fits = {name: self._fit(name).ood for name in TESTS}
+            ood = None if self.bundle.ood is None else joint.score({k: v for k, v in fits.items() if v is not None})
+            return reference_scores(method, joint.calibration(), ood, banks, tpr)
+        fitted = self._fit(method)
         return reference_scores(method, fitted.calibration, fitted.ood, banks, tpr)
 
     def thumbnail(self, reference_id: str) -> bytes:
@@ -268,11 +321,36 @@ class Inspector:
             with fitting:
                 if name not in self._fitted:
                     bundle = self.bundle
-                    detector = build_detector(name, bundle.classifier.head, **bundle.card.hyper(name))
-                    detector.fit_features(bundle.fit.features, bundle.fit.labels)
+                    detector = fitted_detector(name, bundle.classifier.head, bundle.fit, **bundle.card.hyper(name))
                     ood = None if bundle.ood is None else bank_scores(name, detector, bundle.ood)
                     self._fitted[name] = _Fitted(detector, bank_scores(name, detector, bundle.calibration), ood)
         return self._fitted[name]
+
+    def _joint_test(self) -> JointTest:
+        if self._joint is None:  # two threads may both make it: it is the same
+            early = self._early(self.bundle.calibration)
+            self._joint = JointTest({name: self._fit(name).calibration for name in TESTS}, early)
+        return self._joint
+
+    def _early(self, observed: FeatureBank | Observation) -> Float[Tensor, " images"] | None:
+        """What the earliest stage alone says; None where there is but the last."""
+        parts = self._deep().terms(detector_input("nero_deep", observed)).parts
+        return float64(next(iter(parts.values()))).cpu() if len(parts) > 1 else None
+
+    def _verdict(self, observation: Observation, tpr: float) -> Detection:
+        joint, scores, terms = self._joint_test(), {}, {}
+        for name in TESTS:
+            scores[name], parts = score_in_terms(self._fit(name).detector, detector_input(name, observation))
+            if name == "nero_deep":
+                terms = parts
+        return joint.detect(scores, self._early(observation), observation.probabilities, tpr, terms)
+
+    def _deep(self) -> "NeroDeep":
+        from nero_core.detectors.nero_deep import NeroDeep
+
+        detector = self._fit("nero_deep").detector
+        assert isinstance(detector, NeroDeep)
+        return detector
 
     def nero(self) -> "NERO":
         """NERO as it is fitted on the bundle."""

@@ -130,6 +130,26 @@ def wide_bundle(made_once: MadeOnce, wide_checkpoint: Path, phantoms: Path) -> P
     return made_once("wide-bundle", partial(_calibrate, wide_checkpoint, phantoms)) / "tiny"
 
 
+@pytest.fixture(scope="session")
+def verdict_bundle(made_once: MadeOnce, tiny_checkpoint: Path) -> Path:
+    """As the tiny bundle, with calibration images enough for the verdict by two tests."""
+
+    def make(folder: Path) -> None:
+        write_phantoms(folder / "id", per_class=46, size=96, seed=21, classes=ID_CLASSES)
+        write_phantoms(folder / "ood", per_class=4, size=96, seed=22, classes=("polyps",))
+        calibrate(
+            tiny_checkpoint,
+            folder / "id",
+            folder / "two",
+            ood=folder / "ood",
+            title="Two tests",
+            references=0,
+            **COMMON,
+        )
+
+    return made_once("verdict-bundle", make) / "two"
+
+
 def _calibrate(checkpoint: Path, phantoms: Path, folder: Path) -> None:
     """Without references, as older bundles are."""
     of = {"ood": phantoms / "ood", "references": 0}

@@ -103,7 +103,7 @@ def sheet_download(inspector: Inspector, item: Source, options: Options, composi
             why,
             thumbnails,
             classes,
-            resources.detection(inspector, item, "nero", options.tpr),
+            resources.detection(inspector, item, options.method, options.tpr),
             reason,
             note=words.SYNTHETIC if inspector.bundle.card.synthetic else "",
         )

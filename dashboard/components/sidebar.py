@@ -9,10 +9,11 @@ import streamlit as st
 from dashboard import resources, state, theme, words
 from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.options import Options, tpr_choices
-from nero_core import DETECTORS, Inspector
+from nero_core import DETECTORS, VERDICT, Inspector
 from nero_core.errors import BundleError
 
 ORDERS = ("contribution", "relevance")
+METHODS = (VERDICT, *DETECTORS)
 CONCEPTS = (4, 16)  # the fewest and the most
 
 
@@ -76,7 +77,7 @@ def research_options(inspector: Inspector) -> Options:
     said outside of the closed box."""
     offered, (fewest, most) = _tpr_choices(inspector), CONCEPTS
     offers = {
-        state.site.METHOD: choices("method", list(DETECTORS)),
+        state.site.METHOD: choices("method", METHODS),
         state.site.TPR: choices("share of images that should pass", offered),
         state.screen.ORDER: choices("order of concepts", ORDERS),
         state.screen.CONCEPTS: numbers("number of concepts", fewest, most),
@@ -84,8 +85,9 @@ def research_options(inspector: Inspector) -> Options:
     with link_values(offers), _research_options():
         method = st.selectbox(
             "Method of the score",
-            list(DETECTORS),
+            METHODS,
             key=state.site.METHOD,
+            format_func=lambda name: "verdict, by two tests" if name == VERDICT else name,
             bind="query-params",
             help="The explanations on this page are NERO's own.",
         )
@@ -103,7 +105,8 @@ def research_options(inspector: Inspector) -> Options:
             "Number of concepts", fewest, most, value=8, key=state.screen.CONCEPTS, bind="query-params"
         )
         download = _download()
-    return Options(method, tpr, order or ORDERS[0], concepts, download)
+    note = inspector.no_verdict_because if method == VERDICT else ""
+    return Options(inspector.default_method if note else method, tpr, order or ORDERS[0], concepts, download, note)
 
 
 @contextmanager

@@ -21,18 +21,39 @@ def verdict_card(
     is_synthetic: bool = False,
     index: int = 0,
     footer: Origin | None = None,
+    nero: Detection | None = None,
+    note: str = "",
 ) -> None:
     """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
 
-    With a reference set of drawn images a sentence says what its verdicts are worth. ``footer`` is said in the figure.
+    With a reference set of drawn images a sentence says what its verdicts are worth.
+
+    Args:
+        detection: the verdict by two tests, or a single method's.
+        reference: scores of the banks by the same method.
+        class_names: of the ID classes.
+        nearest: class whose centroid is nearest.
+        is_synthetic: whether the reference images are drawn.
+        index: of the image in the detection.
+        footer: what is said in the figure.
+        nero: NERO's own answer beside the verdict by two tests, whose score can be taken apart.
+        note: why the verdict is not by two tests.
     """
     with st.container(border=True, height="stretch", key="verdict"):
         st.html(headline(detection, index, is_synthetic))
         score = float(detection.score[index])
+        if "p_nero" in detection.terms:
+            st.html(marks.facts([(name, says, False) for name, says in words.two_tests(detection, index)]))
         st.html(marks.score_scale(score, detection.threshold, score_domain(reference, score)))
         st.html(marks.facts(_facts(detection, class_names, nearest, index)))
+        if note:
+            st.caption(words.plain(note))
         if "scale" in detection.terms:  # NERO's alone
             st.html(score_apart(detection, class_names[nearest], index))
+        elif nero is not None:
+            with st.expander("NERO's own score, taken apart"):
+                st.html(marks.facts([("Score", f"{words.threshold(nero, index)}.", False)]))
+                st.html(score_apart(nero, class_names[nearest], index))
         else:
             st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
         make = partial(verdict_figure, detection, reference, class_names, nearest, index)
@@ -45,6 +66,8 @@ def headline(detection: Detection, index: int, is_synthetic: bool = False) -> st
     advice = words.ADVICE[verdict]
     if is_synthetic:
         advice = words.SYNTHETIC if verdict == "like" else f"{advice} {words.SYNTHETIC}"
+    if words.is_foreign(detection, index):
+        advice = f"{words.FOREIGN} {advice}"
     return (
         f'<div class="nero-verdict" role="status"><span class="symbol" aria-hidden="true" '
         f'style="color:{VERDICT_COLOUR[verdict]}">{words.SYMBOL[verdict]}</span>'

@@ -12,7 +12,7 @@ from nero_core.errors import BundleError
 from nero_core.shipped import assets
 
 BUNDLES = assets() / "bundles"
-FIRST = "phantom-resnet18"  # of the project's own bundles: convolutions are the better start for a lesson
+FIRST = "phantom-efficientnet-lite0"  # of the project's own bundles: convolutions are the better start for a lesson
 SAMPLES = assets() / "samples"
 
 

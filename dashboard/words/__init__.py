@@ -16,7 +16,19 @@ from dashboard.words.channels import (
 )
 from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
 from dashboard.words.numbers import duration, listed, percent, plain, tex
-from dashboard.words.verdicts import ADVICE, DIMMED, SYMBOL, change, p_value, tally, threshold
+from dashboard.words.verdicts import (
+    ADVICE,
+    DIMMED,
+    FOREIGN,
+    SYMBOL,
+    change,
+    deciding,
+    is_foreign,
+    p_value,
+    tally,
+    threshold,
+    two_tests,
+)
 from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, queued, stage, waiting
 from nero_core.figures import HEADLINE, SYNTHETIC, number
 from nero_core.figures import channel_use as use
@@ -25,6 +37,7 @@ __all__ = [
     "ADVICE",
     "ALL_ZERO",
     "DIMMED",
+    "FOREIGN",
     "FORGOTTEN",
     "HEADLINE",
     "LITTLE_CONTRAST",
@@ -41,10 +54,12 @@ __all__ = [
     "concept",
     "conservation",
     "contents",
+    "deciding",
     "duration",
     "faithfulness",
     "figure",
     "interval",
+    "is_foreign",
     "listed",
     "lost",
     "map_keeps",
@@ -61,6 +76,7 @@ __all__ = [
     "tally",
     "tex",
     "threshold",
+    "two_tests",
     "use",
     "waiting",
     "weight",

@@ -1,6 +1,7 @@
 """What a verdict says."""
 
 from dashboard.words.numbers import percent
+from nero_core.detectors import OURS
 from nero_core.figures import number
 from nero_core.types import Detection, Verdict
 
@@ -10,6 +11,13 @@ ADVICE: dict[Verdict, str] = {
     "borderline": "It passes, but few reference images score as high. Worth a second look.",
     "unlike": "Have it looked at.",
 }
+TESTS = {"nero": "nero", "nero_deep": "deep"}  # the verdict's, and their names in its terms
+PART = "part "
+FOREIGN_LEVEL = 5  # at the level of the verdict itself, lesions with dye are called foreign too
+FOREIGN = (
+    "Already the first stages of the network find it unlike: it is probably another kind of picture than the "
+    "reference images, rather than a finding in one of them."
+)
 DIMMED = (
     "Grey because it does not count here: the classifier must choose one of its classes, even for a foreign picture."
 )
@@ -33,6 +41,36 @@ def threshold(detection: Detection, index: int) -> str:
         f"{number(float(detection.score[index]))}, {side} the threshold {number(detection.threshold)}, "
         f"which {percent(detection.tpr)} of reference images pass"
     )
+
+
+def two_tests(detection: Detection, index: int) -> list[tuple[str, str]]:
+    """What each of the verdict's two tests says, by its name: ``p 0.003, unlike, most of it at blocks.4``."""
+    lines = []
+    for name, part in TESTS.items():
+        p = float(detection.terms[f"p_{part}"][index])
+        usual = "unlike" if p <= 1 - detection.tpr + 1e-12 else "rare" if p <= 2 * (1 - detection.tpr) else "usual"
+        where = f", most of it at {deepest_part(detection, index)}" if name == "nero_deep" and usual != "usual" else ""
+        lines.append((OURS[name], f"p {number(p, 2)}, {usual}{where}"))
+    return lines
+
+
+def deciding(detection: Detection, index: int) -> str:
+    """The test whose p-value is smaller; the first where both are the same."""
+    return min(TESTS, key=lambda name: float(detection.terms[f"p_{TESTS[name]}"][index]))
+
+
+def deepest_part(detection: Detection, index: int) -> str:
+    """The stage that adds most to the score of all depths."""
+    parts = {name.removeprefix(PART): float(value[index]) for name, value in detection.terms.items() if PART in name}
+    stage = max(parts, key=lambda name: parts[name])
+    return "the last stage" if stage == "features" else f"stage {stage}"
+
+
+def is_foreign(detection: Detection, index: int) -> bool:
+    """Whether the earliest stage alone rejects the image, at a fifth of the level: other kinds of pictures make it."""
+    early = detection.terms.get("p_early")
+    level = (1 - detection.tpr) / FOREIGN_LEVEL
+    return early is not None and bool(detection.is_ood[index]) and float(early[index]) <= level + 1e-12
 
 
 def change(before: float, after: float) -> str:

@@ -33,6 +33,7 @@ PART = 64  # images a file: a few seconds on a CPU are the most that a kill cost
 BATCH = 32  # images a forward pass
 FORMAT = 1  # raised whenever decoding or the forward pass gives other values for the same file
 FEATURES = "features"
+STAGES = "stages"  # of all stages, side by side
 _VALUES = "values"
 
 
@@ -70,9 +71,9 @@ class ObservationCache:
         """The values of these images, or None where they are not there whole.
 
         Args:
-            kind: ``features``, or the method whose scores they are.
+            kind: ``features``, ``stages``, or the method whose scores they are.
             ids: sha256 of each image.
-            width: number of features; None for scores, one number an image.
+            width: number of features, or of the channels of all stages; None for scores, one number an image.
         """
         key = self._key(kind, ids)
         try:
@@ -100,7 +101,9 @@ class ObservationCache:
         return self.folder / f"{kind}-{key[:32]}.safetensors"
 
     def _key(self, kind: str, ids: Sequence[str]) -> str:
-        hyper = {} if kind == FEATURES else {name: str(value) for name, value in DETECTORS[kind].defaults.items()}
+        hyper = (
+            {} if kind in (FEATURES, STAGES) else {name: str(value) for name, value in DETECTORS[kind].defaults.items()}
+        )
         parts = {**self.settings, "kind": kind, "hyper": hyper, "ids": list(ids)}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -128,15 +131,14 @@ def observe_cached(
     Raises:
         ImageError: an image cannot be decoded, or was changed meanwhile.
     """
-    width = bundle.classifier.head.neurons
+    stages = {name: means.shape[1] for name, means in bundle.fit.stages.items()}
+    widths = {FEATURES: bundle.classifier.head.neurons, **({STAGES: sum(stages.values())} if stages else {})}
     parts: list[dict[str, Tensor]] = []
     report(stage, 0, len(images))
     for start in range(0, len(images), PART):
         chosen = range(start, min(start + PART, len(images)))
         ids = [digests[index] for index in chosen]
-        cached = {
-            kind: cache.load(kind, ids, width if kind == FEATURES else None) for kind in (FEATURES, *image_scores)
-        }
+        cached = {kind: cache.load(kind, ids, widths.get(kind)) for kind in (*widths, *image_scores)}
         part = {kind: values for kind, values in cached.items() if values is not None}
         if len(part) < len(cached):
             wanted = {name: score for name, score in image_scores.items() if name not in part}
@@ -147,10 +149,15 @@ def observe_cached(
             part = observed | part
         parts.append(part)
         report(stage, chosen.stop, len(images))
-    together = {kind: torch.cat([part[kind] for part in parts]) for kind in (FEATURES, *image_scores)}
-    features = together.pop(FEATURES)
+    together = {kind: torch.cat([part[kind] for part in parts]) for kind in (*widths, *image_scores)}
     return FeatureBank(
-        features, torch.tensor(images.labels, dtype=torch.int64), tuple(digests), MappingProxyType(together)
+        together[FEATURES],
+        torch.tensor(images.labels, dtype=torch.int64),
+        tuple(digests),
+        MappingProxyType({name: together[name] for name in image_scores}),
+        MappingProxyType(dict(zip(stages, together[STAGES].split(list(stages.values()), dim=1), strict=True)))
+        if stages
+        else MappingProxyType({}),
     )
 
 
@@ -170,7 +177,8 @@ def _observe(
                 f"{file_name(path.name)}: expected a file that stays as it is; found other bytes than at the start. "
                 "Start again when nothing writes to the folder."
             )
-    return {FEATURES: bank.features, **bank.scores}
+    stages = {STAGES: torch.cat([bank.stages[name] for name in bundle.fit.stages], dim=1)} if bundle.fit.stages else {}
+    return {FEATURES: bank.features, **stages, **bank.scores}
 
 
 def _after(start: int, stage: str, total: int, report: Progress) -> Callable[[int], None]:

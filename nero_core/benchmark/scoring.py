@@ -15,8 +15,8 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from nero_core.benchmark.fields import Setting
 from nero_core.benchmark.records import Skipped
-from nero_core.calibration.feature_bank import FeatureBank, bank_scores
-from nero_core.detectors.catalog import DETECTORS, build_detector
+from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input, fitted_detector
+from nero_core.detectors.catalog import DETECTORS
 from nero_core.detectors.detector import Detector
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
@@ -50,12 +50,11 @@ def score_method(inspector: Inspector, name: str, id_bank: FeatureBank, ood_bank
     try:
         _wait(device)
         start = time.perf_counter()
-        detector = build_detector(name, bundle.classifier.head, **recorded)
-        detector.fit_features(bundle.fit.features, bundle.fit.labels)
+        detector = fitted_detector(name, bundle.classifier.head, bundle.fit, **recorded)
         _wait(device)
         fit_seconds = time.perf_counter() - start
         scores = [bank_scores(name, detector, bank) for bank in (id_bank, ood_bank)]
-        seconds = None if spec.needs == "image" else _seconds_per_image(detector, id_bank, device)
+        seconds = None if spec.needs == "image" else _seconds_per_image(detector, detector_input(name, id_bank), device)
     except NeroError as error:
         return Skipped(name, str(error) or type(error).__name__)
     except LinAlgError as error:
@@ -89,15 +88,15 @@ def plain_setting(value: object) -> Setting:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _seconds_per_image(detector: Detector, bank: FeatureBank, device: torch.device) -> float:
+def _seconds_per_image(detector: Detector, vectors: Float[Tensor, "images _"], device: torch.device) -> float:
     times: list[float] = []
     while len(times) < REPEATS and (not times or times[0] < LONG):
         _wait(device)
         start = time.perf_counter()
-        detector.predict_features(bank.features)
+        detector.predict_features(vectors)
         _wait(device)
         times.append(time.perf_counter() - start)
-    return statistics.median(times) / len(bank)
+    return statistics.median(times) / len(vectors)
 
 
 def _wait(device: torch.device) -> None:

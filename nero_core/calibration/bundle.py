@@ -25,6 +25,7 @@ from nero_core.detectors.catalog import DETECTORS
 from nero_core.errors import BundleError, CheckpointError
 from nero_core.models.checkpoint import WEIGHTS, build_classifier, unpack_weights
 from nero_core.models.classifier import Classifier
+from nero_core.models.stages import stage_names
 from nero_core.models.tensor_file import FileTooLargeError, read_once
 
 
@@ -104,12 +105,23 @@ class Bundle:
             raise BundleError(f"The model of {path.name} cannot be loaded. {error}") from error
         data = _read_checked(path, BANKS, card)
         banks = unpack_banks(data, classifier.head.neurons, len(card.class_names), len(card.ood_class_names))
+        _check_stages(banks["fit"], classifier)
         banks = {name: _with_current_scores(bank, card).to(classifier.device) for name, bank in banks.items()}
         references = None
         if REFERENCES in card.files:
             reference_bytes = _read_checked(path, REFERENCES, card)
             references = unpack_references(reference_bytes, classifier.head.neurons, len(banks["fit"]))
         return Bundle(path, card, classifier, banks["fit"], banks["calibration"], banks.get("ood"), digest, references)
+
+
+def _check_stages(bank: FeatureBank, classifier: Classifier) -> None:
+    """See that a bank has the stages of its model, or none, as in schema 1."""
+    expected = stage_names(classifier.model)
+    if bank.stages and set(bank.stages) != set(expected):
+        raise BundleError(
+            f"Expected channel means of {', '.join(expected) or 'no stage'} in the banks. "
+            f"Found {', '.join(bank.stages)}. The bank belongs to another model: make the bundle again."
+        )
 
 
 def _with_current_scores(bank: FeatureBank, card: BundleCard) -> FeatureBank:

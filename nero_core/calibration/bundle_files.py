@@ -39,7 +39,7 @@ def save_bundle(
         classifier: the model.
         banks: ``fit``, ``calibration`` and, optionally, ``ood``.
         thumbnails: id and WebP bytes of each fit image.
-        half: store kernels and matrices as float16.
+        half: store kernels, matrices and features as float16; the features of the banks are rounded to it.
         references: reference images of every channel, or None to keep none.
 
     Raises:
@@ -122,7 +122,7 @@ def _write(
 ) -> None:
     (folder / THUMBNAILS).mkdir(parents=True)
     save_weights(folder / WEIGHTS, classifier.model, half)
-    (folder / BANKS).write_bytes(pack_banks(banks))
+    (folder / BANKS).write_bytes(pack_banks(banks, half))
     names = [WEIGHTS, BANKS]
     if references is not None:
         names.append(REFERENCES)

@@ -10,7 +10,7 @@ import torch
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.bundle_files import check_place, save_bundle
 from nero_core.calibration.card import MAX_TITLE, BundleCard
-from nero_core.calibration.feature_bank import FeatureBank
+from nero_core.calibration.feature_bank import FeatureBank, bank_scores, fitted_detector
 from nero_core.calibration.held_out import (
     Progress,
     check_ood_classes,
@@ -26,15 +26,13 @@ from nero_core.calibration.threshold import threshold_at
 from nero_core.data.decode import decode_image, thumbnail
 from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split, tell_each
 from nero_core.data.left_out import Tell, tell_nobody
-from nero_core.detectors.catalog import DETECTORS, build_detector
-from nero_core.detectors.detector import Detector
+from nero_core.detectors.catalog import DETECTORS
 from nero_core.device import float64, pick_device
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models.checkpoint import ModelCard, load_checkpoint, round_to_half
 from nero_core.models.classifier import Classifier
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor
-from nero_core.types import Head
 from nero_core.version import PROGRAM, versions
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
 
 CALIBRATION_SHARE = 0.45  # of the ID images; the rest is fitted on
 THUMBNAIL_SIDE = 96  # pixels; large enough to recognise, about 2 kB
-_SCORED = ("nero", "nero_plus", "msp")  # the methods whose thresholds and figures stand on the card
+_SCORED = ("nero", "nero_deep", "nero_plus", "msp")  # the methods whose thresholds and figures stand on the card
 _LIBRARIES = (PROGRAM, "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")
 
 
@@ -78,7 +76,7 @@ def calibrate(
         test: class-per-folder held-out images for the figures on the card: ID classes by name, the others are OOD.
         tpr: share of ID images that should pass the thresholds, in (0, 1).
         seed: of the split.
-        half: store weights as float16; everything is computed with the stored weights.
+        half: store weights and features as float16; everything is computed with what is stored.
         allow_reduced_rank: go on when there are fewer fit images than NERO's PCA components.
         title: name for the screen; the architecture and the data folder's name unless given.
         synthetic: say on the card that the images are drawn.
@@ -125,14 +123,14 @@ def calibrate(
     if half:
         round_to_half(classifier.model)
     banks = {
-        "fit": observe_images(classifier, fit_images, "fit images", report),
-        "calibration": observe_images(classifier, calibration_images, "calibration images", report, True),
+        "fit": observe_images(classifier, fit_images, "fit images", report, half=half),
+        "calibration": observe_images(classifier, calibration_images, "calibration images", report, True, half),
     }
     if ood_images is not None:
-        banks["ood"] = observe_images(classifier, ood_images, "OOD images", report, True)
-    detectors = {name: _fitted(name, classifier.head, banks["fit"]) for name in _SCORED}
+        banks["ood"] = observe_images(classifier, ood_images, "OOD images", report, True, half)
+    detectors = {name: fitted_detector(name, classifier.head, banks["fit"]) for name in _SCORED}
     thresholds = {
-        name: threshold_at(detector.predict_features(banks["calibration"].features).cpu(), tpr)
+        name: threshold_at(bank_scores(name, detector, banks["calibration"]), tpr)
         for name, detector in detectors.items()
     }
     numbers = {} if test_images is None else held_out_figures(classifier, detectors, test_images, report)
@@ -223,10 +221,6 @@ def _check_fit_size(nero: "NERO", images: int, allow_reduced_rank: bool) -> None
         f"Add ID images (about {round(needed / (1 - CALIBRATION_SHARE))} in all), or accept fewer components with "
         "--allow-reduced-rank."
     )
-
-
-def _fitted(name: str, head: Head, fit: FeatureBank) -> Detector:
-    return build_detector(name, head).fit_features(fit.features, fit.labels)
 
 
 def _references(

@@ -11,7 +11,8 @@ from nero_core.errors import BundleError
 from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS, ModelCard
 from nero_core.models.tensor_file import FileTooLargeError, read_once
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: the banks hold no stages
+_READ = (1, 2)
 CARD = "bundle.json"
 BANKS = "banks.safetensors"
 REFERENCES = "references.safetensors"
@@ -148,9 +149,9 @@ def parse_card(data: bytes, source: str) -> tuple[BundleCard, str]:
     """
     try:
         version = _SchemaVersion.model_validate_json(data).schema_version
-        if version != SCHEMA_VERSION:
+        if version not in _READ:
             raise BundleError(
-                f"Expected schema version {SCHEMA_VERSION} in {source}. Found {version}. "
+                f"Expected schema version {' or '.join(map(str, _READ))} in {source}. Found {version}. "
                 "Make the bundle again with nero calibrate, or use the version of this program that made it."
             )
         card = BundleCard.model_validate_json(data)

@@ -55,6 +55,7 @@ def score_in_terms(
 ) -> tuple[Float[Tensor, " batch"], dict[str, Tensor]]:
     """The scores, float64 on the CPU, and the parts that they are made of, for the methods that have such."""
     from nero_core.detectors.nero import NERO
+    from nero_core.detectors.nero_deep import NeroDeep
     from nero_core.detectors.nero_plus import NeroPlus
 
     if isinstance(detector, NERO):
@@ -63,6 +64,9 @@ def score_in_terms(
     if isinstance(detector, NeroPlus):
         split = detector.terms(features)
         return float64(split.distance).cpu(), _on_cpu(split, "distance", "nearest", "share")
+    if isinstance(detector, NeroDeep):
+        deep = detector.terms(features)
+        return float64(deep.score).cpu(), {f"part {stage}": part.cpu() for stage, part in deep.parts.items()}
     return float64(detector.predict_features(features)).cpu(), {}
 
 

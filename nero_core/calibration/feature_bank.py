@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -13,7 +14,8 @@ from nero_core.detectors.detector import Detector
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.models.classifier import Classifier
-from nero_core.types import ImageBatch
+from nero_core.models.stages import stage_order
+from nero_core.types import Head, ImageBatch, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +28,20 @@ class FeatureBank:
         ids: sha256 of each image's file.
         scores: scores of the methods that look at the image once more, by name: they cannot be had from features.
             float64, on the CPU.
+        stages: mean of every channel of the stages before the features, by the name of the module; empty where the
+            architecture shows none, or in a bundle of schema 1. As float16 has them.
     """
 
     features: Float[Tensor, "images neurons"]
     labels: Int[Tensor, " images"]
     ids: tuple[str, ...]
     scores: Mapping[str, Float[Tensor, " images"]] = field(default_factory=lambda: MappingProxyType({}))
+    stages: Mapping[str, Float[Tensor, "images _"]] = field(default_factory=lambda: MappingProxyType({}))
 
     def to(self, device: torch.device) -> "FeatureBank":
         """The same bank on another device; its scores stay where they are."""
-        return FeatureBank(self.features.to(device), self.labels.to(device), self.ids, self.scores)
+        stages = MappingProxyType({name: means.to(device) for name, means in self.stages.items()})
+        return FeatureBank(self.features.to(device), self.labels.to(device), self.ids, self.scores, stages)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,6 +55,7 @@ def observe_bank(
     batches: Iterable[ImageBatch],
     on_progress: Callable[[int], None] | None = None,
     image_scores: Mapping[str, ImageScore] = MappingProxyType({}),
+    half: bool = False,
 ) -> FeatureBank:
     """One forward pass over labelled batches, and one more for each method that needs the image.
 
@@ -57,23 +64,57 @@ def observe_bank(
         batches: labelled images.
         on_progress: told how many images are done.
         image_scores: methods whose scores the bank keeps besides the features.
+        half: round the features to float16, as they will be stored.
     """
     features: list[Tensor] = []
     labels: list[Tensor] = []
     ids: list[str] = []
     scores: dict[str, list[Tensor]] = {name: [] for name in image_scores}
+    stages: dict[str, list[Tensor]] = {}
     for batch in batches:
         if batch.labels is None:
             raise ValueError("A bank is made of labelled batches; this one has no labels.")
-        features.append(classifier.observe(batch).features.float().cpu())
+        observation = classifier.observe(batch)
+        features.append((observation.features.half() if half else observation.features).float().cpu())
+        for name, means in observation.stages.items():
+            stages.setdefault(name, []).append(means.half().float().cpu())
         labels.append(batch.labels.cpu())
         ids.extend(batch.ids)
         for name, score in image_scores.items():
             scores[name].append(float64(score(classifier, batch)).cpu())
         if on_progress is not None:
             on_progress(len(ids))
-    together = MappingProxyType({name: torch.cat(parts) for name, parts in scores.items()})
-    return FeatureBank(torch.cat(features), torch.cat(labels), tuple(ids), together)
+    return FeatureBank(
+        torch.cat(features),
+        torch.cat(labels),
+        tuple(ids),
+        MappingProxyType({name: torch.cat(parts) for name, parts in scores.items()}),
+        MappingProxyType({name: torch.cat(parts) for name, parts in stages.items()}),
+    )
+
+
+def fitted_detector(name: str, head: Head, bank: FeatureBank, **hyper: Any) -> Detector:  # noqa: ANN401
+    """A method of the catalog, fitted on a bank.
+
+    Raises:
+        CalibrationError: the method cannot fit the bank.
+        NeroError: no such method or hyper-parameter.
+    """
+    if name in DETECTORS and DETECTORS[name].needs == "stages":
+        hyper = {"stages": {stage: bank.stages[stage].shape[1] for stage in _in_order(bank)}, **hyper}
+    detector = build_detector(name, head, **hyper)
+    return detector.fit_features(detector_input(name, bank), bank.labels)
+
+
+def detector_input(name: str, observed: FeatureBank | Observation) -> Float[Tensor, "images _"]:
+    """What a method scores: the features, or for one that needs the stages these before them, side by side."""
+    if DETECTORS[name].needs != "stages":
+        return observed.features
+    return torch.cat([*(observed.stages[stage] for stage in _in_order(observed)), observed.features], dim=1)
+
+
+def _in_order(observed: FeatureBank | Observation) -> list[str]:
+    return sorted(observed.stages, key=stage_order)
 
 
 def second_pass_scores(classifier: Classifier) -> dict[str, ImageScore]:
@@ -95,7 +136,7 @@ def bank_scores(name: str, detector: Detector, bank: FeatureBank) -> Float[Tenso
         CalibrationError: the method needs the images, and whoever made the bank kept no scores of it.
     """
     if DETECTORS[name].needs != "image":
-        scores: Tensor = float64(detector.predict_features(bank.features)).cpu()
+        scores: Tensor = float64(detector.predict_features(detector_input(name, bank))).cpu()
         return scores
     if name not in bank.scores:
         raise CalibrationError(

@@ -1,6 +1,7 @@
 """Banks as the bytes of ``banks.safetensors``: tensors ``fit.features``, ``fit.labels``, ``fit.ids``, and so on.
 
-A method that looks at the image once more has its scores beside them: ``calibration.scores.odin``.
+A method that looks at the image once more has its scores beside them: ``calibration.scores.odin``. The channel means of
+the stages before the features are float16, ``fit.stages.layer2``; a file of schema 1 has none.
 """
 
 import re
@@ -15,23 +16,30 @@ from torch import Tensor
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.device import float64
 from nero_core.errors import BundleError
+from nero_core.models.stages import stage_order
 from nero_core.models.tensor_file import Header, read_header
 
 BANK_NAMES = ("fit", "calibration", "ood")
 _DTYPES = {"features": ("F16", "BF16", "F32"), "labels": ("I64", "I32"), "ids": ("U8",)}  # safetensors' names
 _ID_BYTES = 32  # of a sha256
 _SCORES = re.compile(rf"({'|'.join(BANK_NAMES)})\.scores\.([a-z_]{{1,40}})")
+_STAGES = re.compile(rf"({'|'.join(BANK_NAMES)})\.stages\.([A-Za-z0-9_.]{{1,80}})")
+MAX_STAGES = 16
+MAX_STAGE_CHANNELS = 8192
 
 
-def pack_banks(banks: Mapping[str, FeatureBank]) -> bytes:
-    """The file's bytes."""
+def pack_banks(banks: Mapping[str, FeatureBank], half: bool = False) -> bytes:
+    """The file's bytes; with ``half``, features as float16, which they must have been rounded to."""
     tensors = {}
     for name, bank in banks.items():
-        tensors[f"{name}.features"] = bank.features.float().cpu().contiguous()
+        features = bank.features.half() if half else bank.features.float()
+        tensors[f"{name}.features"] = features.cpu().contiguous()
         tensors[f"{name}.labels"] = bank.labels.cpu().contiguous()
         tensors[f"{name}.ids"] = torch.tensor([list(bytes.fromhex(digest)) for digest in bank.ids], dtype=torch.uint8)
         for method, scores in bank.scores.items():
             tensors[f"{name}.scores.{method}"] = float64(scores).cpu().contiguous()
+        for stage, means in bank.stages.items():
+            tensors[f"{name}.stages.{stage}"] = means.half().cpu().contiguous()
     return save(tensors)
 
 
@@ -58,7 +66,7 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
             features, labels = tensors[f"{name}.features"].float(), tensors[f"{name}.labels"].long()
             _check_values(name, features, labels, ood_classes if name == "ood" else classes)
             ids = tuple(bytes(row).hex() for row in tensors[f"{name}.ids"].tolist())
-            banks[name] = FeatureBank(features, labels, ids, _scores(name, tensors))
+            banks[name] = FeatureBank(features, labels, ids, _scores(name, tensors), _stages(name, tensors))
     present = banks["fit"].labels.unique().numel()
     if present != classes:
         raise BundleError(
@@ -76,7 +84,7 @@ def unpack_banks(data: bytes, neurons: int, classes: int, ood_classes: int) -> d
 
 def _check_header(header: Header, neurons: int) -> None:
     known = {f"{name}.{part}" for name in BANK_NAMES for part in _DTYPES}
-    strange = sorted(name for name in header.keys() - known if not _SCORES.fullmatch(name))
+    strange = sorted(name for name in header.keys() - known if not (_SCORES.fullmatch(name) or _STAGES.fullmatch(name)))
     if strange:
         raise BundleError(f"Expected banks named {', '.join(BANK_NAMES)}. Found {strange[0]!r}. Make the bundle again.")
     for name in BANK_NAMES:
@@ -114,6 +122,39 @@ def _check_header(header: Header, neurons: int) -> None:
                 f"Expected {name} as one F64 score for each image of the {match[1]} bank. Found {dtype} of shape "
                 f"{shape}. Make the bundle again."
             )
+    _check_stages(header)
+
+
+def _check_stages(header: Header) -> None:
+    """See that every bank has the same stages, float16, one row an image."""
+    widths: dict[str, dict[str, int]] = {name: {} for name in BANK_NAMES if f"{name}.features" in header}
+    for name, (dtype, shape) in header.items():
+        match = _STAGES.fullmatch(name)
+        if match is None:
+            continue
+        images = header.get(f"{match[1]}.features", ("", (0,)))[1][0]
+        if dtype != "F16" or len(shape) != 2 or shape[0] != images or not 1 <= shape[1] <= MAX_STAGE_CHANNELS:
+            raise BundleError(
+                f"Expected {name} as F16 channel means, one row for each of {images} images. Found {dtype} of shape "
+                f"{shape}. Make the bundle again."
+            )
+        widths[match[1]][match[2]] = shape[1]
+    if any(stages != widths["fit"] for stages in widths.values()) or len(widths["fit"]) > MAX_STAGES:
+        raise BundleError(
+            f"Expected the same stages in every bank, {MAX_STAGES} at most. Found others. Make the bundle again."
+        )
+
+
+def _stages(name: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The stages of a bank, in the order of the network, which is that of the numbers in their names."""
+    stages = {}
+    for key in sorted(tensors, key=stage_order):
+        match = _STAGES.fullmatch(key)
+        if match and match[1] == name:
+            if not bool(tensors[key].isfinite().all()):
+                raise BundleError(f"Expected finite channel means in {key}. Found NaN or infinity. Make it again.")
+            stages[match[2]] = tensors[key].float()
+    return MappingProxyType(stages)
 
 
 def _scores(name: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

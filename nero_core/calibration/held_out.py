@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from nero_core.calibration.feature_bank import FeatureBank, observe_bank, second_pass_scores
+from nero_core.calibration.feature_bank import FeatureBank, detector_input, observe_bank, second_pass_scores
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches
 from nero_core.detectors.detector import Detector
@@ -29,7 +29,7 @@ def held_out_figures(
         "id_accuracy": float((predicted == truth)[known].float().mean()),
     }
     for name, detector in detectors.items():
-        scores = detector.predict_features(bank.features).to(bank.labels.device)
+        scores = detector.predict_features(detector_input(name, bank)).to(bank.labels.device)
         numbers[f"{name}_auroc"] = auroc(scores[known], scores[~known])
         numbers[f"{name}_fpr95_id_positive"] = fpr_at_tpr(scores[known], scores[~known])
         for label, class_name in enumerate(images.classes):
@@ -39,12 +39,18 @@ def held_out_figures(
 
 
 def observe_images(
-    classifier: Classifier, images: ImageFolder, stage: str, report: Progress, look_twice: bool = False
+    classifier: Classifier,
+    images: ImageFolder,
+    stage: str,
+    report: Progress,
+    look_twice: bool = False,
+    half: bool = False,
 ) -> FeatureBank:
     """One forward pass over a dataset; with ``look_twice``, the scores of methods that need the image as well."""
     batches = iterate_batches(images, classifier.input_size, batch_size=32)
     twice = second_pass_scores(classifier) if look_twice else {}
-    return observe_bank(classifier, batches, lambda done: report(stage, done, len(images)), twice).to(classifier.device)
+    bank = observe_bank(classifier, batches, lambda done: report(stage, done, len(images)), twice, half)
+    return bank.to(classifier.device)
 
 
 def read_digests(datasets: Sequence[ImageFolder | None], report: Progress) -> list[tuple[str, ...]]:

@@ -19,7 +19,7 @@ from nero_core.cli.progress import progress_bar
 if TYPE_CHECKING:
     from nero_core.data.left_out import LeftOut, Tell
     from nero_core.inspector import Inspector
-    from nero_core.types import ImageBatch
+    from nero_core.types import Detection, ImageBatch
 
 BATCH = 32  # images a forward pass, and so the most in memory
 
@@ -27,7 +27,9 @@ BATCH = 32  # images a forward pass, and so the most in memory
 def score(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder, made by nero calibrate.")],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, or folders of images at any depth.")],
-    method: Annotated[list[str] | None, typer.Option(help="A detector; may be repeated.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="verdict, the default, or a detector; may be repeated.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     tpr: Tpr = None,
     seed: Seed = 0,
@@ -41,7 +43,9 @@ def score(
 
     torch.manual_seed(seed)
     inspector = Inspector.load(bundle, device)
-    methods = tuple(dict.fromkeys(method or ["nero"]))
+    methods = tuple(dict.fromkeys(method or [inspector.default_method]))
+    if not method and inspector.no_verdict_because:
+        typer.echo(f"{inspector.no_verdict_because} Scored by {methods[0]} instead.", err=True)
     for name in methods:  # an unknown method or tpr is an error before any image is read
         inspector.reference_scores(name, tpr)
     left_out: list[LeftOut] = []
@@ -151,6 +155,21 @@ def _score_each(
         return [[{"error": f"{readable[0].names[0]}: {error}"}]]
 
 
+def _parts(detection: "Detection", index: int) -> dict[str, Any]:
+    """Score and p-value of the two tests behind a verdict; nothing for a single method."""
+    from nero_core.calibration.verdict import TESTS, VERDICT
+
+    if detection.detector != VERDICT:
+        return {}
+    terms = detection.terms
+    return {
+        "parts": {
+            name: {"score": float(terms[f"score_{part}"][index]), "p_value": float(terms[f"p_{part}"][index])}
+            for name, part in TESTS.items()
+        }
+    }
+
+
 def _score(
     inspector: "Inspector", readable: "list[ImageBatch]", methods: tuple[str, ...], tpr: float | None
 ) -> Iterator[list[dict[str, Any]]]:
@@ -186,6 +205,7 @@ def _score(
                 "threshold": detection.threshold,
                 "is_ood": bool(detection.is_ood[index]),
                 "p_value": float(detection.p_value[index]),
+                **_parts(detection, index),
             }
             for name, detection in detections.items()
         ]

@@ -64,6 +64,22 @@ class HeadDetector(FeaturesDetector):
         return state
 
 
+def check_columns(x: Tensor, stages: Mapping[str, int]) -> None:
+    """See that channel means of these stages and the features are there side by side, and finite.
+
+    Raises:
+        CalibrationError: they are not.
+    """
+    width = sum(stages.values())
+    if x.ndim != 2 or x.shape[1] != width:
+        names = " + ".join(f"{channels} of {name}" for name, channels in stages.items())
+        raise CalibrationError(
+            f"Expected features of shape (batch, {width}): {names}. Found {tuple(x.shape)}. "
+            "Give the channel means of the stages and then the features, side by side."
+        )
+    check_features(x, width)
+
+
 def check_head_labels(y: Tensor, classes: int) -> None:
     """See that labels are rows of a head of so many classes.
 

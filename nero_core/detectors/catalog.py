@@ -17,7 +17,7 @@ from nero_core.errors import NeroError
 from nero_core.models.classifier import Classifier
 from nero_core.types import Head, ImageBatch
 
-Needs = Literal["features", "logits", "image"]
+Needs = Literal["features", "logits", "stages", "image"]
 SecondPass = Callable[[Classifier, ImageBatch], Float[Tensor, "batch neurons"]]
 
 _COMPARISON = "NERO's published comparison (Chhetri et al., MICCAI 2025)"
@@ -31,7 +31,8 @@ class DetectorSpec:
         name: its key in ``DETECTORS``.
         family: what its score is made of.
         paper: authors, venue, year.
-        needs: what the score is computed from; ``image`` = features that only ``second_pass`` gives.
+        needs: what the score is computed from; ``stages`` = the channel means of the stages before the features as
+            well, ``image`` = features that only ``second_pass`` gives.
         build: makes an unfitted detector for a head; keywords are the method's hyper-parameters.
         defaults: hyper-parameters used unless given; None = chosen from the head or the bank, as the docstring says.
         source: where the defaults come from.
@@ -99,7 +100,18 @@ _SPECS = (
         paper="this project, 2026",
         needs="features",
         build=_own("nero_plus.NeroPlus"),
+        defaults=MappingProxyType({"with_features": True, "shrinkage": None}),
+        source="α is the likeliest for ID images that are left out",
         title="NERO+",
+    ),
+    DetectorSpec(
+        name="nero_deep",
+        family="relevance",
+        paper="this project, 2026",
+        needs="stages",
+        build=_own("nero_deep.NeroDeep"),
+        source="no hyper-parameter; the α of each stage is the likeliest for ID images that are left out",
+        title="NERO, all depths",
     ),
     DetectorSpec(
         name="line",

@@ -54,11 +54,20 @@ def verdict_figure(
 
 def detection_line(detection: Detection, class_names: Sequence[str], index: int = 0) -> str:
     """Score, threshold, p-value and prediction in a line."""
+    predicted = (
+        f"predicted {label(class_names[int(detection.predicted[index])])} "
+        f"({100 * float(detection.confidence[index]):.1f} %)"
+    )
+    if "p_nero" in detection.terms:
+        tests = ", ".join(
+            f"{method_name(name)} p = {number(float(detection.terms[f'p_{part}'][index]))}"
+            for name, part in (("nero", "nero"), ("nero_deep", "deep"))
+        )
+        return f"two tests together, p = {number(float(detection.p_value[index]))} ({tests}); {predicted}"
     side = "above" if bool(detection.is_ood[index]) else "at or below"
     return (
         f"{method_name(detection.detector)} score {number(float(detection.score[index]))}, {side} the threshold "
-        f"{number(detection.threshold)}; p = {number(float(detection.p_value[index]))}; predicted "
-        f"{label(class_names[int(detection.predicted[index])])} ({100 * float(detection.confidence[index]):.1f} %)"
+        f"{number(detection.threshold)}; p = {number(float(detection.p_value[index]))}; {predicted}"
     )
 
 

@@ -1,6 +1,7 @@
 """A timm classifier seen as pooled features and a linear head."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nero_core.errors import CheckpointError
+from nero_core.models.stages import forward_stages
 from nero_core.types import Head, ImageBatch, Observation
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # Deng et al., CVPR 2009; the preprocessing of NERO's comparison
@@ -62,14 +64,19 @@ class Classifier:
         self._mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
 
-    @torch.no_grad()
     def features(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch neurons"]:
         """Pooled features of RGB pixels in [0, 1], in full float32: thresholds made on one device hold on another."""
+        return self.features_and_stages(pixels)[0]
+
+    @torch.no_grad()
+    def features_and_stages(
+        self, pixels: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[Float[Tensor, "batch neurons"], Mapping[str, Float[Tensor, "batch _"]]]:
+        """Pooled features, and the channel means of each stage before them, in one pass; see `forward_stages`."""
         pixels = (pixels.to(self.device) - self._mean) / self._std
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        maps = self.model.forward_features(pixels)  # type: ignore[operator]
+        maps, stages = forward_stages(self.model, pixels.contiguous(memory_format=torch.channels_last))
         features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
-        return features
+        return features, stages
 
     @torch.no_grad()
     def check_head(self) -> None:
@@ -103,9 +110,11 @@ class Classifier:
 
     def observe(self, batch: ImageBatch, batch_size: int = 32) -> Observation:
         """The one forward pass over a batch, in slices of ``batch_size`` images, which bounds the memory it takes."""
-        features = torch.cat([self.features(pixels) for pixels in batch.pixels.split(batch_size)])
+        parts = [self.features_and_stages(pixels) for pixels in batch.pixels.split(batch_size)]
+        features = torch.cat([part for part, _ in parts])
+        stages = {name: torch.cat([means[name] for _, means in parts]) for name in parts[0][1]}
         labels = None if batch.labels is None else batch.labels.to(self.device)
-        return Observation(features, self.head, batch.ids, labels, batch)
+        return Observation(features, self.head, batch.ids, labels, batch, MappingProxyType(stages))
 
 
 def create_classifier(

@@ -24,6 +24,7 @@ from nero_core.types.explorer import (
     UpstreamChannels,
 )
 from nero_core.types.observation import Head, ImageBatch, Observation
+from nero_core.types.stages import Stages
 from nero_core.types.what_if import WhatIf, WhatIfSettings
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Observation",
     "ReferenceScores",
     "RelevanceMap",
+    "Stages",
     "UpstreamChannels",
     "Verdict",
     "WhatIf",

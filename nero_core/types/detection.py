@@ -27,7 +27,8 @@ class Detection:
         tpr: share of ID images that the threshold was set to accept, in (0, 1).
         terms: parts of the score. For NERO ``distance``, ``bias``, ``scale``, ``nearest`` (class index), each
             ``batch``, with score = (distance + bias) · scale; and ``share`` ``batch neurons``, which sums to
-            ``distance``. For NERO+ ``distance`` (the score), ``nearest`` and ``share``.
+            ``distance``. For NERO+ ``distance`` (the score), ``nearest`` and ``share``. For NERO at all depths the
+            part of each stage, ``part layer2``, which sum to the score.
             Empty for detectors whose score is one number.
     """
 

@@ -1,6 +1,8 @@
 """Decoded images, and what the classifier's one forward pass says of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float, Int
@@ -78,6 +80,8 @@ class Observation:
         labels: class index of each image, or None where unknown.
         images: what was observed, or None where it is not kept. Heatmaps need it, and methods that look at the image
             once more; all else is made of the features.
+        stages: mean of every channel of the stages before the features, by the name of the module; empty where the
+            architecture shows none.
     """
 
     features: Float[Tensor, "batch neurons"]
@@ -85,6 +89,7 @@ class Observation:
     ids: tuple[str, ...]
     labels: Int[Tensor, " batch"] | None = None
     images: ImageBatch | None = field(default=None, repr=False, compare=False)
+    stages: Mapping[str, Float[Tensor, "batch _"]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     @property
     def logits(self) -> Float[Tensor, "batch classes"]:
@@ -106,7 +111,8 @@ class Observation:
         row = slice(index, index + 1)
         labels = None if self.labels is None else self.labels[row]
         images = None if self.images is None else self.images.select(index)
-        return Observation(self.features[row], self.head, self.ids[row], labels, images)
+        stages = MappingProxyType({name: means[row] for name, means in self.stages.items()})
+        return Observation(self.features[row], self.head, self.ids[row], labels, images, stages)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from tests.browser.server import ROOT, Browser, Server, settle
 
 IMAGES = ROOT / "docs" / "images"
-BUNDLE = "bundle=phantom-resnet18"
+BUNDLE = "bundle=phantom-efficientnet-lite0"
 SAMPLE = f"{BUNDLE}&sample=polyps"
 PATIENCE = 300_000  # ms: all methods with 1000 resamples on a busy machine
 QUALITY = 88  # of WebP: letters stay sharp, at a fifth of a PNG's size

@@ -77,7 +77,8 @@ def test_an_observation_gives_the_same_concept_without_a_pass_of_the_plain_model
 ):
     alone = image.select(1)
     expected, observation = stored.concept(alone, used), stored.inspector.observe(alone)
-    monkeypatch.setattr(Classifier, "features", lambda *_: pytest.fail("the plain model passed the image again"))
+    again = "the plain model passed the image again"
+    monkeypatch.setattr(Classifier, "features_and_stages", lambda *_: pytest.fail(again))
     actual = stored.concept(observation, used)
     assert torch.equal(actual.concept.heatmap, expected.concept.heatmap)
     assert torch.equal(actual.upstream.heatmaps, expected.upstream.heatmaps)

@@ -10,4 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_assets_of_a_checkout_lie_at_its_top() -> None:
     assert assets() == ROOT / "assets"
-    assert {path.name for path in find_bundles(assets() / "bundles")} == {"phantom-resnet18", "phantom-deit"}
+    assert {path.name for path in find_bundles(assets() / "bundles")} == {
+        "phantom-efficientnet-lite0",
+        "phantom-resnet18",
+        "phantom-deit",
+    }

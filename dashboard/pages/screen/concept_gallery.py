@@ -31,7 +31,7 @@ OPACITY = 0.75
 def concept_gallery(inspector: Inspector, item: Source, options: Options) -> None:
     """The top channels, the one that matters most first."""
     with plain_errors(), st.container(key="concept_gallery"):
-        moved = "moved the score" if options.order == "contribution" else "carried the prediction"
+        moved = "moved NERO's score" if options.order == "contribution" else "carried the prediction"
         st.subheader(f"Concepts that {moved}", anchor=False)
         if not inspector.composites:
             st.caption(words.plain(inspector.no_heatmap_because))

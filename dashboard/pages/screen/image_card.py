@@ -148,7 +148,7 @@ def _map(
         limit = heat_limit(evidence)
         shown = overlay(pixels, evidence, opacity, limit, kind)
         alt = f"Evidence for the distance on {name}"
-        legend = marks.legend(kind, limit, "distance per pixel, from channels used more than usual")
+        legend = marks.legend(kind, limit, "NERO's distance per pixel, from channels used more than usual")
         says_colour = (
             "Bright parts drive the image away from its nearest class."
             if kind == "positive"

@@ -16,6 +16,7 @@ from dashboard.pages.screen.image_card import image_card
 from dashboard.pages.screen.score_histogram import score_histogram_card
 from dashboard.pages.screen.what_if import what_if_panel
 from dashboard.plain_errors import plain_errors
+from nero_core import VERDICT
 
 st.title("Screen an image", anchor=False)
 inspector = reference_set()
@@ -47,9 +48,19 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
         reference = inspector.reference_scores(options.method, options.tpr)
         nearest = resources.channels(inspector, shown).nearest
         card = inspector.bundle.card
-        verdict_card(detection, reference, card.class_names, nearest, card.synthetic, footer=origin(inspector, shown))
+        nero = resources.detection(inspector, shown, "nero", options.tpr) if options.method == VERDICT else None
+        verdict_card(
+            detection,
+            reference,
+            card.class_names,
+            nearest,
+            card.synthetic,
+            footer=origin(inspector, shown),
+            nero=nero,
+            note=options.note,
+        )
     with scores_side:
-        score_histogram_card(inspector, shown, reference, float(detection.score[0]), options.download)
+        score_histogram_card(inspector, shown, detection, options.download)
 with channels_side:
     channel_card(inspector, shown, options, open_channel)
 with image_side:

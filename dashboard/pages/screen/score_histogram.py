@@ -2,27 +2,25 @@
 
 import streamlit as st
 
-from dashboard import charts, state, words
+from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import figure_download, origin
 from dashboard.components.link_values import link_values, switch
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import theme_of
-from nero_core import Inspector
+from nero_core import VERDICT, Inspector
 from nero_core.figures import class_scores_figure, histogram_figure
-from nero_core.types import ReferenceScores
+from nero_core.types import Detection, ReferenceScores
 
 
-def score_histogram_card(
-    inspector: Inspector, item: Source, reference: ReferenceScores, score: float, download: str
-) -> None:
-    """The histogram, by class on request, with its table."""
+def score_histogram_card(inspector: Inspector, item: Source, detection: Detection, download: str) -> None:
+    """The histogram, by class on request, with its table; of either test where the verdict has two."""
     with st.container(border=True, height="stretch", key="histogram_card"):
-        _histogram(inspector, item, reference, score, download)
+        _histogram(inspector, item, detection, download)
 
 
 @st.fragment
-def _histogram(inspector: Inspector, item: Source, reference: ReferenceScores, score: float, download: str) -> None:
+def _histogram(inspector: Inspector, item: Source, detection: Detection, download: str) -> None:
     card, theme = inspector.bundle.card, theme_of(st.context.theme.type)
     names = (card.class_names, card.ood_class_names)
     with plain_errors():
@@ -33,6 +31,7 @@ def _histogram(inspector: Inspector, item: Source, reference: ReferenceScores, s
         ):
             st.subheader("Scores", anchor=False)
             by_class = st.toggle("By class", key=state.compare.BY_CLASS, bind="query-params")
+        reference, score = _test(inspector, item, detection)
         figure = (
             charts.scores_by_class(reference, score, theme, *names)
             if by_class
@@ -63,3 +62,22 @@ def _histogram(inspector: Inspector, item: Source, reference: ReferenceScores, s
                 "histogram",
                 footer=origin(inspector, item),
             )
+
+
+def _test(inspector: Inspector, item: Source, detection: Detection) -> tuple[ReferenceScores, float]:
+    """Scores of the method, or of that test of the verdict which is chosen; the one that decides unless told."""
+    method = detection.detector
+    if method == VERDICT:
+        decides = words.deciding(detection, 0)
+        chosen = st.segmented_control(
+            "Scores of",
+            ["nero", "nero_deep"],
+            default=decides,
+            required=True,
+            format_func=words.method,
+            key=f"histogram_test_{item.id}_{decides}",
+            label_visibility="collapsed",
+        )
+        method = chosen or decides
+    answer = detection if method == detection.detector else resources.detection(inspector, item, method, detection.tpr)
+    return inspector.reference_scores(method, detection.tpr), float(answer.score[0])

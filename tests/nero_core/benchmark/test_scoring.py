@@ -62,7 +62,7 @@ class Failing(KNN):
 
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setattr(Failing, "error", error, raising=False)
-    monkeypatch.setattr("nero_core.benchmark.scoring.build_detector", lambda name, head, **hyper: Failing(head))
+    monkeypatch.setattr("nero_core.calibration.feature_bank.build_detector", lambda name, head, **hyper: Failing(head))
 
 
 def test_a_method_that_finds_no_memory_says_so(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:

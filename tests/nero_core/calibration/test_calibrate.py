@@ -47,7 +47,7 @@ def test_half_precision_banks_belong_to_the_half_precision_weights(
     )
     path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == bundle.fit.ids[0])
     again = bundle.classifier.observe(decode_batch([path], bundle.classifier.input_size)).features[0]
-    torch.testing.assert_close(again, bundle.fit.features[0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(again.half().float(), bundle.fit.features[0], rtol=1e-3, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def test_a_bundle_without_them_loads_as_before(bundle: Path, tiny_bundle: Path) 
     (bundle / "bundle.json").write_text(json.dumps(card))
     (bundle / FILE).unlink()
     assert Bundle.load(bundle).references is None
-    assert Bundle.load(tiny_bundle).references is None and read_card(tiny_bundle)[0].schema_version == 1
+    assert Bundle.load(tiny_bundle).references is None and read_card(tiny_bundle)[0].schema_version == 2
 
 
 def test_an_altered_or_missing_file_is_named(bundle: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ def records(result: Result) -> list[dict[str, object]]:
 
 
 def test_json_lines_have_exactly_these_keys_in_this_order(nero: Run, tiny_bundle: Path, images: Path):
-    result = nero("score", tiny_bundle, images, "--json", "--device", "cpu")
+    result = nero("score", tiny_bundle, images, "--method", "nero", "--json", "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert result.stderr == LEFT_OUT.format(3)
     lines = records(result)
@@ -161,7 +161,7 @@ def test_a_real_process_writes_json_on_stdout_and_nothing_else(
     nero_process: Callable[..., subprocess.CompletedProcess[str]], tiny_bundle: Path, images: Path
 ):
     (images / "b.png").write_bytes(b"")
-    done = nero_process("score", tiny_bundle, images, "--json", "--device", "cpu")
+    done = nero_process("score", tiny_bundle, images, "--method", "nero", "--json", "--device", "cpu")
     assert done.returncode == 1
     assert done.stderr == LEFT_OUT.format(4)
     assert len([json.loads(line) for line in done.stdout.splitlines()]) == 4
@@ -207,13 +207,14 @@ def test_an_image_without_finite_features_fails_alone(
     nero: Run, tiny_bundle: Path, images: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ):
     Image.new("RGB", (64, 64), "white").save(images / "b.png")
-    plain = Classifier.features
+    plain = Classifier.features_and_stages
 
-    def features(self: Classifier, pixels: torch.Tensor) -> torch.Tensor:
+    def features(self: Classifier, pixels: torch.Tensor) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
         white = pixels.flatten(1).min(dim=1).values == 1
-        return plain(self, pixels).masked_fill(white[:, None], torch.nan)
+        values, stages = plain(self, pixels)
+        return values.masked_fill(white[:, None], torch.nan), stages
 
-    monkeypatch.setattr(Classifier, "features", features)
+    monkeypatch.setattr(Classifier, "features_and_stages", features)
     result = nero("score", tiny_bundle, images, "--json", "--method", method, "--device", "cpu")
     assert result.exit_code == 1
     lines = records(result)
@@ -233,7 +234,7 @@ def test_what_decoding_did_is_told_on_stderr_beside_the_table_and_not_in_the_lin
     assert table.exit_code == 0
     assert table.stderr.count("Note: First of 2 pages.") == 1
     assert "Note" not in table.stdout
-    lines = nero("score", tiny_bundle, path, "--json", "--device", "cpu")
+    lines = nero("score", tiny_bundle, path, "--method", "nero", "--json", "--device", "cpu")
     assert [list(line) for line in records(lines)] == [KEYS]
     assert lines.stderr == ""
 
@@ -265,3 +266,16 @@ def test_score_and_class_folders_see_the_same_images(images: Path, tmp_path: Pat
     scored = [path for path in image_paths([images], told.append) if path.parent != images]
     assert scored == sorted(read_folder(images).paths)
     assert told[0].links == read_folder(images).left_out.links == 1
+
+
+def test_a_line_of_the_verdict_adds_both_parts(nero: Run, verdict_bundle: Path, images: Path):
+    (line,) = records(nero("score", verdict_bundle, images / "a.jpg", "--json", "--device", "cpu"))
+    assert list(line) == [*KEYS, "parts"] and line["method"] == "verdict"
+    assert list(line["parts"]) == ["nero", "nero_deep"]
+    assert all(list(part) == ["score", "p_value"] for part in line["parts"].values())
+
+
+def test_a_bundle_without_the_verdict_is_scored_by_nero_plus_and_says_why(nero: Run, tiny_bundle: Path, images: Path):
+    result = nero("score", tiny_bundle, images / "a.jpg", "--json", "--device", "cpu")
+    assert records(result)[0]["method"] == "nero_plus"
+    assert "at least 59 calibration images" in result.stderr and "by nero_plus instead" in result.stderr

@@ -1,0 +1,64 @@
+"""Channel means on the way through the network: what it saw before it decided."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+FINEST = 8  # pixels a position; before that, channels are edges and colours, which unlike images share
+
+
+def stage_indices(model: nn.Module) -> tuple[int, ...]:
+    """Which of timm's feature maps are stages, from the finest to the coarsest; none where timm offers none.
+
+    A network that narrows step by step has one a step, from a step of 8 pixels on. One that keeps its grid, such as a
+    ViT, has those at a quarter, a half and three quarters of its depth. The map that is pooled to the features
+    themselves is left out.
+    """
+    steps = [int(info["reduction"]) for info in _feature_info(model)]
+    if len(set(steps)) > 1:
+        last_of_step = {step: index for index, step in enumerate(steps)}
+        found = tuple(index for step, index in last_of_step.items() if step >= FINEST)
+    else:
+        found = tuple(sorted({max(0, round(len(steps) * part / 4) - 1) for part in (1, 2, 3)})) if steps else ()
+    is_last_pooled = bool(found) and found[-1] == len(steps) - 1 and _is_pooled(model, found[-1])
+    return found[:-1] if is_last_pooled else found
+
+
+def stage_names(model: nn.Module) -> tuple[str, ...]:
+    """The modules whose outputs are the stages, as timm names them."""
+    info = _feature_info(model)
+    return tuple(str(info[index]["module"]) for index in stage_indices(model))
+
+
+def forward_stages(
+    model: nn.Module, pixels: Float[Tensor, "batch 3 height width"]
+) -> tuple[Tensor, Mapping[str, Float[Tensor, "batch _"]]]:
+    """One forward pass: the last feature map, and the mean of every channel of every stage over all positions."""
+    indices = list(stage_indices(model))
+    if not indices:
+        return model.forward_features(pixels), MappingProxyType({})  # type: ignore[operator]
+    last, maps = model.forward_intermediates(pixels, indices=indices)  # type: ignore[operator]
+    means = {name: stage.mean(dim=(2, 3)) for name, stage in zip(stage_names(model), maps, strict=True)}
+    return last, MappingProxyType(means)
+
+
+def stage_order(name: str) -> tuple[tuple[bool, int, str], ...]:
+    """A key that sorts names of stages as the network has them: ``blocks.10`` after ``blocks.2``."""
+    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name))
+
+
+def _feature_info(model: nn.Module) -> list[dict[str, Any]]:
+    if not hasattr(model, "forward_intermediates"):
+        return []
+    info = getattr(model, "feature_info", [])
+    return list(getattr(info, "info", info))
+
+
+def _is_pooled(model: nn.Module, index: int) -> bool:
+    """Whether the features are the means of this map's channels: nothing but pooling comes after it."""
+    width = getattr(model, "head_hidden_size", None) or getattr(model, "num_features", None)
+    return _feature_info(model)[index]["num_chs"] == width and not hasattr(model, "conv_head")
