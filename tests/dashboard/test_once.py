@@ -38,7 +38,7 @@ def counts(monkeypatch: pytest.MonkeyPatch, wide_bundle: Path, app: Start) -> Co
     result = Counts()
     monkeypatch.setenv("NERO_DEVICE", "cpu")
     plain = resources.inspector(wide_bundle).bundle.classifier.model
-    opens, digest, forward = ImageFile.__init__, hashlib.sha256, type(plain).forward_features
+    opens, digest, forward = ImageFile.__init__, hashlib.sha256, type(plain).forward_intermediates
 
     def count_open(self: ImageFile, fp: Any, filename: Any = None) -> None:
         result.decoded += isinstance(fp, io.BytesIO) and fp.getvalue() == FILE
@@ -48,13 +48,13 @@ def counts(monkeypatch: pytest.MonkeyPatch, wide_bundle: Path, app: Start) -> Co
         result.hashed += data == FILE
         return digest(data, **more)
 
-    def count_pass(self: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def count_pass(self: torch.nn.Module, pixels: torch.Tensor, **more: Any) -> Any:
         result.passed += self is plain  # the attribution copies make passes of their own
-        return forward(self, pixels)
+        return forward(self, pixels, **more)
 
     monkeypatch.setattr(ImageFile, "__init__", count_open)
     monkeypatch.setattr(hashlib, "sha256", count_digest)
-    monkeypatch.setattr(type(plain), "forward_features", count_pass)
+    monkeypatch.setattr(type(plain), "forward_intermediates", count_pass)
     return result
 
 

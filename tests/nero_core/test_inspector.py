@@ -117,14 +117,14 @@ def count_passes(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> list[
     """Gets the number of images of each pass of the plain model from here on."""
     passes: list[int] = []
     plain = inspector.bundle.classifier.model
-    forward = type(plain).forward_features
+    forward = type(plain).forward_intermediates
 
-    def count(self: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def count(self: torch.nn.Module, pixels: torch.Tensor, **options: object) -> object:
         if self is plain:  # the attribution copies make passes of their own
             passes.append(len(pixels))
-        return forward(self, pixels)
+        return forward(self, pixels, **options)
 
-    monkeypatch.setattr(type(plain), "forward_features", count)
+    monkeypatch.setattr(type(plain), "forward_intermediates", count)
     return passes
 
 

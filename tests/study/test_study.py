@@ -29,7 +29,7 @@ def banks() -> Banks:
 
 
 def test_the_default_variant_is_the_first_form_of_nero_plus(banks: Banks) -> None:
-    detector = NeroPlus(banks.head, with_features=False, shrinkage=0).fit_features(banks.fit, banks.labels)
+    detector = NeroPlus(banks.head, with_features=False, shrinkage=0.0).fit_features(banks.fit, banks.labels)
     for scores, x in zip(Variant().scores(banks), (banks.id, banks.ood), strict=True):
         torch.testing.assert_close(scores.square(), detector.predict_features(x), rtol=1e-6, atol=1e-8)
 

@@ -53,7 +53,7 @@ def ending(digits: str, *stems: str) -> list[str]:
 
 
 def test_every_panel_of_the_screen_page_can_be_saved_in_three_formats(app: Start, offered: Offered, digits: str):
-    running = app(sample="polyps", view="heatmap")
+    running = app(sample="polyps", view="heatmap", method="nero")
     assert not running.exception
     expected = names(*ending(digits, "figure-sheet", "heatmap", "nero-scores", "channels", "concepts"))
     assert expected <= offered.keys()
@@ -73,7 +73,7 @@ def test_the_panel_that_is_shown_is_the_one_that_is_saved(
 
 
 def test_the_saved_plot_is_the_one_on_the_screen(app: Start, offered: Offered, digits: str):
-    app(sample="polyps", by_class="true", span="true", sort="channel")
+    app(sample="polyps", method="nero", by_class="true", span="true", sort="channel")
     text = "".join(ElementTree.fromstring(offered[f"nero-scores-by-class-{digits}.svg"]()).itertext())
     assert "normal-cecum (" in text
     text = "".join(ElementTree.fromstring(offered[f"channels-{digits}.svg"]()).itertext())
@@ -229,7 +229,7 @@ def test_two_images_can_be_saved_side_by_side_and_channel_by_channel(app: Start,
 
 
 def test_the_verdict_and_the_missing_evidence_can_be_saved(app: Start, offered: Offered, digits: str):
-    on_screen = app(sample="polyps", view="evidence")
+    on_screen = app(sample="polyps", view="evidence", method="nero")
     assert not on_screen.exception
     assert "× scale" in text_of(offered, f"nero-verdict-{digits}.svg")
     text = " ".join(text_of(offered, f"missing-evidence-and-counter-evidence-{digits}.svg").split())
@@ -295,7 +295,7 @@ def test_the_name_of_an_uploaded_file_is_in_no_file_and_no_file_name(app: Start,
 def test_a_figure_says_of_which_image_and_reference_set_it_is_and_the_screen_names_the_image_alike(
     app: Start, offered: Offered, digits: str, view: str
 ):
-    running = app(sample="polyps", view=view)
+    running = app(sample="polyps", view=view, method="nero")
     assert any(f"image {digits}" in caption.value for caption in running.caption)
     for stem in ("figure-sheet", "nero-verdict", view):
         assert f"image {digits} · reference set Tiny" in " ".join(text_of(offered, f"{stem}-{digits}.svg").split())

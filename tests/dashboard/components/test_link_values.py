@@ -37,7 +37,7 @@ def warnings_of(running: AppTest) -> list[str]:
             "screen",
             {},
             {
-                "method": ("nonesuch", "nero"),
+                "method": ("nonesuch", "verdict"),
                 "accept": ("150", "95"),
                 "order": ("size", "contribution"),
                 "concepts": ("99", "8"),

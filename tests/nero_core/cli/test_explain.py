@@ -232,7 +232,7 @@ def test_the_record_names_the_bundle_and_the_versions(record: dict, tiny_bundle:
 
 
 def test_score_and_explain_agree(nero: Run, record: dict, tiny_bundle: Path, image: Path):
-    line = json.loads(nero("score", tiny_bundle, image, "--json", "--device", "cpu").stdout)
+    line = json.loads(nero("score", tiny_bundle, image, "--method", "nero", "--json", "--device", "cpu").stdout)
     for key in ("file", "sha256", "predicted", "method", "threshold", "is_ood", "p_value"):
         assert record[key] == line[key]
     assert record["score"] == pytest.approx(line["score"], rel=1e-6)

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import state, words
 from dashboard.pages.learn.lesson_steps import STEPS
 from nero_core import Inspector
+from nero_core.calibration import feature_bank
 from nero_core.errors import CalibrationError
 from nero_core.types import ImageBatch, Observation
 from tests.dashboard.material import html
@@ -293,14 +294,14 @@ def test_a_sequence_is_the_same_for_whoever_opens_its_link(app: Start):
 
 
 def test_a_method_that_does_not_fit_takes_no_part(app: Start, monkeypatch: pytest.MonkeyPatch):
-    build = __import__("nero_core.inspector", fromlist=["build_detector"]).build_detector
+    build = feature_bank.build_detector
 
     def refuse(name: str, *rest: object, **hyper: object) -> object:
         if name == "nero_plus":
             raise CalibrationError("Expected more images.")
         return build(name, *rest, **hyper)
 
-    monkeypatch.setattr("nero_core.inspector.build_detector", refuse)
+    monkeypatch.setattr("nero_core.calibration.feature_bank.build_detector", refuse)
     running = learn(app, part="Quiz")
     running.button(key="quiz_id").click().run()
     no_traceback(running)
