@@ -38,7 +38,8 @@ def counts(monkeypatch: pytest.MonkeyPatch, wide_bundle: Path, app: Start) -> Co
     result = Counts()
     monkeypatch.setenv("NERO_DEVICE", "cpu")
     plain = resources.inspector(wide_bundle).bundle.classifier.model
-    opens, digest, forward = ImageFile.__init__, hashlib.sha256, type(plain).forward_intermediates
+    opens, digest = ImageFile.__init__, hashlib.sha256
+    passes = {name: getattr(type(plain), name) for name in ("forward_features", "forward_intermediates")}
 
     def count_open(self: ImageFile, fp: Any, filename: Any = None) -> None:
         result.decoded += isinstance(fp, io.BytesIO) and fp.getvalue() == FILE
@@ -48,13 +49,14 @@ def counts(monkeypatch: pytest.MonkeyPatch, wide_bundle: Path, app: Start) -> Co
         result.hashed += data == FILE
         return digest(data, **more)
 
-    def count_pass(self: torch.nn.Module, pixels: torch.Tensor, **more: Any) -> Any:
+    def count_pass(name: str, self: torch.nn.Module, pixels: torch.Tensor, **more: Any) -> Any:
         result.passed += self is plain  # the attribution copies make passes of their own
-        return forward(self, pixels, **more)
+        return passes[name](self, pixels, **more)
 
     monkeypatch.setattr(ImageFile, "__init__", count_open)
     monkeypatch.setattr(hashlib, "sha256", count_digest)
-    monkeypatch.setattr(type(plain), "forward_intermediates", count_pass)
+    for name in passes:
+        monkeypatch.setattr(type(plain), name, lambda self, x, name=name, **more: count_pass(name, self, x, **more))
     return result
 
 
