@@ -48,16 +48,17 @@ def import_checkpoint(
     force: Annotated[bool, typer.Option("--force", help="Replace the checkpoint in --out.")] = False,
 ) -> None:
     """Make a checkpoint folder of weights of timm, torchvision or a training program."""
-    names = _class_names(classes, classes_file)
+    class_names = _class_names(classes, classes_file)
     if unsafe_pickle:
         typer.echo(WARNING.format(file=printable(file.name)), err=True)
     from nero_core.models.classifier import IMAGENET_MEAN, IMAGENET_STD
+    from nero_core.models.import_checkpoint import IMPORTED, LEFT_OUT
     from nero_core.models.import_checkpoint import import_checkpoint as run
 
     card = run(
         file,
         arch,
-        names,
+        class_names,
         out,
         size=size,
         mean=mean,
@@ -76,6 +77,10 @@ def import_checkpoint(
         f"{card.arch} with {len(card.classes)} classes, {card.input_size[0]}×{card.input_size[1]} pixels, "
         f"mean {_numbers(card.mean)}, deviation {_numbers(card.std)}: {printable(str(out))}"
     )
+    left_out = card.training.settings[IMPORTED].get(LEFT_OUT, ())
+    if left_out:
+        names = ", ".join(left_out[:4]) + (f" and {len(left_out) - 4} more" if len(left_out) > 4 else "")
+        typer.echo(f"Left out, since it is no part of {card.arch}: {printable(names)}.")
     typer.echo(
         "Which images it was trained on is unknown, so nero calibrate cannot leave them out: "
         "calibrate on images that were not trained on."

@@ -69,6 +69,15 @@ class ModelCard(BaseModel):
             raise ValueError(f"the class name {name!r} {count} times")
         return classes
 
+    @field_validator("mean", "std")
+    @classmethod
+    def _count_pixels_from_0_to_1(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if max(values) > 1:
+            raise ValueError(
+                f"{max(values):g}, as for pixels from 0 to 255; here they go from 0 to 1, so divide by 255"
+            )
+        return values
+
 
 def save_checkpoint(folder: Path, model: nn.Module, card: ModelCard, half: bool = False) -> None:
     """Write a checkpoint folder; ``half`` stores matrices and kernels as float16, vectors stay float32.

@@ -26,6 +26,8 @@ from nero_core.models.weight_names import are_torchvisions, head_names, timm_nam
 
 DEFAULT_SIZE = 224  # pixels; what nero train takes
 IMPORTED = "imported"  # where the training settings of the card say what was imported
+LEFT_OUT = "left_out"  # there, the names of tensors of the file that play no part in the network
+_MOST_NAMES = 200  # of these on the card
 
 
 def import_checkpoint(
@@ -47,7 +49,8 @@ def import_checkpoint(
     kill in between leaves weights without a card, which nothing loads, and the same call makes them whole.
 
     Weights only are taken over; what else makes the network (ε of batch norm, padding) is timm's for ``arch``. Which
-    images the weights were trained on stays unknown: calibration cannot leave them out by itself.
+    images the weights were trained on stays unknown: calibration cannot leave them out by itself. Tensors that programs
+    save beside a network's own (weights of a loss, states of metrics, counters) are left out; the card names them.
 
     Args:
         file: ``.safetensors``, or ``.pth`` and ``.pt`` with nothing but tensors; bare or wrapped, see ``read_weights``
@@ -80,7 +83,8 @@ def import_checkpoint(
             "Choose a smaller one."
         )
     given = read_weights(file, unsafe_pickle)
-    state = timm_names(given, empty, arch, file.name, by_order)
+    named = timm_names(given, empty, arch, file.name, by_order)
+    state: Mapping[str, Tensor] = named.tensors
     if are_torchvisions(given, empty):
         mean, std = IMAGENET_MEAN if mean is None else mean, IMAGENET_STD if std is None else std
         card = _describe(arch, classes, size, mean, std)
@@ -91,7 +95,9 @@ def import_checkpoint(
     model = build_model(arch, len(card.classes), card.input_size)
     model.load_state_dict(state)
     Classifier(model, card.classes, card.input_size, card.mean, card.std).check_head()
-    imported = {"file": file.name, "sha256": _digest(file), "by_order": by_order}
+    imported: dict[str, object] = {"file": file.name, "sha256": _digest(file), "by_order": by_order}
+    if named.left_out:
+        imported[LEFT_OUT] = named.left_out[:_MOST_NAMES]
     card = card.model_copy(update={"training": TrainingFacts(settings={IMPORTED: imported})})
     _write(out, model, card, overwrite)
     return card
@@ -127,7 +133,7 @@ def _describe(
         where = ".".join(str(part) for part in first["loc"])
         raise CheckpointError(
             "Expected two or more different class names, a size of 16 to 4096 pixels, and three finite numbers each "
-            f"for mean and std (above 0). Found in {where}: {first['msg']}. Give another value."
+            f"for mean and std (above 0, for pixels from 0 to 1). Found in {where}: {first['msg']}. Give another value."
         ) from error
 
 

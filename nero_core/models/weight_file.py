@@ -7,11 +7,9 @@ opened on request only.
 import io
 import pickletools
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -20,17 +18,16 @@ from torch import Tensor, nn
 from nero_core.errors import CheckpointError
 from nero_core.models.checkpoint import MAX_WEIGHT_BYTES
 from nero_core.models.tensor_file import Header
-from nero_core.zip_reader import ZipError, ZipLimits, open_zip
+from nero_core.models.weight_kind import ZIP, WeightKind, refused, weight_kind, zip_contents
+from nero_core.models.weight_wrappers import WRAPPERS, contents, unwrapped
+from nero_core.zip_reader import ZipError, ZipLimits, open_zip, pieces
+
+__all__ = ["WRAPPERS", "header_of", "read_weights"]
 
 _DTYPES = {  # torch's name → safetensors' name
     torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32", torch.float64: "F64",
     torch.int64: "I64", torch.int32: "I32",
 }  # fmt: skip
-
-# Where training programs keep the weights within what they save; the first that is there is taken, so that averaged
-# weights are taken only where there are no others.
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "model_ema", "state_dict_ema", "ema")
-
 
 LIMITS = ZipLimits(max_members=200_000, max_directory_bytes=64 * 2**20)  # of what torch.save writes: one a tensor
 MAX_PICKLE_BYTES = 64 * 2**20  # of names and shapes, some 200 bytes a tensor; the numbers lie beside them
@@ -59,12 +56,14 @@ def read_weights(path: Path, unsafe_pickle: bool = False) -> dict[str, Tensor]:
         CheckpointError: there is no such file, it is too large, not a file of weights, or a pickle that names more than
             tensors.
     """
-    _check_size(path)
-    if path.suffix == ".safetensors":
+    kind = _checked_kind(path)
+    if kind == "safetensors":
         content: object = _read_safetensors(path)
+    elif path.suffix.lower() == ".safetensors":
+        raise refused(path, "a pickle under the name of a safetensors file", "Name it .pth, or save it as safetensors.")
     else:
         content = _unpickle(path) if unsafe_pickle else _read_tensors(path)
-    content = _unwrap(content)
+    content = unwrapped(content)
     if isinstance(content, nn.Module):
         content = content.state_dict()
     if (
@@ -72,10 +71,9 @@ def read_weights(path: Path, unsafe_pickle: bool = False) -> dict[str, Tensor]:
         or not content
         or not all(isinstance(value, Tensor) for value in content.values())
     ):
-        actual = _contents(content)
         raise CheckpointError(
             f"Expected {path.name} to be a state dict, name → tensor, bare or under {', '.join(WRAPPERS)}. "
-            f"Found {actual}. Save model.state_dict()."
+            f"Found {contents(content)}. Save model.state_dict()."
         )
     for name, tensor in content.items():
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
@@ -91,19 +89,41 @@ def header_of(state: Mapping[str, Tensor]) -> Header:
     return {name: (_DTYPES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape)) for name, tensor in state.items()}
 
 
-def _check_size(path: Path) -> None:
+def _checked_kind(path: Path) -> WeightKind:
+    """The kind of the file, which is within the limits and, as far as it holds checksums, whole."""
     if not path.is_file():
         raise CheckpointError(f"Expected a file of weights. Found none at {path}. Check the path.")
     try:
-        size = path.stat().st_size
-        if zipfile.is_zipfile(path):  # what torch.save writes; its entries may be packed
-            with path.open("rb") as file, open_zip(file, LIMITS) as archive:
-                size = max(size, sum(entry.file_size for entry in archive.infolist()))
+        _check_size(path, path.stat().st_size)
+        kind = weight_kind(path)
+        if kind == "zip":
+            _check_zip(path)
     except ZipError as fault:
-        actual = "cut short or damaged" if fault.kind == "cut" else "a zip of more files than any classifier has"
+        actual = {
+            "cut": "cut short or damaged",
+            "members": "a zip of more files than any classifier has",
+            "directory": "a zip of more files than any classifier has",
+        }.get(fault.kind, f"damaged in its part {fault.member[:80]!r}, whose checksum is another")
         raise _no_file(path, actual) from fault
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise _no_file(path, str(error)) from error
+    return kind
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse a zip that is too large once unpacked, none of torch's, or damaged: torch itself checks no checksum."""
+    with path.open("rb") as file, open_zip(file, LIMITS) as archive:
+        entries = archive.infolist()
+        _check_size(path, sum(entry.file_size for entry in entries))
+        zip_contents(path, archive)
+        if not any(entry.CRC for entry in entries):  # written under torch.serialization.set_crc32_options(False)
+            return
+        for entry in entries:
+            for _ in pieces(archive, entry, entry.file_size):
+                pass
+
+
+def _check_size(path: Path, size: int) -> None:
     if size > MAX_WEIGHT_BYTES:
         raise CheckpointError(
             f"Expected weights of at most {MAX_WEIGHT_BYTES} bytes. Found {size} in {path.name}. "
@@ -126,24 +146,34 @@ def _read_tensors(path: Path) -> object:
     try:
         _check_globals(path)
         return torch.load(path, "cpu", weights_only=True)
-    except UnpicklingError as error:  # torch refused to run what the file names, or there is no pickle in it
+    except _NamesMoreError as error:
         raise CheckpointError(
-            f"Expected {path.name} to hold nothing but tensors. Found a file that is no such pickle, or one that would "
-            "run code, such as a whole module: save model.state_dict() instead or, only if you trust whoever made the "
-            "file, use nero import-checkpoint with --unsafe-pickle."
+            f"Expected {path.name} to hold nothing but tensors. Found {error} in it, which would run code, as a "
+            "whole module does: save model.state_dict() instead or, only if you trust whoever made the file, use nero "
+            "import-checkpoint with --unsafe-pickle."
+        ) from error
+    except UnpicklingError as error:
+        raise CheckpointError(
+            f"Expected {path.name} to hold nothing but tensors. Found a pickle that is none of torch.save, is cut "
+            "short or is damaged. Copy it again, or save model.state_dict() with torch.save."
         ) from error
     except Exception as error:  # a file that is broken makes torch raise nearly anything
         raise _no_weights(path, error) from error
+
+
+class _NamesMoreError(UnpicklingError):
+    """A pickle names more than the parts of tensors; it is what it names."""
 
 
 def _check_globals(path: Path) -> None:
     """See that the pickle names nothing but the parts of tensors, before a step of it is taken.
 
     Raises:
-        UnpicklingError: it names something else, or is no pickle.
+        _NamesMoreError: it names something else.
+        UnpicklingError: it is no pickle, or a longer one than any classifier has.
     """
     with path.open("rb") as file:
-        is_zip = file.read(4) == b"PK\x03\x04"  # torch's own test
+        is_zip = file.read(4) == ZIP
         file.seek(0)
         if is_zip:  # opened by torch's reader, so that both see the same entry
             content = torch._C.PyTorchFileReader(str(path)).get_record("data.pkl")
@@ -160,7 +190,7 @@ def _check_pickle(content: io.BufferedIOBase) -> None:
         for operation, argument, _ in pickletools.genops(content):  # type: ignore[arg-type]
             is_named = operation.name == "GLOBAL" and _HARMLESS.fullmatch(str(argument))
             if not is_named and operation.name in ("GLOBAL", "STACK_GLOBAL", "INST"):
-                raise UnpicklingError(f"{operation.name} {argument}")
+                raise _NamesMoreError(str(argument or "a name that it computes").replace(" ", ".")[:80])
     except ValueError as error:
         raise UnpicklingError(str(error)) from error
 
@@ -186,24 +216,3 @@ def _no_weights(path: Path, error: Exception) -> CheckpointError:
         f"Expected {path.name} to be a state dict: .safetensors, or .pth with nothing but tensors. "
         f"Found something else ({type(error).__name__}). Save model.state_dict() with safetensors."
     )
-
-
-def _unwrap(content: Any) -> object:  # noqa: ANN401  # whatever a file holds
-    for _ in WRAPPERS:  # no more than once each: a dict may hold itself
-        if not isinstance(content, dict):
-            break
-        wrapped = (content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping | nn.Module))
-        inner = next(wrapped, None)
-        if inner is None:
-            break
-        content = inner
-    return content
-
-
-def _contents(content: object) -> str:
-    if not isinstance(content, Mapping):
-        return f"a {type(content).__name__}"
-    if not content:
-        return "nothing in it"
-    name, value = next((name, value) for name, value in content.items() if not isinstance(value, Tensor))
-    return f"{str(name)[:60]!r}, a {type(value).__name__}"

@@ -103,7 +103,7 @@ def starting_weights(path: Path, model: nn.Module, arch: str, classes: int, by_o
             card beside it is none.
     """
     given = read_weights(path)
-    state = timm_names(given, model, arch, path.name, by_order)
+    state = timm_names(given, model, arch, path.name, by_order).tensors
     own: dict[str, Tensor] = model.state_dict()
     head = head_names(model)
     fits = all(name in state and state[name].shape == own[name].shape for name in head)

@@ -41,6 +41,15 @@ def test_it_writes_a_checkpoint_and_says_that_the_training_images_are_unknown(ne
     assert load_checkpoint(tmp_path / "out")[1].classes == ("x", "y")
 
 
+def test_what_is_left_out_of_the_file_is_said(nero: Run, model: torch.nn.Module, tmp_path: Path):
+    beside = {"criterion.weight": torch.ones(2), **{f"train_acc.{name}": torch.ones(2) for name in ("tp", "fp", "tn")}}
+    torch.save({**model.state_dict(), **beside, "n_averaged": torch.tensor(1)}, tmp_path / "x.pth")
+    result = nero("import-checkpoint", tmp_path / "x.pth", *SMALL, "--classes", "a,b", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "Left out, since it is no part of resnet10t: criterion.weight, n_averaged" in result.stdout
+    assert "and 1 more" in result.stdout
+
+
 def test_class_names_may_come_from_a_file_and_normalisation_from_options(nero: Run, file: Path, tmp_path: Path):
     names = tmp_path / "names.txt"
     names.write_text("\ufeffpolyp, large\r\n\nnormal\n", encoding="utf-8")
