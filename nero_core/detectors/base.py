@@ -5,16 +5,17 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from pytorch_ood.api import FeaturesDetector, RequiresFittingException
+from pytorch_ood.api import RequiresFittingException
 from torch import Tensor
 
-from nero_core.detectors.checks import check_features, check_labels
+from nero_core.detectors.checks import Labels, check_features, checked_labels
+from nero_core.detectors.from_images import ImageDetector
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
 
-class HeadDetector(FeaturesDetector):
+class HeadDetector(ImageDetector):
     """A detector that sees pooled features and the head only, and computes in float64 on the device of the head.
 
     Args:
@@ -37,26 +38,18 @@ class HeadDetector(FeaturesDetector):
         """Settings that the fit chose from the bank, by name; empty for a method that chooses none."""
         return {}
 
-    def fit(self, data_loader: object) -> "HeadDetector":
-        """Not offered: this detector sees features only; see ``fit_features``."""
-        raise NotImplementedError(f"{type(self).__name__} fits on features: call fit_features(features, labels).")
-
-    def predict(self, x: Tensor) -> Tensor:
-        """Not offered: this detector sees features only; see ``predict_features``."""
-        raise NotImplementedError(f"{type(self).__name__} scores features: call predict_features(features).")
-
     def _features(self, x: Tensor) -> Float[Tensor, "batch neurons"]:
         check_features(x, self.weight.shape[1])
         return float64(x.detach()).to(self.weight.device)
 
     def _feature_bank(
-        self, x: Tensor, y: Tensor, minimum: int
+        self, x: Tensor, y: Labels, minimum: int
     ) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
         features = self._features(x)
-        check_labels(x, y)
+        labels = checked_labels(y, len(x), len(self.weight))
         if len(x) < minimum:
             raise CalibrationError(f"Expected at least {minimum} ID images to fit on. Found {len(x)}. Add ID images.")
-        return features, y.to(features.device)
+        return features, labels.to(features.device)
 
     def _check_fitted(self, state: Tensor | None) -> Tensor:
         if state is None:
@@ -78,33 +71,6 @@ def check_columns(x: Tensor, stages: Mapping[str, int]) -> None:
             "Give the channel means of the stages and then the features, side by side."
         )
     check_features(x, width)
-
-
-def check_head_labels(y: Tensor, classes: int) -> None:
-    """See that labels are rows of a head of so many classes.
-
-    Raises:
-        CalibrationError: they are not.
-    """
-    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < classes:
-        raise CalibrationError(
-            f"Expected labels from 0 to {classes - 1}, as the head has rows. "
-            f"Found {int(y.min())} to {int(y.max())}. Number the classes as the head does."
-        )
-
-
-def check_every_class(y: Tensor, classes: int) -> None:
-    """See that every row of a head of so many classes has an image.
-
-    Raises:
-        CalibrationError: one has none, or a label is no row of the head.
-    """
-    check_head_labels(y, classes)
-    count = len(y.unique())
-    if count < classes:
-        raise CalibrationError(
-            f"Expected ID images of all {classes} classes of the head. Found {count} classes. Add images of the others."
-        )
 
 
 def class_means(

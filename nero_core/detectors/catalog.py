@@ -14,11 +14,10 @@ from torch import Tensor
 from nero_core.detectors.detector import Detector
 from nero_core.detectors.odin import EPSILON, TEMPERATURE, odin, perturbed_features
 from nero_core.errors import NeroError
-from nero_core.models.classifier import Classifier
-from nero_core.types import Head, ImageBatch
+from nero_core.types import Head
 
 Needs = Literal["features", "logits", "stages", "image"]
-SecondPass = Callable[[Classifier, ImageBatch], Float[Tensor, "batch neurons"]]
+SecondPass = Callable[..., Float[Tensor, "batch neurons"]]  # of a classifier, its images, and hyper-parameters
 
 _COMPARISON = "NERO's published comparison (Chhetri et al., MICCAI 2025)"
 
@@ -66,13 +65,15 @@ def _own(name: str) -> Callable[..., Detector]:
     return build
 
 
-def _library(name: str, every_class: bool = False, dtype: torch.dtype = torch.float64) -> Callable[..., Detector]:
-    """A builder of pytorch-ood's detector that the function ``module.function`` makes for a head."""
+def _library(
+    name: str, kind: str, every_class: bool = False, dtype: torch.dtype = torch.float64
+) -> Callable[..., Detector]:
+    """A builder of pytorch-ood's detector that the function ``module.function`` makes for a head, as a ``kind``."""
 
     def build(head: Head, **hyper: Any) -> Detector:  # noqa: ANN401
-        from nero_core.detectors.baseline import Baseline
+        from nero_core.detectors.baseline import named_baseline
 
-        return Baseline(partial(_imported(name), **hyper), head, every_class, dtype)
+        return named_baseline(kind)(partial(_imported(name), **hyper), head, every_class, dtype)
 
     return build
 
@@ -145,7 +146,7 @@ _SPECS = (
         family="logits",
         paper="Hendrycks & Gimpel, ICLR 2017",
         needs="logits",
-        build=_library("baselines.msp"),
+        build=_library("baselines.msp", "MSP"),
         defaults=MappingProxyType({"temperature": 1.0}),
         source="the paper",
     ),
@@ -154,14 +155,14 @@ _SPECS = (
         family="logits",
         paper="Hendrycks et al., ICML 2022",
         needs="logits",
-        build=_library("baselines.max_logit"),
+        build=_library("baselines.max_logit", "MaxLogit"),
     ),
     DetectorSpec(
         name="energy",
         family="logits",
         paper="Liu et al., NeurIPS 2020",
         needs="logits",
-        build=_library("baselines.energy"),
+        build=_library("baselines.energy", "Energy"),
         defaults=MappingProxyType({"temperature": 1.0}),
         source="the paper",
     ),
@@ -170,14 +171,14 @@ _SPECS = (
         family="logits",
         paper="Chan et al., ICCV 2021",
         needs="logits",
-        build=_library("baselines.entropy"),
+        build=_library("baselines.entropy", "Entropy"),
     ),
     DetectorSpec(
         name="temperature",
         family="logits",
         paper="Guo et al., ICML 2017",
         needs="logits",
-        build=_library("baselines.temperature"),
+        build=_library("baselines.temperature", "Temperature"),
         source="the temperature is fitted on the fit bank",
     ),
     DetectorSpec(
@@ -185,7 +186,7 @@ _SPECS = (
         family="logits",
         paper="Liu et al., CVPR 2023",
         needs="logits",
-        build=_library("baselines.gen"),
+        build=_library("baselines.gen", "GEN"),
         defaults=MappingProxyType({"gamma": 0.1, "most": None}),
         source="the paper, which keeps 100 of ImageNet's 1000 classes",
     ),
@@ -194,7 +195,7 @@ _SPECS = (
         family="logits",
         paper="Hendrycks et al., ICML 2022",
         needs="logits",
-        build=_library("baselines.kl_matching"),
+        build=_library("baselines.kl_matching", "KLMatching"),
     ),
     DetectorSpec(
         name="odin",
@@ -211,7 +212,7 @@ _SPECS = (
         family="distance",
         paper="Lee et al., NeurIPS 2018",
         needs="features",
-        build=_library("mahalanobis.tied"),
+        build=_library("mahalanobis.tied", "Mahalanobis"),
         source=_COMPARISON,
     ),
     DetectorSpec(
@@ -219,14 +220,14 @@ _SPECS = (
         family="distance",
         paper="Müller & Hein, ICML 2025",
         needs="features",
-        build=_library("mahalanobis.unit"),
+        build=_library("mahalanobis.unit", "MahalanobisPP"),
     ),
     DetectorSpec(
         name="relative_mahalanobis",
         family="distance",
         paper="Ren et al., arXiv 2021",
         needs="features",
-        build=_library("mahalanobis.relative"),
+        build=_library("mahalanobis.relative", "RelativeMahalanobis"),
     ),
     DetectorSpec(
         name="knn",
@@ -242,14 +243,14 @@ _SPECS = (
         family="distance",
         paper="Zhang et al., ICLR 2023",
         needs="features",
-        build=_library("baselines.she", every_class=True),
+        build=_library("baselines.she", "SHE", every_class=True),
     ),
     DetectorSpec(
         name="vim",
         family="features and logits",
         paper="Wang et al., CVPR 2022",
         needs="features",
-        build=_library("baselines.vim"),
+        build=_library("baselines.vim", "ViM"),
         defaults=MappingProxyType({"dimension": None}),
         source=_COMPARISON,
     ),
@@ -258,7 +259,7 @@ _SPECS = (
         family="features and logits",
         paper="Park et al., ICCV 2023",
         needs="features",
-        build=_library("baselines.nnguide", dtype=torch.float32),
+        build=_library("baselines.nnguide", "NNGuide", dtype=torch.float32),
         defaults=MappingProxyType({"k": 10}),
         source="pytorch-ood 0.4.0",
     ),
@@ -267,14 +268,14 @@ _SPECS = (
         family="features and logits",
         paper="Liu & Qin, ICML 2024",
         needs="features",
-        build=_library("baselines.fdbd", dtype=torch.float32),
+        build=_library("baselines.fdbd", "FDBD", dtype=torch.float32),
     ),
     DetectorSpec(
         name="nci",
         family="features and logits",
         paper="Liu & Qin, CVPR 2025",
         needs="features",
-        build=_library("baselines.nci", dtype=torch.float32),
+        build=_library("baselines.nci", "NCI", dtype=torch.float32),
         defaults=MappingProxyType({"alpha": 0.0}),
         source="pytorch-ood 0.4.0; the paper tunes α on OOD data, which a fit must not see",
     ),
@@ -283,7 +284,7 @@ _SPECS = (
         family="activation shaping",
         paper="Sun et al., NeurIPS 2021",
         needs="features",
-        build=_library("baselines.react"),
+        build=_library("baselines.react", "ReAct"),
         defaults=MappingProxyType({"percentile": 0.9}),
         source=_COMPARISON + ", ResNet-18; 0.99 for DeiT",
     ),
@@ -292,7 +293,7 @@ _SPECS = (
         family="activation shaping",
         paper="Xu et al., ICLR 2024",
         needs="features",
-        build=_library("baselines.scale"),
+        build=_library("baselines.scale", "SCALE"),
         defaults=MappingProxyType({"percentile": 0.85}),
         source="the paper",
     ),
@@ -301,7 +302,7 @@ _SPECS = (
         family="activation shaping",
         paper="Djurisic et al., ICLR 2023",
         needs="features",
-        build=_library("baselines.ash"),
+        build=_library("baselines.ash", "ASH"),
         defaults=MappingProxyType({"percentile": 0.9}),
         source="the paper, ASH-S on ImageNet",
     ),
@@ -310,7 +311,7 @@ _SPECS = (
         family="activation shaping",
         paper="Djurisic et al., Machine Vision and Applications 2025",
         needs="features",
-        build=_library("baselines.lts"),
+        build=_library("baselines.lts", "LTS"),
         defaults=MappingProxyType({"share": 0.05}),
         source="the paper",
     ),
@@ -319,7 +320,7 @@ _SPECS = (
         family="activation shaping",
         paper="Sun & Li, ECCV 2022",
         needs="features",
-        build=_library("baselines.dice"),
+        build=_library("baselines.dice", "DICE"),
         defaults=MappingProxyType({"sparsity": 0.9}),
         source="the paper, CIFAR; 0.7 for ImageNet",
     ),
@@ -339,22 +340,43 @@ DETECTORS: Mapping[str, DetectorSpec] = MappingProxyType({spec.name: spec for sp
 OURS: Mapping[str, str] = MappingProxyType({spec.name: spec.title for spec in _SPECS if spec.title})
 
 
-def build_detector(name: str, head: Head, **hyper: Any) -> Detector:  # noqa: ANN401 (each method has its own)
+def build_detector(
+    name: str,
+    head: Head,
+    *,
+    encoder: Callable[[Tensor], Tensor] | None = None,
+    **hyper: Any,  # noqa: ANN401 (each method has its own)
+) -> Detector:
     """An unfitted detector of the catalog for a head.
 
     Args:
         name: a key of ``DETECTORS``.
         head: the classifier's last linear layer.
+        encoder: makes the features of a batch of images, for ``fit(loader)``, ``predict(images)`` and pytorch-ood's
+            benchmarks; see ``image_encoder``. Not needed for ``fit_features`` and ``predict_features``.
         hyper: the method's hyper-parameters, by keyword.
 
     Raises:
         NeroError: the name is not in the catalog, or the method has no such hyper-parameter.
     """
-    if name not in DETECTORS:
-        raise NeroError(f"Expected a method among {', '.join(DETECTORS)}. Found {name!r}. Choose one of these.")
+    spec = find_spec(name)
     try:
-        return DETECTORS[name].build(head, **hyper)
+        detector = spec.build(head, **hyper)
     except TypeError as error:
         raise NeroError(
             f"Expected hyper-parameters that {name} has. Found {', '.join(hyper)} ({error}). Its docstring lists them."
         ) from error
+    if encoder is not None:
+        detector.encoder = encoder
+    return detector
+
+
+def find_spec(name: str) -> DetectorSpec:
+    """The method of the catalog that has this name.
+
+    Raises:
+        NeroError: there is none.
+    """
+    if name not in DETECTORS:
+        raise NeroError(f"Expected a method among {', '.join(DETECTORS)}. Found {name!r}. Choose one of these.")
+    return DETECTORS[name]

@@ -1,8 +1,11 @@
 """What every detector of the catalog offers, said without the library whose class it is."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
+
+from nero_core.detectors.checks import Labels
 
 
 @runtime_checkable
@@ -14,8 +17,9 @@ class Detector(Protocol):
     """
 
     requires_fit: bool
+    encoder: Callable[[Tensor], Tensor] | None
 
-    def fit_features(self, x: Tensor, y: Tensor) -> "Detector":
+    def fit_features(self, x: Tensor, y: Labels) -> "Detector":
         """Fit on ID features ``batch neurons`` and their classes; forgets an earlier fit."""
 
     def predict_features(self, x: Tensor) -> Tensor:

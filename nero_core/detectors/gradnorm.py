@@ -2,13 +2,13 @@
 
 from typing import ClassVar
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pytorch_ood.api import DetectorInfo
 from pytorch_ood.detector import GradNorm as LibraryGradNorm
 from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector
-from nero_core.detectors.checks import check_labels
+from nero_core.detectors.checks import Labels
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -42,14 +42,13 @@ class GradNorm(HeadDetector):
             raise CalibrationError(f"Expected a temperature above 0. Found {temperature}. The paper has 1.")
         self.temperature = temperature
 
-    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "GradNorm":
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Labels) -> "GradNorm":
         """Fits nothing; sees that the bank is one that the head takes.
 
         Raises:
-            CalibrationError: shapes do not fit the head, or features are not finite.
+            CalibrationError: shapes or labels do not fit the head, or features are not finite.
         """
-        self._features(x)
-        check_labels(x, y)
+        self._feature_bank(x, y, minimum=0)
         return self
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:

@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.base import HeadDetector, check_head_labels, class_means
-from nero_core.detectors.checks import check_features
+from nero_core.detectors.base import HeadDetector, class_means
+from nero_core.detectors.checks import Labels, check_features
 from nero_core.detectors.neighbours import neighbour_distance
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
@@ -88,7 +88,7 @@ class GROOD(HeadDetector):
         self.prototype_from = "given" if given is not None else synthesis
         self.gradients: Tensor | None = None
 
-    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "GROOD":
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Labels) -> "GROOD":
         """Fit prototypes and ID gradients; a second call forgets the first.
 
         Raises:
@@ -96,7 +96,6 @@ class GROOD(HeadDetector):
                 mixup is asked for with one class.
         """
         features, labels = self._feature_bank(x, y, minimum=1)
-        check_head_labels(labels, len(self.weight))
         correct = self.head.logits(features).argmax(dim=1) == labels
         if not bool(correct.any()):
             raise CalibrationError(

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, unit_length
+from nero_core.detectors.checks import Labels
 from nero_core.detectors.neighbours import neighbour_distance
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
@@ -23,7 +24,7 @@ class KNN(HeadDetector):
     Args:
         head: the classifier's last linear layer, for its width.
         k: which neighbour; None = the authors' share of the bank, one in a thousand images, and at least 1.
-            ``found`` tells it.
+            ``fitted_settings`` tells it.
 
     Reference:
         Sun et al., Out-of-distribution detection with deep nearest neighbors, ICML 2022.
@@ -57,7 +58,7 @@ class KNN(HeadDetector):
         """The k that was used."""
         return {"k": self.k_found}
 
-    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "KNN":
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Labels) -> "KNN":
         """Keep the unit features of the ID images; a second call forgets the first.
 
         Raises:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.base import HeadDetector, check_every_class, class_means
+from nero_core.detectors.base import HeadDetector, class_means
+from nero_core.detectors.checks import Labels, check_every_class
 from nero_core.detectors.order import percentile
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
@@ -86,7 +87,7 @@ class LINe(HeadDetector):
             "clip": self.clip,
         }
 
-    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "LINe":
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Labels) -> "LINe":
         """Fit contributions and thresholds on ID features; a second call forgets the first.
 
         Raises:

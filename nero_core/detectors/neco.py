@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector
+from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import principal_components
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
@@ -74,7 +75,7 @@ class NECO(HeadDetector):
         """The number of components kept."""
         return {"components": self.components_found}
 
-    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NECO":
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Labels) -> "NECO":
         """Fit the standardisation and the PCA on ID features; a second call forgets the first.
 
         Raises:

@@ -11,6 +11,7 @@ from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, class_means, unit_length
+from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import principal_components
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
@@ -134,7 +135,7 @@ class NERO(HeadDetector):
         """k, the number of components kept, and λ."""
         return {"least": self.k, "components": self.components_found, "bias_scale": float(self.bias_scale)}
 
-    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NERO":
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Labels) -> "NERO":
         """Fit PCA, centroids and bias scale on ID features; a second call forgets the first.
 
         Raises:

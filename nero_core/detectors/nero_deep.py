@@ -11,6 +11,7 @@ from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, check_columns, unit_length
+from nero_core.detectors.checks import Labels
 from nero_core.detectors.nero_plus import decision_vector
 from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian
 from nero_core.device import float64
@@ -91,7 +92,7 @@ class NeroDeep(HeadDetector):
         """α of each stage."""
         return {f"shrinkage {name}": round(stage.shrinkage, 6) for name, stage in self.fitted.items()}
 
-    def fit_features(self, x: Float[Tensor, "batch columns"], y: Int[Tensor, " batch"]) -> "NeroDeep":
+    def fit_features(self, x: Float[Tensor, "batch columns"], y: Labels) -> "NeroDeep":
         """Fit every stage on ID images; a second call forgets the first.
 
         Args:
@@ -149,7 +150,7 @@ class NeroDeep(HeadDetector):
         last = columns.pop(LAST)
         return {**{name: unit_length(means) for name, means in columns.items()}, LAST: decision_vector(last, self.head)}
 
-    def _stage_bank(self, x: Tensor, y: Tensor) -> tuple[dict[str, Float[Tensor, "batch _"]], Int[Tensor, " batch"]]:
+    def _stage_bank(self, x: Tensor, y: Labels) -> tuple[dict[str, Float[Tensor, "batch _"]], Int[Tensor, " batch"]]:
         vectors = self._vectors(x)
         _, labels = self._feature_bank(x[:, -self.stages[LAST] :], y, minimum=2)
         return vectors, labels

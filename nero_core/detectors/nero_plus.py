@@ -10,6 +10,7 @@ from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, unit_length
+from nero_core.detectors.checks import Labels
 from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian
 from nero_core.types import Head
 
@@ -89,7 +90,7 @@ class NeroPlus(HeadDetector):
         """α, as it was chosen or given."""
         return {"shrinkage": 0.0 if self.gaussian is None else round(self.gaussian.shrinkage, 6)}
 
-    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Int[Tensor, " batch"]) -> "NeroPlus":
+    def fit_features(self, x: Float[Tensor, "batch neurons"], y: Labels) -> "NeroPlus":
         """Fit centroids and covariance on ID features; a second call forgets the first.
 
         Raises:

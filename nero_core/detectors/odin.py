@@ -35,10 +35,10 @@ def odin(head: Head, temperature: float = TEMPERATURE, epsilon: float = EPSILON)
     Raises:
         CalibrationError: T or ε is out of range.
     """
-    from nero_core.detectors.baseline import Baseline
+    from nero_core.detectors.baseline import named_baseline
 
     _check_settings(temperature, epsilon)
-    detector = Baseline(partial(_scaled_softmax, temperature=temperature), head)
+    detector = named_baseline("ODIN")(partial(_scaled_softmax, temperature=temperature), head)
     detector.hyper = {"temperature": temperature, "epsilon": epsilon}
     return detector
 

@@ -3,7 +3,9 @@
 import copy
 import pickle
 import re
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from pytorch_ood.api import FeaturesDetector, RequiresFittingException
@@ -318,11 +320,81 @@ def test_a_method_that_cannot_fit_the_bank_says_so(head: Head) -> None:
 
 
 @every_method
-def test_labels_that_are_no_rows_of_the_head_are_refused_or_play_no_part(name: str, head: Head) -> None:
+@pytest.mark.parametrize("change", [1, -1, 100], ids=["beyond the head", "below 0, as of OOD images", "far beyond"])
+def test_labels_that_are_no_rows_of_the_head_are_refused(name: str, head: Head, change: int) -> None:
+    x, y = made(2)
+    with pytest.raises(CalibrationError, match=f"Expected labels from 0 to {CLASSES - 1}"):
+        build_detector(name, head).fit_features(x, y + change)
+
+
+@every_method
+@pytest.mark.parametrize("label", [-1, -1000, CLASSES])
+def test_one_such_label_among_many_is_refused(name: str, head: Head, label: int) -> None:
+    x, y = made(2)
+    y[7] = label
+    with pytest.raises(CalibrationError, match=f"Expected labels from 0 to {CLASSES - 1}"):
+        build_detector(name, head).fit_features(x, y)
+
+
+KINDS: dict[str, Callable[[Tensor], object]] = {
+    "int32": lambda y: y.int(),
+    "uint8": lambda y: y.to(torch.uint8),
+    "float32": lambda y: y.float(),
+    "float64": lambda y: y.double(),
+    "a list": lambda y: y.tolist(),
+    "a tuple of floats": lambda y: tuple(y.float().tolist()),
+    "NumPy int16": lambda y: y.numpy().astype(np.int16),
+    "NumPy uint64": lambda y: y.numpy().astype(np.uint64),
+    "NumPy, read-only and backwards": lambda y: np.broadcast_to(y.flip(0).numpy(), y.shape)[::-1],
+}
+
+
+@every_method
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_of_any_kind_that_are_whole_numbers_give_the_same_fit(name: str, head: Head, kind: str) -> None:
     (x, y), probe = made(2), made(3)[0]
-    try:
-        scores = build_detector(name, head).fit_features(x, y + 1).predict_features(probe)
-    except CalibrationError as error:
-        assert "0 to 3" in str(error)
-    else:
-        assert torch.equal(scores, fitted(name, head).predict_features(probe))
+    scores = build_detector(name, head).fit_features(x, KINDS[kind](y)).predict_features(probe)
+    assert torch.equal(scores, fitted(name, head).predict_features(probe))
+
+
+@every_method
+def test_true_and_false_are_the_classes_1_and_0(name: str) -> None:
+    (x, y), probe = made(2), made(3)[0]
+    head = Head(class_centres()[:2], 5 - class_centres()[:2].square().sum(dim=1) / 2)
+    x, y = x[y < 2], y[y < 2]
+    given = build_detector(name, head).fit_features(x, y == 1).predict_features(probe)
+    assert torch.equal(given, build_detector(name, head).fit_features(x, y).predict_features(probe))
+
+
+@every_method
+@pytest.mark.parametrize(
+    ("labels", "actual"),
+    [
+        (lambda y: y + 0.5, "whole numbers from 0 to 3. Found 0.5"),
+        (lambda y: y.float().where(y > 0, torch.nan), "whole numbers from 0 to 3. Found nan"),
+        (lambda y: y + 1j, "whole numbers from 0 to 3. Found 1j"),
+        (lambda y: [str(label) for label in y.tolist()], "Found list that holds none"),
+        (lambda y: np.array(["polyp"] * len(y)), "Found ndarray that holds none"),
+        (lambda y: [[0], [1, 2]], "Found list that holds none"),
+        (lambda y: y[:, None], r"Found shape \(200, 1\)"),
+        (lambda y: torch.nn.functional.one_hot(y), r"Found shape \(200, 4\)"),
+    ],
+    ids=["halves", "NaN", "complex", "text", "an array of text", "ragged", "a column", "one-hot"],
+)
+def test_what_is_no_class_index_is_refused_in_one_sentence(
+    name: str, head: Head, labels: Callable[[Tensor], object], actual: str
+) -> None:
+    x, y = made(2)
+    with pytest.raises(CalibrationError, match=actual):
+        build_detector(name, head).fit_features(x, labels(y))
+
+
+@every_method
+def test_the_class_of_a_detector_bears_the_methods_name(name: str, head: Head) -> None:
+    """pytorch-ood's result rows tell detectors apart by it."""
+    assert type(build_detector(name, head)).__name__.lower() == name.replace("_", "")
+
+
+def test_settings_that_a_baseline_found_are_told(head: Head) -> None:
+    assert 0.1 <= fitted("temperature", head).fitted_settings["temperature"] <= 10  # type: ignore[attr-defined]
+    assert fitted("vim", head).fitted_settings == {"dimension": NEURONS // 2}  # type: ignore[attr-defined]
