@@ -11,6 +11,7 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector, class_means
 from nero_core.detectors.checks import Labels, check_every_class
 from nero_core.detectors.order import percentile
+from nero_core.detectors.sorted_weights import SortedWeights
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -31,8 +32,8 @@ class LINe(HeadDetector):
         m_j  = [ s_ŷj > percentile_{p_a}(s_ŷ) ]                    M_ij = [ |s_ŷj|·W_ij > percentile_{p_w}(|s_ŷ|·W) ]
         S(x) = −log Σ_i exp( Σ_j M_ij W_ij m_j ā_j + b_i )
 
-    Score in nats, any sign; higher = more OOD. One threshold a class is kept, and one class's mask at a time is in
-    memory: never C×C×D entries.
+    Score in nats, any sign; higher = more OOD. One threshold a class is kept, and never C×C×D entries made: with each
+    neuron's weights sorted, ``|s_ŷj|·W_ij > t`` holds from a place on that a search finds (``SortedWeights``).
 
     Args:
         head: the classifier's last linear layer.
@@ -98,12 +99,8 @@ class LINe(HeadDetector):
         means = class_means(features, labels, torch.arange(len(self.weight), device=labels.device))
         self.contributions = means * self.weight
         self.used = self.contributions > percentile(self.contributions, self.activation_percentile)[:, None]
-        # Written in place, class after class: a list of results would keep the freed matrices between them from reuse.
-        self.weight_thresholds = means.new_empty(len(means))
-        important = torch.empty_like(self.weight)
-        for label, row in enumerate(self.contributions.abs()):
-            torch.mul(row, self.weight, out=important)
-            self.weight_thresholds[label] = percentile(important.flatten(), self.weight_percentile)
+        self.sorted_weights = SortedWeights(self.weight)
+        self.weight_thresholds = self.sorted_weights.percentiles(self.contributions.abs(), self.weight_percentile)
         self.clip = (
             float(percentile(features.flatten(), _CLIP_PERCENTILE)) if self._clip_given is None else self._clip_given
         )
@@ -119,11 +116,19 @@ class LINe(HeadDetector):
         contributions = self._check_fitted(self.contributions)
         clipped = self._features(x).clamp_max(self.clip)
         predicted = self.head.logits(clipped).argmax(dim=1)
-        scores = clipped.new_empty(len(clipped))
-        for label in predicted.unique():
-            rows, neurons = predicted == label, self.used[label]
-            weight = self.weight[:, neurons]
-            is_important = contributions[label, neurons].abs() * weight > self.weight_thresholds[label]
-            logits = clipped[rows][:, neurons] @ (weight * is_important).T + self.bias
-            scores[rows] = -logits.logsumexp(dim=1)
-        return scores
+        labels = predicted.unique()
+        weights = self.sorted_weights
+        if weights.values.device != self.weight.device:  # the detector has moved since
+            weights = self.sorted_weights = SortedWeights(self.weight)
+        masked = weights.at_most(contributions[labels].abs(), self.weight_thresholds[labels])
+        active = clipped * self.used[predicted]
+        is_few = self.weight_percentile < 50  # either the masked weights are summed, or the others
+        logits = self.head.logits(active) if is_few else self.bias.repeat(len(active), 1)
+        for label, count in zip(labels, masked * self.used[labels], strict=True):
+            rows = predicted == label
+            ends = torch.full_like(count, len(self.weight)).where(self.used[label], 0)
+            if is_few:
+                logits[rows] -= weights.part_of_product(active[rows], torch.zeros_like(count), count)
+            else:
+                logits[rows] += weights.part_of_product(active[rows], count, ends)
+        return -logits.logsumexp(dim=1)
