@@ -17,6 +17,7 @@ from nero_core.cli.phantom import phantom
 from nero_core.cli.prepare import prepare
 from nero_core.cli.score import score
 from nero_core.cli.terminal import write_anything
+from nero_core.cli.streams import open_closed_streams
 from nero_core.cli.train import train
 from nero_core.version import __version__
 
@@ -71,8 +72,10 @@ def options(
 def main() -> None:
     """Run the command line. Exit status: 0 done; 1 in part, or a fault of ours; 2 input that the user can mend.
 
-    SIGTERM ends it with 143, once temporary folders are removed and the progress file has its last line.
+    SIGTERM ends it with 143, once temporary folders are removed and the progress file has its last line. A standard
+    stream that is closed loses what is written to it; a reader that left ends the command with 1 and no word.
     """
+    open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     write_anything()
     app()

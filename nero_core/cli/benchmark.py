@@ -8,6 +8,7 @@ import typer
 from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, listed
 from nero_core.cli.progress import ProgressFile, progress_bar
+from nero_core.cli.temporary import temporary_folder
 from nero_core.cli.terminal import printable
 
 
@@ -35,7 +36,7 @@ def benchmark(
     """
     import torch
 
-    with progress_bar(file=progress) as advance:
+    with progress_bar(file=progress) as advance, temporary_folder():
         from nero_core.benchmark.run import default_out, run_benchmark
         from nero_core.cli.benchmark_table import print_result
         from nero_core.report import write_reports

@@ -9,6 +9,7 @@ import typer
 from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, check_tpr
 from nero_core.cli.progress import ProgressFile, progress_bar
+from nero_core.cli.temporary import temporary_folder
 
 
 def calibrate(
@@ -53,7 +54,7 @@ def calibrate(
     from nero_core.calibration.references import REFERENCES
     from nero_core.data.archive import unpacked
 
-    with progress_bar(file=progress) as advance, ExitStack() as stack:
+    with progress_bar(file=progress) as advance, temporary_folder(), ExitStack() as stack:
         folder, ood_folder, test_folder = (
             None if source is None else stack.enter_context(unpacked(source, on_left_out=tell_left_out))
             for source in (data, ood, test)

@@ -4,6 +4,7 @@ import errno
 import inspect
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -214,3 +215,52 @@ def test_printable_text_is_at_most_as_long_as_asked_and_a_short_one_untouched():
     assert printable("Bär [red] – ok", 20) == "Bär [red] – ok"
     assert len(printable("x" * 501)) == 500
     assert printable("x" * 500) == "x" * 500
+
+
+QUICK = {  # a command line of each kind of output: help, one line, a table, JSON lines, JSON for people
+    "help": "--help",
+    "version": "--version",
+    "table": "score {bundle} {image}",
+    "lines": "score {bundle} {image} --json",
+    "bar": "phantom {out} --per-class 1 --classes polyps --size 64",
+    "error": "score {out} {image}",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes no streams")
+@pytest.mark.parametrize(
+    ("kind", "closed"),
+    [(kind, ">&-") for kind in QUICK] + [("version", "2>&-"), ("version", "<&-"), ("lines", ">&- 2>&- <&-")],
+)
+def test_a_closed_stream_is_no_error(tiny_bundle: Path, phantoms: Path, tmp_path: Path, kind: str, closed: str):
+    done = _in_a_shell(closed, tiny_bundle, phantoms, tmp_path, kind)
+    assert done.returncode == (2 if kind == "error" else 0), done.stderr
+    assert "unforeseen" not in done.stderr
+    assert done.stdout == "" or ">&-" not in closed.split()
+    assert done.stderr == "" or kind == "error"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell has no pipes of this kind")
+@pytest.mark.parametrize("kind", ["help", "lines", "table"])
+def test_a_reader_that_left_ends_every_command_without_a_word(
+    tiny_bundle: Path, phantoms: Path, tmp_path: Path, kind: str
+):
+    done = _in_a_shell("| true", tiny_bundle, phantoms, tmp_path, kind, "; exit ${PIPESTATUS[0]}")
+    assert done.returncode in (0, 1)
+    assert done.stderr == ""
+
+
+def _in_a_shell(
+    streams: str, bundle: Path, phantoms: Path, out: Path, kind: str, then: str = ""
+) -> subprocess.CompletedProcess[str]:
+    image = next((phantoms / "id").rglob("*.jpg"))
+    words = QUICK[kind].format(bundle=bundle, image=image, out=out / "out").split()
+    command = " ".join(map(shlex.quote, [sys.executable, "-m", "nero_core.cli", *words]))
+    return subprocess.run(
+        ["bash", "-c", f"{command} {streams}{then}"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
