@@ -1,6 +1,7 @@
 """Streamlit's command line, on a server whose small answers leave at once: ``python -m dashboard.server run app.py``.
 
-It also ends cleanly while something computes.
+It also ends cleanly while something computes, gives back memory that it does not use, and asks nobody for its outer
+address: Streamlit does, at checkip.amazonaws.com, to print it and to compare a visitor's origin with it.
 
 Streamlit binds its socket itself, and for such a socket asyncio leaves Nagle's algorithm on (uvicorn, issue 3149): on a
 connection that stays open each small file waits until the one before has been acknowledged, which Linux puts off by
@@ -14,8 +15,11 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from streamlit import net_util
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.cli import main
+
+from dashboard.work.memory import return_unused_memory
 
 _listen = socket.socket.listen
 
@@ -25,6 +29,10 @@ def listen_without_delay(listening: socket.socket, *backlog: int) -> None:
     if listening.family in (socket.AF_INET, socket.AF_INET6) and listening.type == socket.SOCK_STREAM:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     _listen(listening, *backlog)
+
+
+def no_outer_address() -> None:
+    """In the place of Streamlit's question; a server of another name is told it by ``browser.serverAddress``."""
 
 
 def end(status: object) -> NoReturn:
@@ -44,6 +52,8 @@ def end(status: object) -> NoReturn:
 
 if __name__ == "__main__":
     socket.socket.listen = listen_without_delay  # type: ignore[assignment, method-assign]
+    net_util.get_external_ip = no_outer_address
+    return_unused_memory()
     PagesManager.uses_pages_directory = False  # else the first visit takes ours for its older kind
     try:
         main(prog_name="streamlit")

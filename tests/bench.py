@@ -228,6 +228,13 @@ def import_against_torch(rounds: int) -> tuple[float, float, float]:
     return paired(lambda: start("from nero_core import Inspector"), lambda: start("import torch"), rounds)
 
 
+def kept_megabytes(bundle: Path, *options: str) -> float:
+    """What a process keeps of sixteen sessions at once, seconds after them; see ``tests.memory_at_work``."""
+    command = [sys.executable, "-m", "tests.memory_at_work", str(bundle), *options]
+    before, after = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    return float(after) - float(before)
+
+
 def small_file_against_streamlit() -> tuple[float, float, float]:
     """A file of 1 kB on a connection that stays open, of which the first page needs a hundred; against the same from
     Streamlit's own server; and the ratio."""
@@ -341,6 +348,10 @@ def main() -> None:
         measured, other, ratio = import_against_torch(rounds=5)
         row = "from nero_core import Inspector ÷ import torch"
         table.add_row(row, f"{measured:.2f} s", f"{other:.2f} s", f"{ratio:.2f}", "≤ 2.5 s")
+        if sys.platform.startswith("linux"):
+            measured, other = kept_megabytes(options.bundle), kept_megabytes(options.bundle, "--as-it-comes")
+            row = "memory kept after 16 sessions at once ÷ as glibc leaves it"
+            table.add_row(row, f"{measured:.0f} MB", f"{other:.0f} MB", "", "≤ 100 MB")
         if not options.no_browser:
             first, verdict, concepts = page_times(options.bundle, files[-1])
             table.add_row("cold start to first page", f"{first:.1f} s", "", "", "")

@@ -5,27 +5,30 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.browser.server import READY, ROOT, Server, free_port
 
 
-def run_once(address: str, query: str = "", page: str = "") -> tuple[str, list[str]]:
+def run_once(address: str, query: str = "", page: str = "", origin: str | None = None) -> tuple[str, list[str]]:
     """Everything that the first run of a session sends as text, and its exceptions."""
     asked = BackMsg()
     asked.rerun_script.query_string = query
     asked.rerun_script.page_name = page
     texts, exceptions = [], []
     with connect(
-        address.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None
+        address.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None, origin=origin
     ) as connection:
         connection.send(asked.SerializeToString())
         while True:
@@ -76,11 +79,13 @@ for number in map(int, os.listdir("/proc/self/fd")):
 
 
 @contextmanager
-def served(entry: str, script: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def served(
+    entry: str, script: Path, listen: str = "127.0.0.1", **environment: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A server of its own by this entry, and its address; it is ended in any case."""
     port = free_port()
     command = [sys.executable, "-m", *entry.split(), "run", str(script), f"--server.port={port}"]
-    command += ["--server.address=127.0.0.1", "--server.headless=true"]
+    command += [f"--server.address={listen}", "--server.headless=true"]
     with subprocess.Popen(
         command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
@@ -119,3 +124,43 @@ def test_the_server_ends_quietly_while_it_computes(number: signal.Signals):
     assert process.returncode == 0
     assert "terminate called" not in log
     assert "Traceback" not in log
+
+
+@contextmanager
+def proxy() -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Variables that send every request through a proxy that refuses it, and what was asked for."""
+    asked: list[str] = []
+
+    class Refusing(BaseHTTPRequestHandler):
+        def refuse(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            self.send_error(403)
+
+        do_GET = do_POST = do_HEAD = do_CONNECT = refuse  # noqa: N815  the library's names
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        try:
+            yield (
+                {name: address for each in names for name in (each, each.lower())} | {"NO_PROXY": "", "no_proxy": ""},
+                asked,
+            )
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(("entry", "asks"), [("dashboard.server", False), ("streamlit", True)])
+def test_the_server_asks_nobody_for_its_outer_address(tmp_path: Path, entry: str, asks: bool):
+    """Neither at its start, on all addresses, nor for a visitor whose page came from another name."""
+    page = tmp_path / "page.py"
+    page.write_text("import streamlit as st\nst.text('here')")
+    with proxy() as (environment, asked), served(entry, page, "0.0.0.0", **environment) as (_, address):
+        assert "here" in run_once(address)[0]
+        with suppress(InvalidStatus):  # refused, as it should be
+            run_once(address, origin="http://clinic.example")
+        assert bool(asked) is asks, asked  # Streamlit's own entry does, so that this test can fail

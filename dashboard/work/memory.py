@@ -1,0 +1,56 @@
+"""Memory that the C library keeps after work is done, given back to the system. Knows no Streamlit.
+
+glibc makes an arena for each of many threads and keeps in it what they free: after sixteen uploads at once the server
+held gigabytes that nothing used. Here few arenas are made, and those are trimmed while the process works.
+"""
+
+import ctypes
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+ARENAS = 2  # decoding, which two threads do at a time; more arenas are more places that keep something
+MOMENT = 5.0  # seconds between two trims: each takes milliseconds
+WORK = 0.5  # seconds of a processor after which there may be something to give back
+_M_ARENA_MAX = -8  # malloc.h
+
+
+def return_unused_memory(moment: float = MOMENT) -> bool:
+    """From now on, give back every few seconds what is not used, in a thread; it costs nothing while nothing works.
+
+    Args:
+        moment: seconds between two trims.
+
+    Returns:
+        Whether the C library is one that needs it and can do it: glibc.
+    """
+    trim = _trim()
+    if trim is None:
+        return False
+    threading.Thread(target=_work, args=(trim, moment), name="memory", daemon=True).start()
+    return True
+
+
+def _work(trim: Callable[[int], int], moment: float) -> None:
+    last = time.process_time()
+    while True:
+        time.sleep(moment)
+        now = time.process_time()
+        if now - last >= min(WORK, moment):
+            trim(0)
+            last = time.process_time()
+
+
+def _trim() -> Callable[[int], int] | None:
+    """glibc's ``malloc_trim``, once it makes few arenas; None with another C library."""
+    if not sys.platform.startswith("linux"):
+        return None
+    library = ctypes.CDLL(None)
+    try:
+        library.gnu_get_libc_version  # noqa: B018  musl has none
+        library.mallopt(_M_ARENA_MAX, ARENAS)
+        trim: Callable[[int], int] = library.malloc_trim
+    except AttributeError:
+        return None
+    return trim
