@@ -20,6 +20,7 @@ from nero_core.calibration.held_out import (
     observe_images,
     read_digests,
 )
+from nero_core.calibration.plan import CALIBRATION_SHARE
 from nero_core.calibration.references import REFERENCES, References, make_references
 from nero_core.calibration.references_file import MAX_REFERENCES
 from nero_core.calibration.threshold import threshold_at
@@ -38,7 +39,6 @@ from nero_core.version import PROGRAM, versions
 if TYPE_CHECKING:
     from nero_core.detectors.nero import NERO
 
-CALIBRATION_SHARE = 0.45  # of the ID images; the rest is fitted on
 THUMBNAIL_SIDE = 96  # pixels; large enough to recognise, about 2 kB
 _SCORED = ("nero", "nero_deep", "nero_plus", "msp")  # the methods whose thresholds and figures stand on the card
 _LIBRARIES = (PROGRAM, "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")
