@@ -27,6 +27,7 @@ def save_bundle(
     thumbnails: Iterable[tuple[str, bytes]],
     half: bool = False,
     references: References | None = None,
+    half_features: bool = False,
 ) -> Bundle:
     """Write a bundle folder beside its place, load it as others will, and only then put it there.
 
@@ -39,8 +40,9 @@ def save_bundle(
         classifier: the model.
         banks: ``fit``, ``calibration`` and, optionally, ``ood``.
         thumbnails: id and WebP bytes of each fit image.
-        half: store kernels, matrices and features as float16; the features of the banks are rounded to it.
+        half: store kernels and matrices as float16.
         references: reference images of every channel, or None to keep none.
+        half_features: store the features of the banks as float16, which they must have been rounded to.
 
     Raises:
         BundleError: the folder holds something that is not a bundle, or cannot be written.
@@ -52,7 +54,7 @@ def save_bundle(
         _settle(older, place)  # a process that had our number was killed between two renames
         try:
             with new_folder(place) as part:
-                _write(part, card, classifier, banks, thumbnails, half, references)
+                _write(part, card, classifier, banks, thumbnails, half, references, half_features)
                 bundle = Bundle.load(part, classifier.device)
                 if place.exists():
                     place.rename(older)
@@ -119,10 +121,11 @@ def _write(
     thumbnails: Iterable[tuple[str, bytes]],
     half: bool,
     references: References | None,
+    half_features: bool,
 ) -> None:
     (folder / THUMBNAILS).mkdir(parents=True)
     save_weights(folder / WEIGHTS, classifier.model, half)
-    (folder / BANKS).write_bytes(pack_banks(banks, half))
+    (folder / BANKS).write_bytes(pack_banks(banks, half_features))
     names = [WEIGHTS, BANKS]
     if references is not None:
         names.append(REFERENCES)

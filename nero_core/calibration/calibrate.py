@@ -54,6 +54,7 @@ def calibrate(
     tpr: float = 0.95,
     seed: int = 0,
     half: bool = False,
+    half_features: bool = False,
     allow_reduced_rank: bool = False,
     title: str | None = None,
     synthetic: bool = False,
@@ -76,7 +77,8 @@ def calibrate(
         test: class-per-folder held-out images for the figures on the card: ID classes by name, the others are OOD.
         tpr: share of ID images that should pass the thresholds, in (0, 1).
         seed: of the split.
-        half: store weights and features as float16; everything is computed with what is stored.
+        half: store weights as float16; everything is computed with the stored weights.
+        half_features: round the features of the banks to float16 and store them so.
         allow_reduced_rank: go on when there are fewer fit images than NERO's PCA components.
         title: name for the screen; the architecture and the data folder's name unless given.
         synthetic: say on the card that the images are drawn.
@@ -123,11 +125,13 @@ def calibrate(
     if half:
         round_to_half(classifier.model)
     banks = {
-        "fit": observe_images(classifier, fit_images, "fit images", report, half=half),
-        "calibration": observe_images(classifier, calibration_images, "calibration images", report, True, half),
+        "fit": observe_images(classifier, fit_images, "fit images", report, half=half_features),
+        "calibration": observe_images(
+            classifier, calibration_images, "calibration images", report, True, half_features
+        ),
     }
     if ood_images is not None:
-        banks["ood"] = observe_images(classifier, ood_images, "OOD images", report, True, half)
+        banks["ood"] = observe_images(classifier, ood_images, "OOD images", report, True, half_features)
     detectors = {name: fitted_detector(name, classifier.head, banks["fit"]) for name in _SCORED}
     thresholds = {
         name: threshold_at(bank_scores(name, detector, banks["calibration"]), tpr)
@@ -177,7 +181,7 @@ def calibrate(
         for path, digest in zip(fit_images.paths, banks["fit"].ids, strict=True)
     ]
     report("thumbnails", len(fit_images), len(fit_images))
-    return save_bundle(Path(out), card, classifier, banks, thumbnails, half, reference_maps)
+    return save_bundle(Path(out), card, classifier, banks, thumbnails, half, reference_maps, half_features)
 
 
 def _check_title(title: str | None) -> None:

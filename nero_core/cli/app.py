@@ -16,8 +16,8 @@ from nero_core.cli.pack import pack, unpack
 from nero_core.cli.phantom import phantom
 from nero_core.cli.prepare import prepare
 from nero_core.cli.score import score
-from nero_core.cli.terminal import write_anything
 from nero_core.cli.streams import open_closed_streams
+from nero_core.cli.terminal import write_anything
 from nero_core.cli.train import train
 from nero_core.version import __version__
 

@@ -32,6 +32,9 @@ def calibrate(
         float, typer.Option(callback=check_tpr, help="Share of ID images that should pass, from 0.5 to below 1.")
     ] = 0.95,
     half: Annotated[bool, typer.Option("--half", help="Store weights as float16.")] = False,
+    half_features: Annotated[
+        bool, typer.Option("--half-features", help="Round features to float16 and store them so.")
+    ] = False,
     seed: Seed = 0,
     allow_reduced_rank: Annotated[
         bool, typer.Option("--allow-reduced-rank", help="Go on with fewer fit images than PCA components.")
@@ -69,6 +72,7 @@ def calibrate(
             tpr=tpr,
             seed=seed,
             half=half,
+            half_features=half_features,
             allow_reduced_rank=allow_reduced_rank,
             title=title,
             synthetic=synthetic,

@@ -43,7 +43,13 @@ def test_half_precision_banks_belong_to_the_half_precision_weights(
     tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
 ) -> None:
     bundle = calibrate(
-        tiny_checkpoint, phantoms / "id", tmp_path / "half", half=True, allow_reduced_rank=True, device="cpu"
+        tiny_checkpoint,
+        phantoms / "id",
+        tmp_path / "half",
+        half=True,
+        half_features=True,
+        allow_reduced_rank=True,
+        device="cpu",
     )
     path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == bundle.fit.ids[0])
     again = bundle.classifier.observe(decode_batch([path], bundle.classifier.input_size)).features[0]
