@@ -8,6 +8,7 @@ from dashboard.work import jobs
 from dashboard.work.jobs import Job, Status
 
 POLL = 1.0  # seconds between looks
+FORM = "form.json"  # in the job's folder: what stood in the fields
 
 
 def job_progress(job: Job, kind: str, what: str) -> Status:
@@ -63,10 +64,16 @@ def _over(job: Job, kind: str, status: Status) -> None:
             icon=":material/error:",
         )
     else:
-        st.error(words.plain(status.message), icon=":material/error:")
-    st.button("Start again", key=f"again_{kind}", on_click=_forget, args=(job, kind))
+        st.error(words.plain(words.page_terms(status.message)), icon=":material/error:")
+    if job.inputs.is_dir():
+        st.caption("What you gave is still here: files and fields.")
+    st.button("Start again", key=f"again_{kind}", on_click=_begin_again, args=(job, kind))
 
 
-def _forget(job: Job, kind: str) -> None:
-    jobs.remove(job)
+def _begin_again(job: Job, kind: str) -> None:
+    fields = job.read(FORM)
+    if jobs.reopen(job):
+        state.jobs.begin_again(kind, job.id, [path.name for path in job.inputs.iterdir()], fields)
+    else:
+        state.jobs.begin_again(kind, None, (), fields)
     state.jobs.leave_job(kind)

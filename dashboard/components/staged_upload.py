@@ -49,6 +49,8 @@ def staged_upload(label: str, key: str, suffix: str, kind: str, about: str = "")
     file = st.file_uploader(label, type=[suffix], key=key, max_upload_size=most, help=about or None)
     staged = state.jobs.staged(kind)
     if file is None:
+        if staged.get(key) == state.jobs.STILL_THERE:
+            return _still_there(kind, key)
         staged.pop(key, None)
         return None
     name = f"{places.folder_name(Path(file.name).stem)}{suffix}"
@@ -58,6 +60,24 @@ def staged_upload(label: str, key: str, suffix: str, kind: str, about: str = "")
             _write(file, path)
         state.jobs.staged(kind)[key] = file.file_id
     return path
+
+
+def _still_there(kind: str, key: str) -> Path | None:
+    """What an earlier try was given, with a way to take it back."""
+    folder = draft(kind).inputs / key
+    path = next(iter(sorted(folder.iterdir())), None) if folder.is_dir() else None
+    if path is None:
+        state.jobs.staged(kind).pop(key, None)
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"✓ Still here: {words.plain(path.name)} ({path.stat().st_size / 2**20:.1f} MB).", width="stretch")
+        st.button("Remove", key=f"take_back_{key}", on_click=_take_back, args=(kind, key, path))
+    return path
+
+
+def _take_back(kind: str, key: str, path: Path) -> None:
+    state.jobs.staged(kind).pop(key, None)
+    path.unlink(missing_ok=True)
 
 
 def _write(file: BinaryIO, path: Path) -> None:

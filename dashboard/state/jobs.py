@@ -1,5 +1,9 @@
 """Jobs of this session: the job that the URL names, and the form from which it begins."""
 
+import os
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
 from dashboard.state.site import JOBS
@@ -7,6 +11,7 @@ from dashboard.state.site import JOBS
 # in the session alone
 OOD_ZIP = "ood_zip"
 WEIGHTS = "weights"
+MODEL_CARD = "model_card"
 ARCH = "arch"
 ID_ZIP = "id_zip"
 ID_PATH = "id_path"
@@ -14,13 +19,20 @@ OOD_PATH = "ood_path"
 CLASS_NAMES = "class_names"
 INPUT_SIDE = "input_side"
 NORMALISATION = "normalisation"
+BY_ORDER = "by_order"
 REDUCED = "reduced"
+GUESSING = "guessing"
 REFERENCES = "keep_references"
 TITLE = "title_of_bundle"
 PACKED = "packed"
+FIELDS = (  # that come back when a job that failed is begun again
+    ARCH, ID_PATH, OOD_PATH, CLASS_NAMES, INPUT_SIDE, NORMALISATION, BY_ORDER, REDUCED, GUESSING, REFERENCES, TITLE,
+)  # fmt: skip
+STILL_THERE = "still there"  # in the place of an upload's id: a file that an earlier try has left
 _DRAFT = "draft"
 _STAGED = "staged"
 _CHECKED = "checked"
+_TRIED = "tried"
 
 
 def job(kind: str) -> str | None:
@@ -56,15 +68,50 @@ def staged(kind: str) -> dict[str, str]:
     return value
 
 
-def checked(kind: str) -> tuple[object, str] | None:
-    """The answers that were checked last, and what was wrong with them."""
-    value: tuple[object, str] | None = st.session_state.get(f"{_CHECKED} {kind}")
+def checked(kind: str) -> tuple[object, object] | None:
+    """The answers that were checked last, and what became of them: a record, or what was wrong."""
+    value: tuple[object, object] | None = st.session_state.get(f"{_CHECKED} {kind}")
     return value
 
 
-def keep_checked(kind: str, result: tuple[object, str]) -> None:
+def keep_checked(kind: str, result: tuple[object, object]) -> None:
     """Remember a check, which takes a moment, until the answers change."""
     st.session_state[f"{_CHECKED} {kind}"] = result
+
+
+def tried(kind: str) -> tuple[object, object] | None:
+    """What was tried last, and what became of it: a record, or what was wrong."""
+    value: tuple[object, object] | None = st.session_state.get(f"{_TRIED} {kind}")
+    return value
+
+
+def keep_tried(kind: str, result: tuple[object, object]) -> None:
+    """Remember a trial, which takes seconds, until what is tried changes."""
+    st.session_state[f"{_TRIED} {kind}"] = result
+
+
+def answers() -> dict[str, Any]:
+    """What stands in the fields of a form."""
+    return {name: st.session_state[name] for name in FIELDS if name in st.session_state}
+
+
+def begin_again(kind: str, draft_id: str | None, given: Sequence[str], fields: dict[str, Any]) -> None:
+    """The form as it was: its fields, and the files that lie in the draft's folder."""
+    keep_draft(kind, draft_id)
+    staged(kind).update(dict.fromkeys(given, STILL_THERE))
+    for name in FIELDS:
+        if name in fields:
+            st.session_state[name] = fields[name]
+
+
+def order_classes(names: Sequence[str]) -> None:
+    """Write the class names in this order."""
+    st.session_state[CLASS_NAMES] = "\n".join(names)
+
+
+def device() -> str:
+    """Where the server computes."""
+    return os.environ.get("NERO_DEVICE", "auto")
 
 
 def offer_classes(names: list[str]) -> None:

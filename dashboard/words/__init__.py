@@ -14,6 +14,7 @@ from dashboard.words.channels import (
     no_such_channel,
     weight,
 )
+from dashboard.words.flags import BY_ORDER, GUESSING, REDUCED, page_terms
 from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
 from dashboard.words.numbers import duration, listed, percent, plain, tex
 from dashboard.words.verdicts import (
@@ -36,12 +37,15 @@ from nero_core.figures import channel_use as use
 __all__ = [
     "ADVICE",
     "ALL_ZERO",
+    "BY_ORDER",
     "DIMMED",
     "FOREIGN",
     "FORGOTTEN",
+    "GUESSING",
     "HEADLINE",
     "LITTLE_CONTRAST",
     "MEANING",
+    "REDUCED",
     "STOPPED",
     "SYMBOL",
     "SYNTHETIC",
@@ -68,6 +72,7 @@ __all__ = [
     "not_offered",
     "number",
     "p_value",
+    "page_terms",
     "percent",
     "plain",
     "queued",

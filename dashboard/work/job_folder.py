@@ -38,7 +38,7 @@ class Job:
 
     @property
     def inputs(self) -> Path:
-        """What the user gave; gone when the job has ended."""
+        """What the user gave; gone when the job has ended well or was stopped."""
         return self.folder / "inputs"
 
     @property

@@ -34,7 +34,10 @@ def main(folder: Path) -> None:
     except Exception as error:
         end = {"state": "failed", "message": f"The job could not be run: {type(error).__name__}."}
     finally:
-        for name in ("inputs", "tmp", *(() if end["state"] == "finished" else ("result",))):
+        is_done = end["state"] == "finished"
+        if is_done or (folder / "stop").exists():  # what failed can be begun again with what was given
+            shutil.rmtree(folder / "inputs", ignore_errors=True)
+        for name in ("tmp", *(() if is_done else ("result",))):
             shutil.rmtree(folder / name, ignore_errors=True)
         if folder.is_dir():
             job.write("end.json", {**end, "at": time.time()})

@@ -41,6 +41,7 @@ __all__ = [
     "is_stopping",
     "nero",
     "remove",
+    "reopen",
     "start",
     "status",
     "stop",
@@ -149,8 +150,29 @@ def remove(job: Job) -> None:
         shutil.rmtree(job.folder, ignore_errors=True)
 
 
+def reopen(job: Job) -> bool:
+    """Make a draft of a job that has ended otherwise than well, with what it was given.
+
+    Returns:
+        Whether there is a draft now; else nothing of it was left, and the job is forgotten.
+    """
+    if not status(job).is_over:
+        return False
+    if not job.inputs.is_dir() or status(job).state == "finished":
+        remove(job)
+        return False
+    for path in job.folder.iterdir():
+        if path == job.inputs:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return True
+
+
 def sweep() -> None:
-    """Remove ended jobs that are old or too many, and folders that never became jobs."""
+    """Remove ended jobs that are old or too many, what failed ones were given, and folders that never became jobs."""
     ended = []
     for job in all_jobs(places.jobs()):
         if not (job.folder / "job.json").exists():
@@ -159,6 +181,8 @@ def sweep() -> None:
         elif (job.folder / "end.json").exists() or not is_alive(job):
             last = max(changed(job.folder / name) for name in ("end.json", "pulse", "job.json"))
             ended.append((last, job))
+            if time.time() - last > DRAFT_SECONDS:  # nobody has begun it again
+                shutil.rmtree(job.inputs, ignore_errors=True)
     ended.sort(key=lambda entry: entry[0], reverse=True)
     for place, (last, job) in enumerate(ended):
         if place >= MOST_ENDED or time.time() - last > KEPT_SECONDS:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import places, resources, state, words
 from dashboard.components.image_set import image_set
-from dashboard.components.job_progress import job_progress
+from dashboard.components.job_progress import FORM, job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
 from dashboard.components.task_progress import task_progress
 from dashboard.plain_errors import plain_errors
@@ -95,6 +95,7 @@ def _start(inspector: Inspector, source: Path) -> None:
     job = draft(KIND)
     command = jobs.nero("benchmark", inspector.bundle.path, "--ood", source, "--out", job.result)
     command += ["--device", os.environ.get("NERO_DEVICE", "auto"), "--progress", str(job.progress)]
+    job.write(FORM, state.jobs.answers())
     jobs.start(job, command, KIND, name=source.name, bundle=inspector.bundle.card.title)
     state.jobs.show_job(KIND, job.id)
     state.jobs.keep_draft(KIND, None)

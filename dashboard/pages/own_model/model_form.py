@@ -1,46 +1,20 @@
 """A classifier and its images in, a reference set out; checked field by field, made in a process of its own."""
 
-import os
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard import places, resources, state, words
 from dashboard.components.image_set import image_set
-from dashboard.components.job_progress import job_progress
+from dashboard.components.job_progress import FORM, job_progress
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
+from dashboard.pages.own_model.classifier_step import KIND, check_classifier, classifier_step
+from dashboard.pages.own_model.trial_step import summary, trial_step
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
-from nero_core import import_checkpoint
+from nero_core.calibration import CalibrationPlan, plan_calibration
 from nero_core.data import same_name
 from nero_core.errors import NeroError
-
-KIND = "calibrate"
-ARCHITECTURES = (
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnet101",
-    "resnet10t",
-    "deit_tiny_patch16_224",
-    "deit_small_patch16_224",
-    "vit_tiny_patch16_224",
-    "vit_small_patch16_224",
-    "vit_base_patch16_224",
-    "tf_efficientnet_lite0",
-    "efficientnet_b0",
-    "convnext_tiny",
-    "densenet121",
-    "mobilenetv3_large_100",
-)
-_HALF, _ZERO, _ONE = (0.5, 0.5, 0.5), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-#: what training did to pixels in [0, 1]: mean and deviation; None is timm's for the architecture
-NORMALISATIONS = {
-    "the architecture's own": (None, None),
-    "ImageNet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "0.5 and 0.5": (_HALF, _HALF),
-    "none": (_ZERO, _ONE),
-}
 
 REFERENCES_TAKE = (
     "This takes most of the time: about five minutes for a ResNet-18 on two cores without a GPU, more for a classifier "
@@ -50,6 +24,9 @@ REFERENCES_LATER = (
     "The set is ready minutes sooner. The neuron explorer then traces a channel when somebody opens it. This takes "
     "some seconds and uses the small pictures of the set: the place is rough, the numbers are exact."
 )
+
+
+UNKNOWN = "Which images trained the classifier is not known."
 
 
 def asked_making() -> bool:
@@ -95,36 +72,60 @@ def use_or_screen(name: str, key: str) -> None:
 
 def model_form() -> None:
     """Three steps and a button."""
-    weights, arch, side, normalisation = None, "", None, next(iter(NORMALISATIONS))
-    images, folders, classes, ood, is_ood_sound, is_checked = None, None, [], None, True, False
+    answers, images, folders, classes, ood, is_ood_sound = None, None, None, list[str](), None, True
     with st.container(border=True, key="step_classifier"), plain_errors():
         st.subheader("1 · The classifier", anchor=False)
-        weights, arch, side, normalisation = _classifier()
+        answers = classifier_step()
         says = st.container()
     with st.container(border=True, key="step_images"), plain_errors():
         st.subheader("2 · Images that it knows (ID)", anchor=False)
         images = _images("ID images", state.jobs.ID_ZIP, state.jobs.ID_PATH)
         folders = None if images is None else image_set(images)
-        if folders:
-            state.jobs.offer_classes(list(folders))
+        own = tuple(map(same_name, answers.card.classes)) if answers and answers.card else None
+        if own or folders:
+            state.jobs.offer_classes(list(own or folders or ()))
         classes = _class_names(folders)
+        if own and classes and tuple(classes) != own:
+            st.error(
+                "Expected the class names of model.json, in its order. Found others. Take them, or take model.json "
+                "away if it is not of these weights.",
+                icon=":material/error:",
+            )
+            st.button("Use those of model.json", key="use_card", on_click=state.jobs.order_classes, args=(own,))
+            classes = []
+        tried = st.container()
     with st.container(border=True, key="step_ood"), plain_errors():
         st.subheader("3 · Images that are unlike them (OOD), if you have some", anchor=False)
         st.caption("They are never fitted on; with them the page compares methods and draws the OOD side of plots.")
         ood = _images("OOD images", state.jobs.OOD_ZIP, state.jobs.OOD_PATH)
         is_ood_sound = ood is None or image_set(ood) is not None
+    card, trial, plan = None, None, None
     with says, plain_errors():
-        if weights is not None and arch and len(classes) > 1:
-            is_checked = _check(weights, arch, classes, side, normalisation)
+        if answers is not None and answers.weights is not None and answers.arch and len(classes) > 1:
+            card = check_classifier(answers, classes)
+    is_known = folders is not None and set(classes) <= set(folders)
+    with tried, plain_errors():
+        if card is not None and images is not None and folders is not None and is_known:
+            trial = trial_step(card, images)
+            if trial is not None:
+                plan = plan_calibration({name: folders[name] for name in classes}, trial.components)
     with st.container(border=True, key="step_make"), plain_errors():
         st.subheader("4 · Make it", anchor=False)
+        arch = answers.arch if answers else ""
         title = st.text_input("Name", key=state.jobs.TITLE, placeholder=arch or "my classifier", max_chars=60)
         reduced = st.checkbox(
-            "Accept fewer images than NERO asks for",
+            words.REDUCED,
             key=state.jobs.REDUCED,
             help="NERO wants two thirds as many fit images as the classifier has feature channels. With fewer it keeps "
             "fewer components, and its scores are rougher.",
         )
+        is_accepted = False
+        if trial is not None and trial.is_guessing:
+            is_accepted = st.checkbox(
+                words.GUESSING,
+                key=state.jobs.GUESSING,
+                help="What such a classifier finds like or unlike its images means little.",
+            )
         references = st.checkbox(
             "Trace every channel in its reference images",
             value=True,
@@ -136,8 +137,12 @@ def model_form() -> None:
         missing = [
             name
             for name, is_there in (
-                ("a checkpoint that fits", is_checked),
-                ("ID images with a folder for each class", folders is not None and set(classes) <= set(folders)),
+                ("a checkpoint that fits", card is not None),
+                ("ID images with a folder for each class", is_known),
+                ("a classifier that knows them", trial is None or not trial.is_guessing or is_accepted),
+                (_more_images(plan), plan is None or plan.has_full_rank or reduced),
+                ("enough images of each class", trial is None or plan is not None),
+                ("images that can be tried", card is None or not is_known or trial is not None),
                 ("sound OOD images, or none", is_ood_sound),
             )
             if not is_there
@@ -145,42 +150,21 @@ def model_form() -> None:
         if missing:
             st.caption(f"Still needed: {'; '.join(missing)}.")
         st.caption("Everyone who uses this server will see the reference set, and small pictures of its ID images.")
-        if st.button("Make the reference set", type="primary", key="start_making", disabled=bool(missing)) and images:
-            _start(images, ood, title.strip() or arch, reduced, references)
+        if st.button("Make the reference set", type="primary", key="start_making", disabled=bool(missing)):
+            assert images is not None and trial is not None
+            notes = (summary(trial),) if card and card.training.digests else (UNKNOWN, summary(trial))
+            _start(images, ood, title.strip() or arch, reduced, references, notes)
             st.rerun()
 
 
-def _classifier() -> tuple[Path | None, str, int | None, str]:
-    weights = staged_upload(
-        f"Checkpoint: a .safetensors file, at most {most_megabytes()} MB",
-        state.jobs.WEIGHTS,
-        ".safetensors",
-        KIND,
-        "The weights alone, saved with safetensors.torch.save_file(model.state_dict(), …). Pickled files (.pth) may "
-        "hold programs and are not opened here; the command nero import-checkpoint takes them.",
+def _more_images(plan: CalibrationPlan | None) -> str:
+    """What NERO needs, in words that name the tick box of this page."""
+    if plan is None:
+        return ""
+    return (
+        f"about {plan.images_for_full_rank} ID images, so that NERO has {plan.components} to fit on (it has "
+        f"{plan.fit}), or the tick at “{words.REDUCED}”"
     )
-    arch = st.selectbox(
-        "Architecture, by its name in timm",
-        ARCHITECTURES,
-        index=None,
-        key=state.jobs.ARCH,
-        accept_new_options=True,
-        placeholder="choose one, or write its name",
-    )
-    with st.expander("Options", icon=":material/tune:"):
-        side = st.number_input(
-            "Input size in pixels",
-            min_value=16,
-            max_value=4096,
-            value=None,
-            step=1,
-            key=state.jobs.INPUT_SIDE,
-            placeholder="the architecture's own, else 224",
-        )
-        normalisation = st.selectbox(
-            "Normalisation in training (mean and deviation)", list(NORMALISATIONS), key=state.jobs.NORMALISATION
-        )
-    return weights, (arch or "").strip(), None if side is None else int(side), normalisation
 
 
 def _images(label: str, key: str, path_key: str) -> Path | None:
@@ -225,38 +209,17 @@ def _class_names(folders: dict[str, int] | None) -> list[str]:
     return names
 
 
-def _check(weights: Path, arch: str, classes: list[str], side: int | None, normalisation: str) -> bool:
-    """Read the weights as this classifier, once for each set of answers; what is wrong is said beside the fields."""
-    job = draft(KIND)
-    answers = (job.id, state.jobs.staged(KIND).get(state.jobs.WEIGHTS), arch, tuple(classes), side, normalisation)
-    checked = state.jobs.checked(KIND)
-    if checked is None or checked[0] != answers:
-        mean, std = NORMALISATIONS[normalisation]
-        with st.spinner("Reading the weights as this classifier …"):
-            try:
-                import_checkpoint(
-                    weights, arch, classes, job.inputs / "checkpoint", size=side, mean=mean, std=std, overwrite=True
-                )
-                checked = answers, ""
-            except NeroError as error:
-                checked = answers, str(error)
-        state.jobs.keep_checked(KIND, checked)
-    if checked[1]:
-        st.error(words.plain(checked[1]), icon=":material/error:")
-        return False
-    st.caption(f"✓ The weights are those of {words.plain(arch)} with {len(classes)} classes.")
-    return True
-
-
-def _start(images: Path, ood: Path | None, title: str, reduced: bool, references: bool) -> None:
+def _start(images: Path, ood: Path | None, title: str, reduced: bool, references: bool, notes: tuple[str, ...]) -> None:
     places.free_place(title)  # refuses now what it would refuse in the end
     job = draft(KIND)
     command = jobs.nero("calibrate", job.inputs / "checkpoint", images, "--out", job.result, f"--title={title}")
-    command += ["--device", os.environ.get("NERO_DEVICE", "auto"), "--progress", str(job.progress)]
+    command += ["--device", state.jobs.device(), "--progress", str(job.progress)]
     command += [] if ood is None else ["--ood", str(ood)]
     command += ["--allow-reduced-rank"] if reduced else []
     command += [] if references else ["--no-references"]
-    command += ["--note", "Made on the page Your own model. Which images trained the classifier is not known."]
+    for note in ("Made on the page Your own model.", *notes):
+        command += ["--note", note]
+    job.write(FORM, state.jobs.answers())
     jobs.start(job, command, KIND, deliver=title, title=title)
     state.jobs.show_job(KIND, job.id)
     state.jobs.keep_draft(KIND, None)

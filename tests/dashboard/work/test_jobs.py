@@ -225,3 +225,38 @@ def test_a_half_written_progress_line_is_skipped(tmp_path: Path):
 def told(job: Job) -> tuple[str, str, int, int]:
     status = jobs.status(job)
     return status.state, status.stage, status.done, status.total
+
+
+def test_a_job_that_failed_becomes_a_draft_again_with_what_it_was_given():
+    job = run(FAILS, "{job.progress}", "{job.folder}")
+    until(lambda: jobs.status(job).is_over)
+    assert (job.inputs / "id.zip").read_bytes() == b"given"
+    assert jobs.reopen(job)
+    assert jobs.find_draft(job.id) == job
+    assert [path.name for path in job.folder.iterdir()] == ["inputs"]
+    jobs.start(job, [sys.executable, "-c", "pass"], "calibrate")
+    until(lambda: jobs.status(job).is_over)
+    assert jobs.status(job).state == "finished"
+    assert not jobs.reopen(job)
+    assert not job.folder.exists()
+
+
+def test_a_running_job_is_not_reopened_and_of_a_stopped_one_nothing_is_left():
+    job = run(SLOW)
+    assert not jobs.reopen(job)
+    assert job.inputs.is_dir()
+    jobs.stop(job)
+    until(lambda: jobs.status(job).is_over)
+    assert not jobs.reopen(job)
+    assert not job.folder.exists()
+
+
+def test_what_a_failed_job_was_given_is_forgotten_after_the_time_of_a_draft(monkeypatch: pytest.MonkeyPatch):
+    job = run(FAILS, "{job.progress}", "{job.folder}")
+    until(lambda: jobs.status(job).is_over)
+    jobs.sweep()
+    assert job.inputs.is_dir()
+    monkeypatch.setattr(jobs, "DRAFT_SECONDS", 0.0)
+    jobs.sweep()
+    assert not job.inputs.exists()
+    assert "Found none" in jobs.status(job).message
