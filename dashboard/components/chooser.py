@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import state, words
+from dashboard.components.image_cards import only_of
 from dashboard.resources import Source
 from nero_core.figures import short_id
 
@@ -10,6 +11,8 @@ from nero_core.figures import short_id
 def choose(files: list[Source], sample: Source | None) -> Source | None:
     """The image to show: the sample that the URL names, else the uploaded file that was chosen last."""
     if not files:
+        if sample is not None:
+            only_of(sample)
         return sample
     keys = [item.key for item in files]
     if sample is None and state.images.file() not in keys:
@@ -19,9 +22,11 @@ def choose(files: list[Source], sample: Source | None) -> Source | None:
     if shown in keys:
         state.images.keep_shown(str(shown))
     place = keys.index(shown) if shown in keys else None
+    item = sample if sample is not None else files[place or 0]
+    only_of(item)  # before its name, which stands in the list of names too
     if len(files) > 1 or sample is not None:
-        _controls(keys, [item.name for item in files], place)
-    return sample if sample is not None else files[place or 0]
+        _controls(keys, [file.name for file in files], place)
+    return item
 
 
 def _controls(keys: list[str], names: list[str], place: int | None) -> None:

@@ -10,6 +10,8 @@ import streamlit as st
 from dashboard import resources, state, words
 from dashboard.components.chooser import choose, title
 from dashboard.components.figure_download import figure_download, origin
+from dashboard.components.image_cards import end_of_card
+from dashboard.components.marks import picture
 from dashboard.components.samples import sample, sample_strip
 from dashboard.components.uploader import distinct_names
 from dashboard.plain_errors import plain_errors
@@ -36,8 +38,9 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
             sample_strip(inspector)
             return
         picture_side, words_side = st.columns([1, 4], gap="medium")
-        with picture_side:
-            st.image(resources.picture(item), width=180)
+        with picture_side, st.container(key="methods_picture"):
+            st.html(f'<div class="nero-picture">{picture(resources.picture(item), f"The image {item.name}")}</div>')
+            end_of_card(item)
         with words_side:
             title(item, resources.note(item))
             place = st.empty()
@@ -48,22 +51,34 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
                 {name: DETECTORS[name].family for name in detections},
             )
             place.markdown(words.plain(agreement))
-        if detections:
-            st.html(verdict_table(detections))
-            size = next(iter(detections.values())).calibration_size
-            st.caption(
-                f"Most unusual first. p: the share of {size} calibration images that score as high, this image "
-                f"included; 1/{size + 1} is the smallest. Each threshold lets {words.percent(tpr)} of them pass. "
-                "Methods that agree may be wrong together: many look at the same numbers."
-            )
-            make = partial(_figure, detections)
-            figure_download("methods on this image", make, "methods_on_image", footer=origin(inspector, item))
-        missing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
-        if missing:
-            count = len(missing)
-            with st.expander(f"{count} {'method' if count == 1 else 'methods'} cannot answer"):
-                lines = [f"- **{words.plain(name)}**: {words.plain(reason)}" for name, reason in missing.items()]
-                st.markdown("\n".join(lines))
+        with st.container(key="methods_answers"):
+            _table(inspector, item, tpr, answers, detections)
+            end_of_card(item)
+
+
+def _table(
+    inspector: Inspector,
+    item: Source,
+    tpr: float,
+    answers: Mapping[str, Detection | str],
+    detections: Mapping[str, Detection],
+) -> None:
+    if detections:
+        st.html(verdict_table(detections))
+        size = next(iter(detections.values())).calibration_size
+        st.caption(
+            f"Most unusual first. p: the share of {size} calibration images that score as high, this image "
+            f"included; 1/{size + 1} is the smallest. Each threshold lets {words.percent(tpr)} of them pass. "
+            "Methods that agree may be wrong together: many look at the same numbers."
+        )
+        make = partial(_figure, detections)
+        figure_download("methods on this image", make, "methods_on_image", footer=origin(inspector, item))
+    missing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
+    if missing:
+        count = len(missing)
+        with st.expander(f"{count} {'method' if count == 1 else 'methods'} cannot answer"):
+            lines = [f"- **{words.plain(name)}**: {words.plain(reason)}" for name, reason in missing.items()]
+            st.markdown("\n".join(lines))
 
 
 def verdict_table(detections: Mapping[str, Detection], index: int = 0) -> str:

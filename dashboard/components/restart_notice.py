@@ -1,4 +1,4 @@
-"""Says so when the server was restarted while a page was open: such a page looks alive and answers nothing."""
+"""Says so when the server was restarted or stopped while a page was open: it looks alive and answers nothing."""
 
 import io
 import secrets
@@ -14,25 +14,44 @@ _SAYS = (
     "Reload the page: samples and settings come back."
 )
 
+_STOPPED = (
+    "The server has stopped, or cannot be reached. Ask who runs it to start it again (nero dashboard). "
+    "This page comes back by itself."
+)
+
 #: A tiny picture that only this start of the server has. Where it is gone, so is all that the page needs; where the
-#: server cannot be reached at all, Streamlit says so itself.
+#: server cannot be reached at all, our words stand in the place of Streamlit's, which name a command for developers.
 _SCRIPT = f"""<script>
 (() => {{
+  const say = (name, words, button) => {{
+    if (document.querySelector("." + name)) return;
+    const notice = document.createElement("div");
+    notice.className = "nero-restarted " + name;
+    notice.setAttribute("role", "alert");
+    notice.append(words + " ");
+    if (button) {{
+      const reload = document.createElement("button");
+      reload.textContent = button;
+      reload.onclick = () => location.reload();
+      notice.append(reload);
+    }}
+    document.body.append(notice);
+  }};
+  let misses = 0;
   clearInterval(window.neroLooks);
   window.neroLooks = setInterval(async () => {{
     const mark = document.querySelector(".st-key-alive img");
-    if (!mark || document.querySelector(".nero-restarted")) return;
+    if (!mark || document.querySelector(".nero-anew")) return;
     const answer = await fetch(mark.src, {{cache: "no-store"}}).catch(() => null);
-    if (!answer || answer.status !== 404 || !mark.isConnected) return;
-    const notice = document.createElement("div");
-    notice.className = "nero-restarted";
-    notice.setAttribute("role", "alert");
-    notice.append("{_SAYS} ");
-    const reload = document.createElement("button");
-    reload.textContent = "Reload";
-    reload.onclick = () => location.reload();
-    notice.append(reload);
-    document.body.append(notice);
+    misses = answer ? 0 : misses + 1;
+    if (misses > 1) {{
+      say("nero-stopped", "{_STOPPED}");
+      for (const dialog of document.querySelectorAll("[role=dialog]"))
+        if (dialog.textContent.includes("streamlit run")) dialog.style.visibility = "hidden";
+    }}
+    if (!answer) return;
+    document.querySelector(".nero-stopped")?.remove();
+    if (answer.status === 404 && mark.isConnected) say("nero-anew", "{_SAYS}", "Reload");
   }}, {EVERY * 1000});
 }})();
 </script>"""

@@ -16,6 +16,8 @@ ORDERS = ("contribution", "relevance")
 METHODS = (VERDICT, *DETECTORS)
 CONCEPTS = (4, 16)  # the fewest and the most
 
+DISCLAIMER = "Research and teaching. Not a medical device."
+
 
 def frame(pages: Sequence[st.Page]) -> None:
     """Everything that does not wait for a reference set, and the place that pages fill above it."""
@@ -28,7 +30,8 @@ def frame(pages: Sequence[st.Page]) -> None:
             is_large = st.toggle("Large type", key=state.site.LARGE_TYPE, bind="query-params")
         if is_large:
             st.html(theme.LARGE_TYPE)
-        st.caption("Research and teaching. Not a medical device.")
+        st.caption(DISCLAIMER)
+    st.html(f'<p class="nero-disclaimer">{DISCLAIMER}</p>')  # where the side bar is closed at first: on phones
 
 
 def reference_set() -> Inspector:

@@ -8,6 +8,8 @@ import streamlit as st
 from dashboard import words
 from dashboard.components import marks
 from dashboard.components.figure_download import Origin, figure_download
+from dashboard.components.image_cards import end_of_card
+from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
 from nero_core.figures import score_domain, verdict_figure
 from nero_core.types import Detection, ReferenceScores
@@ -23,6 +25,7 @@ def verdict_card(
     footer: Origin | None = None,
     nero: Detection | None = None,
     note: str = "",
+    item: Source | None = None,
 ) -> None:
     """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
 
@@ -38,6 +41,7 @@ def verdict_card(
         footer: what is said in the figure.
         nero: NERO's own answer beside the verdict by two tests, whose score can be taken apart.
         note: why the verdict is not by two tests.
+        item: the image that the card is of, where it is one of several to leaf through.
     """
     with st.container(border=True, height="stretch", key="verdict"):
         st.html(headline(detection, index, is_synthetic))
@@ -58,6 +62,8 @@ def verdict_card(
             st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
         make = partial(verdict_figure, detection, reference, class_names, nearest, index)
         figure_download(f"{detection.detector} verdict", make, "verdict_card", footer=footer)
+        if item is not None:
+            end_of_card(item)
 
 
 def headline(detection: Detection, index: int, is_synthetic: bool = False) -> str:

@@ -17,8 +17,15 @@ def plain(text: str) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.975`` → ``97.5 %``, with a space that does not break: up to three significant digits, a true minus sign."""
-    return f"{float(f'{100 * share:.3g}'):g}\u00a0%".replace("-", "−", 1)
+    """``0.975`` → ``97.5 %``, with a space that does not break: up to three significant digits, a true minus sign.
+
+    Less than a hundredth of a percent is ``nearly 0 %``: nobody reads ``−7.25e-05 %``.
+    """
+    value = 100 * share
+    if value and abs(value) < 0.01:
+        return "nearly 0\u00a0%"
+    shown = f"{float(f'{value:.3g}'):g}" if abs(value) < 1e5 else number(value)
+    return f"{shown}\u00a0%".replace("-", "−", 1)
 
 
 def tex(value: float, digits: int = 3) -> str:

@@ -10,7 +10,7 @@ import typer
 from nero_core.atomic import write_bytes, write_text
 from nero_core.cli.options import Device, Seed, Tpr, make_folder
 from nero_core.cli.progress import progress_bar
-from nero_core.cli.terminal import printable
+from nero_core.cli.terminal import VERDICTS, printable
 
 if TYPE_CHECKING:
     from nero_core.figures.style import Form
@@ -108,7 +108,7 @@ def explain(
         advance("explaining", steps, steps)
     names = inspector.bundle.card.class_names
     typer.echo(
-        f"{printable(picture.name)}: {'OOD' if detection.is_ood[0] else 'ID'}, score {float(detection.score[0]):.4g} "
+        f"{printable(picture.name)}: {VERDICTS[detection.verdict(0)]}, score {float(detection.score[0]):.4g} "
         f"against {detection.threshold:.4g}, p {float(detection.p_value[0]):.3g}, "
         f"predicted {printable(names[int(detection.predicted[0])])} ({float(detection.confidence[0]):.1%}): "
         f"{printable(str(out))}"

@@ -204,6 +204,7 @@ def _score(
                 "score": float(detection.score[index]),
                 "threshold": detection.threshold,
                 "is_ood": bool(detection.is_ood[index]),
+                "verdict": detection.verdict(index),
                 "p_value": float(detection.p_value[index]),
                 **_parts(detection, index),
             }

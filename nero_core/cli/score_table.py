@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nero_core.cli.terminal import printable
+from nero_core.cli.terminal import VERDICTS, printable
 
 FILE_WIDTH = 160  # columns of a table that goes to a file, where no terminal sets a width
 
@@ -35,7 +35,7 @@ class ScoreTable:
             return
         self._table.add_row(
             _shown(record["file"]),
-            "OOD" if record["is_ood"] else "ID",
+            VERDICTS[record["verdict"]],
             f"{record['score']:.4g}",
             f"{record['threshold']:.4g}",
             f"{record['p_value']:.3g}",

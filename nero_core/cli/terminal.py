@@ -2,6 +2,7 @@
 
 import sys
 
+VERDICTS = {"like": "ID", "borderline": "borderline", "unlike": "OOD"}  # the page's three words, in the field's terms
 LONGEST = 500  # characters: a few lines
 
 

@@ -1,5 +1,7 @@
 """The real server, whose maps by UMAP begin when the file ``NERO_TEST_GATE`` is there.
 
+Its verdicts wait while the file ``NERO_TEST_HOLD`` is there.
+
 As a module: ``python -m tests.browser.gated_server run dashboard/app.py``.
 """
 
@@ -8,11 +10,12 @@ import runpy
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from nero_core import Explorer
-from nero_core.types import RelevanceMap
+from nero_core import Explorer, Inspector
+from nero_core.types import Detection, RelevanceMap
 
-lay_out = Explorer.relevance_map
+lay_out, detect = Explorer.relevance_map, Inspector.detect
 
 
 def gated(self: Explorer, kind: str = "pca", on_progress: Callable[[int, int], None] | None = None) -> RelevanceMap:
@@ -24,6 +27,15 @@ def gated(self: Explorer, kind: str = "pca", on_progress: Callable[[int, int], N
     return lay_out(self, kind, on_progress)  # type: ignore[arg-type]
 
 
+def slowed(self: Inspector, *given: Any, **named: Any) -> dict[str, Detection]:
+    """The real verdict, once nothing holds it back."""
+    hold = os.environ.get("NERO_TEST_HOLD")
+    while hold and Path(hold).exists():
+        time.sleep(0.05)
+    return detect(self, *given, **named)
+
+
 if __name__ == "__main__":
+    Inspector.detect = slowed  # type: ignore[method-assign, assignment]
     Explorer.relevance_map = gated  # type: ignore[method-assign, assignment]
     runpy.run_module("dashboard.server", run_name="__main__", alter_sys=True)

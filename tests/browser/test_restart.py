@@ -51,3 +51,20 @@ def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_b
         assert "channel=" not in explorer.url
         assert "not foreseen" not in explorer.locator("body").inner_text()
     assert "Traceback" not in second.log
+
+
+def test_a_page_whose_server_has_stopped_says_so_in_words_for_its_reader_and_comes_back(
+    browser: Browser, wide_bundle: Path, tmp_path: Path
+):
+    surroundings = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path)}
+    first, second = (Server(wide_bundle, **surroundings) for _ in range(2))
+    second.port, second.address = first.port, first.address
+    with first:
+        page = browser.open(f"{first.address}/about_this_model")
+        settle(page)
+        look_at_the_server(page)
+    notice = page.get_by_role("alert").filter(has_text="The server has stopped")
+    expect(notice).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("streamlit run")).to_be_hidden()
+    with second:
+        expect(notice).to_have_count(0, timeout=90_000)

@@ -218,3 +218,43 @@ def test_a_visit_to_the_card_keeps_the_sample_and_the_settings(browser: Browser,
     page.get_by_role("link", name="Screen an image").click()
     page.locator(".nero-verdict").wait_for()
     assert "sample=polyps" in page.url and "accept=91" in page.url
+
+
+def test_no_verdict_and_no_picture_of_the_one_stands_beside_the_name_of_the_other(
+    browser: Browser, wide_bundle: Path, tmp_path: Path
+):
+    """On a server that takes its time."""
+    hold = tmp_path / "hold"
+    environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path), "NERO_TEST_HOLD": str(hold)}
+    environment["NERO_TEST_GATE"] = str(tmp_path)
+    with Server(wide_bundle, entry="tests.browser.gated_server", **environment) as slow:
+        page = browser.open(slow.address)
+        page.get_by_text("Drop an image above").wait_for()
+        upload(page, ("first.png", png(1)), ("second.png", png(2)))
+        cards = [page.locator(".nero-verdict h2"), page.get_by_role("img", name="The image")]
+        expect(page.get_by_role("heading", name="first.png")).to_be_visible()
+        settle(page)
+        for card in cards:
+            expect(card).to_be_visible()
+        hold.touch()
+        page.get_by_role("button", name="Next").click()
+        expect(page.get_by_role("heading", name="second.png")).to_be_visible()
+        for card in cards:
+            assert not card.first.is_visible()
+        page.wait_for_timeout(2000)  # as a slow server takes
+        for card in cards:
+            assert not card.first.is_visible()
+        hold.unlink()
+        for card in cards:
+            expect(card).to_be_visible()
+        expect(page.get_by_role("img", name="The image second.png")).to_be_visible()
+        settle(page)
+        expect_no_problems(page)
+
+
+def test_the_disclaimer_is_seen_on_a_phone(browser: Browser, server: Server):
+    page = browser.open(server.address, width=390, height=844)
+    page.get_by_text("Drop an image above").wait_for()
+    expect(page.locator(".nero-disclaimer")).to_be_visible()
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    expect(page.locator(".nero-disclaimer")).to_be_hidden()  # the side bar says it

@@ -60,6 +60,14 @@ def test_a_share_is_not_rounded_to_whole_percents(share: float, shown: str):
     assert words.percent(-0.025) == "−2.5\u00a0%"
 
 
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(-7.25e-7, "nearly 0"), (1e-12, "nearly 0"), (0.0, "0"), (1e-4, "0.01"), (-1e-4, "−0.01"), (1234.5, "1.23 × 10⁵")],
+)
+def test_a_share_is_never_written_as_a_machine_does(share: float, shown: str):
+    assert words.percent(share) == f"{shown}\u00a0%"
+
+
 def test_plain_keeps_the_space_that_does_not_break():
     assert words.plain(f" {words.percent(0.95)} of\n\u2028 all ") == "95\u00a0% of all"
 

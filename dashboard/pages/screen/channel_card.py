@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import figure_download, origin
+from dashboard.components.image_cards import end_of_card
 from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.options import Options
 from dashboard.pages.screen.concept_gallery import concept_tiles, save_concepts
@@ -25,6 +26,7 @@ def channel_card(inspector: Inspector, item: Source, options: Options, below: De
     """The plot, its controls and its table; the chosen channel opens in ``below``."""
     with st.container(border=True, height="stretch", key="channel_card"):
         _channels(inspector, item, options, below)
+        end_of_card(item)
 
 
 @st.fragment
@@ -78,6 +80,7 @@ def _channels(inspector: Inspector, item: Source, options: Options, below: Delta
         if chosen is not None:
             with opened, st.container(border=True, key="open_channel"):
                 _open(inspector, item, channels, chosen)
+                end_of_card(item)
 
 
 def _mean_relevance(inspector: Inspector, channels: Channels, options: Options) -> "Figure":

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import resources, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin, references
+from dashboard.components.image_cards import end_of_card
 from dashboard.options import Options
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
@@ -30,7 +31,13 @@ OPACITY = 0.75
 
 def concept_gallery(inspector: Inspector, item: Source, options: Options) -> None:
     """The top channels, the one that matters most first."""
-    with plain_errors(), st.container(key="concept_gallery"):
+    with st.container(key="concept_gallery"):
+        _gallery(inspector, item, options)
+        end_of_card(item)
+
+
+def _gallery(inspector: Inspector, item: Source, options: Options) -> None:
+    with plain_errors():
         moved = "moved NERO's score" if options.order == "contribution" else "carried the prediction"
         st.subheader(f"Concepts that {moved}", anchor=False)
         if not inspector.composites:

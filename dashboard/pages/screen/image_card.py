@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin, sheet_download
+from dashboard.components.image_cards import end_of_card
 from dashboard.components.link_values import choices, link_values, numbers
 from dashboard.options import Options
 from dashboard.pages.screen.faithfulness import composite_choice, how_faithful, where_relevance_goes
@@ -45,6 +46,7 @@ def image_card(
     """
     with st.container(border=True, height="stretch", key="image_card"):
         _views(inspector, item, options, sheet, below)
+        end_of_card(item)
 
 
 @st.fragment
@@ -74,6 +76,7 @@ def _views(inspector: Inspector, item: Source, options: Options, sheet: DeltaGen
         if view == "evidence":
             with closer, st.container(border=True, key="closer_look"):
                 missing_evidence(inspector, item)
+                end_of_card(item)
 
 
 def _original(inspector: Inspector, item: Source, pixels: NDArray[np.uint8]) -> None:
@@ -118,6 +121,7 @@ def _explained(
     if view == "heatmap":
         with closer, st.container(border=True, key="closer_look"):
             how_faithful(inspector, item, why, options)
+            end_of_card(item)
 
 
 def _map(

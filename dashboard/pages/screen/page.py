@@ -58,6 +58,7 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
             footer=origin(inspector, shown),
             nero=nero,
             note=options.note,
+            item=shown,
         )
     with scores_side:
         score_histogram_card(inspector, shown, detection, options.download)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import figure_download, origin
+from dashboard.components.image_cards import end_of_card
 from dashboard.components.link_values import link_values, switch
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
@@ -17,6 +18,7 @@ def score_histogram_card(inspector: Inspector, item: Source, detection: Detectio
     """The histogram, by class on request, with its table; of either test where the verdict has two."""
     with st.container(border=True, height="stretch", key="histogram_card"):
         _histogram(inspector, item, detection, download)
+        end_of_card(item)
 
 
 @st.fragment

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import Origin, figure_download, origin
+from dashboard.components.image_cards import end_of_card
 from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.options import epsilons, tpr_choices
 from dashboard.plain_errors import plain_errors
@@ -25,6 +26,7 @@ def what_if_panel(inspector: Inspector, item: Source, download: str) -> None:
     """Behind a switch, so that nothing is computed for those who never ask."""
     with st.container(border=True, key="what_if"):
         _panel(inspector, item, download)
+        end_of_card(item)
 
 
 @st.fragment

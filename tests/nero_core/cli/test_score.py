@@ -21,7 +21,7 @@ from nero_core.inspector import Inspector
 from nero_core.models import Classifier
 
 Run = Callable[..., Result]
-KEYS = ["file", "sha256", "predicted", "confidence", "method", "score", "threshold", "is_ood", "p_value"]
+KEYS = ["file", "sha256", "predicted", "confidence", "method", "score", "threshold", "is_ood", "verdict", "p_value"]
 
 
 LEFT_OUT = "Note: images: {} images are read. Left out: 1 file of other kinds (.txt 1); 1 hidden.\n"
@@ -279,3 +279,14 @@ def test_a_bundle_without_the_verdict_is_scored_by_nero_plus_and_says_why(nero: 
     result = nero("score", tiny_bundle, images / "a.jpg", "--json", "--device", "cpu")
     assert records(result)[0]["method"] == "nero_plus"
     assert "at least 59 calibration images" in result.stderr and "by nero_plus instead" in result.stderr
+
+
+def test_what_the_page_calls_borderline_is_called_so(nero: Run, tiny_bundle: Path, phantoms: Path):
+    """At a tpr of a half every accepted image has a p-value of at most twice the rejected share."""
+    command = ("score", tiny_bundle, phantoms / "id", "--tpr", 0.5, "--device", "cpu")
+    lines = records(nero(*command, "--json"))
+    assert {line["verdict"] for line in lines} == {"borderline", "unlike"}
+    assert all((line["verdict"] == "unlike") == line["is_ood"] for line in lines)
+    table = nero(*command).stdout
+    assert table.count(" borderline ") == sum(line["verdict"] == "borderline" for line in lines)
+    assert table.count(" OOD ") == sum(line["verdict"] == "unlike" for line in lines)
