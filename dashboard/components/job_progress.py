@@ -65,7 +65,7 @@ def _over(job: Job, kind: str, status: Status) -> None:
         )
     else:
         st.error(words.plain(words.page_terms(status.message)), icon=":material/error:")
-    if job.inputs.is_dir():
+    if job.inputs.is_dir() and any(job.inputs.iterdir()):
         st.caption("What you gave is still here: files and fields.")
     st.button("Start again", key=f"again_{kind}", on_click=_begin_again, args=(job, kind))
 

@@ -158,7 +158,7 @@ def reopen(job: Job) -> bool:
     """
     if not status(job).is_over:
         return False
-    if not job.inputs.is_dir() or status(job).state == "finished":
+    if not job.inputs.is_dir() or not any(job.inputs.iterdir()) or status(job).state == "finished":
         remove(job)
         return False
     for path in job.folder.iterdir():
