@@ -39,7 +39,7 @@ def weights(tmp_path: Path) -> Path:
         (b'{"error": "not found"}', "a text that begins with"),
         (bytes(5000), "nothing but zeros"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file"),
-        (gzip.compress(b"weights"), "a file packed with gzip"),
+        (gzip.compress(b"weights", mtime=0), "a file packed with gzip"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "a picture"),
         (b"\x01\x02\xff\xfe" * 50, "no kind of weights that is known"),
     ],
