@@ -172,7 +172,7 @@ def _framed(
     figure: go.Figure, reference: ReferenceScores, domain: tuple[float, float], height: int, theme: Theme
 ) -> go.Figure:
     figure.update_xaxes(
-        title=f"{plain_names([reference.detector])[0]} score, no unit (higher = more unlike)",
+        title=f"{plain_names([words.method(reference.detector)])[0]} score, no unit (higher = more unlike)",
         range=list(domain),
         zeroline=False,
     )
