@@ -8,6 +8,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+WITHOUT = ("Hiera",)  # whose forward_intermediates raises in timm 1.0.31
 FINEST = 8  # pixels a position; before that, channels are edges and colours, which unlike images share
 
 
@@ -52,7 +53,7 @@ def stage_order(name: str) -> tuple[tuple[bool, int, str], ...]:
 
 
 def _feature_info(model: nn.Module) -> list[dict[str, Any]]:
-    if not hasattr(model, "forward_intermediates"):
+    if not hasattr(model, "forward_intermediates") or type(model).__name__ in WITHOUT:
         return []
     info = getattr(model, "feature_info", [])
     return list(getattr(info, "info", info))
