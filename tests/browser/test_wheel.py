@@ -104,7 +104,7 @@ def test_the_demo_is_shown_in_our_theme_and_nothing_is_sent_elsewhere(browser: B
         page.on("request", lambda request, asked=asked: asked.append(request.url))
         page.goto(installed.address)
         expect(page.get_by_role("button", name="normal-cecum")).to_be_visible()  # a sample
-        expect(page.get_by_text("phantom · ResNet-18").first).to_be_visible()
+        expect(page.get_by_text("phantom · EfficientNet-Lite0").first).to_be_visible()
         expect(page.get_by_test_id("stSidebarLogo").or_(page.get_by_test_id("stHeaderLogo")).first).to_be_visible()
         assert _colour(page, ".stApp") == background
         assert _colour(page, "[data-testid=stSidebar]") == beside

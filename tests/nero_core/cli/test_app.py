@@ -220,8 +220,8 @@ def test_printable_text_is_at_most_as_long_as_asked_and_a_short_one_untouched():
 QUICK = {  # a command line of each kind of output: help, one line, a table, JSON lines, JSON for people
     "help": "--help",
     "version": "--version",
-    "table": "score {bundle} {image}",
-    "lines": "score {bundle} {image} --json",
+    "table": "score {bundle} {image} --method nero",
+    "lines": "score {bundle} {image} --method nero --json",
     "bar": "phantom {out} --per-class 1 --classes polyps --size 64",
     "error": "score {out} {image}",
 }

@@ -245,7 +245,7 @@ def test_a_name_that_the_terminals_encoding_lacks_does_not_cost_the_table(
 ):
     shutil.copy(images / "a.jpg", images / "żółw.jpg")
     done = subprocess.run(
-        [sys.executable, "-m", "nero_core.cli", "score", tiny_bundle, images, "--device", "cpu"],
+        [sys.executable, "-m", "nero_core.cli", "score", tiny_bundle, images, "--method", "nero", "--device", "cpu"],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
         capture_output=True,
         timeout=120,
