@@ -24,9 +24,8 @@ def test_a_reference_set_is_made_survives_a_reload_and_is_removed(
     expect(page.get_by_role("button", name="Make the reference set")).to_be_disabled()
     page.locator(".st-key-step_images input[type=file]").set_input_files(archive)
     page.get_by_text("48 images of 3 classes").wait_for()
-    page.locator(".st-key-step_classifier input[type=file]").first.set_input_files(
-        tiny_checkpoint / "model.safetensors"
-    )
+    weights, _ = page.locator(".st-key-step_classifier input[type=file]").all()  # and the place of model.json
+    weights.set_input_files(tiny_checkpoint / "model.safetensors")
     page.locator(".st-key-step_classifier").get_by_text("model.safetensors").wait_for()
     settle(page)  # the run that the upload starts would take back what is being typed
     arch = page.get_by_label("Architecture, by its name in timm")
