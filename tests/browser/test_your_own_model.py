@@ -35,7 +35,7 @@ def test_a_reference_set_is_made_survives_a_reload_and_is_removed(
     page.get_by_text("The weights are those of test_resnet with 3 classes").wait_for()
     page.get_by_text("better than guessing").wait_for()  # its weights are random
     expect(page.get_by_role("button", name="Make the reference set")).to_be_disabled()
-    page.get_by_text("Accept fewer images").click()
+    page.get_by_text("Accept fewer images than NERO asks for", exact=True).click()
     settle(page)
     page.get_by_text("Make it all the same").click()
     settle(page)
