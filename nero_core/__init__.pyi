@@ -10,7 +10,6 @@ from .calibration.bundle_archive import pack_bundle as pack_bundle
 from .calibration.bundle_archive import unpack_bundle as unpack_bundle
 from .calibration.calibrate import calibrate as calibrate
 from .calibration.card import find_bundles as find_bundles
-from .calibration.verdict import VERDICT as VERDICT
 from .data.decode import decode_image as decode_image
 from .detectors.catalog import DETECTORS as DETECTORS
 from .detectors.catalog import build_detector as build_detector
@@ -29,5 +28,6 @@ from .inspector import Inspector as Inspector
 from .models.import_checkpoint import import_checkpoint as import_checkpoint
 from .relevance.composites import COMPOSITES as COMPOSITES
 from .training.train import train as train
+from .types import VERDICT as VERDICT
 from .types import Head as Head
 from .version import __version__ as __version__

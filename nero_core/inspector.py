@@ -12,8 +12,8 @@ from torch import Tensor
 
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
-from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input, fitted_detector
-from nero_core.calibration.verdict import TESTS, VERDICT, JointTest
+from nero_core.calibration.feature_bank import bank_scores, detector_input, fitted_detector
+from nero_core.calibration.verdict import JointTest, earliest
 from nero_core.data.decode import Picture, decode_batch
 from nero_core.detectors.catalog import DETECTORS
 from nero_core.detectors.detector import Detector
@@ -26,6 +26,9 @@ from nero_core.relevance.head import initial_class_relevance, neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.shipped import default_bundle
 from nero_core.types import (
+    LAST_STAGE,
+    TESTS,
+    VERDICT,
     BlockConservation,
     Channels,
     Detection,
@@ -38,9 +41,7 @@ from nero_core.types import (
 
 if TYPE_CHECKING:
     from nero_core.detectors.nero import NERO
-    from nero_core.detectors.nero_deep import NeroDeep
 
-LAST_STAGE = "features"
 REFERENCES = 8  # reference images a concept, as the figures of the CRP paper show
 
 
@@ -148,7 +149,7 @@ class Inspector:
                 continue
             fitted = self._fit(name)
             second_pass = DETECTORS[name].second_pass
-            features = detector_input(name, observation)
+            features = detector_input(fitted.detector, observation)
             if second_pass is not None:
                 if observation.images is None:
                     raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
@@ -244,21 +245,23 @@ class Inspector:
         target = int(observation.predicted[0]) if explained_class is None else explained_class
         return self.attributor(composite).blocks(pixels, self._class_relevance(observation, target))
 
-    @property
-    def default_method(self) -> str:
-        """``verdict``, or ``nero_plus`` where the bundle cannot do it; see ``no_verdict_because``."""
-        return "nero_plus" if self.no_verdict_because else VERDICT
+    def default_method(self, tpr: float | None = None) -> str:
+        """``verdict``, or ``nero_plus`` where the bundle cannot do it at ``tpr``; see ``no_verdict_because``."""
+        return "nero_plus" if self.no_verdict_because(tpr) else VERDICT
 
-    @property
-    def no_verdict_because(self) -> str:
-        """The sentence that says why the bundle has no verdict by two tests; empty where it has."""
+    def no_verdict_because(self, tpr: float | None = None) -> str:
+        """The sentence that says why the bundle has no verdict by two tests; empty where it has.
+
+        Args:
+            tpr: share of ID images that should pass, in (0, 1); the bundle's own where None.
+        """
         if not self.bundle.fit.stages:
             return (
                 "The verdict by two tests needs the stages of the network, which this reference set does not hold. "
                 "Make it again with nero calibrate."
             )
         try:
-            self._joint_test().threshold(self.bundle.card.tpr)
+            self._joint_test().threshold(self.bundle.card.tpr if tpr is None else tpr)
         except CalibrationError as reason:
             return str(reason)
         return ""
@@ -287,7 +290,7 @@ class Inspector:
             joint.threshold(tpr)
             fits = {name: self._fit(name).ood for name in TESTS}
             ood = None if self.bundle.ood is None else joint.score({k: v for k, v in fits.items() if v is not None})
-            return reference_scores(method, joint.calibration(), ood, banks, tpr)
+            return reference_scores(method, joint.calibration, ood, banks, tpr)
         fitted = self._fit(method)
         return reference_scores(method, fitted.calibration, fitted.ood, banks, tpr)
 
@@ -328,29 +331,19 @@ class Inspector:
 
     def _joint_test(self) -> JointTest:
         if self._joint is None:  # two threads may both make it: it is the same
-            early = self._early(self.bundle.calibration)
-            self._joint = JointTest({name: self._fit(name).calibration for name in TESTS}, early)
+            deep = self._fit("nero_deep").detector
+            _, parts = score_in_terms(deep, detector_input(deep, self.bundle.calibration))
+            self._joint = JointTest({name: self._fit(name).calibration for name in TESTS}, earliest(parts))
         return self._joint
 
-    def _early(self, observed: FeatureBank | Observation) -> Float[Tensor, " images"] | None:
-        """What the earliest stage alone says; None where there is but the last."""
-        parts = self._deep().terms(detector_input("nero_deep", observed)).parts
-        return float64(next(iter(parts.values()))).cpu() if len(parts) > 1 else None
-
     def _verdict(self, observation: Observation, tpr: float) -> Detection:
-        joint, scores, terms = self._joint_test(), {}, {}
-        for name in TESTS:
-            scores[name], parts = score_in_terms(self._fit(name).detector, detector_input(name, observation))
-            if name == "nero_deep":
-                terms = parts
-        return joint.detect(scores, self._early(observation), observation.probabilities, tpr, terms)
-
-    def _deep(self) -> "NeroDeep":
-        from nero_core.detectors.nero_deep import NeroDeep
-
-        detector = self._fit("nero_deep").detector
-        assert isinstance(detector, NeroDeep)
-        return detector
+        detectors = {name: self._fit(name).detector for name in TESTS}
+        asked = {
+            name: score_in_terms(detector, detector_input(detector, observation))
+            for name, detector in detectors.items()
+        }
+        scores = {name: score for name, (score, _) in asked.items()}
+        return self._joint_test().detect(scores, asked["nero_deep"][1], observation.probabilities, tpr)
 
     def nero(self) -> "NERO":
         """NERO as it is fitted on the bundle."""

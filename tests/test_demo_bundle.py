@@ -65,7 +65,7 @@ def test_there_is_a_sample_of_each_class_that_can_be_explained(inspector: Inspec
     """In float32, as people use it. Every block hands on all that reaches it, less what biases take."""
     batch = inspector.decode([ROOT / "assets" / "samples" / f"{name}.jpg"])
     why = inspector.explain(batch, concepts=2)
-    assert inspector.default_method == "verdict"
+    assert inspector.default_method() == "verdict"
     if why.composite == "epsilon_plus":  # the biases of a transformer take their share
         assert why.conservation == pytest.approx(1, abs=0.02)
     assert bool(why.heatmap.isfinite().all()) and bool(why.evidence.isfinite().all())

@@ -108,8 +108,8 @@ def research_options(inspector: Inspector) -> Options:
             "Number of concepts", fewest, most, value=8, key=state.screen.CONCEPTS, bind="query-params"
         )
         download = _download()
-    note = inspector.no_verdict_because if method == VERDICT else ""
-    return Options(inspector.default_method if note else method, tpr, order or ORDERS[0], concepts, download, note)
+    note = inspector.no_verdict_because(tpr) if method == VERDICT else ""
+    return Options(inspector.default_method(tpr) if note else method, tpr, order or ORDERS[0], concepts, download, note)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def headline(detection: Detection, index: int, is_synthetic: bool = False) -> st
     advice = words.ADVICE[verdict]
     if is_synthetic:
         advice = words.SYNTHETIC if verdict == "like" else f"{advice} {words.SYNTHETIC}"
-    if words.is_foreign(detection, index):
+    if detection.is_foreign(index):
         advice = f"{words.FOREIGN} {advice}"
     return (
         f'<div class="nero-verdict" role="status"><span class="symbol" aria-hidden="true" '

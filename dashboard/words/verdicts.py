@@ -3,7 +3,7 @@
 from dashboard.words.numbers import percent
 from nero_core.detectors import OURS
 from nero_core.figures import number
-from nero_core.types import Detection, Verdict
+from nero_core.types import LAST_STAGE, TESTS, Detection, Verdict
 
 SYMBOL: dict[Verdict, str] = {"like": "●", "borderline": "▲", "unlike": "◆"}
 ADVICE: dict[Verdict, str] = {
@@ -11,9 +11,6 @@ ADVICE: dict[Verdict, str] = {
     "borderline": "It passes, but few reference images score as high. Worth a second look.",
     "unlike": "Have it looked at.",
 }
-TESTS = {"nero": "nero", "nero_deep": "deep"}  # the verdict's, and their names in its terms
-PART = "part "
-FOREIGN_LEVEL = 5  # at the level of the verdict itself, lesions with dye are called foreign too
 FOREIGN = (
     "Already the first stages of the network find it unlike: it is probably another kind of picture than the "
     "reference images, rather than a finding in one of them."
@@ -61,16 +58,9 @@ def deciding(detection: Detection, index: int) -> str:
 
 def deepest_part(detection: Detection, index: int) -> str:
     """The stage that adds most to the score of all depths."""
-    parts = {name.removeprefix(PART): float(value[index]) for name, value in detection.terms.items() if PART in name}
-    stage = max(parts, key=lambda name: parts[name])
-    return "the last stage" if stage == "features" else f"stage {stage}"
-
-
-def is_foreign(detection: Detection, index: int) -> bool:
-    """Whether the earliest stage alone rejects the image, at a fifth of the level: other kinds of pictures make it."""
-    early = detection.terms.get("p_early")
-    level = (1 - detection.tpr) / FOREIGN_LEVEL
-    return early is not None and bool(detection.is_ood[index]) and float(early[index]) <= level + 1e-12
+    parts = detection.stage_parts
+    stage = max(parts, key=lambda name: float(parts[name][index]))
+    return "the last stage" if stage == LAST_STAGE else f"stage {stage}"
 
 
 def change(before: float, after: float) -> str:

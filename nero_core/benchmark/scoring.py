@@ -54,7 +54,9 @@ def score_method(inspector: Inspector, name: str, id_bank: FeatureBank, ood_bank
         _wait(device)
         fit_seconds = time.perf_counter() - start
         scores = [bank_scores(name, detector, bank) for bank in (id_bank, ood_bank)]
-        seconds = None if spec.needs == "image" else _seconds_per_image(detector, detector_input(name, id_bank), device)
+        seconds = (
+            None if spec.needs == "image" else _seconds_per_image(detector, detector_input(detector, id_bank), device)
+        )
     except NeroError as error:
         return Skipped(name, str(error) or type(error).__name__)
     except LinAlgError as error:

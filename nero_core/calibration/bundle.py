@@ -105,8 +105,10 @@ class Bundle:
             raise BundleError(f"The model of {path.name} cannot be loaded. {error}") from error
         data = _read_checked(path, BANKS, card)
         banks = unpack_banks(data, classifier.head.neurons, len(card.class_names), len(card.ood_class_names))
-        _check_stages(banks["fit"], classifier)
-        banks = {name: _with_current_scores(bank, card).to(classifier.device) for name, bank in banks.items()}
+        banks = {
+            name: _with_current_scores(_in_order(bank, classifier), card).to(classifier.device)
+            for name, bank in banks.items()
+        }
         references = None
         if REFERENCES in card.files:
             reference_bytes = _read_checked(path, REFERENCES, card)
@@ -114,14 +116,19 @@ class Bundle:
         return Bundle(path, card, classifier, banks["fit"], banks["calibration"], banks.get("ood"), digest, references)
 
 
-def _check_stages(bank: FeatureBank, classifier: Classifier) -> None:
-    """See that a bank has the stages of its model, or none, as in schema 1."""
+def _in_order(bank: FeatureBank, classifier: Classifier) -> FeatureBank:
+    """The bank with the stages in the order of its network; a file keeps none. A bank of schema 1 has no stages.
+
+    Raises:
+        BundleError: the stages are those of another network.
+    """
     expected = stage_names(classifier.model)
     if bank.stages and set(bank.stages) != set(expected):
         raise BundleError(
             f"Expected channel means of {', '.join(expected) or 'no stage'} in the banks. "
             f"Found {', '.join(bank.stages)}. The bank belongs to another model: make the bundle again."
         )
+    return replace(bank, stages=MappingProxyType({name: bank.stages[name] for name in expected if bank.stages}))
 
 
 def _with_current_scores(bank: FeatureBank, card: BundleCard) -> FeatureBank:

@@ -1,6 +1,6 @@
 """Banks: the features of a set of images, with which everything but heatmaps is computed again at no cost."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -14,8 +14,7 @@ from nero_core.detectors.detector import Detector
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.models.classifier import Classifier
-from nero_core.models.stages import stage_order
-from nero_core.types import Head, ImageBatch, Observation
+from nero_core.types import LAST_STAGE, Head, ImageBatch, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +100,16 @@ def fitted_detector(name: str, head: Head, bank: FeatureBank, **hyper: Any) -> D
         NeroError: no such method or hyper-parameter.
     """
     if name in DETECTORS and DETECTORS[name].needs == "stages":
-        hyper = {"stages": {stage: bank.stages[stage].shape[1] for stage in _in_order(bank)}, **hyper}
+        hyper = {"stages": {stage: means.shape[1] for stage, means in bank.stages.items()}, **hyper}
     detector = build_detector(name, head, **hyper)
-    return detector.fit_features(detector_input(name, bank), bank.labels)
+    return detector.fit_features(detector_input(detector, bank), bank.labels)
 
 
-def detector_input(name: str, observed: FeatureBank | Observation) -> Float[Tensor, "images _"]:
-    """What a method scores: the features, or for one that needs the stages these before them, side by side."""
-    if DETECTORS[name].needs != "stages":
-        return observed.features
-    return torch.cat([*(observed.stages[stage] for stage in _in_order(observed)), observed.features], dim=1)
-
-
-def _in_order(observed: FeatureBank | Observation) -> list[str]:
-    return sorted(observed.stages, key=stage_order)
+def detector_input(detector: Detector, observed: FeatureBank | Observation) -> Float[Tensor, "images _"]:
+    """What a detector scores: the features, or the stages that it names, side by side."""
+    stages: Collection[str] = getattr(detector, "stages", ())
+    columns = {**observed.stages, LAST_STAGE: observed.features}
+    return torch.cat([columns[stage] for stage in stages], dim=1) if stages else observed.features
 
 
 def second_pass_scores(classifier: Classifier) -> dict[str, ImageScore]:
@@ -136,7 +131,7 @@ def bank_scores(name: str, detector: Detector, bank: FeatureBank) -> Float[Tenso
         CalibrationError: the method needs the images, and whoever made the bank kept no scores of it.
     """
     if DETECTORS[name].needs != "image":
-        scores: Tensor = float64(detector.predict_features(detector_input(name, bank))).cpu()
+        scores: Tensor = float64(detector.predict_features(detector_input(detector, bank))).cpu()
         return scores
     if name not in bank.scores:
         raise CalibrationError(

@@ -16,7 +16,6 @@ from torch import Tensor
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.device import float64
 from nero_core.errors import BundleError
-from nero_core.models.stages import stage_order
 from nero_core.models.tensor_file import Header, read_header
 
 BANK_NAMES = ("fit", "calibration", "ood")
@@ -146,14 +145,14 @@ def _check_stages(header: Header) -> None:
 
 
 def _stages(name: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The stages of a bank, in the order of the network, which is that of the numbers in their names."""
+    """The stages of a bank, in any order."""
     stages = {}
-    for key in sorted(tensors, key=stage_order):
+    for key, means in tensors.items():
         match = _STAGES.fullmatch(key)
         if match and match[1] == name:
-            if not bool(tensors[key].isfinite().all()):
+            if not bool(means.isfinite().all()):
                 raise BundleError(f"Expected finite channel means in {key}. Found NaN or infinity. Make it again.")
-            stages[match[2]] = tensors[key].float()
+            stages[match[2]] = means.float()
     return MappingProxyType(stages)
 
 

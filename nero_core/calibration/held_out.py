@@ -29,7 +29,7 @@ def held_out_figures(
         "id_accuracy": float((predicted == truth)[known].float().mean()),
     }
     for name, detector in detectors.items():
-        scores = detector.predict_features(detector_input(name, bank)).to(bank.labels.device)
+        scores = detector.predict_features(detector_input(detector, bank)).to(bank.labels.device)
         numbers[f"{name}_auroc"] = auroc(scores[known], scores[~known])
         numbers[f"{name}_fpr95_id_positive"] = fpr_at_tpr(scores[known], scores[~known])
         for label, class_name in enumerate(images.classes):

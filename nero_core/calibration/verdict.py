@@ -2,23 +2,21 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.calibration.detection import detect_by_scores
 from nero_core.calibration.threshold import conformal_p_values, threshold_at
 from nero_core.errors import CalibrationError
-from nero_core.types import Detection
-
-VERDICT = "verdict"
-#: the two tests, and what their p-values are called in the terms of a `Detection`
-TESTS: Mapping[str, str] = MappingProxyType({"nero": "nero", "nero_deep": "deep"})
+from nero_core.types import TESTS, VERDICT, Detection
+from nero_core.types.detection import STAGE_PART
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JointTest:
     """What the verdict holds images against: scores of both tests, and of the earliest stage alone, over calibration.
 
@@ -54,6 +52,7 @@ class JointTest:
         """n, the number of calibration images."""
         return len(next(iter(self.scores.values())))
 
+    @cached_property
     def calibration(self) -> Float[Tensor, " calibration"]:
         """``−ln G/(n + 1)`` of the calibration images: what thresholds and p-values of the verdict come from."""
         ranks = [_at_least(scores, scores) for scores in self.scores.values()]
@@ -66,45 +65,33 @@ class JointTest:
     def detect(
         self,
         scores: Mapping[str, Float[Tensor, " batch"]],
-        early: Float[Tensor, " batch"] | None,
+        parts: Mapping[str, Float[Tensor, " batch"]],
         probabilities: Float[Tensor, "batch classes"],
         tpr: float,
-        terms: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> Detection:
         """The verdict on images.
 
         Args:
             scores: of the images, by test, float64 on the CPU.
-            early: of the earliest stage alone.
+            parts: what each stage adds, as `score_in_terms` names it; the earliest comes first.
             probabilities: softmax output of the images.
             tpr: share of ID images that should pass both tests, in (0, 1).
-            terms: further parts, which are handed on.
 
         Raises:
             CalibrationError: too few calibration images for ``tpr``.
         """
-        calibration = self.calibration()
-        threshold = self.threshold(tpr)
-        confidence, predicted = probabilities.max(dim=1)
-        parts: dict[str, Tensor] = {}
+        self.threshold(tpr)  # refuses what the plain threshold would not
+        terms: dict[str, Tensor] = {}
         for name, values in scores.items():
-            parts[f"p_{TESTS[name]}"] = conformal_p_values(values, self.scores[name])
-            parts[f"score_{TESTS[name]}"] = values
+            terms[f"p_{TESTS[name]}"] = conformal_p_values(values, self.scores[name])
+            terms[f"score_{TESTS[name]}"] = values
+        early = earliest(parts)
         if early is not None and self.early is not None:
-            parts["p_early"] = conformal_p_values(early, self.early)
-        score = self.score(scores)
-        return Detection(
-            detector=VERDICT,
-            score=score,
-            threshold=threshold,
-            is_ood=~(score <= threshold),
-            p_value=conformal_p_values(self._ranked(scores), calibration),
-            predicted=predicted.cpu(),
-            confidence=confidence.cpu().double(),
-            calibration_size=len(calibration),
-            tpr=tpr,
-            terms=MappingProxyType({**parts, **terms}),
+            terms["p_early"] = conformal_p_values(early, self.early)
+        by_score = detect_by_scores(
+            VERDICT, self.score(scores), {**terms, **parts}, probabilities, self.calibration, tpr
         )
+        return replace(by_score, p_value=conformal_p_values(self._ranked(scores), self.calibration))
 
     def threshold(self, tpr: float) -> float:
         """The score above which an image is rejected, exactly when its p-value is at most ``1 − tpr``.
@@ -112,7 +99,7 @@ class JointTest:
         Raises:
             CalibrationError: too few calibration images for ``tpr``.
         """
-        threshold = threshold_at(self.calibration(), tpr)
+        threshold = threshold_at(self.calibration, tpr)
         if threshold >= math.log(self.size + 1) - 1e-12:  # that of the images which are first in a test
             raise CalibrationError(
                 f"Expected at least {math.ceil(3 / (1 - tpr) - 1e-9) - 1} calibration images to test twice at "
@@ -135,6 +122,12 @@ class JointTest:
 
     def _score(self, rank: Tensor) -> Tensor:
         return -(rank / (self.size + 1)).log()
+
+
+def earliest(parts: Mapping[str, Float[Tensor, " images"]]) -> Float[Tensor, " images"] | None:
+    """What the earliest stage alone says, of the terms of NERO at all depths; None where there is but the last."""
+    stages = [part for name, part in parts.items() if name.startswith(STAGE_PART)]
+    return stages[0] if len(stages) > 1 else None
 
 
 def _at_least(calibration: Float[Tensor, " calibration"], values: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:

@@ -43,9 +43,10 @@ def score(
 
     torch.manual_seed(seed)
     inspector = Inspector.load(bundle, device)
-    methods = tuple(dict.fromkeys(method or [inspector.default_method]))
-    if not method and inspector.no_verdict_because:
-        typer.echo(f"{inspector.no_verdict_because} Scored by {methods[0]} instead.", err=True)
+    methods = tuple(dict.fromkeys(method or [inspector.default_method(tpr)]))
+    reason = "" if method else inspector.no_verdict_because(tpr)
+    if reason:
+        typer.echo(f"{reason} Scored by {methods[0]} instead.", err=True)
     for name in methods:  # an unknown method or tpr is an error before any image is read
         inspector.reference_scores(name, tpr)
     left_out: list[LeftOut] = []
@@ -157,7 +158,7 @@ def _score_each(
 
 def _parts(detection: "Detection", index: int) -> dict[str, Any]:
     """Score and p-value of the two tests behind a verdict; nothing for a single method."""
-    from nero_core.calibration.verdict import TESTS, VERDICT
+    from nero_core.types import TESTS, VERDICT
 
     if detection.detector != VERDICT:
         return {}

@@ -15,9 +15,7 @@ from nero_core.detectors.checks import Labels
 from nero_core.detectors.nero_plus import decision_vector
 from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian
 from nero_core.device import float64
-from nero_core.types import Head
-
-LAST = "features"  # the name of the last stage, whose input is the head's
+from nero_core.types import LAST_STAGE, Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class NeroDeep(HeadDetector):
 
     def __init__(self, head: Head, stages: Mapping[str, int] = MappingProxyType({})) -> None:
         super().__init__(head)
-        self.stages = {**stages, LAST: head.neurons}
+        self.stages = {**stages, LAST_STAGE: head.neurons}
         self.fitted: dict[str, TiedGaussian] = {}
         self.units: dict[str, tuple[float, float]] = {}
 
@@ -134,7 +132,7 @@ class NeroDeep(HeadDetector):
             distance[name], nearest[name] = stage.distances(vector).min(dim=1)
             parts[name] = self._in_units(name, distance[name])
             contribution[name] = stage.contributions(vector, nearest[name])
-            if name == LAST:  # a channel's feature and its relevance, together
+            if name == LAST_STAGE:  # a channel's feature and its relevance, together
                 contribution[name] = contribution[name].unflatten(1, (2, -1)).sum(dim=1)
         return DeepTerms(torch.stack(list(parts.values())).sum(dim=0), parts, distance, nearest, contribution)
 
@@ -147,12 +145,15 @@ class NeroDeep(HeadDetector):
                 strict=True,
             )
         )
-        last = columns.pop(LAST)
-        return {**{name: unit_length(means) for name, means in columns.items()}, LAST: decision_vector(last, self.head)}
+        last = columns.pop(LAST_STAGE)
+        return {
+            **{name: unit_length(means) for name, means in columns.items()},
+            LAST_STAGE: decision_vector(last, self.head),
+        }
 
     def _stage_bank(self, x: Tensor, y: Labels) -> tuple[dict[str, Float[Tensor, "batch _"]], Int[Tensor, " batch"]]:
         vectors = self._vectors(x)
-        _, labels = self._feature_bank(x[:, -self.stages[LAST] :], y, minimum=2)
+        _, labels = self._feature_bank(x[:, -self.stages[LAST_STAGE] :], y, minimum=2)
         return vectors, labels
 
     def _in_units(self, name: str, distance: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:

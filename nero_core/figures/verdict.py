@@ -9,7 +9,7 @@ from nero_core.figures.numbers import number
 from nero_core.figures.score_axis import score_domain
 from nero_core.figures.style import HERE, ID, LARGE, OOD, SINGLE, SMALL, label, method_name, styled
 from nero_core.figures.wording import HEADLINE
-from nero_core.types import Detection, ReferenceScores
+from nero_core.types import TESTS, Detection, ReferenceScores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ def detection_line(detection: Detection, class_names: Sequence[str], index: int 
     if "p_nero" in detection.terms:
         tests = ", ".join(
             f"{method_name(name)} p = {number(float(detection.terms[f'p_{part}'][index]))}"
-            for name, part in (("nero", "nero"), ("nero_deep", "deep"))
+            for name, part in TESTS.items()
         )
         return f"two tests together, p = {number(float(detection.p_value[index]))} ({tests}); {predicted}"
     side = "above" if bool(detection.is_ood[index]) else "at or below"

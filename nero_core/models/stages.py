@@ -1,6 +1,5 @@
 """Channel means on the way through the network: what it saw before it decided."""
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -39,17 +38,12 @@ def forward_stages(
     model: nn.Module, pixels: Float[Tensor, "batch 3 height width"]
 ) -> tuple[Tensor, Mapping[str, Float[Tensor, "batch _"]]]:
     """One forward pass: the last feature map, and the mean of every channel of every stage over all positions."""
-    indices = list(stage_indices(model))
+    info, indices = _feature_info(model), list(stage_indices(model))
     if not indices:
         return model.forward_features(pixels), MappingProxyType({})  # type: ignore[operator]
     last, maps = model.forward_intermediates(pixels, indices=indices)  # type: ignore[operator]
-    means = {name: stage.mean(dim=(2, 3)) for name, stage in zip(stage_names(model), maps, strict=True)}
+    means = {str(info[index]["module"]): stage.mean(dim=(2, 3)) for index, stage in zip(indices, maps, strict=True)}
     return last, MappingProxyType(means)
-
-
-def stage_order(name: str) -> tuple[tuple[bool, int, str], ...]:
-    """A key that sorts names of stages as the network has them: ``blocks.10`` after ``blocks.2``."""
-    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name))
 
 
 def _feature_info(model: nn.Module) -> list[dict[str, Any]]:

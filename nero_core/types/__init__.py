@@ -3,7 +3,7 @@
 ``ImageBatch`` → ``Observation`` → ``Detection`` → ``Explanation``; a ``Head`` is the classifier's last linear layer.
 """
 
-from nero_core.types.detection import Detection, ReferenceScores, Verdict
+from nero_core.types.detection import TESTS, VERDICT, Detection, ReferenceScores, Verdict
 from nero_core.types.explanation import (
     BlockConservation,
     Channels,
@@ -24,10 +24,13 @@ from nero_core.types.explorer import (
     UpstreamChannels,
 )
 from nero_core.types.observation import Head, ImageBatch, Observation
-from nero_core.types.stages import Stages
+from nero_core.types.stages import LAST_STAGE, Stages
 from nero_core.types.what_if import WhatIf, WhatIfSettings
 
 __all__ = [
+    "LAST_STAGE",
+    "TESTS",
+    "VERDICT",
     "BlockConservation",
     "ChannelReferences",
     "ChannelStatistics",

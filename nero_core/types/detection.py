@@ -10,6 +10,12 @@ from torch import Tensor
 
 Verdict = Literal["like", "borderline", "unlike"]
 
+VERDICT = "verdict"  # the method that tests twice, see `nero_core.calibration.verdict`
+#: its two tests, and what they are called in the terms of a `Detection`
+TESTS: Mapping[str, str] = MappingProxyType({"nero": "nero", "nero_deep": "deep"})
+STAGE_PART = "part "  # before the name of a stage
+FOREIGN_LEVEL = 5  # at the level of the verdict itself, lesions with dye would be called foreign too
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -28,7 +34,8 @@ class Detection:
         terms: parts of the score. For NERO ``distance``, ``bias``, ``scale``, ``nearest`` (class index), each
             ``batch``, with score = (distance + bias) · scale; and ``share`` ``batch neurons``, which sums to
             ``distance``. For NERO+ ``distance`` (the score), ``nearest`` and ``share``. For NERO at all depths the
-            part of each stage, ``part layer2``, which sum to the score.
+            part of each stage, ``part layer2``, which sum to the score. For the verdict ``p_nero`` and ``p_deep``,
+            ``score_nero`` and ``score_deep``, these parts, and ``p_early`` of the earliest stage alone.
             Empty for detectors whose score is one number.
     """
 
@@ -49,6 +56,18 @@ class Detection:
         if bool(self.is_ood[index]):
             return "unlike"
         return "borderline" if float(self.p_value[index]) <= 2 * (1 - self.tpr) + 1e-12 else "like"
+
+    @property
+    def stage_parts(self) -> dict[str, Float[Tensor, " batch"]]:
+        """What each stage adds to the score of all depths, the earliest first; empty for other methods."""
+        return {name.removeprefix(STAGE_PART): part for name, part in self.terms.items() if name.startswith(STAGE_PART)}
+
+    def is_foreign(self, index: int) -> bool:
+        """Whether the verdict rejects one image and its earliest stage alone does so too, at a fifth of the level:
+        other kinds of pictures do that."""
+        early = self.terms.get("p_early")
+        level = (1 - self.tpr) / FOREIGN_LEVEL
+        return early is not None and bool(self.is_ood[index]) and float(early[index]) <= level + 1e-12
 
     def __len__(self) -> int:
         return len(self.score)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+LAST_STAGE = "features"  # the input of the head
+
 
 @dataclass(frozen=True, slots=True)
 class Stages:

@@ -24,7 +24,7 @@ def batch(two_tests: Inspector, phantoms: Path) -> ImageBatch:
 
 
 def test_it_is_the_default_and_holds_both_tests(two_tests: Inspector, batch: ImageBatch) -> None:
-    assert (two_tests.default_method, two_tests.no_verdict_because) == (VERDICT, "")
+    assert (two_tests.default_method(), two_tests.no_verdict_because()) == (VERDICT, "")
     found = two_tests.detect(batch, (VERDICT, "nero", "nero_deep"))
     terms = found[VERDICT].terms
     torch.testing.assert_close(terms["p_nero"], found["nero"].p_value)
@@ -61,11 +61,18 @@ def test_stages_are_those_of_the_network_and_the_last_are_the_features(two_tests
 
 
 def test_a_bundle_with_few_calibration_images_says_why_and_takes_nero_plus(tiny_inspector: Inspector) -> None:
-    assert tiny_inspector.default_method == "nero_plus"
-    assert "at least 59 calibration images" in tiny_inspector.no_verdict_because
+    assert tiny_inspector.default_method() == "nero_plus"
+    assert "at least 59 calibration images" in tiny_inspector.no_verdict_because()
 
 
-def test_a_bundle_of_schema_1_loads_and_says_what_it_lacks(verdict_bundle: Path, tmp_path: Path) -> None:
+def test_a_share_that_asks_for_more_calibration_images_takes_nero_plus(two_tests: Inspector) -> None:
+    assert two_tests.default_method(0.98) == "nero_plus"
+    assert "at least 149 calibration images" in two_tests.no_verdict_because(0.98)
+
+
+def test_a_bundle_of_schema_1_loads_and_says_what_it_lacks(
+    verdict_bundle: Path, batch: ImageBatch, tmp_path: Path
+) -> None:
     older = tmp_path / "older"
     shutil.copytree(verdict_bundle, older)
     banks = {name: value for name, value in load_file(older / "banks.safetensors").items() if ".stages." not in name}
@@ -75,6 +82,8 @@ def test_a_bundle_of_schema_1_loads_and_says_what_it_lacks(verdict_bundle: Path,
     card["files"]["banks.safetensors"] = hashlib.sha256((older / "banks.safetensors").read_bytes()).hexdigest()
     (older / "bundle.json").write_text(json.dumps(card))
     inspector = Inspector.load(older, "cpu")
-    assert inspector.default_method == "nero_plus"
-    assert "needs the stages of the network" in inspector.no_verdict_because
+    assert inspector.default_method() == "nero_plus"
+    assert "needs the stages of the network" in inspector.no_verdict_because()
     assert inspector.reference_scores("nero_deep").calibration.shape == (inspector.bundle.calibration_size,)
+    found = inspector.detect(batch, ("nero_deep",))["nero_deep"]  # of the last stage, which is all that it has
+    assert list(found.stage_parts) == ["features"]

@@ -49,13 +49,9 @@ def table(inspector: Inspector, folders: dict[str, Path]) -> None:
     print("|---" * (len(METHODS) + 2) + "|")
     for name, detections in found.items():
         cells = [cell(detections[method], None if name in ID_CLASSES else inside[method]) for method in METHODS]
-        early = detections[VERDICT].terms.get("p_early")
-        kind = (
-            "–"
-            if early is None
-            else f"{percent((early <= (1 - inspector.bundle.card.tpr) / 5) & detections[VERDICT].is_ood)}"
-        )
-        print(f"| {name} ({len(detections[VERDICT])}) | " + " | ".join(cells) + f" | {kind} |")
+        verdict = detections[VERDICT]
+        foreign = percent(torch.tensor([verdict.is_foreign(index) for index in range(len(verdict))]))
+        print(f"| {name} ({len(verdict)}) | " + " | ".join(cells) + f" | {foreign} |")
     lesions = [name for name in CLASSES if name not in ID_CLASSES]
     means = [sum(auroc(inside[m], found[name][m].score) for name in lesions) / len(lesions) for m in METHODS]
     rejected = [torch.cat([found[name][m].is_ood for name in ID_CLASSES]) for m in METHODS]

@@ -11,7 +11,7 @@ from dashboard.resources import Source
 from dashboard.theme import theme_of
 from nero_core import VERDICT, Inspector
 from nero_core.figures import class_scores_figure, histogram_figure
-from nero_core.types import Detection, ReferenceScores
+from nero_core.types import TESTS, Detection, ReferenceScores
 
 
 def score_histogram_card(inspector: Inspector, item: Source, detection: Detection, download: str) -> None:
@@ -73,7 +73,7 @@ def _test(inspector: Inspector, item: Source, detection: Detection) -> tuple[Ref
         decides = words.deciding(detection, 0)
         chosen = st.segmented_control(
             "Scores of",
-            ["nero", "nero_deep"],
+            list(TESTS),
             default=decides,
             required=True,
             format_func=words.method,

@@ -24,7 +24,7 @@ def drawn(images: int, generator: torch.Generator, correlation: float = 0.6) -> 
 
 def on(joint: JointTest, scores: dict[str, Tensor], tpr: float = 0.9):
     probabilities = LIKE.expand(len(scores["nero"]), -1)
-    return joint.detect(scores, None, probabilities, tpr)
+    return joint.detect(scores, {}, probabilities, tpr)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6, 1.0])

@@ -49,3 +49,10 @@ def test_a_small_reference_set_says_why_one_test_stands_in(app: Callable[..., Ap
     no_traceback(running)
     assert any("at least 59 calibration images" in caption.value for caption in running.caption)
     assert "<dt>NERO, all depths</dt>" not in html(running)
+
+
+def test_a_share_that_needs_more_images_for_two_tests_says_so_and_one_test_stands_in(two_tests: Callable[..., AppTest]):
+    running = two_tests(sample="polyps", accept="98")
+    no_traceback(running)
+    assert not running.error
+    assert any("at least 149 calibration images" in caption.value for caption in running.caption)
