@@ -78,18 +78,20 @@ class Trial:
     @property
     def likely_order(self) -> tuple[str, ...]:
         """The order of names under which most would be right, where that is far more than now; else nothing."""
-        rows, columns = linear_sum_assignment(self.confusion.numpy(), maximize=True)
-        right = int(self.confusion.numpy()[rows, columns].sum())
-        if right - self.right < max(2.0, _BETTER * self.images):
+        if self.right_in_likely_order - self.right < max(2.0, _BETTER * self.images):
             return ()
-        name_of = dict(zip(columns.tolist(), rows.tolist(), strict=True))  # output → the folder that it answers to
-        return tuple(self.classes[name_of[output]] for output in range(len(self.classes)))
+        return tuple(self.classes[folder] for folder in self._folder_of_output)
 
     @property
     def right_in_likely_order(self) -> int:
-        """How many would be right in it."""
-        rows, columns = linear_sum_assignment(self.confusion.numpy(), maximize=True)
-        return int(self.confusion.numpy()[rows, columns].sum())
+        """How many would be right in the order of names under which most would."""
+        return int(self.confusion[list(self._folder_of_output), range(len(self.classes))].sum())
+
+    @property
+    def _folder_of_output(self) -> tuple[int, ...]:
+        """The folder that each output answers to, one each, so that most images are right."""
+        _, folders = linear_sum_assignment(self.confusion.numpy().T, maximize=True)
+        return tuple(folders.tolist())
 
     @property
     def likely_normalisation(self) -> str:

@@ -10,14 +10,14 @@ from dashboard.components.staged_upload import draft, most_megabytes, staged_upl
 from dashboard.pages.own_model.architectures import ARCHITECTURES, offered, too_large
 from nero_core import import_checkpoint
 from nero_core.errors import NeroError
-from nero_core.models import ModelCard, load_checkpoint, read_model_card, save_checkpoint
+from nero_core.models import IMAGENET_MEAN, IMAGENET_STD, ModelCard, load_checkpoint, read_model_card, save_checkpoint
 
 KIND = "calibrate"
 _HALF, _ZERO, _ONE = (0.5, 0.5, 0.5), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 #: what training did to pixels in [0, 1]: mean and deviation; None is timm's for the architecture
 NORMALISATIONS = {
     "the architecture's own": (None, None),
-    "ImageNet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "ImageNet": (IMAGENET_MEAN, IMAGENET_STD),
     "0.5 and 0.5": (_HALF, _HALF),
     "none": (_ZERO, _ONE),
 }
