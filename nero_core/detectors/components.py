@@ -16,9 +16,15 @@ def principal_components(x: Float[Tensor, "batch neurons"], wanted: int) -> Floa
 def scatter_spectrum(
     centred: Float[Tensor, "batch neurons"],
 ) -> tuple[Float[Tensor, " rank"], Float[Tensor, "neurons rank"]]:
-    """Eigenvalues (largest first) and eigenvectors of ``XᵀX``, without those that are 0 but for rounding."""
-    values, vectors = torch.linalg.eigh(centred.T @ centred)
+    """Eigenvalues (largest first) and eigenvectors of ``XᵀX``, without those that are 0 but for rounding.
+
+    With fewer images than neurons they come from the smaller ``XXᵀ = U Λ Uᵀ``, as ``XᵀU Λ^(−1/2)``.
+    """
+    images, neurons = centred.shape
+    is_wide = neurons > images
+    values, vectors = torch.linalg.eigh(centred @ centred.T if is_wide else centred.T @ centred)
     # The rank as numpy.linalg.matrix_rank judges it, for the squared singular values.
     floor = values[-1].clamp_min(0) * max(centred.shape) * torch.finfo(values.dtype).eps
     rank = int((values > floor).sum())
-    return values.flip(0)[:rank], vectors.flip(1)[:, :rank]
+    values, vectors = values.flip(0)[:rank], vectors.flip(1)[:, :rank]
+    return values, centred.T @ (vectors / values.sqrt()) if is_wide else vectors

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nero_core.detectors.base import class_means
+from nero_core.detectors.components import scatter_spectrum
 from nero_core.errors import CalibrationError
 
 #: the α that are tried: 10⁻⁶ to 0.8, ten a decade
@@ -86,7 +87,7 @@ def fit_tied_gaussian(
     within = x - means[index]
     if not bool((within.abs().amax(dim=0) > torch.finfo(x.dtype).eps * len(x) * x.abs().max()).any()):
         raise CalibrationError("Expected a class with ID images that differ. Found equal ones. Add ID images.")
-    values, vectors = _spectrum(within)
+    values, vectors = scatter_spectrum(within)
     images, width = x.shape
     projected, square = (within @ vectors).square(), within.square().sum(dim=1)
     rest = (square - projected.sum(dim=1)).clamp_min(0)  # what rounding leaves outside the eigenvectors
@@ -111,18 +112,3 @@ def fit_tied_gaussian(
     base = alpha * mean_variance
     precisions = 1 / ((1 - alpha) * values / images + base)
     return TiedGaussian(means, vectors, precisions, 1 / base, alpha, left_out(alpha)[0])
-
-
-def _spectrum(within: Float[Tensor, "images neurons"]) -> tuple[Float[Tensor, " rank"], Float[Tensor, "neurons rank"]]:
-    """Eigenvalues of the scatter (largest first) above rounding, and their eigenvectors; by the smaller Gram matrix."""
-    images, width = within.shape
-    if width <= images:
-        values, vectors = torch.linalg.eigh(within.T @ within)
-    else:
-        values, left = torch.linalg.eigh(within @ within.T)
-    floor = values[-1].clamp_min(0) * max(images, width) * torch.finfo(values.dtype).eps
-    rank = int((values > floor).sum())
-    values = values.flip(0)[:rank]
-    if width <= images:
-        return values, vectors.flip(1)[:, :rank]
-    return values, within.T @ (left.flip(1)[:, :rank] / values.sqrt())
