@@ -18,12 +18,18 @@ def look_at_the_server(page: Page) -> None:
     looked.value.finished()
 
 
+def one_after_the_other(bundle: Path, home: Path) -> tuple[Server, Server]:
+    """Two servers of one address, to be started one after the other."""
+    surroundings = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(home)}
+    first, second = (Server(bundle, **surroundings) for _ in range(2))
+    second.port, second.address = first.port, first.address
+    return first, second
+
+
 def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_brings_another_back(
     browser: Browser, wide_bundle: Path, tmp_path: Path
 ):
-    surroundings = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path)}
-    first, second = (Server(wide_bundle, **surroundings) for _ in range(2))
-    second.port, second.address = first.port, first.address
+    first, second = one_after_the_other(wide_bundle, tmp_path)
     with first:
         lesson = browser.open(f"{first.address}/learn?step=scale&lesson_k=9&sample=polyps")
         lesson.get_by_role("heading", name="Step 6 of 7").wait_for()
@@ -58,9 +64,7 @@ def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_b
 def test_a_page_whose_server_has_stopped_says_so_in_words_for_its_reader_and_comes_back(
     browser: Browser, wide_bundle: Path, tmp_path: Path
 ):
-    surroundings = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path)}
-    first, second = (Server(wide_bundle, **surroundings) for _ in range(2))
-    second.port, second.address = first.port, first.address
+    first, second = one_after_the_other(wide_bundle, tmp_path)
     with first:
         page = browser.open(f"{first.address}/about_this_model")
         settle(page)
