@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
@@ -20,7 +21,9 @@ def write_large_bundle(source: Path, out: Path, fit: int = 2_000, seed: int = 0)
     rows = torch.arange(fit) % bundle.fit_size
     changed = 1 + 0.1 * torch.randn(fit, bundle.fit.features.shape[1], generator=generator)
     ids = tuple(hashlib.sha256(f"{seed} {row}".encode()).hexdigest() for row in range(fit))
-    bank = FeatureBank((bundle.fit.features[rows] * changed).contiguous(), bundle.fit.labels[rows], ids)
+    stages = MappingProxyType({name: means[rows].contiguous() for name, means in bundle.fit.stages.items()})
+    features = (bundle.fit.features[rows] * changed).contiguous()
+    bank = FeatureBank(features, bundle.fit.labels[rows], ids, stages=stages)
     banks = {"fit": bank, "calibration": bundle.calibration}
     if bundle.ood is not None:
         banks["ood"] = bundle.ood

@@ -8,7 +8,6 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from jaxtyping import Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from nero_core.data.archive import unpacked
@@ -90,6 +89,8 @@ class Trial:
     @property
     def _folder_of_output(self) -> tuple[int, ...]:
         """The folder that each output answers to, one each, so that most images are right."""
+        from scipy.optimize import linear_sum_assignment  # not before: it takes half a second to import
+
         _, folders = linear_sum_assignment(self.confusion.numpy().T, maximize=True)
         return tuple(folders.tolist())
 

@@ -41,10 +41,15 @@ class TiedGaussian:
 
     def distances(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch classes"]:
         """Squared distance of each row to each class mean, ≥ 0."""
-        white = (x @ self.vectors)[:, None] - (self.means @ self.vectors)[None]
-        square = white.square()
-        outside = (torch.cdist(x, self.means).square() - square.sum(dim=2)).clamp_min(0)
-        return square @ self.precisions + self.rest * outside
+        centre = self.means.mean(dim=0)
+        x, means = x - centre, self.means - centre
+        inside, inside_means = x @ self.vectors, means @ self.vectors
+        scale = self.precisions.sqrt()
+        distance = torch.cdist(inside * scale, inside_means * scale).square()
+        if self.rest == 0 or len(self.vectors) == len(scale):  # nothing lies outside, or it does not count
+            return distance
+        outside = torch.cdist(x, means).square() - torch.cdist(inside, inside_means).square()
+        return distance + self.rest * outside.clamp_min(0)
 
     def contributions(
         self, x: Float[Tensor, "batch neurons"], nearest: Int[Tensor, " batch"]
