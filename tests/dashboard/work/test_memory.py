@@ -1,4 +1,4 @@
-"""What the C library keeps of freed memory goes back to the system. In processes of their own: arenas stay."""
+"""What nothing uses goes back to the system. In processes of their own: arenas stay."""
 
 import subprocess
 import sys
@@ -34,6 +34,23 @@ while time.monotonic() < deadline and megabytes() - before > 80:
 print(megabytes() - before)
 """
 
+CIRCLE = """
+import gc, time, weakref
+from dashboard.work.memory import return_unused_memory
+
+class Thing: pass
+
+gc.disable()  # Python's own looks
+return_unused_memory(moment=0.2)
+thing = Thing()
+thing.itself, gone = thing, weakref.ref(thing)
+del thing
+deadline = time.monotonic() + 10
+while time.monotonic() < deadline and gone() is not None:
+    sum(range(1_000_000))  # the process works
+print(gone() is None)
+"""
+
 
 def added(*arguments: str) -> list[str]:
     """What a process says that has allocated and freed 250 MB in eight threads."""
@@ -50,3 +67,10 @@ def test_memory_that_threads_have_freed_is_given_back():
         pytest.skip("this C library is not glibc")
     assert float(left) < 80
     assert float(added()[0]) > 120  # what it keeps otherwise, so that this test can fail
+
+
+def test_what_only_a_circle_of_references_holds_is_let_go_while_the_process_works():
+    done = subprocess.run(
+        [sys.executable, "-c", CIRCLE], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split() == ["True"]
