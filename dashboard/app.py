@@ -1,38 +1,14 @@
-"""Page config, navigation and the one place where errors become sentences; nothing else."""
+"""The first thing that a visitor sees: words, while the server still imports; then the page, see ``frame.py``."""
 
-from pathlib import Path
+from importlib import import_module
 
 import streamlit as st
 
-from dashboard import theme
-from dashboard.components import sidebar
-from dashboard.components.one_step_back import one_step_back
-from dashboard.components.restart_notice import restart_notice
-from dashboard.plain_errors import plain_errors
-from nero_core.shipped import assets
+from dashboard.starting import wait_for_imports
 
-PAGES = Path(__file__).parent / "pages"
-LOGO = assets() / "logo.svg"
-
-st.set_page_config(page_title="NERO Dashboard", page_icon=theme.ICON, layout="wide")
-st.html(theme.STYLE)
-if LOGO.is_file():
-    st.logo(str(LOGO), size="large")
-
-pages = [
-    st.Page(PAGES / room / "page.py", title=title, icon=f":material/{icon}:", url_path=url, default=room == "screen")
-    for room, url, title, icon in (
-        ("screen", "screen_an_image", "Screen an image", "image_search"),
-        ("compare", "compare_methods", "Compare methods", "compare_arrows"),
-        ("explorer", "neuron_explorer", "Neuron explorer", "hub"),
-        ("learn", "learn", "Learn", "school"),
-        ("own_model", "your_own_model", "Your own model", "model_training"),
-        ("about", "about_this_model", "About this model", "info"),
-    )
-]
-page = st.navigation(pages, position="hidden")
-sidebar.frame(pages)
-restart_notice()
-one_step_back()
-with plain_errors():
-    page.run()
+st.set_page_config(page_title="NERO Dashboard", layout="wide")
+words = st.empty()
+if not wait_for_imports(0):
+    with words, st.spinner("The server is starting: it loads PyTorch, which takes some seconds …", show_time=True):
+        wait_for_imports()
+import_module("dashboard.frame").show()

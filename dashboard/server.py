@@ -19,6 +19,7 @@ from streamlit import net_util
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.cli import main
 
+from dashboard import starting
 from dashboard.work.memory import return_unused_memory
 
 _listen = socket.socket.listen
@@ -54,6 +55,7 @@ if __name__ == "__main__":
     socket.socket.listen = listen_without_delay  # type: ignore[assignment, method-assign]
     net_util.get_external_ip = no_outer_address
     return_unused_memory()
+    starting.begin()
     PagesManager.uses_pages_directory = False  # else the first visit takes ours for its older kind
     try:
         main(prog_name="streamlit")

@@ -56,7 +56,8 @@ def reference_set() -> Inspector:
             f"The link names the reference set {words.plain(asked)}, which is not here. Shown is {words.plain(name)}.",
             icon=":material/link_off:",
         )
-    inspector = resources.inspector(Path(paths[name]))
+    with st.spinner("Loading the reference set and its classifier …"):
+        inspector = resources.inspector(Path(paths[name]))
     with facts:
         _facts(inspector)
     return inspector

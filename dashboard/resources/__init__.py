@@ -6,7 +6,16 @@ setting; a file's name is never part of what is kept, since two people may have 
 """
 
 from dashboard.resources.background_tasks import comparison, faithfulness, umap
-from dashboard.resources.bundles import bundle_paths, explorer, inspector, key, name_of, own_bundles, samples
+from dashboard.resources.bundles import (
+    answer_once,
+    bundle_paths,
+    explorer,
+    inspector,
+    key,
+    name_of,
+    own_bundles,
+    samples,
+)
 from dashboard.resources.explanations import blocks, explanation, missing_evidence
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
@@ -25,6 +34,7 @@ __all__ = [
     "Perturbed",
     "Source",
     "answer",
+    "answer_once",
     "blocks",
     "bundle_paths",
     "channel_summary",

@@ -5,11 +5,13 @@ import os
 from pathlib import Path
 
 import streamlit as st
+import torch
 
 from dashboard import places
 from nero_core import Explorer, Inspector, find_bundles
 from nero_core.errors import BundleError
 from nero_core.shipped import assets
+from nero_core.types import ImageBatch
 
 BUNDLES = assets() / "bundles"
 FIRST = "phantom-efficientnet-lite0"  # of the project's own bundles: convolutions are the better start for a lesson
@@ -66,6 +68,22 @@ def inspector(path: Path) -> Inspector:
     return _inspector(str(path), os.environ.get("NERO_DEVICE", "auto"), digest)
 
 
+def answer_once() -> None:
+    """Load the bundle that is offered first, and let it answer and explain one grey image, while nobody waits yet.
+
+    Raises:
+        NeroError: it is missing or cannot do that, which the page says.
+    """
+    first = next(iter(bundle_paths().values()), None)
+    if first is None:
+        return
+    model = inspector(first)
+    pixels = torch.full((1, 3, *model.bundle.classifier.input_size), 0.5)
+    observed = model.observe(ImageBatch(pixels, ("grey",), ("grey",)))
+    model.detect(observed, (model.default_method(),))
+    model.explain(observed)
+
+
 def key(model: Inspector) -> str:
     """What results are kept under, besides the image: the bundle's digest and the device."""
     return f"{model.bundle.digest} {model.device}"
@@ -76,7 +94,7 @@ def explorer(model: Inspector) -> Explorer:
     return _explorer(key(model), model)
 
 
-@st.cache_resource(max_entries=3, show_spinner="Loading the reference set and its classifier …")
+@st.cache_resource(max_entries=3, show_spinner=False)
 def _inspector(path: str, device: str, digest: str) -> Inspector:
     model = Inspector.load(path, device)
     model.reference_scores()  # fits NERO now, while the page says that it loads, and not before the first verdict

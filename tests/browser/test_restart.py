@@ -1,4 +1,4 @@
-"""Pages that stood open while the server was restarted."""
+"""Pages that stood open while the server was restarted, and those that came before it was ready."""
 
 from pathlib import Path
 
@@ -74,3 +74,21 @@ def test_a_page_whose_server_has_stopped_says_so_in_words_for_its_reader_and_com
     expect(page.get_by_text("streamlit run")).to_be_hidden()
     with second:
         expect(notice).to_have_count(0, timeout=90_000)
+
+
+def test_who_comes_while_the_server_still_imports_reads_so_at_once(browser: Browser, wide_bundle: Path, tmp_path: Path):
+    hold = tmp_path / "hold"
+    hold.touch()
+    surroundings = {
+        "NERO_DEVICE": "cpu",
+        "NERO_BUNDLES": "",
+        "NERO_HOME": str(tmp_path),
+        "NERO_TEST_IMPORTS": str(hold),
+    }
+    with Server(wide_bundle, entry="tests.browser.gated_server", **surroundings) as server:
+        page = browser.open(server.address)
+        expect(page.get_by_text("The server is starting")).to_be_visible()
+        hold.unlink()
+        expect(page.get_by_text("Drop an image above")).to_be_visible(timeout=90_000)
+        settle(page)
+        expect(page.get_by_text("The server is starting")).to_have_count(0)

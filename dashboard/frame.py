@@ -1,0 +1,42 @@
+"""Navigation, what stands around every page, and the one place where errors become sentences; nothing else."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import theme
+from dashboard.components import sidebar
+from dashboard.components.one_step_back import one_step_back
+from dashboard.components.restart_notice import restart_notice
+from dashboard.plain_errors import plain_errors
+from nero_core.shipped import assets
+
+PAGES = Path(__file__).parent / "pages"
+LOGO = assets() / "logo.svg"
+
+
+def show() -> None:
+    """The page that the address names."""
+    st.set_page_config(page_icon=theme.ICON)
+    st.html(theme.STYLE)
+    if LOGO.is_file():
+        st.logo(str(LOGO), size="large")
+    pages = [
+        st.Page(
+            PAGES / room / "page.py", title=title, icon=f":material/{icon}:", url_path=url, default=room == "screen"
+        )
+        for room, url, title, icon in (
+            ("screen", "screen_an_image", "Screen an image", "image_search"),
+            ("compare", "compare_methods", "Compare methods", "compare_arrows"),
+            ("explorer", "neuron_explorer", "Neuron explorer", "hub"),
+            ("learn", "learn", "Learn", "school"),
+            ("own_model", "your_own_model", "Your own model", "model_training"),
+            ("about", "about_this_model", "About this model", "info"),
+        )
+    ]
+    page = st.navigation(pages, position="hidden")
+    sidebar.frame(pages)
+    restart_notice()
+    one_step_back()
+    with plain_errors():
+        page.run()
