@@ -7,6 +7,7 @@ from typing import get_args
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.references import By
 from nero_core.calibration.thumbnail_references import ThumbnailReferences
 from nero_core.calibration.what_if import WhatIfs, settings_of
@@ -56,6 +57,7 @@ class Explorer:
         self._lock = threading.Lock()
         self._what_ifs = WhatIfs(inspector.bundle)
         self._statistics: ChannelStatistics | None = None
+        self._ood_relevance: Float[Tensor, "ood neurons"] | None = None
         self._layouts: dict[Kind, Layout] = {}
         self._measuring = threading.Lock()  # what is made once; others wait for it
         self._laying: dict[Kind, threading.Lock] = {kind: threading.Lock() for kind in get_args(Kind)}
@@ -205,6 +207,7 @@ class Explorer:
             ),
             weights=bundle.classifier.head.weight[:, channel].cpu(),
             co_used=co_used(relevance, channel),
+            ood_relevance=self._in_ood_images(channel),
         )
 
     def references(self, channel: int, by: By = "relevance") -> ChannelReferences:
@@ -242,16 +245,11 @@ class Explorer:
         """
         with self._measuring:
             if self._statistics is None:
-                nero, bundle = self.inspector.nero(), self.inspector.bundle
-                calibration, *ood = (
-                    neuron_relevance(float64(bank.features).to(nero.weight.device), nero.head, nero.epsilon)[0]
-                    for bank in (bundle.calibration, bundle.ood)
-                    if bank is not None
-                )
+                bundle = self.inspector.bundle
                 labels, classes = bundle.fit.labels.cpu(), len(bundle.card.class_names)
-                self._statistics = measure_channels(
-                    self.inspector.fit_relevance(), labels, classes, calibration.cpu(), ood[0].cpu() if ood else None
-                )
+                calibration = self._bank_relevance(bundle.calibration)
+                ood = None if bundle.ood is None else self._bank_relevance(bundle.ood)
+                self._statistics = measure_channels(self.inspector.fit_relevance(), labels, classes, calibration, ood)
             return self._statistics
 
     def relevance_map(self, kind: Kind = "pca", on_progress: Callable[[int, int], None] | None = None) -> RelevanceMap:
@@ -299,6 +297,19 @@ class Explorer:
         rows, distances = nearest_images(point, self._project(self.inspector.fit_relevance()), neighbours)
         ids = self.inspector.bundle.fit.ids
         return MapPlace(layout.place(point[None], patience)[0], tuple(ids[row] for row in rows), distances)
+
+    def _bank_relevance(self, bank: FeatureBank) -> Float[Tensor, "images neurons"]:
+        nero = self.inspector.nero()
+        return neuron_relevance(float64(bank.features).to(nero.weight.device), nero.head, nero.epsilon)[0].cpu()
+
+    def _in_ood_images(self, channel: int) -> tuple[Float[Tensor, " _"], ...]:
+        bundle = self.inspector.bundle
+        if bundle.ood is None:
+            return ()
+        if self._ood_relevance is None:  # two threads may both make it: it is the same, and takes milliseconds
+            self._ood_relevance = self._bank_relevance(bundle.ood)
+        labels, classes = bundle.ood.labels.cpu(), len(bundle.card.ood_class_names)
+        return class_distribution(self._ood_relevance[:, channel], labels, classes)
 
     def _layout(
         self, kind: Kind, on_progress: Callable[[int, int], None] | None = None, patience: float | None = None

@@ -1,14 +1,13 @@
-"""How the ID classes use one channel, with this image marked."""
+"""How the ID classes and the OOD images use one channel, with this image marked."""
 
 from collections.abc import Sequence
 
-import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import words
 from dashboard.charts.frame import Table, framed, plain_names, point_row
-from dashboard.theme import ID, Theme
-from nero_core.figures import beyond
+from dashboard.theme import ID, OOD, Theme
+from nero_core.figures import beyond, class_rows
 from nero_core.types import ChannelSummary
 
 _ROW = 44  # pixels of one class
@@ -20,18 +19,19 @@ def relevance_by_class(
     theme: Theme,
     domain: tuple[float, float],
     here: float | None = None,
+    ood_class_names: Sequence[str] = (),
 ) -> go.Figure:
     """One row a class: box = middle half, line = median, dots = images; the upright line is this image.
 
+    Classes of the OOD bank stand below those of the reference set.
+
     Images beyond the domain are counted at its edge.
     """
-    names = plain_names(class_names)
-    rows = list(zip(names, summary.class_relevance, strict=True))
+    rows = class_rows(summary, plain_names(class_names), plain_names(ood_class_names))
     figure = go.Figure()
-    for place, (name, values) in enumerate(reversed(rows)):
-        shown = np.asarray(values, dtype=np.float64)
-        hover = [f"{name}: relevance {words.number(value)}" for value in shown]
-        point_row(figure, place, name, shown, ID, hover)
+    for place, row in enumerate(reversed(rows)):
+        hover = [f"{row.name}: relevance {words.number(value)}" for value in row.values]
+        point_row(figure, place, row.name, row.values, OOD if row.is_ood else ID, hover)
     if here is not None:
         top = len(rows) - 0.4
         figure.add_scatter(
@@ -54,9 +54,8 @@ def relevance_by_class(
             xanchor="right" if is_right else "left",
             yshift=4,
         )
-    for place, (_, values) in enumerate(reversed(rows)):
-        shown = np.asarray(values, dtype=np.float64)
-        below, above = (int(is_beyond.sum()) for is_beyond in beyond(shown, domain))
+    for place, row in enumerate(reversed(rows)):
+        below, above = (int(is_beyond.sum()) for is_beyond in beyond(row.values, domain))
         for count, edge, text in ((below, "left", "◂ {} beyond"), (above, "right", "{} beyond ▸")):
             if count:
                 x, y = domain[edge == "right"], place + 0.33
@@ -65,7 +64,7 @@ def relevance_by_class(
     figure.update_yaxes(
         range=[-0.7, len(rows) - 0.05],
         tickvals=list(range(len(rows))),
-        ticktext=[f"{name} ({len(values)})" for name, values in reversed(rows)],
+        ticktext=[f"{row.name}{', OOD' if row.is_ood else ''} ({len(row.values)})" for row in reversed(rows)],
         fixedrange=True,
         automargin=True,
         zeroline=False,
@@ -73,10 +72,13 @@ def relevance_by_class(
     return framed(figure, theme, height=130 + _ROW * len(rows), top=26)
 
 
-def class_relevance_table(summary: ChannelSummary, class_names: Sequence[str]) -> Table:
-    """The relevance of the channel in every fit image."""
-    table: Table = {"class": [], "relevance": []}
-    for name, values in zip(class_names, summary.class_relevance, strict=True):
-        table["class"] += [name] * len(values)
-        table["relevance"] += values.tolist()
+def class_relevance_table(
+    summary: ChannelSummary, class_names: Sequence[str], ood_class_names: Sequence[str] = ()
+) -> Table:
+    """The relevance of the channel in every fit image, and in every image of the OOD bank."""
+    table: Table = {"class": [], "OOD": [], "relevance": []}
+    for row in class_rows(summary, class_names, ood_class_names):
+        table["class"] += [row.name] * len(row.values)
+        table["OOD"] += [row.is_ood] * len(row.values)
+        table["relevance"] += row.values.tolist()
     return table

@@ -114,7 +114,7 @@ def no_such_channel(asked: str, size: int) -> str:
     )
 
 
-def channel_in_set(class_name: str, mean_relevance: float, selectivity: float, separation: float, has_ood: bool) -> str:
+def channel_in_set(class_name: str, mean_relevance: float, selectivity: float, ood_auroc: float, has_ood: bool) -> str:
     """What one channel is in the reference set, in three sentences."""
     told = (
         f"Used most for {class_name}, with mean relevance {number(mean_relevance)}. "
@@ -122,8 +122,12 @@ def channel_in_set(class_name: str, mean_relevance: float, selectivity: float, s
     )
     if not has_ood:
         return f"{told} OOD separation is unknown: this reference set came without OOD images."
+    separation = max(ood_auroc, 1 - ood_auroc)
     how = "hardly" if separation < 0.6 else "partly" if separation < 0.8 else "well"
-    return f"{told} Alone it {how} separates ID from OOD images (AUROC {number(separation, 2)}; 0.5 = not at all)."
+    more = "" if separation < 0.6 else f", most of which have {'more' if ood_auroc > 0.5 else 'less'} of it"
+    return (
+        f"{told} Alone it {how} separates ID from OOD images{more} (AUROC {number(separation, 2)}; 0.5 = not at all)."
+    )
 
 
 def chosen_images(counts: Mapping[str, int]) -> str:

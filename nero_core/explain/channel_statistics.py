@@ -44,7 +44,7 @@ def measure_channels(
         mean_relevance=means,
         selectivity=class_selectivity(fit, labels),
         best_class=means.nan_to_num(nan=-torch.inf).argmax(dim=0),
-        separation=ood_separation(calibration, ood),
+        ood_auroc=ood_auroc(calibration, ood),
     )
 
 
@@ -85,10 +85,10 @@ def class_selectivity(
     return torch.where(total > floor, 1 - within / total.clamp_min(torch.finfo(torch.float64).tiny), 0.0).clamp(0, 1)
 
 
-def ood_separation(
+def ood_auroc(
     inside: Float[Tensor, "images neurons"], outside: Float[Tensor, "ood neurons"] | None
 ) -> Float[Tensor, " neurons"]:
-    """``max(AUROC, 1 − AUROC)`` of each channel's relevance, ID against OOD; 0.5 = it tells nothing.
+    """AUROC of each channel's relevance, OOD against ID: 1 = every OOD image has more of it, 0.5 = it tells nothing.
 
     By the rank sum of the OOD images, ties by their mean rank, all channels at once::
 
@@ -100,5 +100,4 @@ def ood_separation(
         return torch.full((inside.shape[1],), torch.nan, dtype=torch.float64)
     ranks = rankdata(np.concatenate([outside.numpy(), inside.numpy()]), axis=0)
     count = len(outside)
-    auroc = torch.from_numpy((ranks[:count].sum(axis=0) - count * (count + 1) / 2) / (count * len(inside)))
-    return torch.maximum(auroc, 1 - auroc)
+    return torch.from_numpy((ranks[:count].sum(axis=0) - count * (count + 1) / 2) / (count * len(inside)))

@@ -29,6 +29,8 @@ from .plots import channel_figure as channel_figure
 from .plots import class_scores_figure as class_scores_figure
 from .plots import histogram_figure as histogram_figure
 from .references import reference_pictures as reference_pictures
+from .relevance_axis import ClassRow as ClassRow
+from .relevance_axis import class_rows as class_rows
 from .relevance_axis import relevance_domain as relevance_domain
 from .render import Kind as Kind
 from .render import colour_bar as colour_bar

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from nero_core.figures.canvas import Canvas, text_width
 from nero_core.figures.map_view import is_beyond, map_core
 from nero_core.figures.numbers import number
-from nero_core.figures.relevance_axis import relevance_domain
+from nero_core.figures.relevance_axis import class_rows, relevance_domain
 from nero_core.figures.rows import beyond_line, draw_row
 from nero_core.figures.style import (
     CENTROID,
@@ -127,9 +127,10 @@ def channel_classes_figure(
     class_names: Sequence[str],
     here: float | None = None,
     domain: tuple[float, float] | None = None,
+    ood_class_names: Sequence[str] = (),
 ) -> "Figure":
-    """One channel's relevance in every fit image, a row a class: dots = images, box = middle half, line = median, and
-    this image's; single column.
+    """One channel's relevance in every fit image and every image of the OOD bank, a row a class: dots = images, box =
+    middle half, line = median, and this image's; single column.
 
     Images beyond the axis stand at its end as triangles, and a line counts them.
 
@@ -138,19 +139,18 @@ def channel_classes_figure(
         class_names: of the ID classes.
         here: relevance of this image in the channel.
         domain: both ends of the axis, where several channels are compared; None = those of this channel.
+        ood_class_names: of the classes of the OOD bank.
     """
-    names = [
-        f"{label(name, 24)} ({len(values)})" for name, values in zip(class_names, summary.class_relevance, strict=True)
-    ]
+    rows = class_rows(summary, class_names, ood_class_names)
+    names = [f"{label(row.name, 24)}{', OOD' if row.is_ood else ''} ({len(row.values)})" for row in rows]
     left = 0.15 + max((text_width(name, SMALL) for name in names), default=0.0)
-    rows = [np.asarray(values, dtype=np.float64) for values in summary.class_relevance]
     low, high = domain or relevance_domain([summary], [] if here is None else [here])
-    beyond = beyond_line({"": np.concatenate([np.zeros(0), *rows])}, (low, high))
+    beyond = beyond_line({"": np.concatenate([np.zeros(0), *(row.values for row in rows)])}, (low, high))
     canvas = Canvas(SINGLE, (0.76 if beyond else 0.64) + 0.26 * len(names))
     axes = canvas.plot(left, 0.24, SINGLE - left - 0.12, 0.26 * len(names))
-    for place, values in enumerate(rows):
-        if len(values):
-            draw_row(axes, place, values, ID, (low, high))
+    for place, row in enumerate(rows):
+        if len(row.values):
+            draw_row(axes, place, row.values, OOD if row.is_ood else ID, (low, high))
     axes.axvline(0, color=CENTROID, linewidth=0.5)
     if here is not None:
         axes.axvline(here, color=HERE, linewidth=1.6, label=f"this image {number(here)}")

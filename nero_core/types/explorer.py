@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -88,6 +89,8 @@ class ChannelSummary:
         by_activation: ActMax references.
         class_relevance: r_j of every fit image, one tensor for each ID class, in the order of the class names.
         weights: head weight of the channel for each ID class; it speaks for a class where the weight is > 0.
+        ood_relevance: r_j of every image of the OOD bank, one tensor for each OOD class, in the order of their names;
+            empty where the bundle has none.
         co_used: other channels and the Pearson correlation of their relevance with this one's over the fit bank, in
             [-1, 1], strongest by absolute value first.
     """
@@ -98,6 +101,7 @@ class ChannelSummary:
     class_relevance: tuple[Float[Tensor, " _"], ...]
     weights: Float[Tensor, " classes"]
     co_used: tuple[tuple[int, float], ...]
+    ood_relevance: tuple[Float[Tensor, " _"], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +166,19 @@ class ChannelStatistics:
         selectivity: η², the share of the variance of r_j over the fit bank that the classes explain, in [0, 1];
             0 where r_j never varies.
         best_class: index of the class with the largest mean relevance.
-        separation: max(AUROC, 1 − AUROC) of r_j, calibration bank against OOD bank, in [0.5, 1]; nan without OOD bank.
+        ood_auroc: AUROC of r_j, OOD bank against calibration bank: how often an OOD image has more of it than an ID
+            image, in [0, 1]; nan without OOD bank.
     """
 
     mean_relevance: Float[Tensor, "classes neurons"]
     selectivity: Float[Tensor, " neurons"]
     best_class: Int[Tensor, " neurons"]
-    separation: Float[Tensor, " neurons"]
+    ood_auroc: Float[Tensor, " neurons"]
+
+    @property
+    def separation(self) -> Float[Tensor, " neurons"]:
+        """max(AUROC, 1 − AUROC), in [0.5, 1]: how well a channel alone tells ID from OOD images; nan as above."""
+        return torch.maximum(self.ood_auroc, 1 - self.ood_auroc)
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,3 +213,15 @@ def test_a_number_that_is_none_is_said_in_a_formula():
 )
 def test_a_change_of_score_is_told_by_its_ratio(before: float, after: float, shown: str):
     assert words.change(before, after) == shown
+
+
+@pytest.mark.parametrize(
+    ("auroc", "says"),
+    [
+        (0.95, "Alone it well separates ID from OOD images, most of which have more of it (AUROC 0.95"),
+        (0.3, "Alone it partly separates ID from OOD images, most of which have less of it (AUROC 0.70"),
+        (0.45, "Alone it hardly separates ID from OOD images (AUROC 0.55"),
+    ],
+)
+def test_a_channel_that_tells_ood_images_apart_says_in_which_direction(auroc: float, says: str):
+    assert says in words.channel_in_set("polyps", 0.1, 0.2, auroc, has_ood=True)

@@ -117,6 +117,7 @@ def test_a_summary_shows_the_channel_in_the_fit_bank(stored: Explorer, used: int
     assert torch.equal(summary.weights, bundle.classifier.head.weight[:, used])
     assert [len(value) for value in summary.class_relevance] == [9, 9, 9]
     assert float(torch.cat(summary.class_relevance).max()) == summary.by_relevance.values[0]
+    assert bundle.ood is None and summary.ood_relevance == ()
     channel, correlation = summary.co_used[0]
     assert correlation == pytest.approx(float(torch.corrcoef(relevance[:, [used, channel]].T)[0, 1]), abs=1e-9)
     assert len(summary.co_used) == 8

@@ -9,6 +9,7 @@ import torch
 
 from nero_core import Explorer, Inspector
 from nero_core.errors import BusyError, NeroError
+from nero_core.relevance.head import neuron_relevance
 from tests.umap_at_work import umap_at_work
 
 
@@ -21,7 +22,18 @@ def test_the_statistics_hold_the_means_that_nero_measures_from(explorer: Explore
     statistics = explorer.statistics()
     torch.testing.assert_close(statistics.mean_relevance, explorer.inspector.nero().means.cpu())
     assert bool(((statistics.selectivity >= 0) & (statistics.selectivity <= 1)).all())
-    assert bool(((statistics.separation >= 0.5) & (statistics.separation <= 1)).all())
+    assert bool(((statistics.ood_auroc >= 0) & (statistics.ood_auroc <= 1)).all())
+    assert torch.equal(statistics.separation, 0.5 + (statistics.ood_auroc - 0.5).abs())
+
+
+def test_a_summary_holds_the_relevance_of_every_ood_image(explorer: Explorer):
+    bundle = explorer.inspector.bundle
+    ood = bundle.ood
+    assert ood is not None
+    expected, _ = neuron_relevance(ood.features.double(), bundle.classifier.head, bundle.card.nero.epsilon)
+    summary = explorer.summary(5)
+    torch.testing.assert_close(torch.cat(summary.ood_relevance), expected[ood.labels.argsort(stable=True), 5])
+    assert [len(values) for values in summary.ood_relevance] == ood.labels.bincount().tolist()
 
 
 def test_without_an_ood_bank_the_separation_is_not_defined(explorer: Explorer):

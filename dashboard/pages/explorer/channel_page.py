@@ -89,7 +89,7 @@ def _in_words(inspector: Inspector, shown: list[int]) -> None:
                         card.class_names[best],
                         float(statistics.mean_relevance[best, channel]),
                         float(statistics.selectivity[channel]),
-                        float(statistics.separation[channel]),
+                        float(statistics.ood_auroc[channel]),
                         inspector.bundle.ood is not None,
                     )
                 )
@@ -201,7 +201,8 @@ def _references(inspector: Inspector, views: list[ChannelView]) -> None:
 
 def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]) -> None:
     """How ID classes use the channels, and for which they speak."""
-    names, theme = inspector.bundle.card.class_names, theme_of(st.context.theme.type)
+    card, theme = inspector.bundle.card, theme_of(st.context.theme.type)
+    names, ood = card.class_names, card.ood_class_names
     marked = [view.here for view in views if view.here is not None]
     domain = relevance_domain([view.summary for view in views], marked)
     largest = max(float(view.summary.weights.abs().max()) for view in views)
@@ -212,10 +213,10 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
                 if len(views) > 1:
                     st.markdown(f"**Channel {view.channel}**")
                 st.plotly_chart(
-                    charts.relevance_by_class(view.summary, names, theme, domain, view.here),
+                    charts.relevance_by_class(view.summary, names, theme, domain, view.here, ood),
                     key=f"distribution_{view.channel}",
                     config=charts.toolbar(f"channel-{view.channel}-by-class"),
-                    alt=f"Relevance of channel {view.channel} in the reference images of each class",
+                    alt=f"Relevance of channel {view.channel} in the reference images of each class, and in OOD images",
                 )
                 st.markdown("Head weights: for which classes the channel speaks when it is active")
                 rows = zip(names, view.summary.weights.tolist(), strict=True)
@@ -227,14 +228,14 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
                 with st.container(horizontal=True):
                     with st.popover("Data table", icon=":material/table:", type="tertiary"):
                         st.dataframe(
-                            charts.class_relevance_table(view.summary, names),
+                            charts.class_relevance_table(view.summary, names, ood),
                             hide_index=True,
                             alt="Relevance by class",
                         )
                     name = f"channel {view.channel} by class"
                     figure_download(
                         name,
-                        partial(channel_classes_figure, view.summary, names, view.here, domain),
+                        partial(channel_classes_figure, view.summary, names, view.here, domain, ood),
                         f"channel_{view.channel}_by_class",
                         footer=None if item is None or view.here is None else origin(inspector, item),
                     )
@@ -245,8 +246,8 @@ def _classes(inspector: Inspector, item: Source | None, views: list[ChannelView]
                         "Save head weights",
                     )
         st.caption(
-            "Dots: reference images; box: the middle half of a class; line: its median. A number at an edge counts "
-            "images beyond it. Full bars of the head weights speak for a class, grey ones against it."
+            "Dots: images, of the reference set or OOD; box: the middle half of a class; line: its median. A number at "
+            "an edge counts images beyond it. Full bars of the head weights speak for a class, grey ones against it."
         )
 
 

@@ -7,7 +7,7 @@ import torch
 
 from dashboard.charts import image_pair, pair_order, relevance_by_class, statistics_order, statistics_table
 from dashboard.charts.distribution import class_relevance_table
-from dashboard.theme import DARK, LIGHT
+from dashboard.theme import DARK, ID, LIGHT, OOD
 from nero_core.figures import relevance_domain
 from nero_core.types import ChannelReferences, Channels, ChannelStatistics, ChannelSummary
 
@@ -20,7 +20,7 @@ def statistics() -> ChannelStatistics:
         mean_relevance=torch.tensor([[0.1, 0.5, 0.0, 0.2], [0.3, 0.1, -0.1, 0.2]]).double(),
         selectivity=torch.tensor([0.2, 0.9, 0.4, 0.9]).double(),
         best_class=torch.tensor([1, 0, 0, 0]),
-        separation=torch.tensor([0.6, NAN, 0.8, 0.5]).double(),
+        ood_auroc=torch.tensor([0.4, NAN, 0.8, 0.5]).double(),
     )
 
 
@@ -70,6 +70,19 @@ def test_the_distribution_has_a_row_a_class_and_marks_this_image(summary: Channe
         assert figure.data[2].x == (0.7, 0.7)
         assert figure.layout.annotations[0].text == "<b>this image 0.700</b>"
     assert len(relevance_by_class(summary, ("a", "b"), LIGHT, domain).data) == 2
+
+
+def test_ood_images_stand_below_the_classes_in_a_colour_of_their_own(summary: ChannelSummary):
+    with_ood = replace(summary, ood_relevance=(torch.zeros(0).double(), torch.tensor([0.9, 0.8]).double()))
+    domain = relevance_domain([with_ood])
+    assert domain[1] > 0.9
+    figure = relevance_by_class(with_ood, ("a", "b"), LIGHT, domain, ood_class_names=("none", "polyps"))
+    assert [trace.name for trace in figure.data] == ["polyps", "b", "a"]
+    assert [trace.marker.color for trace in figure.data] == [OOD, ID, ID]
+    assert figure.layout.yaxis.ticktext == ("polyps, OOD (2)", "b (1)", "a (3)")
+    table = class_relevance_table(with_ood, ("a", "b"), ("none", "polyps"))
+    assert table["OOD"] == [False] * 4 + [True] * 2
+    assert table["relevance"] == pytest.approx([0.1, 0.2, 0.3, -0.4, 0.9, 0.8])
 
 
 def test_one_image_far_out_squeezes_no_other_and_is_counted_at_the_edge(summary: ChannelSummary):

@@ -11,7 +11,7 @@ from nero_core.explain.channel_statistics import (
     class_mean_relevance,
     class_selectivity,
     measure_channels,
-    ood_separation,
+    ood_auroc,
 )
 from nero_core.metrics import auroc
 
@@ -48,23 +48,23 @@ def test_selectivity_keeps_when_relevance_is_scaled_turned_or_shifted(bank: tupl
     torch.testing.assert_close(class_selectivity(-7 * relevance + 3, labels), class_selectivity(relevance, labels))
 
 
-def test_separation_is_auroc_of_each_channel_or_its_mirror():
+def test_separation_is_auroc_of_each_channel():
     generator = torch.Generator().manual_seed(1)
     inside, outside = (torch.randint(6, (size, 5), generator=generator).double() for size in (31, 17))
-    actual = ood_separation(inside, outside)
+    actual = ood_auroc(inside, outside)
     for channel in range(5):
         value = auroc(inside[:, channel], outside[:, channel])
-        assert float(actual[channel]) == pytest.approx(max(value, 1 - value), abs=1e-12)
+        assert float(actual[channel]) == pytest.approx(value, abs=1e-12)
 
 
-def test_separation_of_equal_banks_is_a_half_and_of_distant_ones_1():
-    inside = torch.tensor([[0.0, 1.0], [0.0, 2.0]])
-    assert ood_separation(inside, torch.tensor([[0.0, -5.0], [0.0, -4.0]])).tolist() == [0.5, 1.0]
+def test_separation_of_equal_banks_is_a_half_and_of_those_above_or_below_1_or_0():
+    inside = torch.tensor([[0.0, 1.0, 1.0], [0.0, 2.0, 2.0]])
+    assert ood_auroc(inside, torch.tensor([[0.0, -5.0, 5.0], [0.0, -4.0, 4.0]])).tolist() == [0.5, 0.0, 1.0]
 
 
 @pytest.mark.parametrize("outside", [None, torch.zeros(0, 2)], ids=["no bank", "an empty bank"])
 def test_separation_without_ood_images_is_not_defined(outside: Tensor | None):
-    assert all(math.isnan(value) for value in ood_separation(torch.ones(3, 2), outside).tolist())
+    assert all(math.isnan(value) for value in ood_auroc(torch.ones(3, 2), outside).tolist())
 
 
 def test_means_are_of_each_class_and_a_class_without_images_has_none(bank: tuple[Tensor, Tensor]):

@@ -68,6 +68,17 @@ def test_a_channel_has_the_range_of_the_screen_and_counts_what_lies_beyond():
     assert "beyond" not in text_of(compared)
 
 
+def test_a_channel_of_a_set_with_ood_images_has_a_row_for_each_of_their_classes():
+    ood = (torch.tensor([0.5, 0.6]).double(), torch.zeros(0).double())
+    classes = (torch.tensor([0.1, 0.2]).double(), torch.tensor([0.3]).double())
+    summary = ChannelSummary(3, NONE, NONE, classes, torch.zeros(2), (), ood)
+    figure = channel_classes_figure(summary, NAMES, 0.4, ood_class_names=("polyps", "none"))
+    names = [text.get_text() for text in plot(figure).get_yticklabels()]
+    assert names == [f"{NAMES[0]} (2)", f"{NAMES[1]} (1)", "polyps, OOD (2)"]
+    assert plot(figure).get_xlim()[1] > 0.6
+    assert overlaps(figure) == []
+
+
 def test_nothing_beyond_is_not_said():
     assert beyond_line({"ID": np.array([0.0, 1.0])}, (0.0, 1.0)) == ""
     assert beyond_line({}, (0.0, 1.0)) == ""
