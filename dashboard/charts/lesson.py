@@ -1,4 +1,4 @@
-"""The plots of the seven steps: few bars, large words, one of them marked. Knows no Streamlit."""
+"""The plots of the lesson: few bars, large words, one of them marked. Knows no Streamlit."""
 
 from collections.abc import Sequence
 

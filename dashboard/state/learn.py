@@ -16,6 +16,7 @@ LESSON_CENTROID = "lesson_centroid"
 LESSON_COMPONENTS = "lesson_components"
 LESSON_K = "lesson_k"
 LESSON_TPR = "lesson_accept"
+LESSON_STAGE = "lesson_stage"
 QUIZ = "quiz"
 # the sliders of "perturb and watch": one of each name in nero_core's PERTURBATIONS (``strength``), and these
 OCCLUDED = ("occluded_left", "occluded_top", "occluded_width", "occluded_height")

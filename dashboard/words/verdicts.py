@@ -59,7 +59,11 @@ def deciding(detection: Detection, index: int) -> str:
 def deepest_part(detection: Detection, index: int) -> str:
     """The stage that adds most to the score of all depths."""
     parts = detection.stage_parts
-    stage = max(parts, key=lambda name: float(parts[name][index]))
+    return stage_name(max(parts, key=lambda name: float(parts[name][index])))
+
+
+def stage_name(stage: str) -> str:
+    """A stage of the network in a sentence."""
     return "the last stage" if stage == LAST_STAGE else f"stage {stage}"
 
 

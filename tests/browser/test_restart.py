@@ -32,7 +32,7 @@ def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_b
     first, second = one_after_the_other(wide_bundle, tmp_path)
     with first:
         lesson = browser.open(f"{first.address}/learn?step=scale&lesson_k=9&sample=polyps")
-        lesson.get_by_role("heading", name="Step 6 of 7").wait_for()
+        lesson.get_by_role("heading", name="Step 6 of 8").wait_for()
         explorer = browser.open(f"{first.address}/neuron_explorer?channel=7")
         expect(explorer.get_by_role("heading", name="Channel 7", exact=True)).to_be_visible()
         settle(explorer)
@@ -43,7 +43,7 @@ def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_b
         notice = lesson.get_by_role("alert").filter(has_text="restarted")
         expect(notice).to_be_visible(timeout=90_000)
         notice.get_by_role("button", name="Reload").click()
-        lesson.get_by_role("heading", name="Step 6 of 7").wait_for()
+        lesson.get_by_role("heading", name="Step 6 of 8").wait_for()
         settle(lesson)
         assert "lesson_k=9" in lesson.url
         expect(lesson.locator(".nero-restarted")).to_have_count(0)

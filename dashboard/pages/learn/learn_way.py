@@ -7,7 +7,7 @@ from dashboard import state
 from dashboard.components.link_values import choices, link_values
 from dashboard.pages.learn.lesson_steps import STEPS
 
-LESSON, PERTURB, QUIZ = PARTS = ("Seven steps", "Perturb and watch", "Quiz")
+LESSON, PERTURB, QUIZ = PARTS = ("Step by step", "Perturb and watch", "Quiz")
 #: every place in order: the part, the step in it, and how a button names it
 _PLACES = [*((LESSON, step, step) for step in STEPS), (PERTURB, None, "perturb"), (QUIZ, None, "quiz")]
 

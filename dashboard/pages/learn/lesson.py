@@ -1,4 +1,4 @@
-"""NERO in seven steps on one image: the step that is open, with the image beside it."""
+"""NERO step by step on one image: the step that is open, with the image beside it."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator

@@ -1,4 +1,4 @@
-"""The seven steps: one sentence, one control, the formula with this image's numbers, one plot each."""
+"""The steps: one sentence, one control, the formula with this image's numbers, one plot each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,19 +11,18 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, resources, state, words
-from dashboard.components import marks
-from dashboard.components.figure_download import Origin, figure_download, origin
+from dashboard.components.figure_download import origin
 from dashboard.components.link_values import choices, link_values, numbers
-from dashboard.components.verdict import headline
-from dashboard.options import epsilons, tpr_choices
+from dashboard.options import epsilons
+from dashboard.pages.learn.lesson_plot import lesson_theme, plotted
+from dashboard.pages.learn.lesson_verdicts import depths_step, verdict_step
 from dashboard.resources import Source
-from dashboard.theme import Theme, theme_of
 from nero_core import Inspector
-from nero_core.figures import bar_figure, channel_bars_figure, histogram_figure, least_relevant_figure, score_domain
+from nero_core.figures import bar_figure, channel_bars_figure, least_relevant_figure
 from nero_core.types import WhatIf
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 RELEVANCE = "relevance (parts of 1)"
 
@@ -66,11 +65,11 @@ def _features(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGene
         f"Channel {channel} is number **{rank}** of {len(features)} in this image. "
         f"Over the reference images its mean is {words.number(float(bank))}."
     )
-    figure = charts.channel_bars(features, _theme(), "activation", strongest, channel)
+    figure = charts.channel_bars(features, lesson_theme(), "activation", strongest, channel)
     shown = charts.lesson_channels(strongest, channel)
     make = partial(channel_bars_figure, features, shown, "activation", "strongest first", channel)
     alt = f"The strongest features; channel {channel} is marked"
-    _plotted(
+    plotted(
         plot, origin(inspector, item), figure, "features", alt, "The strongest channels, the chosen one in blue.", make
     )
 
@@ -98,10 +97,10 @@ def _logits(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenera
         for value, p in zip(logits, probabilities, strict=True)
     ]
     unit = "logit (probability in brackets)"
-    figure = charts.class_bars(logits, names, _theme(), unit, place, texts)
+    figure = charts.class_bars(logits, names, lesson_theme(), unit, place, texts)
     make = partial(bar_figure, names, logits, unit, texts, (place,))
     says = "The largest logit is the prediction. The classes share 100 %, even where none of them fits."
-    _plotted(plot, origin(inspector, item), figure, "logits", "Logit and probability of a class", says, make)
+    plotted(plot, origin(inspector, item), figure, "logits", "Logit and probability of a class", says, make)
 
 
 def _relevance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
@@ -129,11 +128,11 @@ def _relevance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGen
     order = np.argsort(-np.abs(usual.channels.relevance.numpy()), kind="stable")
     values, means = changed.channels.relevance, usual.channels.relevance
     means_name = f"with ε = {settings.epsilon:g}, the setting of this reference set"
-    figure = charts.channel_bars(values, _theme(), RELEVANCE, order, means=means, means_name=means_name)
+    figure = charts.channel_bars(values, lesson_theme(), RELEVANCE, order, means=means, means_name=means_name)
     shown, by = charts.lesson_channels(order), f"largest |relevance| first; ε = {epsilon:g}"
     make = partial(channel_bars_figure, values, shown, RELEVANCE, by, None, means, means_name)
     says = "Above zero a channel speaks for the prediction, below against it. A large ε makes all of them small."
-    _plotted(plot, origin(inspector, item), figure, "relevance", "The channels of largest relevance", says, make)
+    plotted(plot, origin(inspector, item), figure, "relevance", "The channels of largest relevance", says, make)
 
 
 def _centroid(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
@@ -155,11 +154,11 @@ def _centroid(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGene
     st.markdown(f"Furthest from {words.plain(chosen)} is channel **{widest}**: {here} here, {usually} in the class.")
     order = np.argsort(-gap.numpy(), kind="stable")
     values, means_name = channels.relevance, f"{chosen}, mean"
-    figure = charts.channel_bars(values, _theme(), RELEVANCE, order, means=mean, means_name=means_name)
+    figure = charts.channel_bars(values, lesson_theme(), RELEVANCE, order, means=mean, means_name=means_name)
     shown, by = charts.lesson_channels(order), "largest difference first"
     make = partial(channel_bars_figure, values, shown, RELEVANCE, by, None, mean, means_name)
     says = "Bars: this image. Marks: the class. The channels that differ most come first."
-    _plotted(
+    plotted(
         plot,
         origin(inspector, item),
         figure,
@@ -189,10 +188,10 @@ def _distance(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGene
     )
     texts = [words.number(float(value)) for value in distances]
     unit = "distance to the centroid"
-    figure = charts.class_bars(distances, names, _theme(), unit, nearest, texts)
+    figure = charts.class_bars(distances, names, lesson_theme(), unit, nearest, texts)
     make = partial(bar_figure, names, distances, unit, texts, (nearest,))
     says = "The shortest bar counts, in blue: the distance to the nearest class."
-    _plotted(plot, origin(inspector, item), figure, "distance", "Distance to the centroid of every class", says, make)
+    plotted(plot, origin(inspector, item), figure, "distance", "Distance to the centroid of every class", says, make)
 
 
 def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
@@ -209,10 +208,10 @@ def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerat
         f"**{words.percent(scale)}** of the activity lies in the {k} channels that matter least to the prediction. "
         "In OOD images that part is often large."
     )
-    figure = charts.least_relevant(features, changed.channels.relevance, k, _theme())
+    figure = charts.least_relevant(features, changed.channels.relevance, k, lesson_theme())
     make = partial(least_relevant_figure, features, changed.channels.relevance, k)
     alt = f"Activation of all channels, the {k} of least relevance marked"
-    _plotted(
+    plotted(
         plot,
         origin(inspector, item),
         figure,
@@ -221,58 +220,6 @@ def _scale(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerat
         "Each bar is a channel. ρ is the blue part of the whole.",
         make,
     )
-
-
-def _verdict(inspector: Inspector, item: Source, usual: WhatIf, plot: DeltaGenerator) -> None:
-    bundle = inspector.bundle
-    options = tpr_choices(bundle.card.tpr, bundle.calibration_size)
-    tpr = bundle.card.tpr
-    if len(options) > 1:
-        with link_values(
-            {
-                state.learn.LESSON_TPR: choices(
-                    "share of images that should pass", {state.site.percents(share): share for share in options}
-                )
-            }
-        ):
-            tpr = st.select_slider(
-                "Share of reference images that should pass (%)",
-                options,
-                bundle.card.tpr,
-                format_func=lambda share: f"{round(100 * share, 6):g}",
-                key=state.learn.LESSON_TPR,
-                bind="query-params",
-            )
-    changed = resources.what_if(inspector, item, replace(usual.settings, tpr=tpr))
-    distance, bias, scale = (float(changed.detection.terms[name][0]) for name in ("distance", "bias", "scale"))
-    st.latex(
-        rf"S = (d + \lambda |r_\beta|)\,\rho \allowbreak {{{{}} = ({words.tex(distance)} + {words.tex(bias)}) "
-        rf"\cdot {words.tex(scale)} = {words.tex(changed.score)}}}"
-    )
-    st.html(headline(changed.detection, 0))
-    domain = score_domain(changed.reference, changed.score)
-    st.html(marks.score_scale(changed.score, changed.threshold, domain))
-    st.markdown(words.plain(words.p_value(changed.p_value, changed.detection.calibration_size)))
-    if bundle.card.synthetic:
-        st.caption(words.SYNTHETIC)
-    figure = charts.score_histogram(changed.reference, changed.score, _theme())
-    make = partial(histogram_figure, changed.reference, changed.score)
-    says = "Let more pass, and the threshold moves right: fewer false alarms, more OOD images let through."
-    _plotted(plot, origin(inspector, item), figure, "scores", "Scores of the reference images", says, make)
-
-
-def _theme() -> Theme:
-    return theme_of(st.context.theme.type)
-
-
-def _plotted(
-    place: DeltaGenerator, footer: Origin, figure: object, name: str, alt: str, says: str, make: "Callable[[], Figure]"
-) -> None:
-    """The plot, how to read it, and the same for a paper."""
-    with place:
-        st.plotly_chart(figure, key=f"lesson_plot_{name}", config={"displayModeBar": False}, alt=alt)
-        st.caption(says)
-        figure_download(f"lesson {name}", make, f"lesson_{name}", footer=footer)
 
 
 #: The steps by the name that stands in the URL, in order.
@@ -317,7 +264,13 @@ STEPS: Mapping[str, Step] = MappingProxyType(
             "scale → verdict",
             "Distance and bias term, times scale, make the **score**. Above the threshold the image is called unlike "
             "the reference images.",
-            _verdict,
+            verdict_step,
+        ),
+        "depths": Step(
+            "verdict → all depths",
+            "So far this was NERO as published. Other pages also ask how unusual the image is at **every depth** of "
+            "the network, and judge both tests together.",
+            depths_step,
         ),
     }
 )

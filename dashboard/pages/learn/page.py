@@ -1,4 +1,4 @@
-"""Learn: NERO in seven steps, a place to perturb an image and watch, and a quiz."""
+"""Learn: NERO step by step, a place to perturb an image and watch, and a quiz."""
 
 from dashboard.components.sidebar import chart_options, reference_set
 from dashboard.pages.learn.learn_way import LESSON, QUIZ, learn_head, way

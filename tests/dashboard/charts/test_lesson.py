@@ -1,4 +1,4 @@
-"""The plots of the seven steps."""
+"""The plots of the lesson."""
 
 import numpy as np
 

@@ -10,7 +10,7 @@ from nero_core import BenchmarkResult
 from tests.dashboard.material import no_traceback, until
 
 Start = Callable[..., AppTest]
-STEP = {"part": "Seven steps"}
+STEP = {"part": "Step by step"}
 PERTURB = {"part": "Perturb and watch"}
 
 
@@ -89,7 +89,7 @@ def warnings_of(running: AppTest) -> list[str]:
         ("explorer", {}, {"grid_sort": ("this image", "mean relevance"), "grid_page": ("0", "1")}),
         ("explorer", {}, {"grid_page": ("two", "1")}),
         ("explorer", {"look": "image map"}, {"map": ("t-SNE", "PCA")}),
-        ("learn", {}, {"part": ("Exam", "Seven steps")}),
+        ("learn", {}, {"part": ("Exam", "Step by step")}),
         ("learn", STEP, {"step": ("Magic", "features")}),
         ("learn", STEP | {"step": "features"}, {"lesson_channel": ("9999", "")}),
         ("learn", STEP | {"step": "logits"}, {"lesson_class": ("no-class", "")}),

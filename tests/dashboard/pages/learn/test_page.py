@@ -30,6 +30,7 @@ CONTROLS = {
     "distance": ("slider", "lesson_components", 3),
     "scale": ("slider", "lesson_k", 20),
     "verdict": ("select_slider", "lesson_accept", 0.9),
+    "depths": ("selectbox", "lesson_stage", "the last stage"),
 }
 
 
@@ -50,9 +51,9 @@ def page_text(running: AppTest) -> str:
     return "\n".join(text.value for text in [*running.markdown, *running.get("latex")]) + html(running)
 
 
-def test_the_controls_here_are_those_of_the_seven_steps():
+def test_the_controls_here_are_those_of_the_steps():
     assert list(CONTROLS) == list(STEPS)
-    assert len(STEPS) == 7
+    assert len(STEPS) == 8
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -60,7 +61,7 @@ def test_each_step_has_a_formula_with_numbers_one_plot_and_one_control_that_move
     running = learn(app, step=step, sample="polyps")
     no_traceback(running)
     place = list(STEPS).index(step) + 1
-    assert running.subheader[-1].value.startswith(f"Step {place} of 7")
+    assert running.subheader[-1].value.startswith(f"Step {place} of 8")
     assert len(running.get("plotly_chart")) == 1
     before, formula = page_text(running), formulas(running)
     assert any(digit in formula for digit in "123456789")
@@ -71,14 +72,28 @@ def test_each_step_has_a_formula_with_numbers_one_plot_and_one_control_that_move
     assert page_text(running) != before
 
 
+def test_the_last_step_says_what_both_tests_say_together_or_why_only_one_can(
+    app: Start, verdict_bundle: Path, monkeypatch: pytest.MonkeyPatch
+):
+    alone = learn(app, step="depths", sample="polyps")
+    assert any("calibration images" in caption.value for caption in alone.caption)
+    verdict = 'class="nero-verdict"'
+    assert verdict not in html(alone)
+    monkeypatch.setenv("NERO_BUNDLES", str(verdict_bundle))
+    both = learn(app, step="depths", sample="polyps", bundle=verdict_bundle.name)
+    no_traceback(both)
+    assert html(both).count(verdict) == 1
+    assert "NERO, all depths" in html(both)
+
+
 def test_back_and_next_walk_through_all_steps_and_on_to_perturb_and_watch(app: Start):
     running = learn(app, sample="polyps")
-    for place in range(1, 7):
+    for place in range(1, 8):
         running.button(key="lesson_next").click().run()
         no_traceback(running)
-        assert running.subheader[-1].value.startswith(f"Step {place + 1} of 7")
+        assert running.subheader[-1].value.startswith(f"Step {place + 1} of 8")
     running.button(key="lesson_back").click().run()
-    assert running.subheader[-1].value.startswith("Step 6 of 7")
+    assert running.subheader[-1].value.startswith("Step 7 of 8")
     running.button(key="lesson_next").click().run()
     running.button(key="lesson_next").click().run()
     no_traceback(running)
@@ -89,7 +104,7 @@ def test_back_and_next_walk_through_all_steps_and_on_to_perturb_and_watch(app: S
     running.button(key="lesson_back").click().run()
     running.button(key="lesson_back").click().run()
     no_traceback(running)
-    assert running.subheader[-1].value.startswith("Step 7 of 7")
+    assert running.subheader[-1].value.startswith("Step 8 of 8")
 
 
 def test_without_a_choice_a_sample_is_shown(app: Start):
@@ -102,7 +117,7 @@ def test_without_a_choice_a_sample_is_shown(app: Start):
     ("key", "asked", "says", "other"),
     [
         ("step", "bogus", "The link's step bogus is not available here; this is features.", "logits"),
-        ("part", "<b>", r"The link's part \<b\> is not available here; this is Seven steps.", "Quiz"),
+        ("part", "<b>", r"The link's part \<b\> is not available here; this is Step by step.", "Quiz"),
     ],
 )
 def test_a_link_to_what_is_not_offered_says_so_until_something_is_chosen(
@@ -330,7 +345,7 @@ def test_a_wide_upload_keeps_its_aspect_when_perturbed(app: Start):
     assert 'width="120" height="60"' in html(running)
 
 
-@pytest.mark.parametrize("part", ["Seven steps", "Perturb and watch"])
+@pytest.mark.parametrize("part", ["Step by step", "Perturb and watch"])
 def test_features_that_are_not_finite_are_one_sentence(app: Start, monkeypatch: pytest.MonkeyPatch, part: str):
     observe = Inspector.observe
 
