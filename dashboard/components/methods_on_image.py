@@ -17,7 +17,7 @@ from dashboard.components.uploader import distinct_names
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
-from nero_core import DETECTORS, Inspector
+from nero_core import DETECTORS, VERDICT, Inspector
 from nero_core.figures import bar_figure
 from nero_core.types import Detection
 
@@ -47,8 +47,8 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
             answers = _answers(inspector, item, tpr, place)
             detections = {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
             agreement = words.agreement(
-                {name: answer.verdict(0) for name, answer in detections.items()},
-                {name: DETECTORS[name].family for name in detections},
+                {name: answer.verdict(0) for name, answer in detections.items() if name != VERDICT},
+                {name: words.family(name) for name in detections},
             )
             place.markdown(words.plain(agreement))
         with st.container(key="methods_answers"):
@@ -81,6 +81,11 @@ def _table(
             st.markdown("\n".join(lines))
 
 
+def asked_methods(inspector: Inspector, tpr: float) -> list[str]:
+    """The verdict by two tests, where the reference set has it, and every method of the catalog."""
+    return [*([] if inspector.no_verdict_because(tpr) else [VERDICT]), *DETECTORS]
+
+
 def verdict_table(detections: Mapping[str, Detection], index: int = 0) -> str:
     """A row a method, the smallest p-value first; NERO's is marked."""
     rows = ""
@@ -89,7 +94,7 @@ def verdict_table(detections: Mapping[str, Detection], index: int = 0) -> str:
         verdict, p = detection.verdict(index), float(detection.p_value[index])
         is_ours = ' class="ours"' if name == "nero" else ""
         rows += (
-            f'<tr{is_ours}><th scope="row">{escape(words.method(name))}<small>{escape(DETECTORS[name].family)}</small>'
+            f'<tr{is_ours}><th scope="row">{escape(words.method(name))}<small>{escape(words.family(name))}</small>'
             f'</th><td class="said"><span class="symbol" aria-hidden="true" style="color:{VERDICT_COLOUR[verdict]}">'
             f"{words.SYMBOL[verdict]}</span> {verdict}</td>"
             f'<td class="p"><span class="nero-p"><i style="width:{100 * p:.1f}%"></i></span>{words.number(p, 2)}</td>'
@@ -108,7 +113,7 @@ def _figure(detections: Mapping[str, Detection]) -> "Figure":
     """The p-value of every method as a bar, its verdict in words."""
     order = _ordered(detections)
     p_values = [float(detections[name].p_value[0]) for name in order]
-    names = [f"{words.method(name)} ({DETECTORS[name].family})" for name in order]
+    names = [f"{words.method(name)} ({words.family(name)})" for name in order]
     texts = [f"{words.number(p, 2)}, {detections[name].verdict(0)}" for name, p in zip(order, p_values, strict=True)]
     size, tpr = detections[order[0]].calibration_size, detections[order[0]].tpr
     note = f"p: the share of {size} calibration images that score as high, this image included. "
@@ -131,8 +136,8 @@ def _answers(
 ) -> dict[str, Detection | str]:
     """Each method's answer; the first time a method is asked it is fitted, which may take a while."""
     answers: dict[str, Detection | str] = {}
-    for done, name in enumerate(DETECTORS):
-        if len(DETECTORS) > 1:
-            place.progress(done / len(DETECTORS), text=f"Asking {words.method(name)}, {done + 1} of {len(DETECTORS)} …")
+    methods = asked_methods(inspector, tpr)
+    for done, name in enumerate(methods):
+        place.progress(done / len(methods), text=f"Asking {words.method(name)}, {done + 1} of {len(methods)} …")
         answers[name] = resources.answer(inspector, item, name, tpr)
     return answers

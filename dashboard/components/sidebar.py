@@ -91,7 +91,7 @@ def research_options(inspector: Inspector) -> Options:
             "Method of the score",
             METHODS,
             key=state.site.METHOD,
-            format_func=lambda name: "verdict, by two tests" if name == VERDICT else name,
+            format_func=lambda name: words.method(name) if name == VERDICT else name,
             bind="query-params",
             help="The explanations on this page are NERO's own.",
         )

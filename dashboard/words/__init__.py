@@ -15,7 +15,7 @@ from dashboard.words.channels import (
     weight,
 )
 from dashboard.words.flags import BY_ORDER, GUESSING, REDUCED, page_terms
-from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
+from dashboard.words.methods import MEANING, agreement, family, figure, interval, method, standing
 from dashboard.words.numbers import duration, listed, percent, plain, tex
 from dashboard.words.verdicts import (
     ADVICE,
@@ -61,6 +61,7 @@ __all__ = [
     "deciding",
     "duration",
     "faithfulness",
+    "family",
     "figure",
     "interval",
     "listed",

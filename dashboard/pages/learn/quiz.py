@@ -7,14 +7,14 @@ import streamlit as st
 from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.link_values import link_values, numbers
-from dashboard.components.methods_on_image import verdict_table
+from dashboard.components.methods_on_image import asked_methods, verdict_table
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import DETECTORS, Inspector
+from nero_core import VERDICT, Inspector
 from nero_core.phantom import QuizCase, can_be_quizzed
 from nero_core.types import Detection
 
-SHOWN = ("nero", "nero_plus", "msp")  # beside the picture; the tally has all
+SHOWN = (VERDICT, "nero", "nero_deep", "nero_plus", "msp")  # beside the picture; the tally has all
 YOU = "you"
 SEQUENCES = 10_000  # of pictures, to choose from
 
@@ -65,7 +65,7 @@ def _card(inspector: Inspector, tpr: float) -> None:
 
 def _verdicts(inspector: Inspector, item: Source, tpr: float) -> dict[str, Detection]:
     """What the methods say that fit this reference set."""
-    answers = {name: resources.answer(inspector, item, name, tpr) for name in DETECTORS}
+    answers = {name: resources.answer(inspector, item, name, tpr) for name in asked_methods(inspector, tpr)}
     return {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
 
 

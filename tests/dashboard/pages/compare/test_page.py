@@ -61,6 +61,17 @@ def test_a_link_opens_the_chosen_methods_and_the_sample_gets_every_verdict(app: 
     assert "smallest" in " ".join(caption.value for caption in running.caption)
 
 
+def test_the_verdict_by_two_tests_stands_beside_the_methods_where_the_reference_set_has_it(
+    app: Start, verdict_bundle: Path, monkeypatch: pytest.MonkeyPatch
+):
+    row = "verdict, by two tests<small>p-values</small>"
+    assert row not in html(compare(app, sample="polyps"))
+    monkeypatch.setenv("NERO_BUNDLES", str(verdict_bundle))
+    running = compare(app, sample="polyps", bundle=verdict_bundle.name)
+    no_traceback(running)
+    assert html(running).count(row) == 1
+
+
 def test_the_p_values_are_sorted(app: Start):
     running = compare(app, sample="polyps")
     page = html(running)

@@ -83,6 +83,9 @@ def test_the_last_step_says_what_both_tests_say_together_or_why_only_one_can(
     both = learn(app, step="depths", sample="polyps", bundle=verdict_bundle.name)
     no_traceback(both)
     assert html(both).count(verdict) == 1
+    quiz = learn(app, part="Quiz", bundle=verdict_bundle.name)
+    quiz.button(key="quiz_ood").click().run()
+    assert "verdict, by two tests<small>p-values</small>" in html(quiz)
     assert "NERO, all depths" in html(both)
 
 
@@ -247,11 +250,11 @@ def test_the_quiz_reveals_tallies_and_starts_again(app: Start, monkeypatch: pyte
         assert (running.button(key=given).label, running.button(key=other).disabled) == ("Next picture", True)
         page = html(running)
         assert "drawn as" in page
-        assert page.count('scope="row"') == 3
+        assert page.count('scope="row"') == 4
         assert f"of {number} right" in page
         running.button(key=given).click().run()
     page = html(running)
-    assert all(f"<span>{name}</span>" in page for name in ("You", "NERO", "NERO+", "msp"))
+    assert all(f"<span>{name}</span>" in page for name in ("You", "NERO", "NERO, all depths", "NERO+", "msp"))
     running.button(key="quiz_restart").click().run()
     no_traceback(running)
     assert "Picture 1:" in running.subheader[0].value
