@@ -81,6 +81,11 @@ def class_means(
     return (member / member.sum(dim=1, keepdim=True)) @ x
 
 
+def varies(within: Float[Tensor, "batch neurons"], x: Float[Tensor, "batch neurons"]) -> bool:
+    """Whether images differ from their class means by more than the rounding of those means."""
+    return bool((within.abs().amax(dim=0) > torch.finfo(x.dtype).eps * len(x) * x.abs().max()).any())
+
+
 def unit_length(x: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch neurons"]:
     """Each row over its Euclidean length; a row of 0 stays 0."""
     length = torch.linalg.vector_norm(x, dim=1, keepdim=True)

@@ -230,6 +230,15 @@ _SPECS = (
         build=_library("mahalanobis.relative", "RelativeMahalanobis"),
     ),
     DetectorSpec(
+        name="mds_ensemble",
+        family="distance",
+        paper="Lee et al., NeurIPS 2018",
+        needs="stages",
+        build=_own("mds_ensemble.MDSEnsemble"),
+        defaults=MappingProxyType({"weights": None}),
+        source="pytorch-ood 0.4.0: all stages count 1; the paper learns weights on OOD data, which a fit must not see",
+    ),
+    DetectorSpec(
         name="knn",
         family="distance",
         paper="Sun et al., ICML 2022",
@@ -253,6 +262,15 @@ _SPECS = (
         build=_library("baselines.vim", "ViM"),
         defaults=MappingProxyType({"dimension": None}),
         source=_COMPARISON,
+    ),
+    DetectorSpec(
+        name="residual",
+        family="subspace",
+        paper="Wang et al., CVPR 2022",
+        needs="features",
+        build=_own("residual.Residual"),
+        defaults=MappingProxyType({"dimension": None}),
+        source="as vim; OpenMIBOOD has 128, or the best on OOD data, which a fit must not see",
     ),
     DetectorSpec(
         name="nnguide",

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nero_core.detectors.base import class_means
+from nero_core.detectors.base import class_means, varies
 from nero_core.detectors.components import scatter_spectrum
 from nero_core.errors import CalibrationError
 
@@ -90,7 +90,7 @@ def fit_tied_gaussian(
     counts = torch.bincount(index)[index].to(x)
     means = class_means(x, labels, classes)
     within = x - means[index]
-    if not bool((within.abs().amax(dim=0) > torch.finfo(x.dtype).eps * len(x) * x.abs().max()).any()):
+    if not varies(within, x):
         raise CalibrationError("Expected a class with ID images that differ. Found equal ones. Add ID images.")
     values, vectors = scatter_spectrum(within)
     images, width = x.shape
