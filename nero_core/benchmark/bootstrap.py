@@ -19,6 +19,7 @@ from nero_core.metrics import SHARE
 LEVEL = 0.95  # of the interval
 MAX_COUNTS = 2**29  # resamples × images: 1 GiB in int16, in memory throughout
 _CELLS = 2**22  # counts in float64 at once: 32 MB
+Side = tuple[Tensor, Tensor, Tensor]  # scores of images, counts of the same, indices of those that take part
 _NAMES = tuple(field.name for field in fields(Figures))
 
 
@@ -33,20 +34,26 @@ class Resamples:
         ood_labels: class of each OOD image.
         replicates: number of resamples.
         seed: of the draws.
+        id_groups: group of each ID image, where each is drawn separately; one group where None.
 
     Raises:
         NeroError: as ``check_resamples``.
     """
 
-    def __init__(self, id_size: int, ood_labels: Int[Tensor, " ood"], replicates: int, seed: int) -> None:
+    def __init__(
+        self,
+        id_size: int,
+        ood_labels: Int[Tensor, " ood"],
+        replicates: int,
+        seed: int,
+        id_groups: Int[Tensor, " id"] | None = None,
+    ) -> None:
         check_resamples(id_size + len(ood_labels), replicates)
         generator = torch.Generator().manual_seed(seed)
         self.replicates = replicates
-        self.id = _counts(id_size, replicates, generator)
-        self.ood = torch.zeros((len(ood_labels), replicates + 1), dtype=torch.int16)
-        for label in ood_labels.unique().tolist():
-            members = torch.nonzero(ood_labels == label).flatten()
-            self.ood[members] = _counts(len(members), replicates, generator)
+        groups = torch.zeros(id_size, dtype=torch.int64) if id_groups is None else id_groups
+        self.id = _grouped_counts(groups, replicates, generator)
+        self.ood = _grouped_counts(ood_labels, replicates, generator)
 
     def figures(
         self,
@@ -62,17 +69,35 @@ class Resamples:
             members: indices of the OOD images that count; all of them where None.
         """
         chosen = torch.arange(len(ood_scores)) if members is None else members
-        scores = float64(torch.cat([id_scores, ood_scores[chosen]]))
+        return as_figures(
+            self.table((id_scores, self.id, torch.arange(len(id_scores))), (ood_scores, self.ood, chosen))
+        )
+
+    def table(self, negatives: Side, positives: Side) -> Float[Tensor, "5 columns"]:
+        """The five figures of some images against others: in column 0 on the images themselves, then as resampled.
+
+        Args:
+            negatives: scores, counts (``self.id`` or ``self.ood``) and indices of the images that count as ID.
+            positives: the same of those that count as OOD.
+        """
+        scores = float64(torch.cat([side_scores[rows] for side_scores, _, rows in (negatives, positives)]))
         values, group = scores.unique(sorted=True, return_inverse=True)
+        groups = group.split([len(negatives[2]), len(positives[2])])
         parts = [
             _figures(
-                _grouped(self.id[:, part], group[: len(id_scores)], len(values)),
-                _grouped(self.ood[:, part][chosen], group[len(id_scores) :], len(values)),
+                *(
+                    _grouped(counts[:, part][rows], side_group, len(values))
+                    for (_, counts, rows), side_group in zip((negatives, positives), groups, strict=True)
+                )
             )
             for part in _parts(self.replicates + 1, len(values))
         ]
-        table = torch.cat(parts, dim=1)
-        return Figures(**{name: _interval(row) for name, row in zip(_NAMES, table, strict=True)})
+        return torch.cat(parts, dim=1)
+
+
+def as_figures(table: Float[Tensor, "5 columns"]) -> Figures:
+    """A table of ``Resamples.table`` as figures with their intervals."""
+    return Figures(**{name: _interval(row) for name, row in zip(_NAMES, table, strict=True)})
 
 
 def check_resamples(images: int, replicates: int) -> None:
@@ -94,6 +119,15 @@ def rank(figures: Sequence[Figures]) -> list[int]:
     """Place of each by AUROC, 1 = highest; equals share the better place."""
     values = [method_figures.auroc.value for method_figures in figures]
     return [1 + sum(other > value for other in values) for value in values]
+
+
+def _grouped_counts(groups: Int[Tensor, " images"], replicates: int, generator: torch.Generator) -> Tensor:
+    """Counts of all images, each group drawn by itself."""
+    counts = torch.zeros((len(groups), replicates + 1), dtype=torch.int16)
+    for group in groups.unique().tolist():
+        members = torch.nonzero(groups == group).flatten()
+        counts[members] = _counts(len(members), replicates, generator)
+    return counts
 
 
 def _counts(size: int, replicates: int, generator: torch.Generator) -> Int[Tensor, "size columns"]:

@@ -10,9 +10,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from nero_core.benchmark.bootstrap import Resamples, rank
-from nero_core.benchmark.records import LIBRARIES, BenchmarkResult, MethodResult, Skipped
+from nero_core.benchmark.records import LIBRARIES, BenchmarkResult, MethodResult, Skipped, Tiers
 from nero_core.benchmark.scoring import Scored, score_method
 from nero_core.benchmark.sets import check_separate, distinct
+from nero_core.benchmark.tiers import tier_figures
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.held_out import Progress
 from nero_core.detectors.catalog import DETECTORS, build_detector
@@ -34,6 +35,7 @@ def compare_banks(
     on_progress: Progress | None = None,
     id_name: str = "the bundle's calibration bank",
     ood_name: str = "the bundle's OOD bank",
+    tiers: Tiers | None = None,
 ) -> BenchmarkResult:
     """Fit every method on the bundle's fit bank, and measure how well it separates the ID bank from the OOD bank.
 
@@ -51,6 +53,8 @@ def compare_banks(
         on_progress: told ("methods", done, total).
         id_name: where the ID images come from, in words.
         ood_name: the same of the OOD images.
+        tiers: of the image lists that both banks come from, where they do. The labels of covariate-shifted ID images
+            go on behind the bundle's classes, one a list, and ``ood_classes`` are the near and then the far lists.
 
     Raises:
         NeroError: an unknown method, an OOD bank without names of its classes, or more resamples than memory holds.
@@ -65,7 +69,11 @@ def compare_banks(
     ood_bank = distinct(ood_bank)
     check_separate(bundle.fit, id_bank, ood_bank)
     id_labels, ood_labels = id_bank.labels.cpu(), ood_bank.labels.cpu()
-    resamples = Resamples(len(id_bank), ood_labels, replicates, seed)
+    # 0 for the ID images themselves, then 1, 2, … for the lists of covariate-shifted ones, in this order
+    id_lists = (id_labels - len(bundle.card.class_names) + 1).clamp_min(0)
+    if bool((id_lists.diff() < 0).any()):
+        raise NeroError("Expected images of covariate-shifted lists behind all others. Found others. Sort the ID bank.")
+    resamples = Resamples(len(id_bank), ood_labels, replicates, seed, id_lists)
     results: list[MethodResult] = []
     skipped: list[Skipped] = []
     report("methods", 0, len(chosen))
@@ -74,7 +82,8 @@ def compare_banks(
         if isinstance(scored, Skipped):
             skipped.append(scored)
         else:
-            results.append(_result(scored, resamples, ood_labels, ood_classes))
+            result = _result(scored, resamples, ood_labels, ood_classes)
+            results.append(result if tiers is None else _with_tiers(result, resamples, tiers, id_lists, ood_labels))
         report("methods", done, len(chosen))
     if not results:
         raise CalibrationError(
@@ -84,6 +93,7 @@ def compare_banks(
     places = rank([result.pooled for result in results])
     ranked = sorted((replace(result, rank=place) for result, place in zip(results, places, strict=True)), key=_place)
     predicted = bundle.classifier.head.logits(id_bank.features).argmax(dim=1).cpu()
+    id_classes = (*bundle.card.class_names, *(() if tiers is None else tiers.csid))
     return BenchmarkResult(
         bundle_title=bundle.card.title,
         bundle_digest=bundle.digest,
@@ -93,16 +103,17 @@ def compare_banks(
         ood_name=ood_name,
         id_digest=_set_digest(id_bank.ids),
         ood_digest=_set_digest(ood_bank.ids),
-        id_classes=_present(_class_counts(id_labels, bundle.card.class_names)),
+        id_classes=_present(_class_counts(id_labels, id_classes)),
         ood_classes=MappingProxyType(_class_counts(ood_labels, ood_classes)),
         ood_labels=ood_labels,
-        id_accuracy=float(float64(predicted == id_labels).mean()),
+        id_accuracy=float(float64(predicted == id_labels)[id_lists == 0].mean()),
         seed=seed,
         replicates=replicates,
         device=_where_timed(inspector),
         methods=tuple(ranked),
         skipped=tuple(skipped),
         made_with=versions(LIBRARIES),
+        tiers=tiers,
     )
 
 
@@ -143,6 +154,17 @@ def _result(
         id_scores=scored.id_scores,
         ood_scores=scored.ood_scores,
     )
+
+
+def _with_tiers(
+    result: MethodResult,
+    resamples: Resamples,
+    tiers: Tiers,
+    id_lists: Int[Tensor, " id"],
+    ood_lists: Int[Tensor, " ood"],
+) -> MethodResult:
+    lists, means = tier_figures(resamples, tiers, result.id_scores, result.ood_scores, id_lists, ood_lists)
+    return replace(result, lists=lists, tiers=means)
 
 
 def _ood(

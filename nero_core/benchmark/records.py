@@ -5,7 +5,8 @@ record is made here or read from a file.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import field, fields
+from types import MappingProxyType
 from typing import Annotated
 
 import torch
@@ -75,7 +76,32 @@ class Figures:
 
     def items(self) -> tuple[tuple[str, Interval], ...]:
         """Name and interval of each figure, in the order above."""
-        return tuple((field.name, getattr(self, field.name)) for field in fields(self))
+        return tuple((each.name, getattr(self, each.name)) for each in fields(self))
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class Tiers:
+    """Which image lists are in which tier of OpenMIBOOD; see ``nero_core.benchmark.tiers``. The ID list has no name.
+
+    Attributes:
+        csid: lists of covariate-shifted ID images: the last entries of ``id_classes``, and of the scores of ID images.
+        near: lists of near-OOD images, entries of ``ood_classes``.
+        far: the same of far-OOD images.
+    """
+
+    csid: tuple[Name, ...]
+    near: tuple[Name, ...]
+    far: tuple[Name, ...]
+
+    def items(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Name and lists of each tier that has some, in the order above."""
+        every = (("csid", self.csid), ("near", self.near), ("far", self.far))
+        return tuple((name, lists) for name, lists in every if lists)
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """All lists, tier by tier."""
+        return (*self.csid, *self.near, *self.far)
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
@@ -95,6 +121,8 @@ class MethodResult:
             pass, whose time a bank does not tell.
         id_scores: score of each ID image.
         ood_scores: score of each OOD image.
+        lists: of a benchmark of image lists, the figures of each list against the ID list alone.
+        tiers: of such a benchmark, the mean of each figure over the lists of a tier, each list counting once.
     """
 
     method: Name
@@ -107,6 +135,8 @@ class MethodResult:
     seconds_per_image: Seconds | None
     id_scores: IdScores
     ood_scores: OodScores
+    lists: Fixed[Figures] = field(default_factory=lambda: MappingProxyType({}))
+    tiers: Fixed[Figures] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
@@ -140,6 +170,7 @@ class BenchmarkResult:
         methods: by rank.
         skipped: methods that could not take part.
         made_with: versions of the libraries.
+        tiers: of the image lists that the images come from; None where they come from class folders.
     """
 
     bundle_title: str
@@ -160,11 +191,17 @@ class BenchmarkResult:
     methods: Annotated[tuple[MethodResult, ...], Field(min_length=1, max_length=MAX_METHODS)]
     skipped: tuple[Skipped, ...]
     made_with: Fixed[str]
+    tiers: Tiers | None = None
 
     @property
     def id_size(self) -> int:
         """Number of ID images."""
         return sum(self.id_classes.values())
+
+    @property
+    def id_list_size(self) -> int:
+        """Number of ID images without those of covariate-shifted lists."""
+        return self.id_size - sum(self.id_classes[name] for name in (self.tiers.csid if self.tiers else ()))
 
     @property
     def ood_size(self) -> int:
@@ -186,11 +223,27 @@ class BenchmarkResult:
                 raise ValueError(f"not one score of {method.method[:40]} for each image")
             if set(method.per_class) != present:
                 raise ValueError(f"figures of {method.method[:40]} for other OOD classes than there are")
+        self._check_tiers()
         if len({method.method for method in self.methods}) < len(self.methods):
             raise ValueError("a method twice")
         if [method.rank for method in self.methods] != _places([method.pooled.auroc.value for method in self.methods]):
             raise ValueError("methods whose ranks are not 1 … n by falling AUROC, equals sharing the better place")
         return self
+
+    def _check_tiers(self) -> None:
+        tiers = Tiers((), (), ()) if self.tiers is None else self.tiers
+        if len(set(tiers.lists)) < len(tiers.lists):
+            raise ValueError("an image list in two tiers")
+        if tuple(self.id_classes)[len(self.id_classes) - len(tiers.csid) :] != tiers.csid:
+            raise ValueError("lists of covariate-shifted ID images that are not the last ID classes")
+        if self.tiers is not None and {*tiers.near, *tiers.far} != set(self.ood_classes):
+            raise ValueError("near and far lists that are not the OOD classes")
+        counts = {**self.id_classes, **self.ood_classes}
+        if self.tiers is not None and not (self.id_list_size and all(counts[name] for name in tiers.lists)):
+            raise ValueError("an image list without images")
+        for method in self.methods:
+            if set(method.lists) != set(tiers.lists) or set(method.tiers) != set(dict(tiers.items())):
+                raise ValueError(f"figures of {method.method[:40]} for other image lists than there are")
 
 
 def _places(falling: Sequence[float]) -> list[int]:

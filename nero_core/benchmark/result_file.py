@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
 
 from nero_core.atomic import write_bytes
-from nero_core.benchmark.records import BenchmarkResult
+from nero_core.benchmark.records import BenchmarkResult, Figures
 from nero_core.errors import NeroError
 from nero_core.metrics import auroc, fpr_at_tpr
 
 RESULTS = "results.json"
 KIND = "nero benchmark"
 SCHEMA_VERSION = 1
-MAX_RESULT_BYTES = 2**26  # 64 MiB: 70,000 images of every method of the catalog
+MAX_RESULT_BYTES = 2**27  # 128 MiB: 130,000 images of every method of the catalog
 SCORE_BYTES = 32  # of one score at most, with its line
 TOLERANCE = 1e-9  # of a figure computed again: counts of images are exact, quotients nearly
 _RESULT = TypeAdapter(BenchmarkResult)
@@ -32,6 +33,10 @@ def write_result(result: BenchmarkResult, path: Path) -> None:
         NeroError: it is larger than ``read_result`` would read.
     """
     content = {"kind": KIND, "schema_version": SCHEMA_VERSION, **_RESULT.dump_python(result)}
+    if result.tiers is None:  # as before there were image lists, so that older programs read it
+        del content["tiers"]
+        for method in content["methods"]:
+            del method["lists"], method["tiers"]
     content["digest"] = _digest(content)
     data = f"{json.dumps(content, allow_nan=False, indent=1)}\n".encode()
     if len(data) > MAX_RESULT_BYTES:
@@ -97,18 +102,27 @@ def is_result(path: Path) -> bool:
 
 
 def _check_figures(source: Path, result: BenchmarkResult) -> None:
-    """See that AUROC and both FPR95 over all OOD images are those of the scores."""
+    """See that AUROC and both FPR95 over all OOD images, and those of each image list, are those of the scores."""
     for method in result.methods:
-        ids, oods = method.id_scores, method.ood_scores
-        computed = {
-            "auroc": auroc(ids, oods),
-            "fpr95_id_positive": fpr_at_tpr(ids, oods, positive="id"),
-            "fpr95_ood_positive": fpr_at_tpr(ids, oods, positive="ood"),
-        }
-        figures = dict(method.pooled.items())
-        for name, value in computed.items():
-            if abs(figures[name].value - value) > TOLERANCE:
-                raise _strange(source, f"in {method.method[:40]}: another {name} than that of its scores")
+        _check_values(source, f"in {method.method[:40]}", method.pooled, method.id_scores, method.ood_scores)
+        if result.tiers is None:
+            continue
+        plain = method.id_scores[: result.id_list_size]
+        shifted = method.id_scores[result.id_list_size :].split([result.id_classes[name] for name in result.tiers.csid])
+        oods = [method.ood_scores[result.ood_labels == label] for label in range(len(result.ood_classes))]
+        for name, scores in zip((*result.tiers.csid, *result.ood_classes), (*shifted, *oods), strict=True):
+            _check_values(source, f"in {method.method[:40]}, {name[:40]}", method.lists[name], plain, scores)
+
+
+def _check_values(source: Path, where: str, figures: Figures, ids: Tensor, oods: Tensor) -> None:
+    computed = {
+        "auroc": auroc(ids, oods),
+        "fpr95_id_positive": fpr_at_tpr(ids, oods, positive="id"),
+        "fpr95_ood_positive": fpr_at_tpr(ids, oods, positive="ood"),
+    }
+    for name, value in computed.items():
+        if abs(dict(figures.items())[name].value - value) > TOLERANCE:
+            raise _strange(source, f"{where}: another {name} than that of its scores")
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@ from nero_core.benchmark.cache import ObservationCache, observe_cached
 from nero_core.benchmark.compare import check_methods, compare_banks
 from nero_core.benchmark.records import BenchmarkResult
 from nero_core.benchmark.result_file import RESULTS, check_size, is_result, write_result
-from nero_core.benchmark.sets import check_sets, each_once, read_id_set, read_ood_set
+from nero_core.benchmark.sets import check_sets, check_source, each_once, read_id_set, read_ood_set, tell_copies
+from nero_core.benchmark.tiers import read_listed
 from nero_core.calibration.feature_bank import FeatureBank, second_pass_scores
 from nero_core.calibration.held_out import Progress, read_digests
 from nero_core.data.archive import unpacked
@@ -29,6 +30,8 @@ def run_benchmark(
     ood: str | Path | None = None,
     out: str | Path | None = None,
     *,
+    lists: str | Path | None = None,
+    data: str | Path | None = None,
     methods: Sequence[str] | None = None,
     seed: int = 0,
     replicates: int = 1000,
@@ -46,6 +49,9 @@ def run_benchmark(
         id: ID images, one subfolder a class, or a .zip of that; the bundle's calibration bank where None.
         ood: OOD images in the same form; the bundle's OOD bank where None.
         out: folder to write to; ``default_out(bundle)`` where None.
+        lists: in place of ``id`` and ``ood``, a folder of image lists (``test_*.txt``) as OpenMIBOOD has them; the
+            result then has its tiers, see ``nero_core.benchmark.tiers``.
+        data: folder that the paths of the lists begin in.
         methods: names of ``DETECTORS``; all of them where None.
         seed: of the resamples.
         replicates: number of bootstrap resamples.
@@ -55,6 +61,7 @@ def run_benchmark(
 
     Raises:
         BundleError: the bundle cannot be loaded.
+        DatasetError: image lists that are wrong, or that name no images.
         CalibrationError: a set that is empty, whose classes are on the wrong side, or that shares images with the fit
             or calibration bank or with the other set; or no method that fits the bundle.
         ImageError: an image cannot be decoded.
@@ -64,21 +71,31 @@ def run_benchmark(
     report = on_progress or (lambda stage, done, total: None)
     folder = Path(out) if out is not None else default_out(bundle)
     _check_out(folder)
+    check_source(id, ood, lists, data)
     inspector = Inspector.load(bundle, device)
     chosen = check_methods(inspector, methods)
     loaded = inspector.bundle
     names = loaded.card.class_names
     banks: dict[str, FeatureBank] = {}
     with ExitStack() as stack:
-        images = (
-            _opened(stack, id, lambda root: read_id_set(root, names), "unpacking ID images", report, on_left_out),
-            _opened(stack, ood, lambda root: read_ood_set(root, names), "unpacking OOD images", report, on_left_out),
+        tiers, images = (
+            None,
+            (
+                _opened(stack, id, lambda root: read_id_set(root, names), "unpacking ID images", report, on_left_out),
+                _opened(
+                    stack, ood, lambda root: read_ood_set(root, names), "unpacking OOD images", report, on_left_out
+                ),
+            ),
         )
+        if lists is not None and data is not None:
+            listed = read_listed(lists, data, names, on_left_out)
+            tiers, images = listed.tiers, (listed.ids, listed.ood)
         tell_each(images, on_left_out)
         sets = [
             None if given is None else each_once(given, digests)
             for given, digests in zip(images, read_digests(images, report), strict=True)
         ]
+        tell_copies(images, sets, on_left_out)
         own = (loaded.calibration, loaded.ood)
         ids = [
             frozenset(bank.ids if bank is not None else ()) if given is None else frozenset(given[1])
@@ -99,6 +116,7 @@ def run_benchmark(
             if given is not None:
                 banks[stage] = observe_cached(loaded, *given, cache, wanted, stage, report)
     ood_images = images[1]
+    id_source, ood_source = (id, ood) if lists is None else (lists, lists)
     result = compare_banks(
         inspector,
         id_bank=banks.get("ID images"),
@@ -108,8 +126,9 @@ def run_benchmark(
         replicates=replicates,
         seed=seed,
         on_progress=report,
-        **{} if id is None else {"id_name": file_name(str(Path(id).resolve()))},
-        **{} if ood is None else {"ood_name": file_name(str(Path(ood).resolve()))},
+        tiers=tiers,
+        **{} if id_source is None else {"id_name": file_name(str(Path(id_source).resolve()))},
+        **{} if ood_source is None else {"ood_name": file_name(str(Path(ood_source).resolve()))},
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_result(result, folder / RESULTS)

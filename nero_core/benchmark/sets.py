@@ -11,7 +11,8 @@ from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.held_out import check_ood_classes, check_unseen
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, read_folder
-from nero_core.errors import CalibrationError
+from nero_core.data.left_out import LeftOut, Tell
+from nero_core.errors import CalibrationError, NeroError
 
 
 def read_id_set(root: Path, class_names: Sequence[str]) -> ImageFolder:
@@ -50,6 +51,40 @@ def each_once(images: ImageFolder, digests: Sequence[str]) -> tuple[ImageFolder,
     for index, digest in enumerate(digests):
         first.setdefault(digest, index)
     return images.select(tuple(first.values())), tuple(first)
+
+
+def check_source(*given: str | Path | None) -> None:
+    """See that images come from one place.
+
+    Raises:
+        NeroError: folders and lists are given together, or lists without their images.
+    """
+    id_images, ood, lists, data = given
+    if (lists is None) != (data is None):
+        actual = "--lists alone" if data is None else "--data alone"
+        raise NeroError(f"Expected image lists (--lists) and the folder of their images (--data). Found {actual}.")
+    if lists is not None and (id_images is not None or ood is not None):
+        raise NeroError("Expected images from class folders (--id, --ood) or from lists (--lists, --data). Found both.")
+
+
+def tell_copies(
+    images: Sequence[ImageFolder | None], sets: Sequence[tuple[ImageFolder, tuple[str, ...]] | None], tell: Tell
+) -> None:
+    """Tell how many exact copies are left out of each set; a class that is left without images is refused.
+
+    Raises:
+        CalibrationError: every image of a class is a copy of another class's.
+    """
+    for kind, given, once in zip(("ID images", "OOD images"), images, sets, strict=True):
+        if given is None or once is None or len(once[0]) == len(given):
+            continue
+        gone = set(given.labels) - set(once[0].labels)
+        if gone:
+            raise CalibrationError(
+                f"Expected images of {file_name(given.classes[min(gone)])} that are in no other class or list. Found "
+                "exact copies only. Leave it out."
+            )
+        tell(LeftOut(kind, len(once[0]), copies=len(given) - len(once[0])))
 
 
 def check_sets(

@@ -21,6 +21,11 @@ def benchmark(
     ood: Annotated[
         Path | None, typer.Option(help="OOD images, one subfolder a class, or a .zip; the OOD bank otherwise.")
     ] = None,
+    lists: Annotated[
+        Path | None,
+        typer.Option(help="In place of --id and --ood: a folder of image lists (test_*.txt) as OpenMIBOOD has them."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder that the paths of the lists begin in.")] = None,
     methods: Annotated[
         list[str] | None, typer.Option(help="all, or names separated by commas; the option may be repeated.")
     ] = None,
@@ -49,6 +54,8 @@ def benchmark(
             id_images,
             ood,
             folder,
+            lists=lists,
+            data=data,
             methods=None if names is None or "all" in names else names,
             seed=seed,
             replicates=replicates,

@@ -25,6 +25,8 @@ class LeftOut:
         hidden: files and folders that are hidden, or of macOS alone.
         special: pipes, devices and the like under an image's name.
         empty: class folders without an image.
+        missing: files that a list names and that are not there.
+        copies: images whose very bytes are those of another one.
     """
 
     name: str = ""
@@ -36,11 +38,13 @@ class LeftOut:
     hidden: int = 0
     special: int = 0
     empty: tuple[str, ...] = ()
+    missing: int = 0
+    copies: int = 0
 
     @property
     def total(self) -> int:
         """Files that are not read; a hidden folder and a link count as one."""
-        some = self.beside + self.links + self.hidden + self.special
+        some = self.beside + self.links + self.hidden + self.special + self.missing + self.copies
         return some + sum(self.kinds.values()) + sum(self.folders.values())
 
     @property
@@ -53,6 +57,12 @@ class LeftOut:
             parts.append(f"{images} in {_named(self.folders)}, {are}")
         if self.beside:
             parts.append(f"{_count(self.beside, 'image')} beside the class folders")
+        if self.missing:
+            parts.append(
+                f"{_count(self.missing, 'image')} of the list that {'is' if self.missing == 1 else 'are'} not there"
+            )
+        if self.copies:
+            parts.append(f"{self.copies} that {_is(self.copies)} an exact copy of another")
         if self.kinds:
             parts.append(f"{_count(sum(self.kinds.values()), 'file')} of other kinds ({_named(self.kinds)})")
         if self.links:
@@ -106,6 +116,10 @@ class Tally:
 
 def _count(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are each"
 
 
 def _named(counts: Mapping[str, int]) -> str:

@@ -7,7 +7,17 @@ from importlib.resources import files
 
 from nero_core.benchmark.records import BenchmarkResult, Interval, MethodResult
 from nero_core.report.charts import histogram_chart, roc_chart
-from nero_core.report.protocol import FALLING, FIGURE_NAMES, MEANINGS, microseconds, percent, protocol
+from nero_core.report.protocol import (
+    FALLING,
+    FIGURE_NAMES,
+    MEANINGS,
+    TIER_FIGURES,
+    TIER_NAMES,
+    TIER_WORDS,
+    microseconds,
+    percent,
+    protocol,
+)
 
 SHOWN = 5  # curves at the start; NERO is one of them wherever it stands
 
@@ -21,6 +31,7 @@ def page(result: BenchmarkResult) -> str:
     parts = (
         _head(result),
         _table(result),
+        _tiers(result),
         _left_out(result),
         _plots(result),
         _heat(result),
@@ -142,8 +153,34 @@ def _heat(result: BenchmarkResult) -> str:
     )
 
 
-def _heat_cell(figure: Interval) -> str:
-    depth = max(2 * figure.value - 1, 0) * 0.55  # at most 55 %, so that the number stays readable on it
+def _tiers(result: BenchmarkResult) -> str:
+    if result.tiers is None:
+        return ""
+    tiers = [tier for tier, _ in result.tiers.items()]
+    heads = "".join(
+        f'<th scope="col">{TIER_NAMES[tier]}<br>{FIGURE_NAMES[name]}</th>' for tier in tiers for name in TIER_FIGURES
+    )
+    rows = "\n".join(
+        f'<tr{" class=nero" if method.method.startswith("nero") else ""}><th scope="row">{escape(method.method)}</th>'
+        + "".join(_tier_cells(method, tier) for tier in tiers)
+        + "</tr>"
+        for method in result.methods
+    )
+    return (
+        f'<h2>Tiers, as OpenMIBOOD measures them</h2>\n<p class="soft">{TIER_WORDS}</p>\n'
+        f'<div class="wide"><table class="heat"><thead><tr><th scope="col">method</th>{heads}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>"
+    )
+
+
+def _tier_cells(method: MethodResult, tier: str) -> str:
+    figures = dict(method.tiers[tier].items())
+    return "".join(_heat_cell(figures[name], name in FALLING) for name in TIER_FIGURES)
+
+
+def _heat_cell(figure: Interval, falls: bool = False) -> str:
+    good = 1 - figure.value if falls else figure.value
+    depth = max(2 * good - 1, 0) * 0.55  # at most 55 %, so that the number stays readable on it
     return f'<td style="--a:{depth:.2f}" title="{percent(figure)}">{100 * figure.value:.1f}</td>'
 
 

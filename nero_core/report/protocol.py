@@ -9,6 +9,13 @@ FIGURE_NAMES = {  # field of Figures → heading
     "aupr_in": "AUPR-in",
     "aupr_out": "AUPR-out",
 }
+TIER_NAMES = {"csid": "covariate-shifted ID", "near": "near-OOD", "far": "far-OOD"}
+TIER_FIGURES = ("auroc", "fpr95_ood_positive")  # which OpenMIBOOD's tables show
+TIER_WORDS = (
+    "Each image list against the ID list alone, and a tier is the mean of its lists, each counting once. "
+    "Covariate-shifted images are measured as if they were to be found: an AUROC of 50 is no reaction to the shift. "
+    "Everywhere else on this page they count as ID."
+)
 FEW = 20  # images of a class: below it one image is more than the 5 % that an interval leaves out
 FALLING = frozenset({"fpr95_id_positive", "fpr95_ood_positive"})  # lower is better
 MEANINGS = {
@@ -51,6 +58,7 @@ def protocol(result: BenchmarkResult) -> tuple[tuple[str, str], ...]:
         "records. No OOD image is used in any fit.",
         "ID images": f"{result.id_size} from {result.id_name}: {id_counts}. Set sha256 {result.id_digest}.",
         "OOD images": f"{result.ood_size} from {result.ood_name}: {ood_counts}. Set sha256 {result.ood_digest}.",
+        **({"Tiers": _tiers(result)} if result.tiers else {}),
         "Separation": "Neither set shares an image file with the fit bank or with the other set; exact copies count "
         "once. Images that the classifier was trained on are not known to a bundle: to give others is up to whoever "
         "runs it.",
@@ -64,3 +72,12 @@ def protocol(result: BenchmarkResult) -> tuple[tuple[str, str], ...]:
         "Versions": f"{versions}.",
     }
     return tuple(sentences.items())
+
+
+def _tiers(result: BenchmarkResult) -> str:
+    assert result.tiers is not None
+    named = "; ".join(f"{TIER_NAMES[tier]}: {', '.join(lists)}" for tier, lists in result.tiers.items())
+    return (
+        f"The ID list has {result.id_list_size} images, which the accuracy is of. {named}. {TIER_WORDS} Each list is "
+        "drawn separately in a resample."
+    )

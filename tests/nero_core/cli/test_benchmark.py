@@ -61,3 +61,37 @@ def test_an_error_is_the_last_line_of_the_progress_file(nero: Run, tiny_bundle: 
     assert result.exit_code == 2
     last = json.loads(file.read_text().splitlines()[-1])
     assert "Found 'nerro'" in last["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--lists", "LISTS"), "Found --lists alone"),
+        (("--data", "DATA"), "Found --data alone"),
+        (("--lists", "LISTS", "--data", "DATA", "--ood", "DATA"), "Found both"),
+        (("--lists", "DATA", "--data", "DATA"), "expected 2 to 100 lists"),
+    ],
+)
+def test_lists_and_their_images_come_together(
+    nero: Run,
+    tiny_bundle: Path,
+    image_lists: tuple[Path, Path],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    places = {"LISTS": image_lists[0], "DATA": image_lists[1]}
+    result = nero("benchmark", tiny_bundle, "--out", tmp_path, *(places.get(each, each) for each in arguments))
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+def test_the_command_prints_the_tiers(
+    nero: Run, tiny_bundle: Path, image_lists: tuple[Path, Path], tmp_path: Path
+) -> None:
+    arguments = ("--lists", image_lists[0], "--data", image_lists[1], "--methods", "msp,nero", "--replicates", 100)
+    result = nero("benchmark", tiny_bundle, "--out", tmp_path, *arguments, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    shown = " ".join(result.stdout.split())
+    assert "Each list against the 24 images of the ID list" in shown
+    assert json.loads((tmp_path / "results.json").read_text())["tiers"]["near"] == ["mini_2", "mini_3"]
