@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from nero_core import Head, Inspector, compare_banks
+from nero_core.calibration.feature_bank import detector_input, fitted_detector
 from nero_core.detectors.nero import NERO
+from nero_core.detectors.nero_deep import NeroDeep
 from nero_core.detectors.nero_plus import NeroPlus
-from tests.study import ablation, evidence, tables
+from tests.study import ablation, depth, evidence, tables
 from tests.study.ablation import Banks, Variant
 
 
@@ -89,7 +91,15 @@ def test_programs_side_by_side_lose_no_table_of_one_page(tmp_path: Path) -> None
 
 def test_every_table_of_the_programs_has_its_place_on_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
-    for name in ("summary", "ablation", "phantom resnet18", "phantom deit", "mednist-a resnet18", "mednist-a frozen"):
+    for name in (
+        "summary",
+        "ablation",
+        "depth",
+        "phantom resnet18",
+        "phantom deit",
+        "mednist-a resnet18",
+        "mednist-a frozen",
+    ):
         assert f"<!-- table: {name} -->" in page
 
 
@@ -153,3 +163,28 @@ def test_the_page_shows_the_tables_that_the_evidence_study_writes(name: str) -> 
         shown = page.split(f"<!-- table: {table} -->\n")[1].split("<!-- end -->")[0].splitlines()
         headers = [above for above, line in pairwise(shown) if set(line) == set("|-")]  # the rows above such a line
         assert headers == [evidence.header(heads)[0]] * count
+
+
+def test_a_depth_of_the_study_is_that_of_the_detector(tiny_inspector: Inspector) -> None:
+    bundle = tiny_inspector.bundle
+    bank = bundle.ood
+    assert bank is not None
+    scores = depth.parts(bundle.classifier.head, bundle.fit, bank)
+    detector = fitted_detector("nero_deep", bundle.classifier.head, bundle.fit)
+    assert isinstance(detector, NeroDeep)
+    terms = detector.terms(detector_input(detector, bank))
+    torch.testing.assert_close(scores["all stages = `nero_deep`"], terms.score)
+    torch.testing.assert_close(scores["last stage alone"], terms.parts["features"])
+    torch.testing.assert_close(scores["stage 1 alone"], next(iter(terms.parts.values())))
+    without = scores["all stages before the last"] + scores["last stage, features alone"]
+    torch.testing.assert_close(scores["all stages, features alone"], without)
+
+
+def test_the_depth_study_has_a_row_for_each_part_and_peer(
+    tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    depth.main(["--bundle", str(tiny_bundle), "--per-class", "2"])
+    shown = capsys.readouterr().out
+    for name in ("stage 1 alone", "all stages = `nero_deep`", "`mds_ensemble`", "`residual`", "`nero`"):
+        assert f"| {name} | " in shown
+    assert "6 ID phantoms and 10 of 5 lesions" in shown
