@@ -87,11 +87,13 @@ class Tiers:
         csid: lists of covariate-shifted ID images: the last entries of ``id_classes``, and of the scores of ID images.
         near: lists of near-OOD images, entries of ``ood_classes``.
         far: the same of far-OOD images.
+        left_out: what the lists name that was not read, in sentences; none where they were read whole.
     """
 
     csid: tuple[Name, ...]
     near: tuple[Name, ...]
     far: tuple[Name, ...]
+    left_out: tuple[str, ...] = ()
 
     def items(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Name and lists of each tier that has some, in the order above."""

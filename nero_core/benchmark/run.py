@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from nero_core.benchmark.bootstrap import check_resamples
@@ -16,7 +17,7 @@ from nero_core.calibration.held_out import Progress, read_digests
 from nero_core.data.archive import unpacked
 from nero_core.data.decode import file_name
 from nero_core.data.folders import ImageFolder, tell_each
-from nero_core.data.left_out import Tell, tell_nobody
+from nero_core.data.left_out import LeftOut, Tell, tell_nobody
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
 
@@ -77,6 +78,12 @@ def run_benchmark(
     loaded = inspector.bundle
     names = loaded.card.class_names
     banks: dict[str, FeatureBank] = {}
+    told: list[LeftOut] = []
+
+    def tell(left_out: LeftOut) -> None:
+        told.append(left_out)
+        on_left_out(left_out)
+
     with ExitStack() as stack:
         tiers, images = (
             None,
@@ -88,14 +95,14 @@ def run_benchmark(
             ),
         )
         if lists is not None and data is not None:
-            listed = read_listed(lists, data, names, on_left_out)
+            listed = read_listed(lists, data, names, tell)
             tiers, images = listed.tiers, (listed.ids, listed.ood)
         tell_each(images, on_left_out)
         sets = [
             None if given is None else each_once(given, digests)
             for given, digests in zip(images, read_digests(images, report), strict=True)
         ]
-        tell_copies(images, sets, on_left_out)
+        tell_copies(images, sets, tell)
         own = (loaded.calibration, loaded.ood)
         ids = [
             frozenset(bank.ids if bank is not None else ()) if given is None else frozenset(given[1])
@@ -126,7 +133,7 @@ def run_benchmark(
         replicates=replicates,
         seed=seed,
         on_progress=report,
-        tiers=tiers,
+        tiers=None if tiers is None else replace(tiers, left_out=tuple(map(str, told))),
         **{} if id_source is None else {"id_name": file_name(str(Path(id_source).resolve()))},
         **{} if ood_source is None else {"ood_name": file_name(str(Path(ood_source).resolve()))},
     )

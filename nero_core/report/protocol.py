@@ -79,5 +79,5 @@ def _tiers(result: BenchmarkResult) -> str:
     named = "; ".join(f"{TIER_NAMES[tier]}: {', '.join(lists)}" for tier, lists in result.tiers.items())
     return (
         f"The ID list has {result.id_list_size} images, which the accuracy is of. {named}. {TIER_WORDS} Each list is "
-        "drawn separately in a resample."
+        f"drawn separately in a resample. {' '.join(result.tiers.left_out) or 'The lists were read whole.'}"
     )

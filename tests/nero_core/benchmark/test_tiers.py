@@ -147,6 +147,7 @@ def test_every_report_has_the_tiers(result: BenchmarkResult) -> None:
     for name in ("covariate-shifted ID", "near-OOD", "far-OOD"):
         assert name in text and name in html
     assert "mini_1b, mini_1c" in dict(protocol(result))["Tiers"]
+    assert "The lists were read whole." in dict(protocol(result))["Tiers"]
     rows = list(csv.DictReader(io.StringIO(csv_table(result))))
     first = result.methods[0]
     near = next(row for row in rows if row["method"] == first.method and row["ood_class"] == "near")
@@ -178,6 +179,8 @@ def test_missing_images_and_copies_are_told(tiny_bundle: Path, image_lists: tupl
         "OOD images: 20 images are read. Left out: 1 that is an exact copy of another.",
     ]
     assert result.ood_size == 20
+    assert result.tiers is not None and result.tiers.left_out == tuple(map(str, told))
+    assert "1 image of the list that is not there" in dict(protocol(result))["Tiers"]
 
 
 def test_an_image_that_is_id_and_ood_or_a_list_of_copies_is_refused(
