@@ -45,8 +45,8 @@ def fpr_at_tpr(
     """False positive rate where the true positive rate first reaches ``tpr``; in [0, 1], lower is better.
 
     The field uses the name for two figures. ``positive="id"``, as NERO has it: the share of OOD accepted at the
-    threshold that accepts ``tpr`` of ID. ``positive="ood"``: the share of ID rejected at the threshold that rejects
-    ``tpr`` of OOD.
+    threshold that accepts ``tpr`` of ID. ``positive="ood"``, as OpenMIBOOD has it: the share of ID rejected at the
+    threshold that rejects ``tpr`` of OOD.
     """
     if positive == "id":
         return float(float64(ood_scores <= kth_smallest(id_scores, tpr)).mean())
