@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
-from nero_core.calibration.feature_bank import bank_scores, detector_input, fitted_detector
+from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input, fitted_detector
 from nero_core.calibration.verdict import JointTest, earliest
 from nero_core.data.decode import Picture, decode_batch
 from nero_core.detectors.catalog import DETECTORS
@@ -293,6 +293,19 @@ class Inspector:
             return reference_scores(method, joint.calibration, ood, banks, tpr)
         fitted = self._fit(method)
         return reference_scores(method, fitted.calibration, fitted.ood, banks, tpr)
+
+    def verdict_scores(self, bank: FeatureBank) -> Float[Tensor, " images"]:
+        """The score of the verdict by two tests over a bank, on the CPU; of the calibration bank among its own images.
+
+        Raises:
+            CalibrationError: the bundle cannot test twice; see ``no_verdict_because``.
+        """
+        if reason := self.no_verdict_because():
+            raise CalibrationError(reason)
+        joint = self._joint_test()
+        if bank.ids == self.bundle.calibration.ids:
+            return joint.calibration
+        return joint.score({name: bank_scores(name, self._fit(name).detector, bank) for name in TESTS})
 
     def thumbnail(self, reference_id: str) -> bytes:
         """The WebP picture of a fit image; BundleError where there is none."""

@@ -20,7 +20,10 @@ from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.device import float64, statistics_device
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.inspector import Inspector
+from nero_core.types import VERDICT
 from nero_core.version import versions
+
+METHODS = (VERDICT, *DETECTORS)
 
 
 def compare_banks(
@@ -47,7 +50,7 @@ def compare_banks(
         id_bank: ID images with their class indices; the bundle's calibration bank where None.
         ood_bank: OOD images with indices into ``ood_classes``; the bundle's OOD bank where None.
         ood_classes: names of the OOD classes; needed with ``ood_bank``.
-        methods: names of ``DETECTORS``; all of them where None.
+        methods: names of ``METHODS``: the verdict by two tests, and all of the catalog; all of them where None.
         replicates: number of bootstrap resamples.
         seed: of the resamples.
         on_progress: told ("methods", done, total).
@@ -123,11 +126,11 @@ def check_methods(inspector: Inspector, methods: Sequence[str] | None) -> tuple[
     Raises:
         NeroError: one is not in the catalog, or there is none.
     """
-    chosen = tuple(DETECTORS) if methods is None else tuple(dict.fromkeys(methods))
+    chosen = METHODS if methods is None else tuple(dict.fromkeys(methods))
     if not chosen:
-        raise NeroError(f"Expected a method among {', '.join(DETECTORS)}. Found none. Name one, or all.")
+        raise NeroError(f"Expected a method among {', '.join(METHODS)}. Found none. Name one, or all.")
     for name in chosen:
-        if name not in DETECTORS:
+        if name not in METHODS:
             build_detector(name, inspector.bundle.classifier.head)  # raises the one error for an unknown name
     return chosen
 
@@ -138,7 +141,7 @@ def _result(
     members = {name: torch.nonzero(ood_labels == label).flatten() for label, name in enumerate(ood_classes)}
     return MethodResult(
         method=scored.name,
-        family=DETECTORS[scored.name].family,
+        family="p-values" if scored.name == VERDICT else DETECTORS[scored.name].family,
         hyper=scored.hyper,
         pooled=resamples.figures(scored.id_scores, scored.ood_scores),
         per_class=MappingProxyType(

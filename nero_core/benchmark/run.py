@@ -53,7 +53,7 @@ def run_benchmark(
         lists: in place of ``id`` and ``ood``, a folder of image lists (``test_*.txt``) as OpenMIBOOD has them; the
             result then has its tiers, see ``nero_core.benchmark.tiers``.
         data: folder that the paths of the lists begin in.
-        methods: names of ``DETECTORS``; all of them where None.
+        methods: as of ``compare_banks``; all of them where None.
         seed: of the resamples.
         replicates: number of bootstrap resamples.
         device: where to compute.

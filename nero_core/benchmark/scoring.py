@@ -3,8 +3,9 @@
 import math
 import statistics
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -17,9 +18,9 @@ from nero_core.benchmark.fields import Setting
 from nero_core.benchmark.records import Skipped
 from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input, fitted_detector
 from nero_core.detectors.catalog import DETECTORS
-from nero_core.detectors.detector import Detector
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
+from nero_core.types import TESTS, VERDICT
 
 REPEATS = 5  # timings of a method; the median counts
 LONG = 1.0  # seconds; a method that takes longer is timed once
@@ -42,21 +43,18 @@ class Scored:
 def score_method(inspector: Inspector, name: str, id_bank: FeatureBank, ood_bank: FeatureBank) -> Scored | Skipped:
     """Fit a method on the bundle's fit bank and score both banks.
 
-    A method that cannot fit the bank, has no finite score of an image, or finds no memory is left out. Any other error
-    is a fault of the program and is raised as it is.
+    ``name`` may be that of the verdict by two tests. A method that cannot fit the bank, has no finite score of an
+    image, or finds no memory is left out. Any other error is a fault of the program and is raised as it is.
     """
-    bundle, spec, device = inspector.bundle, DETECTORS[name], inspector.device
-    recorded = bundle.card.hyper(name)
+    device = inspector.device
     try:
         _wait(device)
         start = time.perf_counter()
-        detector = fitted_detector(name, bundle.classifier.head, bundle.fit, **recorded)
+        method = _two_tests(inspector) if name == VERDICT else _detector(inspector, name)
         _wait(device)
         fit_seconds = time.perf_counter() - start
-        scores = [bank_scores(name, detector, bank) for bank in (id_bank, ood_bank)]
-        seconds = (
-            None if spec.needs == "image" else _seconds_per_image(detector, detector_input(detector, id_bank), device)
-        )
+        scores = [method.score(bank) for bank in (id_bank, ood_bank)]
+        seconds = None if method.timed is None else _seconds(method.timed(id_bank), device) / len(id_bank)
     except NeroError as error:
         return Skipped(name, str(error) or type(error).__name__)
     except LinAlgError as error:
@@ -74,11 +72,42 @@ def score_method(inspector: Inspector, name: str, id_bank: FeatureBank, ood_bank
         if strange:
             reason = f"Expected finite scores. Found {strange} of {len(values)} {kind} images without one."
             return Skipped(name, f"{reason} Use another method.")
+    hyper = {key: plain_setting(value) for key, value in method.hyper.items()}
+    return Scored(name, MappingProxyType(hyper), fit_seconds, seconds, *scores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """What was fitted: how it scores a bank, what is timed of that, where anything is, and its settings."""
+
+    score: Callable[[FeatureBank], Float[Tensor, " images"]]
+    timed: Callable[[FeatureBank], Callable[[], object]] | None
+    hyper: Mapping[str, object]
+
+
+def _detector(inspector: Inspector, name: str) -> _Method:
+    bundle, spec = inspector.bundle, DETECTORS[name]
+    recorded = bundle.card.hyper(name)
+    detector = fitted_detector(name, bundle.classifier.head, bundle.fit, **recorded)
     fitted: Mapping[str, object] = getattr(
         detector, "fitted_settings", {}
     )  # what the fit chose where nothing was given
-    hyper = {key: plain_setting(value) for key, value in {**spec.defaults, **recorded, **fitted}.items()}
-    return Scored(name, MappingProxyType(hyper), fit_seconds, seconds, *scores)
+
+    def timed(bank: FeatureBank) -> Callable[[], object]:
+        return partial(detector.predict_features, detector_input(detector, bank))
+
+    score = partial(bank_scores, name, detector)
+    return _Method(score, None if spec.needs == "image" else timed, {**spec.defaults, **recorded, **fitted})
+
+
+def _two_tests(inspector: Inspector) -> _Method:
+    """The verdict: both tests, held against the calibration images. What was fitted before takes no time again."""
+    inspector.verdict_scores(inspector.bundle.calibration)
+
+    def timed(bank: FeatureBank) -> Callable[[], object]:
+        return partial(inspector.verdict_scores, replace(bank, ids=bank.ids[::-1]))  # the bank's own are kept
+
+    return _Method(inspector.verdict_scores, timed, {"tests": ", ".join(TESTS)})
 
 
 def plain_setting(value: object) -> Setting:
@@ -90,15 +119,15 @@ def plain_setting(value: object) -> Setting:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _seconds_per_image(detector: Detector, vectors: Float[Tensor, "images _"], device: torch.device) -> float:
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
     times: list[float] = []
     while len(times) < REPEATS and (not times or times[0] < LONG):
         _wait(device)
         start = time.perf_counter()
-        detector.predict_features(vectors)
+        work()
         _wait(device)
         times.append(time.perf_counter() - start)
-    return statistics.median(times) / len(vectors)
+    return statistics.median(times)
 
 
 def _wait(device: torch.device) -> None:

@@ -1,16 +1,18 @@
 """``compare_banks`` on a real, small bundle."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from nero_core.benchmark.compare import compare_banks
+from nero_core.benchmark.compare import METHODS, compare_banks
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.detectors.catalog import DETECTORS
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.inspector import Inspector
 from nero_core.metrics import aupr, auroc, fpr_at_tpr
+from nero_core.types import VERDICT
 
 FEW = ("msp", "nero", "energy")
 
@@ -52,6 +54,28 @@ def test_methods_stand_by_rank_and_each_has_its_time(inspector: Inspector) -> No
         assert method.seconds_per_image > 0
 
 
+def test_the_verdict_by_two_tests_is_compared_with_the_methods_where_the_bundle_has_it(
+    verdict_bundle: Path, inspector: Inspector
+) -> None:
+    two_tests = Inspector.load(verdict_bundle, "cpu")
+    result = compare_banks(two_tests, methods=[VERDICT, "nero"], replicates=20)
+    verdict = next(method for method in result.methods if method.method == VERDICT)
+    reference = two_tests.reference_scores(VERDICT)
+    assert torch.equal(verdict.id_scores, reference.calibration)
+    assert reference.ood is not None and torch.equal(verdict.ood_scores, reference.ood)
+    assert verdict.hyper == {"tests": "nero, nero_deep"} and verdict.family == "p-values"
+    assert verdict.seconds_per_image is not None and verdict.seconds_per_image > 0
+    bank = two_tests.bundle.ood  # as a bank of ID images that are not the calibration images
+    assert bank is not None
+    as_id = replace(bank, labels=bank.labels.clamp(max=2))
+    other = compare_banks(
+        two_tests, id_bank=as_id, ood_bank=two_tests.bundle.calibration, ood_classes="abc", methods=[VERDICT]
+    )
+    assert torch.equal(other.methods[0].id_scores, reference.ood)
+    alone = compare_banks(inspector, methods=[VERDICT, "nero"], replicates=5)
+    assert [(each.method, each.reason) for each in alone.skipped] == [(VERDICT, inspector.no_verdict_because())]
+
+
 def test_nero_is_fitted_with_what_the_bundle_records(tiny_inspector: Inspector) -> None:
     card = tiny_inspector.bundle.card
     changed = card.model_copy(update={"detectors": {"nero": {**card.detectors["nero"], "least": 3}}})
@@ -66,10 +90,10 @@ def test_every_method_of_the_catalog_has_its_row_or_its_reason(inspector: Inspec
     told: list[tuple[str, int, int]] = []
     result = compare_banks(inspector, replicates=5, on_progress=lambda *step: told.append(step))
     names = [method.method for method in result.methods] + [method.method for method in result.skipped]
-    assert sorted(names) == sorted(DETECTORS)
+    assert sorted(names) == sorted(METHODS)
     assert all(method.reason for method in result.skipped)
     assert {"nero", "msp"} <= {method.method for method in result.methods}
-    assert told[-1] == ("methods", len(DETECTORS), len(DETECTORS))
+    assert told[-1] == ("methods", len(METHODS), len(METHODS))
 
 
 def test_a_method_that_cannot_fit_is_left_out_with_its_reason_and_stops_no_other(tiny_inspector: Inspector) -> None:
