@@ -8,7 +8,7 @@ from tests.browser.test_screen_an_image import expect_no_problems, expect_no_sid
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-STEPS = ("features", "logits", "relevance", "centroid", "distance", "scale", "verdict")
+STEPS = ("features", "logits", "relevance", "centroid", "distance", "scale", "verdict", "depths")
 
 
 def score(page: Page) -> str:
@@ -179,7 +179,7 @@ def test_the_quiz_keeps_a_tally_by_keyboard(browser: Browser, server: Server):
         assert focused(page) == key
         page.keyboard.press("Enter")
         expect(page.get_by_text("drawn as")).to_be_visible()
-        expect(page.get_by_text(f"of {number} right")).to_have_count(4)
+        expect(page.get_by_text(f"of {number} right")).to_have_count(5)
         settle(page)
         assert focused(page) == key
         expect(page.get_by_role("button", name="Next picture")).to_be_focused()
