@@ -22,6 +22,7 @@ from nero_core.errors import CalibrationError, NeroError, RelevanceError
 from nero_core.explain.channels import Order, compare_channels, top_channels
 from nero_core.explain.concepts import describe_concepts, joint_conservation
 from nero_core.explain.evidence import initial_evidence_relevance
+from nero_core.explain.unlike import where_unlike
 from nero_core.relevance.head import initial_class_relevance, neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.shipped import default_bundle
@@ -37,6 +38,7 @@ from nero_core.types import (
     Observation,
     ReferenceScores,
     Stages,
+    Unlikeness,
 )
 
 if TYPE_CHECKING:
@@ -185,11 +187,13 @@ class Inspector:
         """Why one image got its NERO score.
 
         The class heatmap starts from the explained class's softmax output, conditional heatmaps from the relevance r_j
-        of their channel (initial relevance: the softmax of all classes), the evidence heatmap from the positive shares
-        of over-used channels. All of them share one forward pass.
+        of their channel (initial relevance: the softmax of all classes), NERO's evidence heatmap from the positive
+        shares of over-used channels. All of them share one forward pass. Where the image is unlike comes from its
+        patches, see ``unlikeness``.
 
         Args:
-            batch: images, or an observation that keeps them, which saves the plain model's forward pass.
+            batch: images, or an observation that keeps them, which saves the plain model's forward pass, but for the
+                half one of ``unlikeness``.
             index: which of them.
             concepts: how many channels to show.
             by: the order that picks them: ``contribution`` to the distance or ``relevance``.
@@ -221,13 +225,47 @@ class Inspector:
             concepts=describe_concepts(
                 compared, chosen, heatmaps, self.fit_relevance(), self.bundle.fit.ids, REFERENCES
             ),
-            evidence=heatmaps.maps[1],
+            nero_evidence=heatmaps.maps[1],
             evidence_conservation=float(heatmaps.conservation[1]),
             concept_conservation=joint_conservation(initial_relevance[2:], heatmaps.maps[2:]),
             composite=attributor.composite,
             cancellation=float(heatmaps.cancellation[0]),
             evidence_cancellation=float(heatmaps.cancellation[1]),
             sigma=attributor.sigma,
+            unlike=None if self.no_unlikeness_because else self.unlikeness(observation),
+        )
+
+    def unlikeness(self, batch: ImageBatch | Observation, index: int = 0) -> Unlikeness:
+        """Where one image is unlike the fit images, patch by patch: half a forward pass, for any architecture.
+
+        Args:
+            batch: images, or an observation that keeps them.
+            index: which of them.
+
+        Raises:
+            NeroError: the bundle keeps no patches, the index is outside the batch, or an observation keeps no images.
+        """
+        patches, classifier = self.bundle.patches, self.bundle.classifier
+        if patches is None:
+            raise NeroError(self.no_unlikeness_because)
+        check_index(index, len(batch))
+        images = batch if isinstance(batch, ImageBatch) else batch.images
+        if images is None:
+            raise NeroError(
+                "Expected images, or an observation that keeps them: the map needs the pixels. Found features only. "
+                "Observe the image again."
+            )
+        pixels = images.pixels[index : index + 1]
+        return where_unlike(patches, classifier.patches(pixels), classifier.input_size, images.ids[index])
+
+    @property
+    def no_unlikeness_because(self) -> str:
+        """The sentence that says why there is no map of where an image is unlike; empty where there is."""
+        if self.bundle.patches is not None:
+            return ""
+        return (
+            "The map of where an image is unlike needs patches of the reference images, which this reference set does "
+            "not hold. Make it again with nero calibrate."
         )
 
     def blocks(

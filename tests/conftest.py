@@ -144,6 +144,7 @@ def verdict_bundle(made_once: MadeOnce, tiny_checkpoint: Path) -> Path:
             ood=folder / "ood",
             title="Two tests",
             references=0,
+            patches=0,
             **COMMON,
         )
 
@@ -151,8 +152,8 @@ def verdict_bundle(made_once: MadeOnce, tiny_checkpoint: Path) -> Path:
 
 
 def _calibrate(checkpoint: Path, phantoms: Path, folder: Path) -> None:
-    """Without references, as older bundles are."""
-    of = {"ood": phantoms / "ood", "references": 0}
+    """Without references and patches, as older bundles are."""
+    of = {"ood": phantoms / "ood", "references": 0, "patches": 0}
     calibrate(checkpoint, phantoms / "id", folder / "tiny", title="Tiny", **of, **COMMON)
 
 
@@ -161,9 +162,28 @@ def referenced_bundle(made_once: MadeOnce, tiny_checkpoint: Path, phantoms: Path
     """The same with reference images of every channel and their heatmaps, two of each kind; no OOD images."""
 
     def make(folder: Path) -> None:
-        calibrate(tiny_checkpoint, phantoms / "id", folder / "referenced", title="Referenced", references=2, **COMMON)
+        calibrate(
+            tiny_checkpoint,
+            phantoms / "id",
+            folder / "referenced",
+            title="Referenced",
+            references=2,
+            patches=0,
+            **COMMON,
+        )
 
     return made_once("referenced-bundle", make) / "referenced"
+
+
+@pytest.fixture(scope="session")
+def patched_bundle(made_once: MadeOnce, tiny_checkpoint: Path, phantoms: Path) -> Path:
+    """As the tiny bundle, with patches: it shows where an image is unlike."""
+
+    def make(folder: Path) -> None:
+        of = {"ood": phantoms / "ood", "references": 0, "patches": 200}
+        calibrate(tiny_checkpoint, phantoms / "id", folder / "patched", title="Patched", **of, **COMMON)
+
+    return made_once("patched-bundle", make) / "patched"
 
 
 @pytest.fixture(scope="session")

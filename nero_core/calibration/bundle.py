@@ -6,6 +6,7 @@ Layout of the folder::
     model.safetensors   weights of the classifier
     banks.safetensors   features, labels and ids of the fit, calibration and (optional) OOD images
     references.safetensors  optional: for each channel the fit images that use it most, and where in them
+    patches.safetensors     optional: what the patches of an image are compared with, to show where it is unlike
     thumbnails/…webp    one small picture of each fit image, named by the sha256 of the image's file
 """
 
@@ -16,16 +17,27 @@ from types import MappingProxyType
 
 import torch
 
-from nero_core.calibration.card import BANKS, REFERENCES, THUMBNAILS, BundleCard, most_bytes, read_card, unreadable
+from nero_core.calibration.card import (
+    BANKS,
+    PATCHES,
+    REFERENCES,
+    THUMBNAILS,
+    BundleCard,
+    most_bytes,
+    read_card,
+    unreadable,
+)
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.feature_bank_file import unpack_banks
+from nero_core.calibration.patches_file import unpack_patches
 from nero_core.calibration.references import References
 from nero_core.calibration.references_file import unpack_references
 from nero_core.detectors.catalog import DETECTORS
+from nero_core.detectors.patches import PatchModel
 from nero_core.errors import BundleError, CheckpointError
 from nero_core.models.checkpoint import WEIGHTS, build_classifier, unpack_weights
 from nero_core.models.classifier import Classifier
-from nero_core.models.stages import stage_names
+from nero_core.models.stages import patch_stage_names, stage_channels, stage_names
 from nero_core.models.tensor_file import FileTooLargeError, read_once
 
 
@@ -42,6 +54,7 @@ class Bundle:
         ood: bank of OOD images for the histogram, or None.
         digest: sha256 of the card, which holds the digests of all other files: it names the bundle.
         references: reference images of every channel, or None where the bundle keeps none.
+        patches: what the patches of an image are compared with, or None where the bundle keeps none.
     """
 
     path: Path
@@ -52,6 +65,7 @@ class Bundle:
     ood: FeatureBank | None
     digest: str
     references: References | None = None
+    patches: PatchModel | None = None
 
     @property
     def fit_size(self) -> int:
@@ -113,7 +127,21 @@ class Bundle:
         if REFERENCES in card.files:
             reference_bytes = _read_checked(path, REFERENCES, card)
             references = unpack_references(reference_bytes, classifier.head.neurons, len(banks["fit"]))
-        return Bundle(path, card, classifier, banks["fit"], banks["calibration"], banks.get("ood"), digest, references)
+        patches = None
+        if PATCHES in card.files:
+            names, channels = patch_stage_names(classifier.model), stage_channels(classifier.model)
+            patches = unpack_patches(_read_checked(path, PATCHES, card), names, channels).to(classifier.device)
+        return Bundle(
+            path,
+            card,
+            classifier,
+            banks["fit"],
+            banks["calibration"],
+            banks.get("ood"),
+            digest,
+            references,
+            patches,
+        )
 
 
 def _in_order(bank: FeatureBank, classifier: Classifier) -> FeatureBank:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from nero_core.atomic import new_folder, part_of
 from nero_core.calibration.bundle import Bundle
-from nero_core.calibration.card import BANKS, CARD, REFERENCES, THUMBNAILS, BundleCard
+from nero_core.calibration.card import BANKS, CARD, PATCHES, REFERENCES, THUMBNAILS, BundleCard
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.feature_bank_file import pack_banks
+from nero_core.calibration.patches_file import pack_patches
 from nero_core.calibration.references import References
 from nero_core.calibration.references_file import pack_references
+from nero_core.detectors.patches import PatchModel
 from nero_core.errors import BundleError
 from nero_core.models.checkpoint import WEIGHTS, save_weights
 from nero_core.models.classifier import Classifier
@@ -28,6 +30,7 @@ def save_bundle(
     half: bool = False,
     references: References | None = None,
     half_features: bool = False,
+    patches: PatchModel | None = None,
 ) -> Bundle:
     """Write a bundle folder beside its place, load it as others will, and only then put it there.
 
@@ -43,6 +46,7 @@ def save_bundle(
         half: store kernels and matrices as float16.
         references: reference images of every channel, or None to keep none.
         half_features: store the features of the banks as float16, which they must have been rounded to.
+        patches: what the patches of an image are compared with, or None to keep none.
 
     Raises:
         BundleError: the folder holds something that is not a bundle, or cannot be written.
@@ -54,7 +58,7 @@ def save_bundle(
         _settle(older, place)  # a process that had our number was killed between two renames
         try:
             with new_folder(place) as part:
-                _write(part, card, classifier, banks, thumbnails, half, references, half_features)
+                _write(part, card, classifier, banks, thumbnails, half, references, half_features, patches)
                 bundle = Bundle.load(part, classifier.device)
                 if place.exists():
                     place.rename(older)
@@ -108,7 +112,7 @@ def _foreign(folder: Path) -> list[str]:
     if CARD not in names:
         return names
     inside = (folder / THUMBNAILS).iterdir() if (folder / THUMBNAILS).is_dir() else ()
-    return [name for name in names if name not in (CARD, WEIGHTS, BANKS, REFERENCES, THUMBNAILS)] + sorted(
+    return [name for name in names if name not in (CARD, WEIGHTS, BANKS, REFERENCES, PATCHES, THUMBNAILS)] + sorted(
         f"{THUMBNAILS}/{path.name}" for path in inside if path.suffix != ".webp"
     )
 
@@ -122,6 +126,7 @@ def _write(
     half: bool,
     references: References | None,
     half_features: bool,
+    patches: PatchModel | None,
 ) -> None:
     (folder / THUMBNAILS).mkdir(parents=True)
     save_weights(folder / WEIGHTS, classifier.model, half)
@@ -130,6 +135,9 @@ def _write(
     if references is not None:
         names.append(REFERENCES)
         (folder / REFERENCES).write_bytes(pack_references(references))
+    if patches is not None:
+        names.append(PATCHES)
+        (folder / PATCHES).write_bytes(pack_patches(patches))
     for reference_id, data in sorted(thumbnails):
         names.append(f"{THUMBNAILS}/{reference_id}.webp")
         (folder / names[-1]).write_bytes(data)

@@ -20,6 +20,8 @@ from nero_core.calibration.held_out import (
     observe_images,
     read_digests,
 )
+from nero_core.calibration.patches import make_patches
+from nero_core.calibration.patches_file import MAX_CORESET
 from nero_core.calibration.plan import CALIBRATION_SHARE
 from nero_core.calibration.references import REFERENCES, References, make_references
 from nero_core.calibration.references_file import MAX_REFERENCES
@@ -28,6 +30,7 @@ from nero_core.data.decode import decode_image, thumbnail
 from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split, tell_each
 from nero_core.data.left_out import Tell, tell_nobody
 from nero_core.detectors.catalog import DETECTORS
+from nero_core.detectors.patches import CORESET, PatchModel
 from nero_core.device import float64, pick_device
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models.checkpoint import ModelCard, load_checkpoint, round_to_half
@@ -60,6 +63,7 @@ def calibrate(
     synthetic: bool = False,
     notes: tuple[str, ...] = (),
     references: int = REFERENCES,
+    patches: int = CORESET,
     device: str = "auto",
     on_progress: Progress | None = None,
     on_left_out: Tell = tell_nobody,
@@ -85,14 +89,16 @@ def calibrate(
         notes: sentences on how the model and the data came to be.
         references: reference images a channel to keep with their heatmaps, by relevance and by activation each; 0 to
             keep none. Where the architecture has no honest heatmap none are kept, and the card's last note says why.
+        patches: patches of the fit images to keep at each of the two finest stages, for the map of where an image is
+            unlike them; 0 to keep none. Where there can be none, the card's last note says why.
         device: where to compute.
         on_progress: told (stage, done, total).
         on_left_out: told what each folder holds that is not read, where there is such a thing.
 
     Raises:
         BundleError: ``out`` holds something that is not a bundle, or cannot be written.
-        CalibrationError: more references than a bundle may hold, a class without images, too few images, data that
-            cannot be fitted, or OOD or held-out images that fitting, calibration or training have seen.
+        CalibrationError: more references or patches than a bundle may hold, a class without images, too few images,
+            data that cannot be fitted, or OOD or held-out images that fitting, calibration or training have seen.
         CheckpointError: the checkpoint cannot be loaded.
         ImageError: an image cannot be decoded.
     """
@@ -102,6 +108,7 @@ def calibrate(
     check_place(Path(out))
     _check_title(title)
     _check_references(references)
+    _check_patches(patches)
     classifier, model_card = load_checkpoint(checkpoint, pick_device(device))
     images = read_folder(data, model_card.classes)
     ood_images = None if ood is None else read_folder(ood)
@@ -146,6 +153,12 @@ def calibrate(
             reference_maps = _references(classifier, nero, fit_images, banks["fit"], references, report)
         except RelevanceError as error:
             notes = (*notes, f"No reference images with heatmaps are kept. {error}")
+    patch_model: PatchModel | None = None
+    if patches > 0:
+        try:
+            patch_model = make_patches(classifier, fit_images, calibration_images, seed, report, patches)
+        except CalibrationError as error:
+            notes = (*notes, f"There is no map of where an image is unlike. {error}")
     training = model_card.training.model_copy(update={"digests": ()})
     card = BundleCard(
         title=title or f"{Path(data).resolve().name} · {model_card.arch}"[:MAX_TITLE],
@@ -181,7 +194,7 @@ def calibrate(
         for path, digest in zip(fit_images.paths, banks["fit"].ids, strict=True)
     ]
     report("thumbnails", len(fit_images), len(fit_images))
-    return save_bundle(Path(out), card, classifier, banks, thumbnails, half, reference_maps, half_features)
+    return save_bundle(Path(out), card, classifier, banks, thumbnails, half, reference_maps, half_features, patch_model)
 
 
 def _check_title(title: str | None) -> None:
@@ -193,6 +206,13 @@ def _check_references(count: int) -> None:
     if not 0 <= count <= MAX_REFERENCES:
         raise CalibrationError(
             f"Expected 0 to {MAX_REFERENCES} reference images a channel. Found {count}. Ask for fewer; 0 keeps none."
+        )
+
+
+def _check_patches(count: int) -> None:
+    if not 0 <= count <= MAX_CORESET:
+        raise CalibrationError(
+            f"Expected 0 to {MAX_CORESET} patches a stage. Found {count}. Ask for fewer; 0 keeps none."
         )
 
 

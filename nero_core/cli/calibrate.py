@@ -49,6 +49,10 @@ def calibrate(
             help="Keep no reference images with heatmaps: minutes less without a GPU, and some 1 MB.",
         ),
     ] = False,
+    no_patches: Annotated[
+        bool,
+        typer.Option("--no-patches", help="Keep no patches, which show where an image is unlike: some 1 MB less."),
+    ] = False,
     device: Device = "auto",
     progress: ProgressFile = None,
 ) -> None:
@@ -56,6 +60,7 @@ def calibrate(
     from nero_core.calibration import calibrate as run
     from nero_core.calibration.references import REFERENCES
     from nero_core.data.archive import unpacked
+    from nero_core.detectors.patches import CORESET
 
     with progress_bar(file=progress) as advance, temporary_folder(), ExitStack() as stack:
         folder, ood_folder, test_folder = (
@@ -78,6 +83,7 @@ def calibrate(
             synthetic=synthetic,
             notes=tuple(note or ()),
             references=0 if no_references else REFERENCES,
+            patches=0 if no_patches else CORESET,
             device=device,
             on_progress=advance,
             on_left_out=tell_left_out,
@@ -86,7 +92,9 @@ def calibrate(
         f"{bundle.card.title}: {bundle.fit_size} fit, {bundle.calibration_size} calibration and "
         f"{bundle.ood_size} OOD images; smallest p-value 1/{bundle.calibration_size + 1}: {out}"
     )
-    if not no_references and bundle.references is None:
-        typer.echo(bundle.card.notes[-1])
+    made = [no_references or bundle.references is not None, no_patches or bundle.patches is not None]
+    if missing := made.count(False):
+        for line in bundle.card.notes[-missing:]:
+            typer.echo(line)
     for name, value in bundle.card.numbers.items():
         typer.echo(f"  {name}: {value:.4g}")

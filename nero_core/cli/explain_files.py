@@ -88,7 +88,7 @@ def draw_overlays(
     """The image and its heatmaps as PNG, by file name; each says what it shows and how much relevance it keeps."""
     names = [printable(name, LONGEST_NAME) for name in inspector.bundle.card.class_names]
     heatmaps, scale, limits = concept_maps(explanation.concepts, explanation.sigma)
-    evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
+    evidence, kind = evidence_as_shown(explanation.nero_evidence, explanation.sigma)
     says = (
         colours_say(kind) + conservation_text(explanation.evidence_conservation, explanation.evidence_cancellation)
         if evidence.any()

@@ -62,7 +62,7 @@ def evidence_figure(
 ) -> "Figure":
     """Where the distance comes from, on the image; as ``heatmap_figure``."""
     name = label(class_names[explanation.channels.nearest])
-    evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
+    evidence, kind = evidence_as_shown(explanation.nero_evidence, explanation.sigma)
     says = conservation_text(
         explanation.evidence_conservation, explanation.evidence_cancellation, explanation.composite
     )

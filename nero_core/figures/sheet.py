@@ -129,7 +129,7 @@ def _first_row(
     )
     made_by = explanation.composite
     heatmap = smooth(explanation.heatmap, explanation.sigma)
-    evidence, kind = evidence_as_shown(explanation.evidence, explanation.sigma)
+    evidence, kind = evidence_as_shown(explanation.nero_evidence, explanation.sigma)
     says = conservation_text(explanation.evidence_conservation, explanation.evidence_cancellation, made_by)
     distance = f"distance per pixel; {colours_say(kind)}{says}"
     keeps = conservation_text(explanation.conservation, explanation.cancellation, made_by)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nero_core.errors import CheckpointError
-from nero_core.models.stages import forward_stages
+from nero_core.models.stages import forward_patches, forward_stages
 from nero_core.types import Head, ImageBatch, Observation
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # Deng et al., CVPR 2009; the preprocessing of NERO's comparison
@@ -77,6 +77,14 @@ class Classifier:
         maps, stages = forward_stages(self.model, pixels.contiguous(memory_format=torch.channels_last))
         features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
         return features, stages
+
+    @torch.no_grad()
+    def patches(
+        self, pixels: Float[Tensor, "batch 3 height width"]
+    ) -> Mapping[str, Float[Tensor, "batch _ rows columns"]]:
+        """The maps of the finest stages, whose positions are patches of the image; see `forward_patches`."""
+        pixels = (pixels.to(self.device) - self._mean) / self._std
+        return forward_patches(self.model, pixels.contiguous(memory_format=torch.channels_last))
 
     @torch.no_grad()
     def check_head(self) -> None:

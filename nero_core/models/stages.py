@@ -7,6 +7,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+PATCH_STAGES = 2  # the finest: the later ones see half of the image at once, and say little of where
 WITHOUT = ("Hiera",)  # whose forward_intermediates raises in timm 1.0.31
 FINEST = 8  # pixels a position; before that, channels are edges and colours, which unlike images share
 
@@ -44,6 +45,30 @@ def forward_stages(
     last, maps = model.forward_intermediates(pixels, indices=indices)  # type: ignore[operator]
     means = {str(info[index]["module"]): stage.mean(dim=(2, 3)) for index, stage in zip(indices, maps, strict=True)}
     return last, MappingProxyType(means)
+
+
+def stage_channels(model: nn.Module) -> dict[str, int]:
+    """The number of channels of each stage, by name."""
+    info = _feature_info(model)
+    return {str(info[index]["module"]): int(info[index]["num_chs"]) for index in stage_indices(model)}
+
+
+def patch_stage_names(model: nn.Module) -> tuple[str, ...]:
+    """The stages whose positions are compared as patches: the finest two; none where the network has no stages."""
+    return stage_names(model)[:PATCH_STAGES]
+
+
+def forward_patches(
+    model: nn.Module, pixels: Float[Tensor, "batch 3 height width"]
+) -> Mapping[str, Float[Tensor, "batch _ rows columns"]]:
+    """The maps of the patch stages, by name; the forward pass ends at the last of them."""
+    info, indices = _feature_info(model), list(stage_indices(model)[:PATCH_STAGES])
+    if not indices:
+        return MappingProxyType({})
+    maps = model.forward_intermediates(  # type: ignore[operator]
+        pixels, indices=indices, stop_early=True, intermediates_only=True
+    )
+    return MappingProxyType({str(info[index]["module"]): map_ for index, map_ in zip(indices, maps, strict=True)})
 
 
 def _feature_info(model: nn.Module) -> list[dict[str, Any]]:

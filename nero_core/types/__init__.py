@@ -25,6 +25,7 @@ from nero_core.types.explorer import (
 )
 from nero_core.types.observation import Head, ImageBatch, Observation
 from nero_core.types.stages import LAST_STAGE, Stages
+from nero_core.types.unlikeness import Unlikeness
 from nero_core.types.what_if import WhatIf, WhatIfSettings
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "ReferenceScores",
     "RelevanceMap",
     "Stages",
+    "Unlikeness",
     "UpstreamChannels",
     "Verdict",
     "WhatIf",

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.types.unlikeness import Unlikeness
+
 
 @dataclass(frozen=True, slots=True)
 class Channels:
@@ -100,17 +102,18 @@ class Explanation:
         conservation: sum of ``heatmap`` over the initial relevance; 1 = nothing lost.
         channels: all channels against the class centroids.
         concepts: the channels asked for, in that order.
-        evidence: where the distance comes from; sums to the positive contributions of the over-used channels as far as
-            relevance is conserved.
-        evidence_conservation: sum of ``evidence`` over the initial relevance; nan when no channel is over-used.
+        nero_evidence: where NERO's distance comes from; sums to the positive contributions of the over-used channels as
+            far as relevance is conserved.
+        evidence_conservation: sum of ``nero_evidence`` over the initial relevance; nan when no channel is over-used.
         concept_conservation: the same over all concepts together: Σ sign(r_j)·Σ heatmap_j / Σ|r_j|; what one concept
             loses another may make up for, and each has a figure of its own.
         composite: name of the composite that made the heatmaps.
         cancellation: Σ|R| of ``heatmap`` over |the initial relevance|; 1 = all of one sign and nothing lost; large =
             positive and negative parts mostly cancel; nan where that is 0.
-        evidence_cancellation: the same of ``evidence``.
+        evidence_cancellation: the same of ``nero_evidence``.
         sigma: standard deviation of the Gaussian that the heatmaps are shown with, in their pixels; see
             ``Attributor.sigma``.
+        unlike: where the image is unlike the fit images; None where the bundle keeps no patches.
     """
 
     id: str
@@ -119,13 +122,19 @@ class Explanation:
     conservation: float
     channels: Channels
     concepts: tuple[Concept, ...]
-    evidence: Float[Tensor, "height width"]
+    nero_evidence: Float[Tensor, "height width"]
     evidence_conservation: float
     concept_conservation: float
     composite: str = ""
     cancellation: float = float("nan")
     evidence_cancellation: float = float("nan")
     sigma: float = field(kw_only=True)
+    unlike: Unlikeness | None = None
+
+    @property
+    def evidence(self) -> Float[Tensor, "height width"]:
+        """Where the image is unlike the fit images, ≥ 0; ``nero_evidence`` where the bundle keeps no patches."""
+        return self.nero_evidence if self.unlike is None else self.unlike.heatmap
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def test_an_explanation_of_an_observation_is_the_same_and_saves_the_forward_pass
     assert model.blocks(observation) == blocks
     assert passes == []
     assert actual.id == expected.id == images.ids[0]
-    assert torch.equal(actual.heatmap, expected.heatmap) and torch.equal(actual.evidence, expected.evidence)
+    assert torch.equal(actual.heatmap, expected.heatmap) and torch.equal(actual.nero_evidence, expected.nero_evidence)
     for first, other in zip(actual.concepts, expected.concepts, strict=True):
         assert first.channel == other.channel and torch.equal(first.heatmap, other.heatmap)
     model.explain(images, concepts=3)
@@ -249,8 +249,8 @@ def test_evidence_is_positive_and_sums_to_the_over_used_contributions(inspector:
     features = inspector.observe(batch).features[0]
     shown = (channels.relevance > channels.centroid) & (features != 0)
     expected = float(channels.contribution[shown].clamp_min(0).sum())
-    assert float(why.evidence.double().sum()) == pytest.approx(expected, rel=0.01)
-    assert float(why.evidence.min()) >= -1e-6 * float(why.evidence.max())
+    assert float(why.nero_evidence.double().sum()) == pytest.approx(expected, rel=0.01)
+    assert float(why.nero_evidence.min()) >= -1e-6 * float(why.nero_evidence.max())
 
 
 def test_the_explained_class_can_be_chosen(inspector: Inspector, batch: ImageBatch) -> None:
@@ -300,7 +300,13 @@ def bundle_of(arch: str, folder: Path, phantoms: Path) -> Inspector:
     card = ModelCard(arch=arch, classes=ID_CLASSES, input_size=(TINY, TINY))
     save_checkpoint(folder / "checkpoint", classifier.model, card)
     calibrate(
-        folder / "checkpoint", phantoms / "id", folder / "bundle", allow_reduced_rank=True, references=0, device="cpu"
+        folder / "checkpoint",
+        phantoms / "id",
+        folder / "bundle",
+        allow_reduced_rank=True,
+        references=0,
+        patches=0,
+        device="cpu",
     )
     return Inspector.load(folder / "bundle", device="cpu")
 
@@ -382,7 +388,7 @@ def test_threads_get_the_serial_result_and_the_plain_model_is_untouched(tiny_bun
                 assert torch.equal(answer.score, wanted.score)
             elif isinstance(answer, Explanation) and isinstance(wanted, Explanation):
                 torch.testing.assert_close(answer.heatmap, wanted.heatmap)
-                torch.testing.assert_close(answer.evidence, wanted.evidence)
+                torch.testing.assert_close(answer.nero_evidence, wanted.nero_evidence)
                 for concept, other in zip(answer.concepts, wanted.concepts, strict=True):
                     torch.testing.assert_close(concept.heatmap, other.heatmap)
             else:
@@ -395,7 +401,7 @@ def test_threads_get_the_serial_result_and_the_plain_model_is_untouched(tiny_bun
 def test_an_image_of_one_colour_is_explained(inspector: Inspector) -> None:
     black = ImageBatch(torch.zeros(1, 3, 64, 64), ("0" * 64,), ("black.png",))
     why = inspector.explain(black)
-    assert bool(why.heatmap.isfinite().all()) and bool(why.evidence.isfinite().all())
+    assert bool(why.heatmap.isfinite().all()) and bool(why.nero_evidence.isfinite().all())
 
 
 def test_a_method_that_needs_the_image_scores_it_as_calibration_did(inspector: Inspector, batch: ImageBatch) -> None:

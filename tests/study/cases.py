@@ -105,7 +105,18 @@ def train(data: Path, out: Path, seed: int, *options: object) -> None:
 def calibrate(checkpoint: Path, data: Path, out: Path, seed: int) -> None:
     """``nero calibrate``, unless the bundle is there."""
     if not (out / "bundle.json").is_file():
-        nero("calibrate", checkpoint, data, "--out", out, "--seed", seed, "--allow-reduced-rank", "--no-references")
+        nero(
+            "calibrate",
+            checkpoint,
+            data,
+            "--out",
+            out,
+            "--seed",
+            seed,
+            "--allow-reduced-rank",
+            "--no-references",
+            "--no-patches",
+        )
 
 
 def nero(command: str, *arguments: object) -> None:

@@ -143,7 +143,7 @@ def _map(
             "It shows what the classifier used, not whether the finding is right."
         )
     else:
-        evidence, kind = evidence_as_shown(why.evidence, why.sigma)
+        evidence, kind = evidence_as_shown(why.nero_evidence, why.sigma)
         says = words.conservation(why.evidence_conservation, True, why.evidence_cancellation)
         if not evidence.any():
             st.html(f'<div class="nero-picture">{marks.picture(pixels, f"The image {name}, without evidence")}</div>')

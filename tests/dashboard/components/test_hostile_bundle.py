@@ -34,7 +34,7 @@ def evidence_page(app: Start, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         def explained(*given: Any, **named: Any) -> Explanation:
             return replace(
                 explain(*given, **named),
-                evidence=evidence,
+                nero_evidence=evidence,
                 evidence_conservation=conservation,
                 evidence_cancellation=cancellation,
             )

@@ -23,7 +23,7 @@ from nero_core.relevance.concept import conditions
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor
 
-calibrate = partial(calibrate_with_references, references=0)  # which take longer than all the rest
+calibrate = partial(calibrate_with_references, references=0, patches=0)  # which take longer than all the rest
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another(

@@ -83,7 +83,7 @@ def explain(concepts: int, scale: float = 1.0) -> Explanation:
             Concept(row, maps[row + 2], 0.02 * scale, 0.01, 0.1, ("a" * 64,) * 4, (0.1,) * 4, 0.97, 1.2)
             for row in range(concepts)
         ),
-        evidence=maps[1].abs(),
+        nero_evidence=maps[1].abs(),
         evidence_conservation=0.98 if scale else float("nan"),
         concept_conservation=0.99 if scale else float("nan"),
         composite="epsilon_plus",
@@ -245,7 +245,7 @@ def test_relevance_that_is_all_zero_is_said_in_a_sentence():
 
 
 def test_signed_evidence_says_what_its_colours_mean():
-    signed = replace(WHY, evidence=WHY.evidence * torch.tensor([1.0, -1.0]).repeat_interleave(16))
+    signed = replace(WHY, nero_evidence=WHY.nero_evidence * torch.tensor([1.0, -1.0]).repeat_interleave(16))
     for why, is_said in ((signed, True), (WHY, False)):
         for figure in (figures.evidence_figure(PIXELS, why, CLASSES), sheet(why=why)):
             text = " ".join(texts(figure_bytes(figure, "svg")).split())  # type: ignore[arg-type]
@@ -262,7 +262,9 @@ def test_no_text_of_any_figure_stands_on_another_or_leaves_the_figure(name: str)
 
 
 def test_maps_whose_signs_mostly_cancel_say_so_and_leave_the_words_in_their_places():
-    why = replace(WHY, evidence=WHY.heatmap, evidence_cancellation=19.0, cancellation=26.0, evidence_conservation=1.31)
+    why = replace(
+        WHY, nero_evidence=WHY.heatmap, evidence_cancellation=19.0, cancellation=26.0, evidence_conservation=1.31
+    )
     for figure, times in (
         (figures.evidence_figure(PIXELS, why, CLASSES), "19"),
         (figures.heatmap_figure(PIXELS, why, CLASSES), "26"),

@@ -1,0 +1,106 @@
+"""Patches as the bytes of ``patches.safetensors``: of each stage the tensors ``STAGE.whitening``, ``STAGE.places``,
+``STAGE.coreset``, ``STAGE.usual``, ``STAGE.limits`` and ``STAGE.excess``, and ``reading``: level, usual share, colour
+limit.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from nero_core.calibration.feature_bank_file import no_safetensors
+from nero_core.detectors.patches import CORESET, WIDEST, PatchModel, PatchStage
+from nero_core.errors import BundleError
+from nero_core.models.tensor_file import Header, read_header
+
+MAX_CORESET = 5 * CORESET  # patches a stage
+_DTYPES = {"whitening": "F16", "places": "F16", "coreset": "F16", "usual": "F32", "limits": "F32", "excess": "F32"}
+_READING = "reading"
+_HALF = ("whitening", "places", "coreset")
+
+
+def pack_patches(patches: PatchModel) -> bytes:
+    """The file's bytes."""
+    tensors = {_READING: torch.tensor([patches.level, patches.usual, patches.limit], dtype=torch.float64)}
+    for name, stage in patches.stages.items():
+        for part in _DTYPES:
+            values: Tensor = getattr(stage, part).cpu()
+            tensors[f"{name}.{part}"] = (values.half() if part in _HALF else values.float()).contiguous()
+    return save(tensors)
+
+
+def unpack_patches(data: bytes, stages: Sequence[str], channels: Mapping[str, int]) -> PatchModel:
+    """The patches in the file's bytes.
+
+    Args:
+        data: the file.
+        stages: of the model, whose patches they must be.
+        channels: of the model's stages.
+
+    Raises:
+        BundleError: tensors that are no patches of such a model.
+    """
+    try:
+        _check_header(read_header(data), stages, channels)
+        tensors = load(data)
+    except (SafetensorError, ValueError) as error:
+        raise no_safetensors(str(error), "the patches") from error
+    for name, values in tensors.items():
+        if not bool(values.isfinite().all()):
+            raise BundleError(f"Expected finite numbers in {name} of the patches. Found others. Make the bundle again.")
+    level, usual, limit = tensors[_READING].tolist()
+    spreads = [tensors[f"{name}.usual"][1].min() for name in stages] + [
+        tensors[f"{name}.excess"].min() for name in stages
+    ]
+    if level < 0 or not 0 <= usual <= 1 or limit <= 0 or min(map(float, spreads)) <= 0:
+        raise BundleError(
+            "Expected a level ≥ 0, a share from 0 to 1, and a colour limit, deviations and excesses > 0 in the "
+            f"patches. Found {level:g}, {usual:g}, {limit:g} and {min(map(float, spreads)):g}. Make the bundle again."
+        )
+    made = {name: PatchStage(**{part: tensors[f"{name}.{part}"].float() for part in _DTYPES}) for name in stages}
+    return PatchModel(MappingProxyType(made), level, usual, limit)
+
+
+def _check_header(header: Header, stages: Sequence[str], channels: Mapping[str, int]) -> None:
+    known = {_READING, *(f"{name}.{part}" for name in stages for part in _DTYPES)}
+    different = sorted(header.keys() ^ known)
+    if different:
+        actual = f"no {different[0]}" if different[0] in known else repr(different[0][:80])
+        raise BundleError(
+            f"Expected patches of {' and '.join(stages) or 'no stage'}, as the model has. Found {actual}. "
+            "The patches belong to another model: make the bundle again."
+        )
+    if header[_READING] != ("F64", (3,)):
+        raise BundleError(
+            f"Expected three numbers as F64 in {_READING}. Found {header[_READING]}. Make the bundle again."
+        )
+    for name in stages:
+        for part, wanted in _DTYPES.items():
+            dtype = header[f"{name}.{part}"][0]
+            if dtype != wanted:
+                raise BundleError(f"Expected {name}.{part} as {wanted}. Found {dtype}. Make the bundle again.")
+        _check_shapes(name, {part: header[f"{name}.{part}"][1] for part in _DTYPES}, channels[name])
+
+
+def _check_shapes(name: str, shapes: Mapping[str, tuple[int, ...]], channels: int) -> None:
+    directions = min(channels, WIDEST)
+    places, coreset = shapes["places"], shapes["coreset"]
+    grid = places[:2]
+    wanted = {
+        "whitening": (channels, directions),
+        "places": (*grid, directions),
+        "coreset": (*coreset[:1], directions),
+        "usual": (2, *grid),
+        "limits": (2,),
+        "excess": (2,),
+    }
+    different = [part for part, shape in wanted.items() if shapes[part] != shape]
+    if different or not 1 <= coreset[0] <= MAX_CORESET or min(grid) < 1:
+        part = different[0] if different else "coreset" if not 1 <= coreset[0] <= MAX_CORESET else "places"
+        raise BundleError(
+            f"Expected {name}.{part} of shape {wanted[part]}, with {channels} channels and 1 to {MAX_CORESET} patches. "
+            f"Found {shapes[part]}. The patches belong to another model: make the bundle again."
+        )
