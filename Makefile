@@ -83,8 +83,8 @@ demo-bundle: $(READY_DEV)  ## Make the demo bundles and the samples again (a kil
 	$(BIN)/nero phantom $(SCRATCH)/ood --classes ood --per-class 60 --seed 1
 	$(BIN)/nero phantom $(SCRATCH)/test --per-class 100 --seed 2
 	$(call demo,phantom-efficientnet-lite0,tf_efficientnet_lite0,$(LITE0_EPOCHS),EfficientNet-Lite0,from ImageNet weights,$(LITE0),--allow-reduced-rank --no-references --half-features)
-	$(call demo,phantom-resnet18,resnet18,10,ResNet-18,from scratch)
-	$(call demo,phantom-deit,deit_tiny_patch16_224,12,DeiT-tiny,from scratch)
+	$(call demo,phantom-resnet18,resnet18,10,ResNet-18,from scratch,,--no-patches)
+	$(call demo,phantom-deit,deit_tiny_patch16_224,12,DeiT-tiny,from scratch,,--no-patches)
 	$(BIN)/nero phantom $(SCRATCH)/samples --per-class 1 --seed 9
 	@mkdir -p assets/samples
 	@for file in $(SCRATCH)/samples/*/*.jpg; do cp $$file assets/samples/$$(basename $$(dirname $$file)).jpg; done

@@ -1,12 +1,17 @@
 """What is shipped keeps what the README says of it."""
 
+import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from nero_core import Explorer, Inspector
-from nero_core.phantom.drawing import CLASSES, ID_CLASSES, OOD_CLASSES
+from nero_core.phantom.drawing import CLASSES, ID_CLASSES, OOD_CLASSES, draw_phantom, encode_phantom
+from nero_core.types import Unlikeness
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLES = ROOT / "assets" / "bundles"
@@ -27,6 +32,26 @@ def test_these_are_the_bundles_that_are_shipped() -> None:
 @pytest.mark.parametrize("name", SIZES)
 def test_a_bundle_is_small_enough_to_ship(name: str) -> None:
     assert sum(path.stat().st_size for path in (BUNDLES / name).rglob("*") if path.is_file()) <= SIZES[name]
+
+
+def test_the_default_bundle_shows_where_an_image_is_unlike_and_leaves_a_usual_one_quiet() -> None:
+    default = Inspector.load(device="cpu")
+
+    def unlike(name: str) -> Unlikeness:
+        return default.unlikeness(default.decode([ROOT / "assets" / "samples" / f"{name}.jpg"]))
+
+    shares = {name: unlike(name).share for name in CLASSES}
+    assert max(shares[name] for name in ID_CLASSES) < 0.05
+    assert shares["dyed-lifted-polyps"] > 0.05 and shares["dyed-resection-margins"] > 0.05
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    assert default.unlikeness(default.decode([buffer.getvalue()])).share > 0.9
+    side = default.bundle.classifier.input_size[0]
+    phantom = draw_phantom("dyed-lifted-polyps", 41_000, side)
+    found = default.unlikeness(default.decode([encode_phantom(phantom)]))
+    inside = float(found.heatmap[torch.from_numpy(phantom.lesion)].sum() / found.heatmap.sum())
+    assert inside > 2 * phantom.lesion.mean()
 
 
 def test_the_banks_are_large_enough(inspector: Inspector) -> None:

@@ -8,7 +8,7 @@ from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
 from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
-from nero_core.types import BlockConservation, Explanation, MissingConcept
+from nero_core.types import BlockConservation, Explanation, MissingConcept, Unlikeness
 
 
 def explanation(
@@ -31,6 +31,11 @@ def blocks(model: Inspector, item: Source, composite: str) -> tuple[BlockConserv
 def missing_evidence(model: Inspector, item: Source) -> tuple[MissingConcept, ...]:
     """The channels of less relevance than usual that add most to the distance; no backward pass."""
     return _missing_evidence(key(model), item.id, model, item)
+
+
+def unlikeness(model: Inspector, item: Source) -> Unlikeness:
+    """Where the image is unlike the reference images: half a forward pass."""
+    return _unlikeness(key(model), item.id, model, item)
 
 
 @st.cache_resource(max_entries=48, ttl=HOUR, show_spinner=False)
@@ -59,3 +64,8 @@ def _blocks(
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
 def _missing_evidence(model_key: str, image_id: str, _model: Inspector, _item: Source) -> tuple[MissingConcept, ...]:
     return explorer(_model).missing_evidence(observation(_model, _item))
+
+
+@st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)
+def _unlikeness(model_key: str, image_id: str, _model: Inspector, _item: Source) -> Unlikeness:
+    return _model.unlikeness(observation_with_image(_model, _item))

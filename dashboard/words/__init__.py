@@ -13,6 +13,7 @@ from dashboard.words.channels import (
     map_keeps,
     no_such_channel,
     weight,
+    where_unlike,
 )
 from dashboard.words.flags import BY_ORDER, GUESSING, REDUCED, page_terms
 from dashboard.words.methods import MEANING, agreement, family, figure, interval, method, standing
@@ -86,4 +87,5 @@ __all__ = [
     "use",
     "waiting",
     "weight",
+    "where_unlike",
 ]

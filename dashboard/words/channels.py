@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from dashboard.words.numbers import listed, percent, plain
-from nero_core.figures import MUCH_CANCELLATION, conservation_text, conservation_text_briefly, number
+from nero_core.figures import MUCH_CANCELLATION, UNLIKE, conservation_text, conservation_text_briefly, number
 from nero_core.figures import channel_use as use
-from nero_core.types import BlockConservation, Channels, Concept, Faithfulness
+from nero_core.types import BlockConservation, Channels, Concept, Faithfulness, Unlikeness
 
 WHOLE = (
     0.05  # a map that sums to 1 within this accounts for the whole: rounding, and the little that biases take or add
@@ -62,6 +62,20 @@ def conservation(
             f" Positive and negative parts mostly cancel: together they are {number(cancellation, 2)} times the whole."
         )
     return f"{says} {own[0].upper()}{own[1:]}." if own else says
+
+
+def where_unlike(unlike: Unlikeness) -> str:
+    """How much of the image is unlike the reference images, and how to read the map."""
+    if not bool((unlike.heatmap > 0).any()):
+        return (
+            "Nothing in this image is unlike the reference images, patch by patch. What is missing has no place: it is "
+            "listed below."
+        )
+    return (
+        f"{UNLIKE}: {percent(unlike.share)} of this image, {percent(unlike.usual)} of usual ones. A bright patch is "
+        "unlike what they show at this place, and unlike all of their patches. The colours end where 19 of 20 usual "
+        "images never come. What is missing has no place: it is listed below."
+    )
 
 
 def map_keeps(value: float, cancellation: float, own: str = "") -> str:

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from nero_core.cli.explain_record import concept_name
 from nero_core.cli.terminal import printable
 from nero_core.explorer import Explorer
+from nero_core.figures.numbers import number
 from nero_core.figures.origin import origin_line, with_origin
 from nero_core.figures.panels import (
     colours_say,
@@ -18,6 +19,7 @@ from nero_core.figures.panels import (
     heatmap_figure,
     image_figure,
     no_evidence,
+    unlike_figure,
 )
 from nero_core.figures.plots import channel_figure, histogram_figure
 from nero_core.figures.references import reference_pictures
@@ -33,7 +35,15 @@ from nero_core.figures.render import (
 )
 from nero_core.figures.sheet import figure_sheet
 from nero_core.figures.style import Form, figure_bytes
-from nero_core.figures.wording import SYNTHETIC, channel_use, conservation_text, here_and_usual, own_limit
+from nero_core.figures.wording import (
+    SYNTHETIC,
+    UNLIKE,
+    channel_use,
+    conservation_text,
+    here_and_usual,
+    own_limit,
+    unlike_text,
+)
 from nero_core.types import Channels, Detection, Explanation
 
 if TYPE_CHECKING:
@@ -88,6 +98,7 @@ def draw_overlays(
     """The image and its heatmaps as PNG, by file name; each says what it shows and how much relevance it keeps."""
     names = [printable(name, LONGEST_NAME) for name in inspector.bundle.card.class_names]
     heatmaps, scale, limits = concept_maps(explanation.concepts, explanation.sigma)
+    unlike = explanation.unlike
     evidence, kind = evidence_as_shown(explanation.nero_evidence, explanation.sigma)
     says = (
         colours_say(kind) + conservation_text(explanation.evidence_conservation, explanation.evidence_cancellation)
@@ -101,8 +112,15 @@ def draw_overlays(
             + conservation_text(explanation.conservation, explanation.cancellation),
         ),
         "evidence.png": (
-            overlay(pixels, evidence, kind=kind),
-            f"evidence: where the distance to {names[explanation.channels.nearest]} comes from, {says}",
+            (
+                overlay(pixels, evidence, kind=kind),
+                f"evidence: where the distance to {names[explanation.channels.nearest]} comes from, {says}",
+            )
+            if unlike is None
+            else (
+                overlay(pixels, smooth(unlike.heatmap, unlike.sigma), limit=unlike.limit, kind="positive"),
+                f"{UNLIKE[0].lower()}{UNLIKE[1:]}: {unlike_text(unlike)}, colours to {number(unlike.limit)}",
+            )
         ),
     }
     for rank, (concept, heatmap, limit) in enumerate(zip(explanation.concepts, heatmaps, limits, strict=True), 1):
@@ -130,7 +148,11 @@ def _picture_figures(
     figures: dict[str, Callable[[], Figure]] = {
         "image": lambda: image_figure(pixels),
         "heatmap": lambda: heatmap_figure(pixels, explanation, names),
-        "evidence": lambda: evidence_figure(pixels, explanation, names),
+        "evidence": lambda: (
+            evidence_figure(pixels, explanation, names)
+            if explanation.unlike is None
+            else unlike_figure(pixels, explanation.unlike)
+        ),
     }
     for row, concept in enumerate(explanation.concepts):
         alone = replace(explanation, concepts=(concept,))

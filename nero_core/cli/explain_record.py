@@ -6,7 +6,7 @@ from typing import Any
 
 from nero_core.data.decode import Picture
 from nero_core.inspector import Inspector
-from nero_core.types import BlockConservation, Channels, Concept, Detection, Explanation
+from nero_core.types import BlockConservation, Channels, Concept, Detection, Explanation, Unlikeness
 from nero_core.version import PROGRAM, versions
 
 
@@ -64,8 +64,16 @@ def _with_heatmap(
             "evidence_cancellation": explanation.evidence_cancellation,
             "blocks": [asdict(block) for block in blocks],
         },
+        "unlike": _unlike(explanation.unlike),
         "concepts": [_concept(inspector, rank, concept, form) for rank, concept in enumerate(explanation.concepts, 1)],
     }
+
+
+def _unlike(unlike: Unlikeness | None) -> dict[str, Any] | None:
+    """Where the image is unlike the reference images, in numbers; None where the bundle keeps no patches."""
+    if unlike is None:
+        return None
+    return {"share": unlike.share, "usual_share": unlike.usual, "level": unlike.level, "stages": list(unlike.stages)}
 
 
 def _without_heatmap(reason: str) -> dict[str, Any]:
@@ -75,6 +83,7 @@ def _without_heatmap(reason: str) -> dict[str, Any]:
         "composite": None,
         "reason": reason,
         "conservation": None,
+        "unlike": None,
         "concepts": [],
     }
 

@@ -161,7 +161,7 @@ def unit_patches(
         maps: of the stage.
         size: height and width of the image, in pixels.
     """
-    patches = functional.normalize(maps.float(), dim=1)
+    patches: Tensor = functional.normalize(maps.float(), dim=1)
     if size[0] < FINE * maps.shape[2]:
         patches = functional.avg_pool2d(patches, 3, 1, 1, count_include_pad=False)
     return patches
@@ -234,7 +234,8 @@ class PatchFit:
         if channels <= WIDEST:
             return torch.eye(channels)
         drawn = torch.randn((channels, WIDEST), generator=self._generator, dtype=torch.float64)
-        return torch.linalg.qr(drawn).Q.float()
+        directions: Tensor = torch.linalg.qr(drawn).Q
+        return directions.float()
 
 
 def farthest(points: Float[Tensor, "points directions"], count: int) -> Float[Tensor, "coreset directions"]:

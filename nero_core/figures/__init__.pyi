@@ -25,6 +25,7 @@ from .panels import concepts_figure as concepts_figure
 from .panels import evidence_figure as evidence_figure
 from .panels import heatmap_figure as heatmap_figure
 from .panels import image_figure as image_figure
+from .panels import unlike_figure as unlike_figure
 from .plots import channel_figure as channel_figure
 from .plots import class_scores_figure as class_scores_figure
 from .plots import histogram_figure as histogram_figure
@@ -60,9 +61,11 @@ from .wording import HEADLINE as HEADLINE
 from .wording import MUCH_CANCELLATION as MUCH_CANCELLATION
 from .wording import SIGNS_CANCEL as SIGNS_CANCEL
 from .wording import SYNTHETIC as SYNTHETIC
+from .wording import UNLIKE as UNLIKE
 from .wording import channel_use as channel_use
 from .wording import conservation_text as conservation_text
 from .wording import conservation_text_briefly as conservation_text_briefly
 from .wording import here_and_usual as here_and_usual
 from .wording import mean_of_few as mean_of_few
 from .wording import own_limit as own_limit
+from .wording import unlike_text as unlike_text

@@ -15,13 +15,15 @@ from nero_core.figures.style import DOUBLE, LARGE, PLAIN, SINGLE, SMALL, label, 
 from nero_core.figures.wording import (
     MUCH_CANCELLATION,
     SIGNS_CANCEL,
+    UNLIKE,
     channel_use,
     conservation_text,
     conservation_text_briefly,
     here_and_usual,
     own_limit,
+    unlike_text,
 )
-from nero_core.types import Concept, Explanation
+from nero_core.types import Concept, Explanation, Unlikeness
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,6 +71,15 @@ def evidence_figure(
     unit = f"distance per pixel, from channels used more than usual; {colours_say(kind)}{says}"
     nothing = f"{no_evidence(explanation)} There is no evidence to show."
     return _map_figure(f"Evidence for the distance to {name}", pixels, (evidence, kind), opacity, unit, nothing)
+
+
+@styled()
+def unlike_figure(pixels: Picture, unlike: Unlikeness, opacity: float = OPACITY) -> "Figure":
+    """Where the image is unlike the reference images, in colours that are fixed against them; single column."""
+    nothing = "Nothing in this image is unlike the reference images."
+    shown: tuple[Map, Kind] = (smooth(unlike.heatmap, unlike.sigma), "positive")
+    unit = f"beyond what is usual, in units of what usual images exceed it by; {unlike_text(unlike)}"
+    return _map_figure(UNLIKE, pixels, shown, opacity, unit, nothing, unlike.limit)
 
 
 @styled()
@@ -183,9 +194,16 @@ def colours_say(kind: Kind) -> str:
 
 
 def _map_figure(
-    title: str, pixels: Picture, shown: tuple[Map, Kind], opacity: float, unit: str, nothing: str
+    title: str,
+    pixels: Picture,
+    shown: tuple[Map, Kind],
+    opacity: float,
+    unit: str,
+    nothing: str,
+    limit: float | None = None,
 ) -> "Figure":
-    """Title, map on the picture and its colours; the picture and why there is no map where it is 0 everywhere."""
+    """Title, map on the picture and its colours, to its own limit where none is given; the picture and why there is no
+    map where it is 0 everywhere."""
     (values, kind), width = shown, SINGLE - 0.1
     canvas = Canvas(SINGLE, 0.75 + width * picture_height(pixels) + LINE * SMALL)
     y = 0.08 + canvas.words(title, 0.05, 0.05, width, LARGE, lines=2)
@@ -193,7 +211,7 @@ def _map_figure(
         y += _fitted(canvas, pixels, 0.05, y, width) + GAP
         canvas.words(nothing, 0.05, y, width, PLAIN, lines=2)
         return canvas.figure
-    limit = heat_limit(values)
+    limit = limit or heat_limit(values)
     y += _fitted(canvas, overlay(pixels, values, opacity, limit, kind), 0.05, y, width) + GAP
     canvas.scale(kind, limit, unit, 0.05, y, width)
     return canvas.figure

@@ -23,12 +23,14 @@ from nero_core.figures.style import DOUBLE, LARGE, PLAIN, SMALL, label, styled
 from nero_core.figures.verdict import detection_line
 from nero_core.figures.wording import (
     HEADLINE,
+    UNLIKE,
     cancelling,
     channel_use_briefly,
     conservation_text,
     conservation_text_briefly,
     here_and_usual,
     own_limit,
+    unlike_text,
 )
 from nero_core.types import Channels, Concept, Detection, Explanation, MeanRelevance
 
@@ -55,8 +57,9 @@ def figure_sheet(
     opacity: float = OPACITY,
     note: str = "",
 ) -> "Figure":
-    """Image, class heatmap and evidence; concepts with their conditional heatmaps and reference images; mean relevance
-    of every channel over ID and OOD images beside this image's; double column.
+    """Image, class heatmap and where it is unlike, or evidence where the bundle keeps no patches; concepts with their
+    conditional heatmaps and reference images; mean relevance of every channel over ID and OOD images beside this
+    image's; double column.
 
     Args:
         pixels: the picture.
@@ -139,6 +142,13 @@ def _first_row(
         ("signed", heat_limit(heatmap), f"relevance per pixel; {keeps}")
         if heatmap.any() else "No relevance reached the pixels.",
     )  # fmt: skip
+    if (unlike := explanation.unlike) is not None:
+        values = smooth(unlike.heatmap, unlike.sigma)
+        _panel(
+            canvas, 2, y, panel, "c", UNLIKE, overlay(pixels, values, opacity, unlike.limit, "positive"),
+            ("positive", unlike.limit, f"beyond what is usual; {unlike_text(unlike)}"),
+        )  # fmt: skip
+        return
     _panel(
         canvas, 2, y, panel, "c", f"Evidence: distance to {nearest}",
         overlay(pixels, evidence, opacity, heat_limit(evidence), kind) if evidence.any() else pixels,

@@ -4,13 +4,14 @@ from math import isfinite, nan
 
 from nero_core.figures.numbers import number
 from nero_core.relevance.composites import COMPOSITES
-from nero_core.types import MeanRelevance, Verdict
+from nero_core.types import MeanRelevance, Unlikeness, Verdict
 
 HEADLINE: dict[Verdict, str] = {
     "like": "Like the reference images",
     "borderline": "Borderline",
     "unlike": "Unlike the reference images",
 }
+UNLIKE = "Where it is unlike the reference images"  # title of the map
 SYNTHETIC = "This demo learned from computer-drawn pictures. Do not rely on its answer for real images."
 MUCH_OF_FEW = 0.1  # of all relevance: where so few images hold more, their mean is said to be much theirs
 MUCH_CANCELLATION = 3.0  # Σ|R| over |ΣR|: from here on a map's sum says little of what it shows
@@ -72,6 +73,12 @@ def conservation_text_briefly(conservation: float, cancellation: float, own: str
         return _NOTHING_ARRIVED
     cancels = f", signs cancel ×{number(cancellation, 2)}" if cancellation > MUCH_CANCELLATION else ""
     return "; ".join(filter(None, (_share(conservation) + cancels, own)))
+
+
+def unlike_text(unlike: Unlikeness) -> str:
+    """How much of an image is unlike: ``12 % of this image, 1 % of usual ones``."""
+    here, usual = (f"{number(100 * share, 2)} %" for share in (unlike.share, unlike.usual))
+    return f"{here} of this image, {usual} of usual ones"
 
 
 def own_limit(limit: float, shared: float) -> str:

@@ -23,7 +23,7 @@ from nero_core.explain.faithfulness import measure_faithfulness
 from nero_core.figures.render import smooth
 from nero_core.phantom.drawing import ID_CLASSES, OOD_CLASSES, Phantom, draw_phantom, encode_phantom
 from nero_core.relevance.composites import COMPOSITES
-from nero_core.types import Faithfulness, ImageBatch
+from nero_core.types import Faithfulness, ImageBatch, Unlikeness
 from tests.study import tables
 
 PAGE = Path("docs/evidence.md")
@@ -39,6 +39,16 @@ PLACED_HEADS = (
     "evidence in mirrored lesions",
     "evidence, negative over positive",
     "NERO distance, median",
+)
+UNLIKE_HEADS = (
+    "Images",
+    "n",
+    "lesion's area",
+    "the map in the lesion, over its area",
+    "over the mirrored lesions",
+    "brightest point inside",
+    "share that is unlike",
+    "NERO's evidence, over the area",
 )
 FAITHFUL_HEADS = (
     "Composite",
@@ -60,6 +70,8 @@ class Placed:
     Attributes:
         label: class that was drawn.
         area: share of the image that the lesion covers.
+        unlike: the shares of the map of where the image is unlike, as it is shown; None where the bundle keeps no
+            patches.
         inside: share of a map's positive part inside the lesion, by (map, "raw" or "shown").
         mirrored: the same for the lesion's three mirror images, on average: what a map gets for lying in the middle of
             the frame.
@@ -75,6 +87,24 @@ class Placed:
     negative: dict[str, float]
     distance: float
     is_ood: bool
+    unlike: "Unlike | None" = None
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """One image: how the map of where it is unlike finds the lesion.
+
+    Attributes:
+        inside: share of the map in the lesion.
+        mirrored: the same for the lesion's three mirror images, on average.
+        peak: whether the brightest point lies in the lesion.
+        share: share of the image that is unlike.
+    """
+
+    inside: float
+    mirrored: float
+    peak: bool
+    share: float
 
 
 @dataclass(frozen=True)
@@ -102,11 +132,16 @@ def main() -> None:
     parser.add_argument("bundles", type=Path, nargs="*", default=find_bundles(BUNDLES))
     parser.add_argument("--per-class", type=int, default=40, help="images of each OOD class, for where evidence lies")
     parser.add_argument("--faithful", type=int, default=3, help="images of each of the eight classes, for faithfulness")
+    parser.add_argument("--only-unlike", action="store_true", help="the map of where it is unlike, and no other table")
     parser.add_argument("--device", default="auto")
     given = parser.parse_args()
     for path in given.bundles:
         inspector = Inspector.load(path, given.device)
         placed = [place(inspector, phantom) for phantom in drawn(inspector, OOD_CLASSES, given.per_class)]
+        if placed[0].unlike is not None:
+            tables.write(f"{path.name} unlike", unlike_table(placed), PAGE)
+        if given.only_unlike:
+            continue
         tables.write(path.name, placed_tables(placed), PAGE)
         flipped = [flip(inspector, phantom) for phantom in drawn(inspector, ID_CLASSES + OOD_CLASSES, given.faithful)]
         tables.write(f"{path.name} faithfulness", faithfulness_table(flipped), PAGE)
@@ -131,7 +166,7 @@ def place(inspector: Inspector, phantom: Phantom) -> Placed:
     lesion = phantom.lesion
     signed = {
         (name, kind): np.asarray(heatmap if kind == "raw" else smooth(heatmap, why.sigma), dtype=np.float64)
-        for name, heatmap in (("evidence", why.evidence), ("heatmap", why.heatmap))
+        for name, heatmap in (("evidence", why.nero_evidence), ("heatmap", why.heatmap))
         for kind in ("raw", "shown")
     }
     maps = {key: positive(heatmap) for key, heatmap in signed.items()}
@@ -144,6 +179,19 @@ def place(inspector: Inspector, phantom: Phantom) -> Placed:
         negative={kind: negative_over_positive(signed["evidence", kind]) for kind in ("raw", "shown")},
         distance=float(detection.terms["distance"][0]),
         is_ood=bool(detection.is_ood[0]),
+        unlike=None if why.unlike is None else find(why.unlike, lesion),
+    )
+
+
+def find(unlike: Unlikeness, lesion: NDArray[np.bool_]) -> Unlike:
+    """How the map of where an image is unlike finds its lesion; an empty map finds nothing."""
+    heatmap = positive(smooth(unlike.heatmap, unlike.sigma))
+    mirrors = [lesion[::-1], lesion[:, ::-1], lesion[::-1, ::-1]]
+    return Unlike(
+        inside=share(heatmap, lesion),
+        mirrored=statistics.fmean(share(heatmap, mirror) for mirror in mirrors),
+        peak=bool(heatmap.any() and lesion.flat[heatmap.argmax()]),
+        share=unlike.share,
     )
 
 
@@ -189,7 +237,7 @@ def flip(inspector: Inspector, phantom: Phantom) -> Flipped:
         inside={
             name: (
                 share(positive(smooth(why.heatmap, why.sigma)), phantom.lesion),
-                share(positive(smooth(why.evidence, why.sigma)), phantom.lesion),
+                share(positive(smooth(why.nero_evidence, why.sigma)), phantom.lesion),
             )
             for name, why in explanations.items()
         },
@@ -202,6 +250,31 @@ def placed_tables(placed: Sequence[Placed]) -> str:
     """A table for the maps as they are shown and one for the raw ones, each with the paired differences."""
     titles = {"shown": "Maps as they are shown, smoothed:", "raw": "Raw maps:"}
     return "\n\n".join(f"{title}\n\n{_placed_table(placed, kind)}" for kind, title in titles.items())
+
+
+def unlike_table(placed: Sequence[Placed]) -> str:
+    """Where the image is unlike, beside NERO's evidence, and the bars that the map was to reach."""
+    rows = []
+    for name, group in _groups(placed):
+        area = np.array([image.area for image in group])
+        inside = np.array([image.unlike.inside for image in group if image.unlike is not None])
+        low, high = interval(lambda drawn, areas: drawn.mean(axis=1) / areas.mean(axis=1), inside, area)
+        maps = [image.unlike for image in group if image.unlike is not None]
+        older = statistics.fmean(image.inside["evidence", "shown"] for image in group) / area.mean()
+        mirrored = statistics.fmean(one.mirrored for one in maps)
+        cells = [
+            name,
+            str(len(group)),
+            f"{100 * area.mean():.1f} %",
+            f"×{inside.mean() / area.mean():.2f} ({low:.2f} to {high:.2f})",
+            f"×{inside.mean() / mirrored:.2f}" if mirrored > 0 else "–",
+            f"{statistics.fmean(one.peak for one in maps):.0%}",
+            f"{100 * statistics.fmean(one.share for one in maps):.1f} %",
+            f"×{older:.2f}",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    bars = "| *bar* | | | ×2.50 | ×1.60 | 65% | | |"
+    return "\n".join([*header(UNLIKE_HEADS), *rows, bars])
 
 
 def _placed_table(placed: Sequence[Placed], kind: str) -> str:

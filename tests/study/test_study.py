@@ -1,6 +1,7 @@
 """The programs behind the tables measure what they say."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nero_core.calibration.feature_bank import detector_input, fitted_detector
 from nero_core.detectors.nero import NERO
 from nero_core.detectors.nero_deep import NeroDeep
 from nero_core.detectors.nero_plus import NeroPlus
+from nero_core.types import Unlikeness
 from tests.study import ablation, depth, evidence, tables
 from tests.study.ablation import Banks, Variant
 
@@ -130,6 +132,31 @@ def test_the_evidence_study_measures_where_the_maps_lie(
     assert all(f"| {label} | 2 |" in written for label in evidence.OOD_CLASSES)
     assert "3 ID and 5 OOD images." in written
     assert written.count("| ε+ |") == written.count("| plain gradient |") == 2
+
+
+def test_the_evidence_study_puts_the_map_of_where_it_is_unlike_beside_the_older_one_and_the_bars(
+    patched_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table: patched unlike -->\n<!-- end -->\n")
+    monkeypatch.setattr(evidence, "PAGE", page)
+    monkeypatch.setattr("sys.argv", ["evidence", str(patched_bundle), "--per-class", "1", "--only-unlike"])
+    evidence.main()
+    written = page.read_text()
+    assert written.count(evidence.header(evidence.UNLIKE_HEADS)[0]) == 1
+    assert "| **all** | 5 |" in written and "| *bar* | | | ×2.50 | ×1.60 | 65% |" in written
+    assert all(len(row.split("|")) == len(evidence.UNLIKE_HEADS) + 2 for row in written.splitlines()[1:-1])
+
+
+def test_the_brightest_point_counts_where_it_lies_in_the_lesion() -> None:
+    lesion = np.zeros((8, 8), dtype=np.bool_)
+    lesion[1, 1] = lesion[6, 2] = True
+    heatmap = torch.zeros(8, 8)
+    heatmap[1, 1], heatmap[1, 6] = 3.0, 1.0
+    unlike = Unlikeness("", heatmap, 0.1, 0.01, 0.0, 1.0, 0.0, ())
+    assert evidence.find(unlike, lesion) == evidence.Unlike(inside=0.75, mirrored=0.25 / 3, peak=True, share=0.1)
+    assert not evidence.find(replace(unlike, heatmap=heatmap.flip(0)), lesion).peak
+    assert evidence.find(replace(unlike, heatmap=heatmap * 0), lesion) == evidence.Unlike(0.0, 0.0, False, 0.1)
 
 
 def test_a_map_that_knows_nothing_has_the_lesions_area_and_one_that_knows_all_has_all() -> None:

@@ -1,4 +1,4 @@
-"""The image, and on it where the evidence lies."""
+"""The image, and on it why this class, and where it is unlike the reference images."""
 
 from functools import partial
 
@@ -19,6 +19,7 @@ from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import Inspector
 from nero_core.figures import (
+    UNLIKE,
     evidence_as_shown,
     evidence_figure,
     heat_limit,
@@ -26,10 +27,12 @@ from nero_core.figures import (
     image_figure,
     overlay,
     smooth,
+    unlike_figure,
 )
 from nero_core.types import Explanation
 
 VIEWS = ("image", "heatmap", "evidence")
+_OFFERS = {state.screen.OPACITY: numbers("opacity", 0, 100)}
 
 
 def image_card(
@@ -67,12 +70,16 @@ def _views(inspector: Inspector, item: Source, options: Options, sheet: DeltaGen
         with below:
             closer = st.empty()  # written in every run, so that Streamlit lets the fragment fill it
         pixels = resources.picture(item)
-        if view == "image" or not inspector.composites:
+        if view == "evidence" and not inspector.no_unlikeness_because:
+            _unlike(inspector, item, pixels)
+        elif view == "image" or not inspector.composites:
             _original(inspector, item, pixels)
             if view != "image":
                 st.caption(words.plain(inspector.no_heatmap_because))
         else:
             _explained(inspector, item, options, pixels, str(view), closer)
+            if view == "evidence":
+                st.caption(words.plain(inspector.no_unlikeness_because))
         if view == "evidence":
             with closer, st.container(border=True, key="closer_look"):
                 missing_evidence(inspector, item)
@@ -91,30 +98,19 @@ def _explained(
     """A map on the image, its controls, and how far it can be believed."""
     names = inspector.bundle.card.class_names
     place = st.container()
-    offers = {state.screen.OPACITY: numbers("opacity", 0, 100)}
-    with link_values(offers), st.container(horizontal=True, vertical_alignment="bottom"):
+    with link_values(_OFFERS), st.container(horizontal=True, vertical_alignment="bottom"):
         composite = composite_choice(inspector)
-        opacity = st.slider(
-            "Opacity of the map",
-            0,
-            100,
-            70,
-            step=5,
-            format="%d %%",
-            key=state.screen.OPACITY,
-            bind="query-params",
-            width=190,
-        )
+        opacity = _opacity()
     with st.spinner("Tracing relevance back to the pixels …"):
         if composite == inspector.composites[0]:  # the concepts below the card need the same explanation
             why = resources.explanation(inspector, item, options.concepts, options.order)
         else:
             why = resources.explanation(inspector, item, 0, "contribution", composite=composite)
     with place:
-        _map(pixels, why, view, opacity / 100, names, item.name)
+        _map(pixels, why, view, opacity, names, item.name)
     draw = heatmap_figure if view == "heatmap" else evidence_figure
     with st.container(horizontal=True, vertical_alignment="center"):
-        make = partial(draw, pixels, why, names, opacity / 100)
+        make = partial(draw, pixels, why, names, opacity)
         figure_download(view, make, view, footer=origin(inspector, item))
         if view == "heatmap":
             where_relevance_goes(inspector, item, why)
@@ -122,6 +118,41 @@ def _explained(
         with closer, st.container(border=True, key="closer_look"):
             how_faithful(inspector, item, why, options)
             end_of_card(item)
+
+
+def _unlike(inspector: Inspector, item: Source, pixels: NDArray[np.uint8]) -> None:
+    """The map of the patches, for any architecture; its colours are fixed against the reference images."""
+    place = st.container()
+    with link_values(_OFFERS):
+        opacity = _opacity()
+    with st.spinner("Comparing the image with the reference images, patch by patch …"):
+        unlike = resources.unlikeness(inspector, item)
+    heatmap = smooth(unlike.heatmap, unlike.sigma)
+    shown = overlay(pixels, heatmap, opacity, unlike.limit, "positive") if heatmap.any() else pixels
+    with place:
+        st.html(
+            f'<div class="nero-picture">{marks.picture(shown, f"{UNLIKE}, on {item.name}")}</div>'
+            + marks.legend("positive", unlike.limit, "beyond what is usual; brighter = less usual")
+        )
+        st.caption(words.where_unlike(unlike))
+    make = partial(unlike_figure, pixels, unlike, opacity)
+    figure_download("evidence", make, "evidence", footer=origin(inspector, item))
+
+
+def _opacity() -> float:
+    """Of the map, in [0, 1]."""
+    percent = st.slider(
+        "Opacity of the map",
+        0,
+        100,
+        70,
+        step=5,
+        format="%d %%",
+        key=state.screen.OPACITY,
+        bind="query-params",
+        width=190,
+    )
+    return percent / 100
 
 
 def _map(

@@ -17,7 +17,9 @@ from typer.testing import Result
 
 from nero_core.calibration import calibrate
 from nero_core.cli import explain_files
+from nero_core.data.decode import decode_batch
 from nero_core.errors import RelevanceError
+from nero_core.figures.numbers import number
 from nero_core.figures.wording import channel_use
 from nero_core.inspector import Inspector
 from nero_core.models import Classifier, ModelCard, create_classifier, save_checkpoint
@@ -74,6 +76,25 @@ def test_a_full_disk_leaves_no_cut_file(
     assert "File too large" in result.stderr and "the room on the disk" in result.stderr
     written = {path.name: path.read_bytes() for path in out.iterdir()}
     assert written.items() < whole.items()  # what is there is whole, and nothing hidden lies beside it
+
+
+def test_where_it_is_unlike_is_drawn_and_told_where_the_bundle_keeps_patches(
+    nero: Run, patched_bundle: Path, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    texts: list[str] = []
+    plain = explain_files.caption
+    monkeypatch.setattr(explain_files, "caption", lambda pixels, text: texts.append(text) or plain(pixels, text))
+    options = ("--concepts", 1, "--device", "cpu", "--format", "png", "--format", "svg")
+    result = nero("explain", patched_bundle, image, "--out", tmp_path, *options)
+    assert result.exit_code == 0, result.output
+    unlike = json.loads((tmp_path / "explanation.json").read_text())["unlike"]
+    expected = Inspector.load(patched_bundle, "cpu").unlikeness(decode_batch([image], (64, 64)))
+    assert unlike["share"] == pytest.approx(expected.share, abs=1e-3)
+    assert (unlike["usual_share"], unlike["stages"]) == (expected.usual, list(expected.stages))
+    share = f"{number(100 * expected.share, 2)} % of this image, 1.0 % of usual ones"
+    assert texts[1].startswith(f"where it is unlike the reference images: {share}, colours to ")
+    drawn = (tmp_path / "evidence.svg").read_text(encoding="utf-8")
+    assert "Where it is unlike the reference images" in drawn
 
 
 def test_one_pass_of_the_plain_model_and_one_digest_serve_all(

@@ -34,6 +34,7 @@ from nero_core.types import (
     MeanRelevance,
     ReferenceScores,
     RelevanceMap,
+    Unlikeness,
 )
 from tests.nero_core.figures.figure_text import overlaps
 
@@ -92,6 +93,7 @@ def explain(concepts: int, scale: float = 1.0) -> Explanation:
 
 
 WHY = explain(3)
+UNLIKE = Unlikeness("0" * 64, random(32, 32, seed=9).float().abs(), 0.123, 0.01, 0.3, 4.5, 2.0, ("layer2", "layer3"))
 REFERENCES = [[THUMBNAIL, None, b"no picture", THUMBNAIL]] * 64
 CURVES = FlippingCurves(torch.linspace(0.9, 0.1, 8).double(), torch.linspace(0.1, 0.9, 8).double())
 SEEN = ChannelReferences(3, "relevance", ("a" * 64,), (0.1,), (0.1,), None)
@@ -123,6 +125,7 @@ FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
     "image": lambda _: figures.image_figure(PIXELS),
     "heatmap": lambda names: figures.heatmap_figure(PIXELS, WHY, names),
     "evidence": lambda names: figures.evidence_figure(PIXELS, WHY, names),
+    "unlike": lambda names: figures.unlike_figure(PIXELS, UNLIKE),
     "concepts": concept_cards,
     "sheet": sheet,
     "faithfulness": lambda names: figures.faithfulness_figure(
@@ -409,3 +412,18 @@ def test_a_thumbnail_beyond_the_limits_or_of_another_format_is_a_box_that_says_s
         assert texts(figure_bytes(concepts_figure(picture, why, [[data]]), "svg")).count("no picture") == 1
     flat = figure_bytes(concepts_figure(picture, why, [[encode(picture[:4])]]), "svg")
     assert "no picture" not in texts(flat)  # a thumbnail may be as flat as its image
+
+
+def test_where_it_is_unlike_takes_the_place_of_the_evidence_in_colours_of_its_own():
+    said = " ".join(texts(figure_bytes(figures.unlike_figure(PIXELS, UNLIKE), "svg")).split())
+    assert "Where it is unlike the reference images" in said and "12 % of this image, 1.0 % of usual ones" in said
+    assert "4.50" in said  # the colour limit is that of the reference images, whatever the map's largest value
+    on_sheet = " ".join(texts(figure_bytes(sheet(why=replace(WHY, unlike=UNLIKE)), "svg")).split())
+    assert "Where it is unlike" in on_sheet and "12 % of this image" in on_sheet
+    assert "Evidence: distance" not in on_sheet and "Evidence: distance" in texts(figure_bytes(sheet(), "svg"))
+
+
+def test_an_image_that_is_usual_everywhere_says_so():
+    usual = replace(UNLIKE, heatmap=torch.zeros(32, 32), share=0.0)
+    said = " ".join(texts(figure_bytes(figures.unlike_figure(PIXELS, usual), "svg")).split())
+    assert "Nothing in this image is unlike the reference images." in said

@@ -354,6 +354,60 @@ def test_missing_evidence_is_listed_under_the_evidence_with_reference_images(app
     assert rows.count(" in the class<br>") == 4
 
 
+@pytest.fixture
+def patched(app: Start, patched_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """The app over a bundle that keeps patches."""
+    monkeypatch.setenv("NERO_BUNDLE", str(patched_bundle))
+    return app
+
+
+def test_where_it_is_unlike_takes_the_place_of_the_evidence(patched: Start):
+    running = patched(sample="polyps", view="evidence")
+    no_traceback(running)
+    page = html(running)
+    assert "Where it is unlike the reference images, on polyps.jpg" in page and "beyond what is usual" in page
+    assert "distance per pixel" not in page
+    assert any(caption.value.startswith("Nothing in this image is unlike") for caption in running.caption)
+    assert not any("nero calibrate" in caption.value for caption in running.caption)
+    assert page.count('<div class="nero-lacking">') == 1  # what is missing stays, below
+
+
+def test_its_opacity_can_be_chosen(patched: Start, phantoms: Path):
+    def picture(running: AppTest) -> str:
+        no_traceback(running)
+        return html(running).split('<div class="nero-picture">')[1].split("</div>")[0]
+
+    running = upload(patched(view="evidence"), ("odd.png", png()))
+    strong = picture(running)
+    assert picture(running.slider(key="opacity").set_value(10).run()) != strong
+    assert any("100\u00a0% of this image, 1\u00a0% of usual ones" in caption.value for caption in running.caption)
+
+
+def test_its_colours_end_at_the_same_value_for_every_image(patched: Start):
+    def legend(sample: str) -> str:
+        page = html(patched(sample=sample, view="evidence"))
+        (part,) = [part for part in page.split('<div class="nero-legend">') if "beyond what is usual" in part]
+        return part.split("</span></div>")[0]
+
+    assert legend("polyps") == legend("normal-cecum")
+
+
+def test_it_needs_no_architecture_with_heatmaps_and_no_backward_pass(patched: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("nero_core.inspector.Inspector.composites", ())
+    monkeypatch.setattr("nero_core.inspector.Inspector.no_heatmap_because", "Expected layers we know.")
+    running = patched(sample="polyps", view="evidence")
+    no_traceback(running)
+    assert "Where it is unlike the reference images, on polyps.jpg" in html(running)
+
+
+def test_a_reference_set_without_patches_shows_the_evidence_and_says_why(app: Start):
+    running = app(sample="polyps", view="evidence")
+    no_traceback(running)
+    assert "distance per pixel" in html(running)
+    (says,) = [caption.value for caption in running.caption if "patches of the reference images" in caption.value]
+    assert "Make it again with nero calibrate" in says
+
+
 @pytest.mark.parametrize("view", ["heatmap", "evidence"])
 def test_an_architecture_without_an_honest_heatmap_says_why_and_keeps_the_rest(
     app: Start, monkeypatch: pytest.MonkeyPatch, view: str
