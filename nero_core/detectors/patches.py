@@ -62,7 +62,7 @@ class PatchStage:
             patches: of ``unit_patches``.
         """
         white = patches.permute(0, 2, 3, 1) @ self.whitening
-        place = (white - self.places).norm(dim=-1)
+        place = torch.linalg.vector_norm(white - self.places, dim=-1)
         flat = white.reshape(-1, white.shape[-1])
         nearest = torch.cat([torch.cdist(rows, self.coreset).amin(dim=1) for rows in flat.split(4096)])
         return torch.stack([place, nearest.reshape(place.shape)]).clamp_min(_LEAST).log()

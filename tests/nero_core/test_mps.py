@@ -212,12 +212,12 @@ def test_a_heatmap_does_not_wait_for_the_device_at_every_layer(mps: torch.device
 
 
 def test_calibrating_there_makes_the_bundle_of_the_cpu(
-    mps: torch.device, tiny_bundle: Path, tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
+    mps: torch.device, patched_bundle: Path, tiny_checkpoint: Path, phantoms: Path, tmp_path: Path
 ) -> None:
-    asked = {"title": "Tiny", "allow_reduced_rank": True, "synthetic": True, "references": 0}  # as of the tiny bundle
+    asked = {"title": "Patched", "allow_reduced_rank": True, "synthetic": True, "references": 0, "patches": 200}
     on_mps = calibrate(tiny_checkpoint, phantoms / "id", tmp_path / "there", ood=phantoms / "ood", **asked)
     assert on_mps.classifier.device.type == "mps"
-    assert on_mps.digest == Bundle.load(tiny_bundle).digest  # of the card, which holds those of all files
+    assert on_mps.digest == Bundle.load(patched_bundle).digest  # of the card, which holds those of all files
 
 
 def test_references_made_there_are_those_of_the_cpu(mps: torch.device, tiny_bundle: Path) -> None:
