@@ -33,7 +33,14 @@ from nero_core.figures.render import (
 )
 from nero_core.figures.sheet import figure_sheet
 from nero_core.figures.style import Form, figure_bytes
-from nero_core.figures.wording import SYNTHETIC, channel_use, conservation_text, here_and_usual, own_limit
+from nero_core.figures.wording import (
+    SYNTHETIC,
+    channel_use,
+    conservation_text,
+    heatmap_text,
+    here_and_usual,
+    own_limit,
+)
 from nero_core.types import Channels, Detection, Explanation
 
 if TYPE_CHECKING:
@@ -97,8 +104,7 @@ def draw_overlays(
     shown = {
         "heatmap.png": (
             overlay(pixels, smooth(explanation.heatmap, explanation.sigma)),
-            f"class heatmap of {names[explanation.explained_class]}, "
-            + conservation_text(explanation.conservation, explanation.cancellation),
+            f"class heatmap of {names[explanation.explained_class]}, {heatmap_text(explanation)}",
         ),
         "evidence.png": (
             overlay(pixels, evidence, kind=kind),
