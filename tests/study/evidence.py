@@ -89,7 +89,7 @@ def read(inspector: Inspector, phantom: Phantom) -> ImageBatch:
 def place(inspector: Inspector, phantom: Phantom) -> Placed:
     """Where the maps of one image lie."""
     batch = read(inspector, phantom)
-    why = inspector.explain(batch, concepts=0)
+    why = inspector.explain(batch, concepts=0, composite=inspector.concept_composites[0])  # both maps by the same rules
     detection = inspector.detect(batch)["nero"]
     lesion = phantom.lesion
     signed = {

@@ -189,16 +189,21 @@ def test_the_interval_of_the_study_is_that_of_the_normal_approximation() -> None
     assert high == pytest.approx(values.mean() + 1.96 * values.std() / 20, abs=0.03)
 
 
-@pytest.mark.parametrize("name", ["phantom-resnet18", "phantom-deit"])
-def test_the_page_shows_the_tables_that_the_evidence_study_writes(name: str) -> None:
+@pytest.mark.parametrize(
+    ("table", "heads", "count"),
+    [
+        ("phantom-resnet18", evidence.PLACED_HEADS, 2),
+        ("phantom-deit", evidence.PLACED_HEADS, 2),
+        ("phantom-efficientnet-lite0 faithfulness", faithfulness.HEADS, 1),
+        ("phantom-resnet18 faithfulness", faithfulness.HEADS, 1),
+        ("phantom-deit faithfulness", faithfulness.HEADS, 1),
+    ],
+)
+def test_the_page_shows_the_tables_that_the_studies_write(table: str, heads: tuple[str, ...], count: int) -> None:
     page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
-    for table, heads, count in (
-        (name, evidence.PLACED_HEADS, 2),
-        (f"{name} faithfulness", faithfulness.HEADS, 1),
-    ):
-        shown = page.split(f"<!-- table: {table} -->\n")[1].split("<!-- end -->")[0].splitlines()
-        headers = [above for above, line in pairwise(shown) if set(line) == set("|-")]  # the rows above such a line
-        assert headers == [evidence.header(heads)[0]] * count
+    shown = page.split(f"<!-- table: {table} -->\n")[1].split("<!-- end -->")[0].splitlines()
+    headers = [above for above, line in pairwise(shown) if set(line) == set("|-")]  # the rows above such a line
+    assert headers == [evidence.header(heads)[0]] * count
 
 
 def test_a_depth_of_the_study_is_that_of_the_detector(tiny_inspector: Inspector) -> None:
