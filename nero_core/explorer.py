@@ -14,7 +14,7 @@ from nero_core.calibration.what_if import WhatIfs, settings_of
 from nero_core.device import float64
 from nero_core.errors import NeroError
 from nero_core.explain.channel_statistics import measure_channels
-from nero_core.explain.class_output import class_probability, logit_gradient
+from nero_core.explain.class_output import class_outputs, logit_gradient
 from nero_core.explain.concept_depth import class_distribution, co_used, nonzero_channels, receptive_crop
 from nero_core.explain.concepts import describe_concepts
 from nero_core.explain.evidence import describe_missing
@@ -113,7 +113,7 @@ class Explorer:
             batch: images, or an observation that keeps them, which saves the plain model's forward pass.
             channel: channel number.
             index: which of the images.
-            composite: name among ``inspector.composites``; the architecture's default where None. References keep the
+            composite: name among ``inspector.concept_composites``; the first of them where None. References keep the
                 composite that made them.
 
         Raises:
@@ -147,9 +147,10 @@ class Explorer:
         seed: int = 0,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Faithfulness:
-        """Whether the predicted class's probability hangs on the patches that its heatmap calls relevant.
+        """Whether the predicted class's probability and logit hang on the patches that its heatmap calls relevant.
 
-        Some 180 forward passes of the plain model, which no hook touches: seconds on a CPU.
+        Some 370 forward passes of the plain model, which no hook touches: half of them with patches blurred away, half
+        with patches filled in from what is around them. Seconds to half a minute on a CPU.
 
         Args:
             batch: images, or an observation that keeps them, which saves one of the passes.
@@ -167,7 +168,7 @@ class Explorer:
         why = self.inspector.explain(observation, concepts=0, composite=composite)
         classifier, target = self.inspector.bundle.classifier, why.explained_class
         by_composite = measure_faithfulness(
-            class_probability(classifier, target),
+            class_outputs(classifier, target),
             pixels,
             {why.composite: why.heatmap},
             logit_gradient(classifier, pixels, target),

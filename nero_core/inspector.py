@@ -25,6 +25,7 @@ from nero_core.explain.evidence import initial_evidence_relevance
 from nero_core.explain.unlike import where_unlike
 from nero_core.relevance.head import initial_class_relevance, neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
+from nero_core.relevance.integrated_gradients import integrated_gradients, logit_path
 from nero_core.shipped import default_bundle
 from nero_core.types import (
     LAST_STAGE,
@@ -186,10 +187,11 @@ class Inspector:
     ) -> Explanation:
         """Why one image got its NERO score.
 
-        The class heatmap starts from the explained class's softmax output, conditional heatmaps from the relevance r_j
-        of their channel (initial relevance: the softmax of all classes), NERO's evidence heatmap from the positive
-        shares of over-used channels. All of them share one forward pass. Where the image is unlike comes from its
-        patches, see ``unlikeness``.
+        The class heatmap shares out over the pixels what the detail of the image adds to the explained class's logit
+        (integrated gradients), or its softmax output by a composite that propagates relevance. Conditional heatmaps
+        start from the relevance r_j of their channel (initial relevance: the softmax of all classes), NERO's evidence
+        heatmap from the positive shares of over-used channels; both always propagate relevance. All that propagate it
+        share one forward pass. Where the image is unlike comes from its patches, see ``unlikeness``.
 
         Args:
             batch: images, or an observation that keeps them, which saves the plain model's forward pass, but for the
@@ -199,7 +201,8 @@ class Inspector:
             by: the order that picks them: ``contribution`` to the distance or ``relevance``.
             explained_class: class index; the predicted class where None.
             channels: these channels instead, by number; ``concepts`` and ``by`` then play no part.
-            composite: one of ``composites``; the first of them where None.
+            composite: one of ``composites``, the first of them where None. It makes the class heatmap, and the others
+                too where it is one of ``concept_composites``; else these are made by the first of those.
             on_progress: called with the number of heatmaps that are done and of all: two and one a channel.
 
         Raises:
@@ -211,27 +214,37 @@ class Inspector:
         compared = self.channels(observation)
         chosen = tuple(channels) or top_channels(compared, concepts, by)
         target = int(observation.predicted[0]) if explained_class is None else explained_class
-        class_relevance = self._class_relevance(observation, target)
+        name, path = self._class_composite(composite), None
         evidence = initial_evidence_relevance(compared, observation.features[0])
-        initial_relevance = torch.stack([class_relevance, evidence, *conditions(compared.relevance, chosen)])
-        attributor = self.attributor(composite)
+        rows = [evidence, *conditions(compared.relevance, chosen)]
+        if name in self.concept_composites:
+            rows.insert(0, self._class_relevance(observation, target))
+            attributor = self.attributor(name)
+        else:
+            path = integrated_gradients(self.bundle.classifier, pixels, observation.head.weight[target : target + 1])
+            attributor = self.attributor()
+            on_progress = None if on_progress is None else _after_one(on_progress)
+        initial_relevance = torch.stack(rows)
         heatmaps = attributor.heatmaps(pixels, initial_relevance, on_progress=on_progress)
+        class_maps, concept_rows = path or heatmaps, slice(len(rows) - len(chosen), None)
         return Explanation(
             id=observation.ids[0],
-            heatmap=heatmaps.maps[0],
+            heatmap=class_maps.maps[0],
             explained_class=target,
-            conservation=float(heatmaps.conservation[0]),
+            conservation=float(class_maps.conservation[0]),
             channels=compared,
             concepts=describe_concepts(
                 compared, chosen, heatmaps, self.fit_relevance(), self.bundle.fit.ids, REFERENCES
             ),
-            nero_evidence=heatmaps.maps[1],
-            evidence_conservation=float(heatmaps.conservation[1]),
-            concept_conservation=joint_conservation(initial_relevance[2:], heatmaps.maps[2:]),
-            composite=attributor.composite,
-            cancellation=float(heatmaps.cancellation[0]),
-            evidence_cancellation=float(heatmaps.cancellation[1]),
+            nero_evidence=heatmaps.maps[concept_rows.start - 1],
+            evidence_conservation=float(heatmaps.conservation[concept_rows.start - 1]),
+            concept_conservation=joint_conservation(initial_relevance[concept_rows], heatmaps.maps[concept_rows]),
+            composite=name,
+            cancellation=float(class_maps.cancellation[0]),
+            evidence_cancellation=float(heatmaps.cancellation[concept_rows.start - 1]),
             sigma=attributor.sigma,
+            concept_composite=attributor.composite,
+            path=None if path is None else logit_path(path, observation.head.bias[target]),
             unlike=None if self.no_unlikeness_because else self.unlikeness(observation),
         )
 
@@ -275,9 +288,10 @@ class Inspector:
         explained_class: int | None = None,
         composite: str | None = None,
     ) -> tuple[BlockConservation, ...]:
-        """How much of the class heatmap's relevance reaches the output of every block, down to the pixels.
+        """How much of the class's relevance reaches the output of every block, down to the pixels.
 
-        One more forward and backward pass of the attribution copy, and the arguments and errors of ``explain``.
+        One more forward and backward pass of the attribution copy, and the arguments and errors of ``explain``; the
+        composite is one of ``concept_composites``, the first of them where None.
         """
         pixels, observation = self.observe_one(batch, index)
         target = int(observation.predicted[0]) if explained_class is None else explained_class
@@ -406,11 +420,22 @@ class Inspector:
 
     @property
     def composites(self) -> tuple[str, ...]:
-        """Names of the composites that suit the architecture, its default first; none where no heatmap is honest."""
+        """Names of the ways to make a class heatmap that suit the architecture, its default first; none where no
+        heatmap is honest."""
         from nero_core.relevance.composites import composites_for
 
         try:
             return composites_for(self.bundle.classifier.model)
+        except RelevanceError:
+            return ()
+
+    @property
+    def concept_composites(self) -> tuple[str, ...]:
+        """Those of ``composites`` that propagate relevance, and make concept maps and evidence; their default first."""
+        from nero_core.relevance.composites import concept_composites_for
+
+        try:
+            return concept_composites_for(self.bundle.classifier.model)
         except RelevanceError:
             return ()
 
@@ -429,15 +454,16 @@ class Inspector:
         """The attribution copy for a composite; each is made when it is first asked for, and kept.
 
         Args:
-            composite: one of ``composites``; the first of them where None.
+            composite: one of ``concept_composites``; the first of them where None.
 
         Raises:
-            RelevanceError: the architecture has no honest heatmap, or the composite does not suit it.
+            RelevanceError: the architecture has no honest heatmap, or the composite does not suit it or makes class
+                heatmaps alone.
         """
-        from nero_core.relevance.composites import choose_composite
+        from nero_core.relevance.composites import choose_concept_composite
 
         classifier = self.bundle.classifier
-        name = choose_composite(classifier.model, composite)
+        name = choose_concept_composite(classifier.model, composite)
         with self._copying:  # of its own: a copy takes a while, and scoring does not wait for it
             if name not in self._attributors:
                 self._attributors[name] = Attributor(
@@ -453,6 +479,11 @@ class Inspector:
                 features = float64(self.bundle.fit.features).to(nero.weight.device)
                 self._bank_relevance = neuron_relevance(features, nero.head, nero.epsilon)[0].cpu()
             return self._bank_relevance
+
+    def _class_composite(self, composite: str | None) -> str:
+        from nero_core.relevance.composites import choose_composite  # not before: it imports timm
+
+        return choose_composite(self.bundle.classifier.model, composite)
 
     def _class_relevance(self, observation: Observation, target: int) -> Float[Tensor, " neurons"]:
         """Relevance of the channels when only the explained class's softmax output starts."""
@@ -472,3 +503,8 @@ def check_index(index: int, length: int) -> None:
     """
     if not 0 <= index < length:
         raise NeroError(f"Expected an image index from 0 to {length - 1}. Found {index}. Choose an image of the batch.")
+
+
+def _after_one(on_progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Told of the heatmaps that follow one that is done."""
+    return lambda done, total: on_progress(done + 1, total + 1)

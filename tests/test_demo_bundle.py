@@ -89,10 +89,15 @@ def test_most_calibration_images_are_recognised(inspector: Inspector) -> None:
 def test_there_is_a_sample_of_each_class_that_can_be_explained(inspector: Inspector, name: str) -> None:
     """In float32, as people use it. Every block hands on all that reaches it, less what biases take."""
     batch = inspector.decode([ROOT / "assets" / "samples" / f"{name}.jpg"])
-    why = inspector.explain(batch, concepts=2)
+    why, rules = inspector.explain(batch, concepts=2), inspector.concept_composites[0]
     assert inspector.default_method() == "verdict"
-    if why.composite == "epsilon_plus":  # the biases of a transformer take their share
-        assert why.conservation == pytest.approx(1, abs=0.02)
+    propagated = inspector.explain(batch, concepts=0, composite=rules)
+    if rules == "epsilon_plus":  # the biases of a transformer take their share
+        assert propagated.conservation == pytest.approx(1, abs=0.02)
+    if why.path is None:
+        assert torch.equal(why.heatmap, propagated.heatmap)
+    else:
+        assert why.conservation == pytest.approx(1, abs=0.15)
     assert bool(why.heatmap.isfinite().all()) and bool(why.evidence.isfinite().all())
     assert all(inspector.thumbnail(image_id) for concept in why.concepts for image_id in concept.references)
     blocks = inspector.blocks(batch)

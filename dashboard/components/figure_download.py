@@ -84,14 +84,13 @@ def figure_forms(name: str, make: "Callable[[], Figure]", key: str, footer: Orig
 
 
 def sheet_download(inspector: Inspector, item: Source, options: Options, composite: str | None) -> None:
-    """Image, heatmaps, concepts and mean relevance on one sheet, all maps by the composite that the page shows."""
-    chosen = None if composite in inspector.composites[:1] else composite
+    """Image, heatmaps, concepts and mean relevance on one sheet, the maps by the composite that the page shows."""
 
     def make() -> "Figure":
         names = inspector.bundle.card.class_names
         why, reason = None, ""
         try:
-            why = resources.explanation(inspector, item, options.concepts, options.order, composite=chosen)
+            why = resources.explanation(inspector, item, options.concepts, options.order, composite=composite)
         except RelevanceError as error:
             reason = str(error)
         thumbnails, classes = references(inspector, why)

@@ -16,7 +16,7 @@ from dashboard.resources.bundles import (
     own_bundles,
     samples,
 )
-from dashboard.resources.explanations import blocks, explanation, missing_evidence, unlikeness
+from dashboard.resources.explanations import blocks, concepts, explanation, missing_evidence, unlikeness
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
 from dashboard.resources.neurons import channel_summary, concept, place, reference_channels
@@ -41,6 +41,7 @@ __all__ = [
     "channels",
     "comparison",
     "concept",
+    "concepts",
     "detection",
     "drawn_case",
     "explanation",

@@ -23,6 +23,15 @@ def explanation(
     return _explanation(key(model), item.id, concepts, order, chosen, composite, model, item)
 
 
+def concepts(model: Inspector, item: Source, count: int, order: str, chosen: tuple[int, ...] = ()) -> Explanation:
+    """The same for who looks at concepts alone: the class heatmap by the composite that makes them, which costs least.
+
+    Raises:
+        RelevanceError: the architecture has no honest heatmap.
+    """
+    return explanation(model, item, count, order, chosen, next(iter(model.concept_composites), None))
+
+
 def blocks(model: Inspector, item: Source, composite: str) -> tuple[BlockConservation, ...]:
     """How much relevance of the class heatmap reaches each block."""
     return _blocks(key(model), item.id, composite, model, item)

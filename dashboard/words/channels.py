@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dashboard.words.numbers import listed, percent, plain
 from nero_core.figures import MUCH_CANCELLATION, UNLIKE, conservation_text, conservation_text_briefly, number
 from nero_core.figures import channel_use as use
-from nero_core.types import BlockConservation, Channels, Concept, Faithfulness, Unlikeness
+from nero_core.types import BlockConservation, Channels, Concept, Explanation, Faithfulness, Unlikeness
 
 WHOLE = (
     0.05  # a map that sums to 1 within this accounts for the whole: rounding, and the little that biases take or add
 )
+NEAR = 0.1  # a map by a sum of gradients adds up within this
 LITTLE_CONTRAST = 0.1  # of the probability: the image against its blurred self
 ALL_ZERO = (
     "The relevance of this image is 0 in every channel: the network saw nothing in it that it knows, as in an "
@@ -78,6 +79,29 @@ def where_unlike(unlike: Unlikeness) -> str:
     )
 
 
+def heatmap_conservation(why: Explanation) -> str:
+    """The same of the class heatmap, which by integrated gradients speaks of the detail of the image alone.
+
+    ``Check: the map adds up to what the detail of the image adds to the logit (3.21 of 3.20). …``
+    """
+    path = why.path
+    if path is None or not math.isfinite(why.conservation):
+        return conservation(why.conservation, cancellation=why.cancellation)
+    total, change = number(why.conservation * path.change), number(path.change)
+    adds = "adds to" if path.change > 0 else "takes from"
+    if abs(why.conservation - 1) <= NEAR:
+        says = f"Check: the map adds up to what the detail of the image {adds} the logit ({total} of {change})."
+    else:
+        says = f"Beware: the map adds up to {total}, and the detail of the image {adds} the logit {change}."
+    says += f" What the blurred image has without it, a logit of {number(path.blurred)}, has no place in the map."
+    if why.cancellation > MUCH_CANCELLATION:
+        says += (
+            f" Positive and negative parts mostly cancel: together they are {number(why.cancellation, 2)} times the "
+            "whole."
+        )
+    return says
+
+
 def map_keeps(value: float, cancellation: float, own: str = "") -> str:
     """The same of one map of many: ``Keeps 0.97.``"""
     text = conservation_text_briefly(value, cancellation, own)
@@ -103,6 +127,24 @@ def faithfulness(figures: Faithfulness, class_name: str) -> str:
             f"against {whole:.2f}."
         )
     return text
+
+
+def faithfulness_otherwise(figures: Faithfulness) -> str:
+    """The same by the logit, and with patches filled in instead of blurred; empty where these were not measured."""
+    if not figures.others:
+        return ""
+    logit = figures.figures("logit", "blur")
+    filled, filled_logit = figures.figures("probability", "linear"), figures.figures("logit", "linear")
+    return (
+        f"By the logit, which never saturates: {_weak_or_not(logit)}. With patches filled in from what is around them "
+        f"instead of blurred: {_weak_or_not(filled)} by the probability, {_weak_or_not(filled_logit)} by the logit."
+    )
+
+
+def _weak_or_not(figures: Faithfulness) -> str:
+    """``faithful (gain 1.9, random orders 0 ± 0.3)``."""
+    word = "weak" if figures.is_weak else "faithful"
+    return f"{word} (gain {number(figures.gain, 2)}, random orders 0 ± {number(figures.spread, 2)})"
 
 
 def lost(blocks: Sequence[BlockConservation]) -> str:

@@ -41,7 +41,11 @@ def explain(
     ] = None,
     dpi: Annotated[int, typer.Option(min=72, max=1200, help="Pixels an inch of the plots as PNG.")] = 300,
     composite: Annotated[
-        str | None, typer.Option(help="LRP composite of the heatmaps; the architecture's own where none is given.")
+        str | None,
+        typer.Option(
+            help="How the class heatmap is made; the architecture's own where none is given. LRP composites make the "
+            "other heatmaps too."
+        ),
     ] = None,
     tpr: Tpr = None,
     seed: Seed = 0,
@@ -81,7 +85,7 @@ def explain(
             raise RelevanceError(
                 f"Expected a composite among {', '.join(COMPOSITES)}. Found {printable(composite)!r}. Choose one."
             )
-        if composite is not None and inspector.composites:
+        if composite is not None and inspector.composites and composite not in inspector.composites:
             inspector.attributor(composite)  # raises where it does not suit the architecture: no reason either
         try:
             explanation = inspector.explain(
@@ -95,7 +99,7 @@ def explain(
             reason = str(error)
         if explanation is not None:
             with suppress(RelevanceError):  # the heatmaps stand without it
-                blocks = inspector.blocks(observation, composite=composite)
+                blocks = inspector.blocks(observation, composite=explanation.concept_composite)
         advance("explaining", steps - 1, steps)
         make_folder(out)
         files = draw_files(inspector, picture, detection, channels, explanation, reason, forms, dpi)

@@ -40,6 +40,7 @@ from nero_core.figures.wording import (
     UNLIKE,
     channel_use,
     conservation_text,
+    heatmap_text,
     here_and_usual,
     own_limit,
     unlike_text,
@@ -108,8 +109,7 @@ def draw_overlays(
     shown = {
         "heatmap.png": (
             overlay(pixels, smooth(explanation.heatmap, explanation.sigma)),
-            f"class heatmap of {names[explanation.explained_class]}, "
-            + conservation_text(explanation.conservation, explanation.cancellation),
+            f"class heatmap of {names[explanation.explained_class]}, {heatmap_text(explanation)}",
         ),
         "evidence.png": (
             (

@@ -55,6 +55,10 @@ def _with_heatmap(
         "explained_class": inspector.bundle.card.class_names[explanation.explained_class],
         "heatmap": f"heatmap.{form}",
         "composite": explanation.composite,
+        "concept_composite": explanation.concept_composite,
+        "logit": None
+        if explanation.path is None
+        else {"blurred": explanation.path.blurred, "image": explanation.path.image},
         "reason": None,
         "conservation": {
             "heatmap": explanation.conservation,
@@ -81,6 +85,8 @@ def _without_heatmap(reason: str) -> dict[str, Any]:
         "explained_class": None,
         "heatmap": None,
         "composite": None,
+        "concept_composite": None,
+        "logit": None,
         "reason": reason,
         "conservation": None,
         "unlike": None,

@@ -1,4 +1,4 @@
-"""One class's output of the plain classifier, and its gradient at the pixels."""
+"""One class's outputs of the plain classifier, and its gradient at the pixels."""
 
 from collections.abc import Callable
 
@@ -7,17 +7,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.models.classifier import Classifier
+from nero_core.types import Output
 
 
-def class_probability(
+def class_outputs(
     classifier: Classifier, target: int
-) -> Callable[[Float[Tensor, "batch 3 height width"]], Float[Tensor, " batch"]]:
-    """``p_c``, the softmax probability of one class, as a function of RGB pixels in [0, 1]; no gradient."""
+) -> Callable[[Float[Tensor, "batch 3 height width"]], dict[Output, Float[Tensor, " batch"]]]:
+    """Softmax probability and logit of one class, as functions of RGB pixels in [0, 1]; no gradient."""
 
-    def value(pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, " batch"]:
-        return classifier.head.logits(classifier.features(pixels)).softmax(dim=1)[:, target]
+    def values(pixels: Float[Tensor, "batch 3 height width"]) -> dict[Output, Float[Tensor, " batch"]]:
+        logits = classifier.head.logits(classifier.features(pixels))
+        return {"probability": logits.softmax(dim=1)[:, target], "logit": logits[:, target]}
 
-    return value
+    return values
 
 
 def logit_gradient(

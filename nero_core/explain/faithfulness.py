@@ -1,46 +1,48 @@
 """Faithfulness of a heatmap: what the classifier says as patches go, the most relevant first (pixel flipping)."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from nero_core.device import float64
 from nero_core.errors import RelevanceError
-from nero_core.types import Faithfulness, FlippingCurves
+from nero_core.explain.imputation import IMPUTATIONS, Impute, by_baseline
+from nero_core.relevance.smoothing import GRID
+from nero_core.types import Faithfulness, FlippingCurves, Imputation, Output
 
-Value = Callable[[Float[Tensor, "batch 3 height width"]], Float[Tensor, " batch"]]
+Values = Callable[[Float[Tensor, "batch 3 height width"]], Mapping[Output, Float[Tensor, " batch"]]]
 Order = Int[Tensor, " patches"]
 
-GRID = 14  # patches a side: 16 pixels at 224, the patch of a ViT/16 and half the grid of a ResNet's last stage
 PERMUTATIONS = 5  # random orders, each of them forwards and backwards
 SPREADS = 2.0  # one-sided 5 % point of Student's t with five degrees of freedom
 MINIMUM_GAIN = 0.02  # of a probability: below this no eye tells two curves apart, whatever their spread
 
 
 def measure_faithfulness(
-    value: Value,
+    values: Values,
     pixels: Float[Tensor, "1 3 height width"],
     heatmaps: Mapping[str, Float[Tensor, "height width"]],
     gradient: Float[Tensor, "height width"],
     explained_class: int,
     *,
     grid: int = GRID,
+    steps: int | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
+    imputations: Sequence[Imputation] = ("blur", "linear"),
     baseline: Float[Tensor, "1 3 height width"] | None = None,
     chunk: int = 14,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Faithfulness]:
     """Deletion and insertion curves of each heatmap, of the plain gradient and of random orders.
 
-    With patches ranked by their summed relevance, D(k) is the value of the image whose first k patches were replaced by
-    the baseline, and I(k) that of the baseline into which the first k were put back. A faithful order makes D fall
-    early and I rise early::
+    With patches ranked by their summed relevance, D(k) is the value of the image whose first k patches were taken away,
+    and I(k) that of the image of which only the first k are left. A faithful order makes D fall early and I rise
+    early::
 
         gain = area(I) − area(D)          area = mean of the curve over the share of patches, by trapezoids
 
@@ -49,22 +51,26 @@ def measure_faithfulness(
     mean is 0 exactly; their standard deviation says how far a gain strays by chance.
 
     Args:
-        value: what the heatmaps explain, for a batch of pixels: the softmax probability of the explained class, to
-            which their pixels add up, so that gains of different images have one unit. It saturates: an image at 0.99
-            may stay there while most of its patches go, and then no order gains (``Faithfulness.contrast`` tells).
+        values: what the heatmaps explain, for a batch of pixels, by name: of the explained class the softmax
+            probability, which has one unit in all images but saturates (``Faithfulness.contrast`` tells), and the
+            logit, which does not saturate but counts what speaks for other classes as much.
         pixels: one image, RGB in [0, 1].
         heatmaps: signed relevance of the pixels, by composite.
         gradient: the map that the heatmaps must beat to be worth their while, see ``logit_gradient``.
         explained_class: kept with the figures.
-        grid: patches a side; a step changes as many patches as one row has.
+        grid: patches a side.
+        steps: of a curve; None = as many as there are rows of patches. Fewer take less time and see less.
         permutations: random orders.
-        seed: of the random orders.
-        baseline: what a patch is replaced by; None = the image blurred by a Gaussian as wide as a patch. Colour and
-            light stay and the detail goes. Grey or black patches would make an image that no camera takes, and the
-            classifier would answer to their edges.
+        seed: of the random orders, and of noise.
+        imputations: names in ``IMPUTATIONS``: what stands in the place of a patch that is taken away. Integrated
+            gradients walk to the same blurred image as the first, which favours them; the second is nobody's.
+        baseline: of the imputation "blur"; None = the image blurred by a Gaussian as wide as a patch.
         chunk: images a forward pass.
         on_progress: called with the number of images passed and the number in all, before the first and after each
             forward pass. What it raises ends the measurement and comes through.
+
+    Returns:
+        For each composite the figures of the first output and the first imputation, and beside them the others.
 
     Raises:
         RelevanceError: a map is zero everywhere or not finite, or the value is not finite.
@@ -74,43 +80,63 @@ def measure_faithfulness(
         BMVC 2018 (insertion and deletion).
 
     Differs:
-        RISE deletes to grey and inserts into a blurred image; here both walk between the same two images. Steps of one
+        RISE deletes to grey and inserts into a blurred image; here both pass between the same two images. Steps of one
         row of patches and not of one pixel row. Quantus offers pixel flipping and region perturbation without
         insertion and without the antithetic random orders, and would bring OpenCV, pandas and scikit-image along.
     """
     height, width = pixels.shape[2:]
     patches = _patch_of_pixel(height, width, grid)
+    ends = _ends(grid, steps)
     orders = {name: _ranked(heatmap, patches, grid) for name, heatmap in heatmaps.items()}
     by_gradient = _ranked(gradient, patches, grid)
     generator = torch.Generator().manual_seed(seed)
     shuffled = [torch.randperm(grid * grid, generator=generator) for _ in range(permutations)]
     sharp = pixels.cpu()
-    blurred = blurred_baseline(sharp, grid) if baseline is None else baseline.cpu()
-    curves = _curves(value, sharp, blurred, patches, [*orders.values(), by_gradient, *shuffled], chunk, on_progress)
-    by_chance, spread = _random_curves(curves[len(orders) + 1 :])
-    return {
-        name: Faithfulness(
-            explained_class=explained_class,
-            composite=name,
-            share=torch.linspace(0, 1, grid + 1, dtype=torch.float64),
-            heatmap=curves[place],
-            gradient=curves[len(orders)],
-            random=by_chance,
-            spread=spread,
-            margin=max(SPREADS * spread, MINIMUM_GAIN),
-            permutations=permutations,
-            seed=seed,
+    maps = [*orders.values(), by_gradient]
+    count = 2 + 2 * len(ends) * (len(maps) + permutations)
+    figures: dict[str, list[Faithfulness]] = {name: [] for name in orders}
+    for turn, imputation in enumerate(imputations):
+        if imputation == "blur" and baseline is not None:
+            impute = by_baseline(sharp, baseline.cpu())
+        else:
+            impute = IMPUTATIONS[imputation](sharp, grid, seed)
+        told = None if on_progress is None else _part(on_progress, turn * count, len(imputations) * count)
+        by_output = _curves(values, impute, patches, [*maps, *shuffled], ends, chunk, told)
+        for output, curves in by_output.items():
+            by_chance, spread = _random_curves(curves[len(maps) :])
+            for place, name in enumerate(orders):
+                figures[name].append(
+                    Faithfulness(
+                        explained_class=explained_class,
+                        composite=name,
+                        share=torch.linspace(0, 1, len(ends) + 2, dtype=torch.float64),
+                        heatmap=curves[place],
+                        gradient=curves[len(orders)],
+                        random=by_chance,
+                        spread=spread,
+                        margin=max(SPREADS * spread, MINIMUM_GAIN if output == "probability" else 0.0),
+                        permutations=permutations,
+                        seed=seed,
+                        output=output,
+                        imputation=imputation,
+                    )
+                )
+    return {name: replace(first, others=tuple(others)) for name, (first, *others) in figures.items()}
+
+
+def _ends(grid: int, steps: int | None) -> list[int]:
+    """How many patches are exchanged at each step but the last, at which all are."""
+    steps = grid if steps is None else steps
+    if steps < 2 or grid * grid % steps:
+        raise RelevanceError(
+            f"Expected a number of steps from 2 up that divides {grid * grid} patches. Found {steps}. {grid} are usual."
         )
-        for place, name in enumerate(orders)
-    }
+    return list(range(grid * grid // steps, grid * grid, grid * grid // steps))
 
 
-def blurred_baseline(pixels: Float[Tensor, "1 3 height width"], grid: int = GRID) -> Float[Tensor, "1 3 height width"]:
-    """The image blurred by a Gaussian whose standard deviation is one patch, mirrored at the border."""
-    sigmas = [side / grid for side in pixels.shape[:1:-1]]  # width first, as torchvision wants it
-    reach = [min(math.ceil(3 * sigma), side - 1) for sigma, side in zip(sigmas, pixels.shape[:1:-1], strict=True)]
-    blurred: Tensor = gaussian_blur(pixels, [2 * radius + 1 for radius in reach], sigmas)
-    return blurred
+def _part(on_progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int, int], None]:
+    """Progress of a part of the work."""
+    return lambda done, _: on_progress(before + done, total)
 
 
 def patch_sums(
@@ -144,50 +170,54 @@ def _patch_of_pixel(height: int, width: int, grid: int) -> Int[Tensor, "height w
 
 
 def _curves(
-    value: Value,
-    sharp: Tensor,
-    blurred: Tensor,
+    values: Values,
+    impute: Impute,
     patches: Tensor,
     orders: list[Order],
+    ends: Sequence[int],
     chunk: int,
     on_progress: Callable[[int, int], None] | None,
-) -> list[FlippingCurves]:
-    """Both curves of each order. Their ends are the same two images for all."""
-    grid = math.isqrt(len(orders[0]))
-    total = 2 + 2 * (grid - 1) * len(orders)
-    values: list[Tensor] = []
-    masks = _sharp_parts(orders, patches, grid)
+) -> dict[Output, list[FlippingCurves]]:
+    """Both curves of each order, by output. Their ends are the same two images for all."""
+    total = 2 + 2 * len(ends) * len(orders)
+    passed: dict[Output, list[Tensor]] = {}
+    masks = _sharp_parts(orders, patches, ends)
     done = 0
     if on_progress is not None:
         on_progress(done, total)
     while part := list(islice(masks, chunk)):
-        batch = torch.where(torch.stack(part)[:, None], sharp, blurred)
-        values.append(float64(value(batch).detach()).cpu())
+        for output, value in values(impute(torch.stack(part))).items():
+            passed.setdefault(output, []).append(float64(value.detach()).cpu())
         done += len(part)
         if on_progress is not None:
             on_progress(done, total)
-    outputs = torch.cat(values)
-    if not bool(outputs.isfinite().all()):
-        raise RelevanceError(
-            "Expected a finite output for every changed image. Found NaN or infinity. Check the classifier's weights."
-        )
-    ends, inner = outputs[:2], outputs[2:].reshape(len(orders), 2, grid - 1)
-    first, last = ends[:1], ends[1:]
-    return [
-        FlippingCurves(torch.cat([first, deleted, last]), torch.cat([last, inserted, first]))
-        for deleted, inserted in inner
-    ]
+    curves: dict[Output, list[FlippingCurves]] = {}
+    for output, parts in passed.items():
+        outputs = torch.cat(parts)
+        if not bool(outputs.isfinite().all()):
+            raise RelevanceError(
+                "Expected a finite output for every changed image. Found NaN or infinity. Check the classifier's "
+                "weights."
+            )
+        first, last, inner = outputs[:1], outputs[1:2], outputs[2:].reshape(len(orders), 2, len(ends))
+        curves[output] = [
+            FlippingCurves(torch.cat([first, deleted, last]), torch.cat([last, inserted, first]))
+            for deleted, inserted in inner
+        ]
+    return curves
 
 
-def _sharp_parts(orders: Iterable[Order], patches: Tensor, grid: int) -> Iterator[Bool[Tensor, "height width"]]:
-    """Which pixels are the image's own: in the image, in the baseline, and at each step between of each order."""
+def _sharp_parts(
+    orders: Iterable[Order], patches: Tensor, ends: Sequence[int]
+) -> Iterator[Bool[Tensor, "height width"]]:
+    """Which pixels are the image's own: all, none, and at each step between of each order."""
     yield torch.ones_like(patches, dtype=torch.bool)
     yield torch.zeros_like(patches, dtype=torch.bool)
     for order in orders:
         place = order.argsort()[patches]  # of each pixel's patch in the order
         for is_insertion in (False, True):
-            for step in range(1, grid):
-                yield (place < step * grid) == is_insertion
+            for end in ends:
+                yield (place < end) == is_insertion
 
 
 def _random_curves(curves: list[FlippingCurves]) -> tuple[FlippingCurves, float]:

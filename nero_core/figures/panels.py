@@ -19,6 +19,7 @@ from nero_core.figures.wording import (
     channel_use,
     conservation_text,
     conservation_text_briefly,
+    heatmap_text,
     here_and_usual,
     own_limit,
     unlike_text,
@@ -51,7 +52,7 @@ def heatmap_figure(
 ) -> "Figure":
     """The class heatmap on the image, its colours, its unit and how much relevance it keeps; single column."""
     name = label(class_names[explanation.explained_class])
-    says = conservation_text(explanation.conservation, explanation.cancellation, explanation.composite)
+    says = heatmap_text(explanation)
     unit = f"relevance per pixel; green speaks for {name}, purple against it; {says}"
     nothing = "No relevance reached the pixels: there is no heatmap to show."
     heatmap = smooth(explanation.heatmap, explanation.sigma)
@@ -66,7 +67,7 @@ def evidence_figure(
     name = label(class_names[explanation.channels.nearest])
     evidence, kind = evidence_as_shown(explanation.nero_evidence, explanation.sigma)
     says = conservation_text(
-        explanation.evidence_conservation, explanation.evidence_cancellation, explanation.composite
+        explanation.evidence_conservation, explanation.evidence_cancellation, explanation.concept_composite
     )
     unit = f"distance per pixel, from channels used more than usual; {colours_say(kind)}{says}"
     nothing = f"{no_evidence(explanation)} There is no evidence to show."
@@ -149,10 +150,10 @@ def concepts_unit(explanation: Explanation, concepts: Sequence[Concept], of_thei
     """
     if len(concepts) == 1:
         (concept,) = concepts
-        says = conservation_text(concept.conservation, concept.cancellation, explanation.composite)
+        says = conservation_text(concept.conservation, concept.cancellation, explanation.concept_composite)
         return f"relevance per pixel of the channel; green adds, purple takes away; {says}"
     but = f" but {of_their_own} that mostly cancel" if of_their_own else ""
-    together = conservation_text(explanation.concept_conservation, composite=explanation.composite)
+    together = conservation_text(explanation.concept_conservation, composite=explanation.concept_composite)
     says = (
         f"relevance per pixel of the channel, one scale for all{but}; green adds, purple takes away; "
         f"all concepts together: {together}"

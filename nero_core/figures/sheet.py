@@ -28,6 +28,7 @@ from nero_core.figures.wording import (
     channel_use_briefly,
     conservation_text,
     conservation_text_briefly,
+    heatmap_text,
     here_and_usual,
     own_limit,
     unlike_text,
@@ -130,12 +131,12 @@ def _first_row(
     explained, nearest = (
         label(class_names[index]) for index in (explanation.explained_class, explanation.channels.nearest)
     )
-    made_by = explanation.composite
+    made_by = explanation.concept_composite
     heatmap = smooth(explanation.heatmap, explanation.sigma)
     evidence, kind = evidence_as_shown(explanation.nero_evidence, explanation.sigma)
     says = conservation_text(explanation.evidence_conservation, explanation.evidence_cancellation, made_by)
     distance = f"distance per pixel; {colours_say(kind)}{says}"
-    keeps = conservation_text(explanation.conservation, explanation.cancellation, made_by)
+    keeps = heatmap_text(explanation)
     _panel(
         canvas, 1, y, panel, "b", f"Class heatmap: {explained}",
         overlay(pixels, heatmap, opacity, heat_limit(heatmap)) if heatmap.any() else pixels,

@@ -4,7 +4,7 @@ from math import isfinite, nan
 
 from nero_core.figures.numbers import number
 from nero_core.relevance.composites import COMPOSITES
-from nero_core.types import MeanRelevance, Unlikeness, Verdict
+from nero_core.types import Explanation, MeanRelevance, Unlikeness, Verdict
 
 HEADLINE: dict[Verdict, str] = {
     "like": "Like the reference images",
@@ -59,6 +59,20 @@ def conservation_text(conservation: float, cancellation: float = nan, composite:
     return "; ".join(filter(None, (f"{_share(conservation)} of relevance", made_by, cancelling(cancellation), own)))
 
 
+def heatmap_text(explanation: Explanation) -> str:
+    """The same of a class heatmap, which by integrated gradients adds up to what the image's detail does to the logit.
+
+    ``adds up to 3.21 of the 3.20 that the detail of the image adds to the logit; integrated gradients``
+    """
+    path = explanation.path
+    if path is None or not isfinite(explanation.conservation):
+        return conservation_text(explanation.conservation, explanation.cancellation, explanation.composite)
+    total, change = number(explanation.conservation * path.change), number(path.change)
+    says = f"adds up to {total} of the {change} that the detail of the image adds to the logit"
+    made_by = COMPOSITES[explanation.composite].title
+    return "; ".join(filter(None, (says, made_by, cancelling(explanation.cancellation, "the whole"))))
+
+
 def conservation_text_briefly(conservation: float, cancellation: float, own: str = "") -> str:
     """The same where there is little room: ``keeps 0.97``, ``comes to −0.33, signs cancel ×81``; see SIGNS_CANCEL.
 
@@ -86,15 +100,16 @@ def own_limit(limit: float, shared: float) -> str:
     return "" if limit == shared else f"own colours, to ±{number(limit)}"
 
 
-def cancelling(cancellation: float) -> str:
+def cancelling(cancellation: float, whole: str = "the initial relevance") -> str:
     """That a map's two signs mostly cancel, as the end of a sentence; empty where they do not.
 
     Args:
-        cancellation: Σ|R| of the map over |the initial relevance|; nan where that is 0.
+        cancellation: Σ|R| of the map over |the whole|; nan where that is 0.
+        whole: what the map accounts for.
     """
     if not cancellation > MUCH_CANCELLATION:
         return ""
-    return f"positive and negative parts mostly cancel: together {number(cancellation, 2)} times the initial relevance"
+    return f"positive and negative parts mostly cancel: together {number(cancellation, 2)} times {whole}"
 
 
 def mean_of_few(mean: MeanRelevance) -> str:

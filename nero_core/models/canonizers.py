@@ -67,6 +67,7 @@ class Family:
     """How one architecture family is canonized.
 
     Attributes:
+        name: of the family.
         layout: "maps" where a block's output is ``batch channels height width``, "tokens" where it is
             ``batch tokens channels``.
         canonizers: makes fresh zennit canonizers, in the order in which they apply.
@@ -77,6 +78,7 @@ class Family:
         obstacle: what in this model has no LRP rule here, or None.
     """
 
+    name: Literal["resnet", "efficientnet", "vit"]
     layout: Literal["maps", "tokens"]
     canonizers: Callable[[], list[Canonizer]]
     residual_adds: Callable[[nn.Module], int]
@@ -157,6 +159,7 @@ _MISSING = {
 FAMILIES: Mapping[type[nn.Module], Family] = MappingProxyType(
     {
         ResNet: Family(
+            "resnet",
             "maps",
             lambda: [ResidualSum(), MergeBatchNorm()],
             lambda model: len(resnet_blocks(model)),
@@ -165,6 +168,7 @@ FAMILIES: Mapping[type[nn.Module], Family] = MappingProxyType(
             resnet_obstacle,
         ),
         EfficientNet: Family(
+            "efficientnet",
             "maps",
             lambda: [InvertedResidualSum(), MergeBatchNormAct()],
             residual_adds,
@@ -173,6 +177,7 @@ FAMILIES: Mapping[type[nn.Module], Family] = MappingProxyType(
             efficientnet_obstacle,
         ),
         VisionTransformer: Family(
+            "vit",
             "tokens",
             lambda: [DetachedLayerNorm(), LinearAttention(), TransformerSum()],
             lambda model: 2 * len(vit_blocks(model)),

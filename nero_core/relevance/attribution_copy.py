@@ -13,7 +13,7 @@ from zennit.core import Hook, RemovableHandleList
 from nero_core.errors import RelevanceError
 from nero_core.models.canonizers import canonize, family_of
 from nero_core.models.canonizers_vit import AttentionMix
-from nero_core.relevance.composites import COMPOSITES, choose_composite
+from nero_core.relevance.composites import COMPOSITES, choose_concept_composite
 from nero_core.relevance.graph import AttributionGraph
 from nero_core.relevance.shared_forward import SharedForward
 
@@ -41,7 +41,7 @@ class AttributionCopy:
         device: torch.device | str | None,
     ) -> None:
         self.family = family_of(model)  # refuses before anything is copied
-        self.composite = choose_composite(model, composite)
+        self.composite = choose_concept_composite(model, composite)
         self.model = copy.deepcopy(model).eval()
         self.model.set_grad_checkpointing(False)  # type: ignore[operator]  # it would run the hooks twice
         make_rules = COMPOSITES[self.composite].rules

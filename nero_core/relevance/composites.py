@@ -1,4 +1,4 @@
-"""Composites: which LRP rule each layer of a canonized classifier gets, by name."""
+"""Ways to make a heatmap, by name: composites of LRP rules, the plain gradient, integrated gradients."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,45 +30,73 @@ EPSILON = 1e-6  # zennit's default; 1e-2 leaks a quarter of the relevance over t
 
 @dataclass(frozen=True)
 class CompositeChoice:
-    """A composite that people may choose.
+    """A way to make a heatmap that people may choose.
 
     Attributes:
         title: for people.
-        about: what it does with relevance, in one sentence.
-        layouts: of the families that it suits, the first of them being those whose default it is.
-        rules: makes the zennit composite from the normalised values of a black and a white pixel; None = no rules, the
-            plain gradient times the input.
+        about: what it does, in one sentence.
+        layouts: of the families that it suits.
+        rules: makes the zennit composite from the normalised values of a black and a white pixel; None = no rules.
+        is_path: whether it integrates the gradient from the blurred image to the image. It makes class heatmaps, in
+            logits; all others propagate relevance, and make concept maps and evidence too.
     """
 
     title: str
     about: str
     layouts: tuple[str, ...]
     rules: Callable[[Float[Tensor, "1 3 1 1"], Float[Tensor, "1 3 1 1"]], Composite] | None
+    is_path: bool = False
 
 
 def composites_for(model: nn.Module) -> tuple[str, ...]:
-    """Names of the composites that suit the model's family, its default first.
+    """Names of the ways to make a class heatmap that suit the model's family, its default first.
 
     Raises:
         RelevanceError: the architecture has no honest heatmap.
     """
-    layout = family_of(model).layout
-    return tuple(name for name, choice in COMPOSITES.items() if layout in choice.layouts)
+    family = family_of(model)
+    first = CLASS_HEATMAPS[family.name]
+    suitable = (name for name, choice in COMPOSITES.items() if family.layout in choice.layouts)
+    return (first, *(name for name in suitable if name != first))
+
+
+def concept_composites_for(model: nn.Module) -> tuple[str, ...]:
+    """Names of those that propagate relevance, as concept maps and evidence need it; the family's default first.
+
+    Raises:
+        RelevanceError: the architecture has no honest heatmap.
+    """
+    first = CONCEPT_MAPS[family_of(model).name]
+    others = (name for name in composites_for(model) if not COMPOSITES[name].is_path and name != first)
+    return (first, *others)
 
 
 def choose_composite(model: nn.Module, name: str | None) -> str:
-    """The name itself where it suits the model's family, the family's default for None.
+    """The name itself where it suits the model's family, the default of the family's class heatmaps for None.
 
     Raises:
         RelevanceError: the composite is unknown or does not suit, or the architecture has no honest heatmap.
     """
-    suitable = composites_for(model)
+    return _chosen(model, composites_for(model), name)
+
+
+def choose_concept_composite(model: nn.Module, name: str | None) -> str:
+    """The same among those that propagate relevance.
+
+    Raises:
+        RelevanceError: as ``choose_composite``, or this one makes class heatmaps alone.
+    """
+    return _chosen(model, concept_composites_for(model), name)
+
+
+def _chosen(model: nn.Module, suitable: tuple[str, ...], name: str | None) -> str:
     if name is None:
         return suitable[0]
     if name not in COMPOSITES:
         raise RelevanceError(f"Expected a composite among {', '.join(suitable)}. Found {name!r}. Choose one of these.")
     if name not in suitable:
-        reason = _REFUSED[family_of(model).layout].format(title=COMPOSITES[name].title)
+        refused = _NO_CONCEPTS if COMPOSITES[name].is_path else _REFUSED[family_of(model).layout]
+        reason = refused.format(title=COMPOSITES[name].title)
         raise RelevanceError(
             f"Expected a composite among {', '.join(suitable)}. Found {name!r}: {reason}. Choose one of these."
         )
@@ -167,8 +195,25 @@ COMPOSITES: Mapping[str, CompositeChoice] = MappingProxyType(
             ("maps", "tokens"),
             None,
         ),
+        "integrated_gradients": CompositeChoice(
+            "integrated gradients",
+            "The gradient, summed on the way from the blurred image to the image: adds up to what the detail of the "
+            "image adds to the logit.",
+            ("maps", "tokens"),
+            None,
+            is_path=True,
+        ),
     }
 )
+#: The default of class heatmaps, by family: the one that is faithful and adds up, as measured in docs/evidence.md.
+CLASS_HEATMAPS: Mapping[str, str] = MappingProxyType(
+    {"resnet": "integrated_gradients", "efficientnet": "epsilon_plus", "vit": "integrated_gradients"}
+)
+#: The default of concept maps and of evidence, which propagate relevance from the channels.
+CONCEPT_MAPS: Mapping[str, str] = MappingProxyType(
+    {"resnet": "epsilon_plus", "efficientnet": "epsilon_plus", "vit": "epsilon"}
+)
+_NO_CONCEPTS = "{title} makes class heatmaps alone; concept maps and evidence propagate relevance"
 _REFUSED = {
     "maps": "{title} is a composite for transformers",
     "tokens": "{title} is a composite for convolutions, and its rules fail on the mixed signs inside a transformer",

@@ -76,7 +76,8 @@ class Attributor:
             model: a plain timm classifier; copied, in whatever mode it is.
             mean: of each colour, as the classifier's training normalised with.
             std: of each colour.
-            composite: a name in `COMPOSITES`; None = the default of the model's family.
+            composite: a name in `COMPOSITES` that propagates relevance; None = the default of the family's concept
+                maps.
             device: of the copy; by default the model's.
 
         Raises:

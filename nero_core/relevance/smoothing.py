@@ -1,8 +1,13 @@
-"""The blur with which a relevance map is shown and measured."""
+"""The blur with which a relevance map is shown and measured, and that of an image without detail."""
+
+import math
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
+from torch import Tensor
+
+GRID = 14  # patches a side: 16 pixels at 224, the patch of a ViT/16 and half the grid of a ResNet's last stage
 
 
 def smooth(heatmap: ArrayLike, sigma: float) -> Float[np.ndarray, "height width"]:
@@ -24,3 +29,13 @@ def smooth(heatmap: ArrayLike, sigma: float) -> Float[np.ndarray, "height width"
         values, sigma, mode="reflect", radius=min(round(3 * sigma), *values.shape)
     )
     return smoothed
+
+
+def blurred_baseline(pixels: Float[Tensor, "1 3 height width"], grid: int = GRID) -> Float[Tensor, "1 3 height width"]:
+    """The image blurred by a Gaussian whose standard deviation is one patch, mirrored at the border."""
+    from torchvision.transforms.functional import gaussian_blur  # takes a while to import
+
+    sigmas = [side / grid for side in pixels.shape[:1:-1]]  # width first, as torchvision wants it
+    reach = [min(math.ceil(3 * sigma), side - 1) for sigma, side in zip(sigmas, pixels.shape[:1:-1], strict=True)]
+    blurred: Tensor = gaussian_blur(pixels, [2 * radius + 1 for radius in reach], sigmas)
+    return blurred

@@ -1,11 +1,13 @@
 """Why: channels against the centroids, heatmaps and concepts, and whether a heatmap can be believed."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nero_core.errors import RelevanceError
 from nero_core.types.unlikeness import Unlikeness
 
 
@@ -92,14 +94,33 @@ class BlockConservation:
 
 
 @dataclass(frozen=True, slots=True)
+class LogitPath:
+    """The explained class's logit where integrated gradients begin and where they end.
+
+    Attributes:
+        blurred: in the blurred image: what the class gets without any detail, which has no place in the map.
+        image: in the image.
+    """
+
+    blurred: float
+    image: float
+
+    @property
+    def change(self) -> float:
+        """``image − blurred``: what the map adds up to."""
+        return self.image - self.blurred
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why one image got its score. Heatmaps are at the classifier's input size, on the CPU.
 
     Attributes:
         id: sha256 of the image's file.
-        heatmap: signed relevance of the explained class.
+        heatmap: signed relevance of the explained class, in its probability; by integrated gradients in its logit.
         explained_class: index of that class.
-        conservation: sum of ``heatmap`` over the initial relevance; 1 = nothing lost.
+        conservation: sum of ``heatmap`` over what it should sum to: the initial relevance, or by integrated gradients
+            the ``path``'s change of the logit; 1 = nothing lost.
         channels: all channels against the class centroids.
         concepts: the channels asked for, in that order.
         nero_evidence: where NERO's distance comes from; sums to the positive contributions of the over-used channels as
@@ -107,12 +128,14 @@ class Explanation:
         evidence_conservation: sum of ``nero_evidence`` over the initial relevance; nan when no channel is over-used.
         concept_conservation: the same over all concepts together: Σ sign(r_j)·Σ heatmap_j / Σ|r_j|; what one concept
             loses another may make up for, and each has a figure of its own.
-        composite: name of the composite that made the heatmaps.
+        composite: name of the composite that made ``heatmap``.
         cancellation: Σ|R| of ``heatmap`` over |the initial relevance|; 1 = all of one sign and nothing lost; large =
             positive and negative parts mostly cancel; nan where that is 0.
         evidence_cancellation: the same of ``nero_evidence``.
         sigma: standard deviation of the Gaussian that the heatmaps are shown with, in their pixels; see
             ``Attributor.sigma``.
+        concept_composite: name of the composite that made ``evidence`` and the concepts' heatmaps.
+        path: the logit at both ends of the way that integrated gradients went; None for other composites.
         unlike: where the image is unlike the fit images; None where the bundle keeps no patches.
     """
 
@@ -129,6 +152,8 @@ class Explanation:
     cancellation: float = float("nan")
     evidence_cancellation: float = float("nan")
     sigma: float = field(kw_only=True)
+    concept_composite: str = ""
+    path: LogitPath | None = None
     unlike: Unlikeness | None = None
 
     @property
@@ -194,12 +219,16 @@ class FlippingCurves:
         return self.insertion_area - self.deletion_area
 
 
+Output = Literal["probability", "logit"]
+Imputation = Literal["blur", "linear"]
+
+
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
     """Whether the patches that a heatmap calls relevant are those that the classifier's output hangs on.
 
     Attributes:
-        explained_class: index of the class whose probability was followed.
+        explained_class: index of the class whose output was followed.
         composite: of the heatmap.
         share: share of the patches exchanged at each step, from 0 to 1.
         heatmap: curves of the heatmap's order.
@@ -209,6 +238,10 @@ class Faithfulness:
         margin: gain up to which the heatmap is called weak.
         permutations: random orders, each forwards and backwards.
         seed: of the random orders.
+        output: which output was followed; curves and gains are in its unit.
+        imputation: what stood in the place of a patch that was taken away: the blurred image, or a smooth filling
+            from what is around it.
+        others: the same map by the other outputs and imputations.
     """
 
     explained_class: int
@@ -221,10 +254,25 @@ class Faithfulness:
     margin: float
     permutations: int
     seed: int
+    output: Output = "probability"
+    imputation: Imputation = "blur"
+    others: tuple["Faithfulness", ...] = ()
+
+    def figures(self, output: Output, imputation: Imputation) -> "Faithfulness":
+        """The figures by one output and one imputation.
+
+        Raises:
+            RelevanceError: they were not measured.
+        """
+        for figures in (self, *self.others):
+            if (figures.output, figures.imputation) == (output, imputation):
+                return figures
+        measured = ", ".join(f"{figures.output} by {figures.imputation}" for figures in (self, *self.others))
+        raise RelevanceError(f"Expected one of: {measured}. Found {output} by {imputation}. Measure it too.")
 
     @property
     def gain(self) -> float:
-        """The heatmap's gain over random orders, in (−1, 1); above 0 = better than chance, higher = more faithful."""
+        """The heatmap's gain over random orders, of a probability in (−1, 1); above 0 = better than chance."""
         return self.heatmap.gain - self.random.gain
 
     @property
@@ -239,5 +287,5 @@ class Faithfulness:
 
     @property
     def contrast(self) -> float:
-        """The class's probability in the image less that in the baseline, in [−1, 1]; near 0 the test tells little."""
+        """The class's output in the image less that where nothing of it is left; near 0 the test tells little."""
         return float(self.heatmap.deletion[0] - self.heatmap.deletion[-1])

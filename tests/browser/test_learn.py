@@ -159,7 +159,7 @@ def test_the_verdict_stays_in_sight_of_the_last_slider(browser: Browser, server:
 def test_the_heatmap_follows_and_the_page_fits_a_narrow_screen(browser: Browser, server: Server):
     page = open_perturb(browser, server, width=390, height=844)
     page.locator(".st-key-perturbed_map label").click()
-    expect(page.get_by_text("the map accounts for")).to_be_visible()
+    expect(page.get_by_text("the map adds up to")).to_be_visible()
     settle(page)
     assert page.evaluate("[...document.images].every(image => image.alt && image.complete && image.naturalWidth > 0)")
     expect_no_sideways_scroll(page)

@@ -17,6 +17,7 @@ from tests.dashboard.material import html, no_traceback, png, until
 
 Start = Callable[..., AppTest]
 FILE = png(1300, seed=7, width=900)  # larger than it is shown
+WAY = 3  # passes of integrated gradients: eight places between the blurred image and the image, and both ends
 
 
 @dataclass
@@ -73,10 +74,11 @@ def test_from_upload_to_heatmap_evidence_and_concepts_once(app: Start, counts: C
     page = html(running)
     assert "nero-verdict" in page and page.count('<section class="nero-concept">') == 8
     assert counts.all == (1, 1, 1)
-    for view in ("heatmap", "evidence"):
+    for view, says in (("heatmap", "the map adds up to"), ("evidence", "the map accounts for")):
         running.segmented_control(key="view").set_value(view).run()
         no_traceback(running)
-        assert any("the map accounts for" in caption.value for caption in running.caption)
+        assert any(says in caption.value for caption in running.caption)
+        assert counts.all == (1, 1, 1 + WAY)
     running.number_input(key="channel").set_value(7).run()
     running.session_state["where_relevance_goes"] = True
     running.segmented_control(key="view").set_value("heatmap").run()
@@ -84,7 +86,7 @@ def test_from_upload_to_heatmap_evidence_and_concepts_once(app: Start, counts: C
     no_traceback(running)
     assert html(running).count('<section class="nero-concept">') == 9  # the open channel's
     assert any("Relevance at the output of each block" in caption.value for caption in running.caption)
-    assert counts.all == (1, 1, 1)
+    assert counts.all == (1, 1, 1 + WAY)
 
 
 def test_the_other_pages_make_none_of_it_anew(app: Start, counts: Counts):
@@ -107,4 +109,4 @@ def test_the_other_pages_make_none_of_it_anew(app: Start, counts: Counts):
     running.toggle(key="perturbed_map").set_value(True).run()
     no_traceback(running)
     assert any("green speaks for it" in caption.value for caption in running.caption)
-    assert counts.all == (1, 1, perturbed)
+    assert counts.all == (1, 1, perturbed + WAY)

@@ -68,7 +68,7 @@ def test_a_concept_in_depth_agrees_with_the_explanation(stored: Explorer, image:
     assert depth.sigma == why.sigma == 12.0
     assert depth.concept.conservation == pytest.approx(float(concept.heatmap.sum()) / concept.relevance, rel=1e-3)
     assert depth.concept.cancellation == pytest.approx(concept.cancellation, rel=1e-3)
-    assert depth.crop == receptive_crop(depth.concept.heatmap, 12.0) and depth.composite == why.composite
+    assert depth.crop == receptive_crop(depth.concept.heatmap, 12.0) and depth.composite == why.concept_composite
     assert depth.summary.by_relevance.ids == concept.references[: len(depth.summary.by_relevance.ids)] != ()
 
 
@@ -104,7 +104,7 @@ def test_what_feeds_a_concept_has_relevance_largest_first_and_its_own_heatmaps(
 
 
 def test_another_composite_makes_another_heatmap_and_names_itself(stored: Explorer, image: ImageBatch, used: int):
-    default, other = stored.inspector.composites[0], stored.inspector.composites[-1]
+    default, other = stored.inspector.concept_composites[0], stored.inspector.concept_composites[-1]
     first, second = (stored.concept(image, used, 1, composite) for composite in (default, other))
     assert (first.composite, second.composite) == (default, other) and default != other
     assert not torch.allclose(first.concept.heatmap, second.concept.heatmap)
@@ -133,7 +133,7 @@ def test_lazily_made_references_equal_the_stored_ones_in_ids_and_values(
     assert made.ids[:2] == saved.ids and made.values[:2] == pytest.approx(saved.values)
     assert made.relevance[:2] == pytest.approx(saved.relevance)
     assert (saved.from_thumbnails, made.from_thumbnails) == (False, True)
-    assert saved.composite == made.composite == stored.inspector.composites[0]
+    assert saved.composite == made.composite == stored.inspector.concept_composites[0]
     assert saved.heatmaps is not None and made.heatmaps is not None
     assert saved.heatmaps.shape == (2, 16, 16) and made.heatmaps.shape == (4, 16, 16)
     for first, second in zip(saved.heatmaps, made.heatmaps[:2], strict=True):  # blurred by the small picture, no more
@@ -244,7 +244,7 @@ def test_the_channels_of_a_vit_have_references_and_upstream_channels(phantoms: P
     image = explorer.inspector.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:1])
     channel = int(explorer.inspector.channels(image).relevance.argmax())
     depth = explorer.concept(image, channel)
-    assert explorer.has_stored_references and depth.composite == explorer.inspector.composites[0] == "epsilon"
+    assert explorer.has_stored_references and depth.composite == explorer.inspector.concept_composites[0] == "epsilon"
     assert len(depth.upstream.channels) == 5 and bool(depth.concept.heatmap.any())
     actual = depth.summary.by_relevance
     path = next(path for path in (phantoms / "id").rglob("*.jpg") if file_digest(path) == actual.ids[0])

@@ -19,6 +19,7 @@ from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES
 from nero_core.relevance.heatmap import Attributor, Heatmaps
+from nero_core.relevance.smoothing import blurred_baseline
 from nero_core.types import Detection, Explanation, ImageBatch
 
 TINY = 64  # pixels
@@ -180,7 +181,7 @@ def test_contributions_of_the_explanation_sum_to_the_distance_of_the_detection(
 
 
 def test_conditional_heatmaps_sum_to_the_relevance_of_their_channel(inspector: Inspector, batch: ImageBatch) -> None:
-    why = inspector.explain(batch, concepts=6)
+    why = inspector.explain(batch, concepts=6, composite="epsilon_plus")
     for concept in why.concepts:
         total, size = float(concept.heatmap.double().sum()), float(concept.heatmap.double().abs().sum())
         assert total == pytest.approx(concept.relevance, rel=0.01, abs=1e-7)
@@ -201,7 +202,7 @@ def test_what_concepts_keep_is_counted_with_the_sign_of_their_relevance(
     def turned(self: Attributor, *args: object, **more: object) -> Heatmaps:
         """The negative concept's map with the wrong sign."""
         heatmaps = plain(self, *args, **more)  # type: ignore[arg-type]
-        heatmaps.maps[3] *= -1
+        heatmaps.maps[-1] *= -1
         return heatmaps
 
     conservation = inspector.explain(batch, channels=(largest, smallest)).concept_conservation
@@ -212,11 +213,47 @@ def test_what_concepts_keep_is_counted_with_the_sign_of_their_relevance(
     assert wrong == pytest.approx((plus - minus) / (plus + minus), abs=0.02)
 
 
-def test_an_explanation_tells_how_many_heatmaps_are_done(inspector: Inspector, batch: ImageBatch) -> None:
+@pytest.mark.parametrize(
+    ("composite", "done"), [("epsilon_plus", (16, 32, 42)), ("integrated_gradients", (17, 33, 42))]
+)
+def test_an_explanation_tells_how_many_heatmaps_are_done(
+    inspector: Inspector, batch: ImageBatch, composite: str, done: tuple[int, ...]
+) -> None:
     heard: list[tuple[int, int]] = []
-    why = inspector.explain(batch, channels=range(40), on_progress=lambda *told: heard.append(told))
+    why = inspector.explain(
+        batch, channels=range(40), composite=composite, on_progress=lambda *told: heard.append(told)
+    )
     assert len(why.concepts) == 40
-    assert heard == [(16, 42), (32, 42), (42, 42)]
+    assert heard == [(each, 42) for each in done]
+
+
+def test_integrated_gradients_make_the_class_heatmap_and_leave_the_other_maps_as_they_were(
+    inspector: Inspector, batch: ImageBatch
+) -> None:
+    why = inspector.explain(batch, concepts=3)
+    rules = inspector.explain(batch, concepts=3, composite=inspector.concept_composites[0])
+    assert (why.composite, why.concept_composite) == ("integrated_gradients", "epsilon_plus")
+    assert (rules.composite, rules.concept_composite) == ("epsilon_plus", "epsilon_plus")
+    assert torch.equal(why.evidence, rules.evidence) and why.evidence_conservation == rules.evidence_conservation
+    for first, second in zip(why.concepts, rules.concepts, strict=True):
+        assert first.channel == second.channel and torch.equal(first.heatmap, second.heatmap)
+    assert why.concept_conservation == rules.concept_conservation
+    assert rules.path is None and why.path is not None
+    target = why.explained_class
+    baseline = replace(batch, pixels=blurred_baseline(batch.pixels[:1]))
+    logits = [float(inspector.observe(each).logits[0, target]) for each in (baseline, batch)]
+    assert (why.path.blurred, why.path.image) == pytest.approx(logits, abs=1e-4)
+    assert float(why.heatmap.double().sum()) == pytest.approx(why.conservation * why.path.change, rel=1e-4)
+    other = inspector.explain(batch, concepts=0, explained_class=(target + 1) % 3)
+    assert other.path is not None and not torch.allclose(other.heatmap, why.heatmap)
+    assert other.path.image == pytest.approx(float(inspector.observe(batch).logits[0, (target + 1) % 3]), abs=1e-4)
+
+
+def test_integrated_gradients_make_no_concept_map(inspector: Inspector, batch: ImageBatch) -> None:
+    with pytest.raises(RelevanceError, match="makes class heatmaps alone"):
+        inspector.attributor("integrated_gradients")
+    with pytest.raises(RelevanceError, match="Expected a composite among epsilon_plus"):
+        inspector.blocks(batch, composite="integrated_gradients")
 
 
 def test_an_attribution_copy_is_made_while_scoring_goes_on(
@@ -240,7 +277,7 @@ def test_an_attribution_copy_is_made_while_scoring_goes_on(
             assert "nero" in scoring.result(timeout=60)[0]
         finally:
             go_on.set()
-        assert copying.result().composite == fresh.composites[0]
+        assert copying.result().composite == fresh.concept_composites[0]
 
 
 def test_evidence_is_positive_and_sums_to_the_over_used_contributions(inspector: Inspector, batch: ImageBatch) -> None:
@@ -330,8 +367,10 @@ def transformer(tmp_path_factory: pytest.TempPathFactory, phantoms: Path) -> Ins
 
 def test_a_transformer_is_explained_and_accounts_for_its_relevance(transformer: Inspector, phantoms: Path) -> None:
     images = transformer.decode(sorted((phantoms / "ood").rglob("*.jpg"))[:2])
-    why = transformer.explain(images, index=1, concepts=3)
-    assert transformer.composites == ("epsilon", "gradient_times_input") and transformer.no_heatmap_because == ""
+    why = transformer.explain(images, index=1, concepts=3, composite="epsilon")
+    assert transformer.composites == ("integrated_gradients", "epsilon", "gradient_times_input")
+    assert transformer.concept_composites == ("epsilon", "gradient_times_input")
+    assert transformer.no_heatmap_because == "" and transformer.explain(images).composite == "integrated_gradients"
     assert why.composite == "epsilon" and why.heatmap.shape == (TINY, TINY) and len(why.concepts) == 3
     assert bool(why.heatmap.any()) and bool(why.heatmap.isfinite().all())
     blocks = transformer.blocks(images, index=1)
@@ -348,14 +387,15 @@ def test_a_composite_that_does_not_suit_is_refused(transformer: Inspector, phant
 
 def test_each_composite_explains_and_the_default_comes_first(inspector: Inspector, batch: ImageBatch) -> None:
     names = inspector.composites
-    assert names == ("epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat", "gradient_times_input")
+    rules = ("epsilon_plus", "epsilon_gamma_box", "epsilon_alpha2_beta1_flat", "gradient_times_input")
+    assert names == ("integrated_gradients", *rules) and inspector.concept_composites == rules
     explanations = {name: inspector.explain(batch, concepts=2, composite=name) for name in names}
     assert [why.composite for why in explanations.values()] == list(names)
-    assert torch.equal(explanations["epsilon_plus"].heatmap, inspector.explain(batch, concepts=2).heatmap)
+    assert torch.equal(explanations["integrated_gradients"].heatmap, inspector.explain(batch, concepts=2).heatmap)
     assert inspector.attributor("epsilon_plus") is inspector.attributor()
     for explanation, other in itertools.combinations(explanations.values(), 2):
         assert not torch.allclose(explanation.heatmap, other.heatmap, rtol=1e-3)
-    for name in names[:3]:
+    for name in rules[:3]:
         assert [block.ratio for block in inspector.blocks(batch, composite=name)] == pytest.approx([1.0] * 5, abs=0.02)
 
 

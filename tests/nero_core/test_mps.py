@@ -153,7 +153,7 @@ def everything(inspector: Inspector, images: list[Path]) -> dict[str, object]:
         "references": [inspector.reference_scores(name) for name in methods],
         "channels": inspector.channels(observation, 1),
         "explanations": [inspector.explain(batch, 0, 2, composite=name) for name in inspector.composites],
-        "blocks": [inspector.blocks(batch, 0, composite=name) for name in inspector.composites],
+        "blocks": [inspector.blocks(batch, 0, composite=name) for name in inspector.concept_composites],
         "what if": [explorer.what_if(observation, settings) for settings in (explorer.settings, wider)],
         "mean relevance": explorer.mean_relevance(),
         "concept": explorer.concept(batch, 5),

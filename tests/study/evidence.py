@@ -1,9 +1,8 @@
 """Where the evidence lies: ``python -m tests.study.evidence [BUNDLE …]`` measures and writes ``docs/evidence.md``.
 
-Forward passes of changed images are nearly all of the time: 262 for an image and four composites, 210 for two, at what
-one core takes for a plain pass whatever the batch. Bundles may be measured side by side, each by a program of its own.
-Each bundle's tables are written between the marks of its folder's name. The images are drawn for the study, from seeds
-of their own, so that no bundle has been trained, calibrated or measured on them.
+Bundles may be measured side by side, each by a program of its own. Each bundle's tables are written between the marks
+of its folder's name. The images are drawn for the study, from seeds of their own, so that no bundle has been trained,
+calibrated or measured on them.
 """
 
 import argparse
@@ -18,12 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nero_core import Inspector, find_bundles
-from nero_core.explain.class_output import logit_gradient
-from nero_core.explain.faithfulness import measure_faithfulness
 from nero_core.figures.render import smooth
-from nero_core.phantom.drawing import ID_CLASSES, OOD_CLASSES, Phantom, draw_phantom, encode_phantom
-from nero_core.relevance.composites import COMPOSITES
-from nero_core.types import Faithfulness, ImageBatch, Unlikeness
+from nero_core.phantom.drawing import OOD_CLASSES, Phantom, draw_phantom, encode_phantom
+from nero_core.types import ImageBatch, Unlikeness
 from tests.study import tables
 
 PAGE = Path("docs/evidence.md")
@@ -49,17 +45,6 @@ UNLIKE_HEADS = (
     "brightest point inside",
     "share that is unlike",
     "NERO's evidence, over the area",
-)
-FAITHFUL_HEADS = (
-    "Composite",
-    "images",
-    "median gain, probability",
-    "weak",
-    "better than the gradient",
-    "median gain, logit",
-    "weak by the logit",
-    "class heatmap in the lesion",
-    "evidence in the lesion",
 )
 
 
@@ -107,31 +92,11 @@ class Unlike:
     share: float
 
 
-@dataclass(frozen=True)
-class Flipped:
-    """One image: faithfulness of each composite's class heatmap, by the probability and by the logit.
-
-    Attributes:
-        label: class that was drawn.
-        area: share of the image that the lesion covers.
-        inside: share of the positive class heatmap and of the positive evidence in the lesion, as shown, by composite.
-        probability: faithfulness to the probability of the predicted class, by composite.
-        logit: the same to its logit.
-    """
-
-    label: str
-    area: float
-    inside: dict[str, tuple[float, float]]
-    probability: dict[str, Faithfulness]
-    logit: dict[str, Faithfulness]
-
-
 def main() -> None:
     """Measure every bundle and write its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundles", type=Path, nargs="*", default=find_bundles(BUNDLES))
     parser.add_argument("--per-class", type=int, default=40, help="images of each OOD class, for where evidence lies")
-    parser.add_argument("--faithful", type=int, default=3, help="images of each of the eight classes, for faithfulness")
     parser.add_argument("--only-unlike", action="store_true", help="the map of where it is unlike, and no other table")
     parser.add_argument("--device", default="auto")
     given = parser.parse_args()
@@ -143,8 +108,6 @@ def main() -> None:
         if given.only_unlike:
             continue
         tables.write(path.name, placed_tables(placed), PAGE)
-        flipped = [flip(inspector, phantom) for phantom in drawn(inspector, ID_CLASSES + OOD_CLASSES, given.faithful)]
-        tables.write(f"{path.name} faithfulness", faithfulness_table(flipped), PAGE)
 
 
 def drawn(inspector: Inspector, classes: Sequence[str], per_class: int) -> list[Phantom]:
@@ -161,7 +124,7 @@ def read(inspector: Inspector, phantom: Phantom) -> ImageBatch:
 def place(inspector: Inspector, phantom: Phantom) -> Placed:
     """Where the maps of one image lie."""
     batch = read(inspector, phantom)
-    why = inspector.explain(batch, concepts=0)
+    why = inspector.explain(batch, concepts=0, composite=inspector.concept_composites[0])  # both maps by the same rules
     detection = inspector.detect(batch)["nero"]
     lesion = phantom.lesion
     signed = {
@@ -212,38 +175,6 @@ def negative_over_positive(heatmap: NDArray[np.float64]) -> float:
     if total > 0:
         return negative / total
     return math.inf if negative > 0 else 0.0
-
-
-def flip(inspector: Inspector, phantom: Phantom) -> Flipped:
-    """Faithfulness of every composite in one image; the random orders are the same for all of them."""
-    batch = read(inspector, phantom)
-    classifier = inspector.bundle.classifier
-    explanations = {name: inspector.explain(batch, concepts=0, composite=name) for name in inspector.composites}
-    target = next(iter(explanations.values())).explained_class
-    gradient = logit_gradient(classifier, batch.pixels, target)
-    maps = {name: why.heatmap for name, why in explanations.items()}
-    passed: list[Tensor] = []
-
-    def probability(pixels: Tensor) -> Tensor:
-        passed.append(classifier.head.logits(classifier.features(pixels)))
-        return passed[-1].softmax(dim=1)[:, target]
-
-    by_probability = measure_faithfulness(probability, batch.pixels, maps, gradient, target)
-    again = iter(passed)  # the same images in the same order: no second pass through the network
-    by_logit = measure_faithfulness(lambda pixels: next(again)[:, target], batch.pixels, maps, gradient, target)
-    return Flipped(
-        label=phantom.label,
-        area=float(phantom.lesion.mean()),
-        inside={
-            name: (
-                share(positive(smooth(why.heatmap, why.sigma)), phantom.lesion),
-                share(positive(smooth(why.nero_evidence, why.sigma)), phantom.lesion),
-            )
-            for name, why in explanations.items()
-        },
-        probability=by_probability,
-        logit=by_logit,
-    )
 
 
 def placed_tables(placed: Sequence[Placed]) -> str:
@@ -297,47 +228,6 @@ def _placed_table(placed: Sequence[Placed], kind: str) -> str:
 def header(heads: Sequence[str]) -> tuple[str, str]:
     """The header row of a table and the line below it."""
     return f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"
-
-
-def faithfulness_table(flipped: Sequence[Flipped]) -> str:
-    """One row a composite: gains on ID and OOD images, how often weak, and what its maps find of the lesion."""
-    groups = {
-        "ID": [image for image in flipped if image.label in ID_CLASSES],
-        "OOD": [image for image in flipped if image.label in OOD_CLASSES],
-    }
-    contrast = statistics.median(abs(next(iter(image.probability.values())).contrast) for image in flipped)
-    sizes = " and ".join(f"{len(group)} {name}" for name, group in groups.items())
-    lines = [f"{sizes} images. Median change of the probability when all of the image is blurred: {contrast:.2f}.", ""]
-    lines += header(FAITHFUL_HEADS)
-    for name in (*flipped[0].probability, None):
-        for kind, group in groups.items():
-            lines.append(_composite_row(name, kind, group))
-    return "\n".join(lines)
-
-
-def _composite_row(name: str | None, kind: str, group: Sequence[Flipped]) -> str:
-    """A row of the faithfulness table; without a name, that of the plain gradient."""
-    first = next(iter(group[0].probability))
-    by_probability = [image.probability[name or first] for image in group]
-    by_logit = [image.logit[name or first] for image in group]
-    if name is None:
-        gains, logits = ([measured.gradient_gain for measured in some] for some in (by_probability, by_logit))
-        better, lesion = "–", ("–", "–")
-    else:
-        gains, logits = ([measured.gain for measured in some] for some in (by_probability, by_logit))
-        better = f"{statistics.fmean(measured.gain > measured.gradient_gain for measured in by_probability):.0%}"
-        area = statistics.fmean(image.area for image in group)
-        inside = [statistics.fmean(image.inside[name][place] for image in group) for place in (0, 1)]
-        lesion = tuple(f"{100 * mean:.1f} % (×{mean / area:.2f})" for mean in inside) if area else ("–", "–")
-    weak = statistics.fmean(gain <= measured.margin for gain, measured in zip(gains, by_probability, strict=True))
-    # the minimum gain of the margin is one of a probability; for logits only the spread counts
-    weak_logit = statistics.fmean(gain <= 2 * measured.spread for gain, measured in zip(logits, by_logit, strict=True))
-    title = "plain gradient" if name is None else COMPOSITES[name].title
-    low, high = interval(lambda drawn: np.median(drawn, axis=1), np.array(gains))
-    return (
-        f"| {title} | {kind} | {statistics.median(gains):+.3f} ({low:+.3f} to {high:+.3f}) | {weak:.0%} | {better} | "
-        f"{statistics.median(logits):+.2f} | {weak_logit:.0%} | {lesion[0]} | {lesion[1]} |"
-    )
 
 
 def _groups(placed: Sequence[Placed]) -> list[tuple[str, list[Placed]]]:

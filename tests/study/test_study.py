@@ -15,7 +15,7 @@ from nero_core.detectors.nero import NERO
 from nero_core.detectors.nero_deep import NeroDeep
 from nero_core.detectors.nero_plus import NeroPlus
 from nero_core.types import Unlikeness
-from tests.study import ablation, depth, evidence, tables
+from tests.study import ablation, depth, evidence, faithfulness, tables
 from tests.study.ablation import Banks, Variant
 
 
@@ -121,17 +121,53 @@ def test_the_evidence_study_measures_where_the_maps_lie(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "page.md"
-    page.write_text("<!-- table: tiny -->\n<!-- end -->\n<!-- table: tiny faithfulness -->\n<!-- end -->\n")
+    page.write_text("<!-- table: tiny -->\n<!-- end -->\n")
     monkeypatch.setattr(evidence, "PAGE", page)
-    monkeypatch.setattr("sys.argv", ["evidence", str(tiny_bundle), "--per-class", "2", "--faithful", "1"])
+    monkeypatch.setattr("sys.argv", ["evidence", str(tiny_bundle), "--per-class", "2"])
     evidence.main()
     written = page.read_text()
     assert written.count(evidence.header(evidence.PLACED_HEADS)[0]) == 2
-    assert written.count(evidence.header(evidence.FAITHFUL_HEADS)[0]) == 1
     assert "| **all** | 10 |" in written
     assert all(f"| {label} | 2 |" in written for label in evidence.OOD_CLASSES)
-    assert "3 ID and 5 OOD images." in written
-    assert written.count("| ε+ |") == written.count("| plain gradient |") == 2
+
+
+def test_the_faithfulness_study_writes_a_table_and_goes_on_where_it_was_stopped(
+    tiny_bundle: Path, phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table: tiny faithfulness -->\n<!-- end -->\n")
+    monkeypatch.setattr(faithfulness, "PAGE", page)
+    monkeypatch.setattr(faithfulness, "BUILD", tmp_path / "build")
+    real = ("--real", str(phantoms / "ood"), "--frames", "1")
+    chosen = ("--composites", "epsilon_plus", "integrated_gradients")
+    monkeypatch.setattr("sys.argv", ["faithfulness", str(tiny_bundle), *real, "--per-class", "0", *chosen])
+    faithfulness.main()
+    kept = (tmp_path / "build" / "tiny.jsonl").read_text()
+    assert len(kept.splitlines()) == 1
+    monkeypatch.setattr("sys.argv", ["faithfulness", str(tiny_bundle), *real, "--per-class", "1", *chosen])
+    monkeypatch.setattr(faithfulness, "ID_CLASSES", ("normal-cecum",))
+    monkeypatch.setattr(faithfulness, "OOD_CLASSES", ())
+    faithfulness.main()
+    lines = (tmp_path / "build" / "tiny.jsonl").read_text().splitlines()
+    assert len(lines) == 2 and lines[0] == kept.splitlines()[0]
+    written = page.read_text()
+    assert "1 phantoms and 1 real frames." in written
+    assert written.count("| ε+ |") == written.count("| integrated gradients |") == 1
+    assert written.count("| the plain gradient | – |") == 1
+
+
+def test_a_row_of_the_faithfulness_table_counts_what_adds_up_and_what_is_weak() -> None:
+    def figure(output: str, imputation: str, gain: float, conservation: float) -> faithfulness.Figure:
+        return faithfulness.Figure("epsilon_plus", output, imputation, gain, 0.5, 0.4, conservation)
+
+    figures = [
+        figure(output, imputation, gain, conservation)
+        for gain, conservation in ((0.45, 1.0), (2.0, 1.2), (3.0, 0.95), (0.3, 1.05))
+        for output, imputation in (("logit", "blur"), ("probability", "blur"), ("probability", "linear"))
+    ]
+    figures += [figure("logit", "linear", -1.0, 1.0)]
+    cells = [cell.strip() for cell in faithfulness.row("epsilon_plus", figures).strip("|").split("|")]
+    assert cells == ["ε+", "77%", "+1.23 / -1.00", "50% / 0%", "50% / 50%", "75% / 0%"]
 
 
 def test_the_evidence_study_puts_the_map_of_where_it_is_unlike_beside_the_older_one_and_the_bars(
@@ -180,16 +216,21 @@ def test_the_interval_of_the_study_is_that_of_the_normal_approximation() -> None
     assert high == pytest.approx(values.mean() + 1.96 * values.std() / 20, abs=0.03)
 
 
-@pytest.mark.parametrize("name", ["phantom-resnet18", "phantom-deit"])
-def test_the_page_shows_the_tables_that_the_evidence_study_writes(name: str) -> None:
+@pytest.mark.parametrize(
+    ("table", "heads", "count"),
+    [
+        ("phantom-resnet18", evidence.PLACED_HEADS, 2),
+        ("phantom-deit", evidence.PLACED_HEADS, 2),
+        ("phantom-efficientnet-lite0 faithfulness", faithfulness.HEADS, 1),
+        ("phantom-resnet18 faithfulness", faithfulness.HEADS, 1),
+        ("phantom-deit faithfulness", faithfulness.HEADS, 1),
+    ],
+)
+def test_the_page_shows_the_tables_that_the_studies_write(table: str, heads: tuple[str, ...], count: int) -> None:
     page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
-    for table, heads, count in (
-        (name, evidence.PLACED_HEADS, 2),
-        (f"{name} faithfulness", evidence.FAITHFUL_HEADS, 1),
-    ):
-        shown = page.split(f"<!-- table: {table} -->\n")[1].split("<!-- end -->")[0].splitlines()
-        headers = [above for above, line in pairwise(shown) if set(line) == set("|-")]  # the rows above such a line
-        assert headers == [evidence.header(heads)[0]] * count
+    shown = page.split(f"<!-- table: {table} -->\n")[1].split("<!-- end -->")[0].splitlines()
+    headers = [above for above, line in pairwise(shown) if set(line) == set("|-")]  # the rows above such a line
+    assert headers == [evidence.header(heads)[0]] * count
 
 
 def test_a_depth_of_the_study_is_that_of_the_detector(tiny_inspector: Inspector) -> None:

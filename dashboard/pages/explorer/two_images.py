@@ -135,7 +135,7 @@ def _panels(inspector: Inspector, items: tuple[Source, Source], pair: tuple[Chan
     with st.spinner(f"Tracing channel {channel} in both images …"):
         for item in items:
             try:
-                traced.append(resources.explanation(inspector, item, 1, "contribution", (channel,)))
+                traced.append(resources.concepts(inspector, item, 1, "contribution", (channel,)))
             except NeroError as error:
                 traced.append(None)
                 why = str(error)

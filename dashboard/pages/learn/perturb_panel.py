@@ -181,5 +181,5 @@ def _heatmap(
     pixels = overlay(shown.pixels, heatmap, 0.7, heat_limit(heatmap))
     with place:
         st.html(f'<div class="nero-picture nero-perturbed">{marks.picture(pixels, f"Heatmap of {explained}")}</div>')
-    conservation = words.conservation(why.conservation, cancellation=why.cancellation)
+    conservation = words.heatmap_conservation(why)
     says.caption(f"Heatmap of {words.plain(explained)}: green speaks for it, purple against. {conservation}")

@@ -33,7 +33,7 @@ def perturbed_figure(
         explained, heatmap = inspector.bundle.card.class_names[why.explained_class], smooth(why.heatmap, why.sigma)
         limit = heat_limit(heatmap)
         title = f"Heatmap of {explained}"
-        conservation = words.conservation(why.conservation, cancellation=why.cancellation)
+        conservation = words.heatmap_conservation(why)
         panels.append(Panel((overlay(shown.pixels, heatmap, OPACITY, limit),), title, conservation))
         scale = ("signed", limit, f"relevance per pixel; green speaks for {explained}, purple against it")
     note = (

@@ -151,7 +151,7 @@ def _open(inspector: Inspector, item: Source, channels: Channels, channel: int) 
     st.markdown(words.plain(words.channel(channels, channel, inspector.bundle.card.class_names)))
     if inspector.composites:
         with st.spinner(f"Tracing channel {channel} back to the pixels …"):
-            why = resources.explanation(inspector, item, 1, "contribution", (channel,))
+            why = resources.concepts(inspector, item, 1, "contribution", (channel,))
         concept_tiles(inspector, item, why, is_single=True)
         save_concepts(inspector, item, why, f"channel {channel}", "open_channel")
     else:

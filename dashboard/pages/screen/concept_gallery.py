@@ -45,11 +45,11 @@ def _gallery(inspector: Inspector, item: Source, options: Options) -> None:
             return
         place = st.container()
         with st.spinner(f"Tracing {options.concepts} channels back to the pixels …"):
-            why = resources.explanation(inspector, item, options.concepts, options.order)
+            why = resources.concepts(inspector, item, options.concepts, options.order)
         with place:
             nearest = inspector.bundle.card.class_names[why.channels.nearest]
             by = "All maps share one colour scale, unless a card says otherwise, "
-            by += f"and are traced by {COMPOSITES[why.composite].title}"
+            by += f"and are traced by {COMPOSITES[why.concept_composite].title}"
             by += ", whichever composite the map above is made with." if len(inspector.composites) > 1 else "."
             st.caption(
                 f"Each card is one feature channel: where it lies in this image, its relevance here and on "

@@ -20,16 +20,15 @@ from nero_core.figures import bar_figure, faithfulness_figure
 from nero_core.types import BlockConservation, Explanation, Faithfulness
 
 
-def composite_choice(inspector: Inspector) -> str:
-    """The composite that the maps are made with; the URL names it."""
-    names = inspector.composites
+def composite_choice(inspector: Inspector, names: tuple[str, ...]) -> str:
+    """The composite that the map is made with, of those that can make it; the URL names it."""
     unsuited = state.screen.offer_composites(names)
     if len(names) == 1:
         chosen = names[0]
         st.markdown(f"Composite: {COMPOSITES[chosen].title}", width="content")
     else:
         chosen = _select_composite(names)
-    if unsuited is not None:
+    if unsuited is not None and unsuited not in inspector.composites:  # which may be the other map's
         st.warning(words.composite_missing(unsuited, COMPOSITES[chosen].title))
     return chosen
 
@@ -42,7 +41,7 @@ def _select_composite(names: tuple[str, ...]) -> str:
         format_func=lambda name: COMPOSITES[name].title,
         on_change=state.screen.composite_chosen,
         args=(names[0],),
-        help="The rule by which each layer passes relevance on.",
+        help="How the map is made: by a rule with which each layer passes relevance on, or from gradients.",
         width=190,
     )
     return str(chosen)
@@ -95,7 +94,7 @@ def where_relevance_goes(inspector: Inspector, item: Source, why: Explanation) -
 
 
 def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: Options) -> None:
-    """Curves on demand: they take some 180 forward passes, beside the page."""
+    """Curves on demand: they take some 370 forward passes, beside the page."""
     with link_values({state.screen.FAITHFULNESS: switch("switch of faithfulness")}):
         is_asked = st.toggle(
             "How faithful?",
@@ -124,6 +123,7 @@ def how_faithful(inspector: Inspector, item: Source, why: Explanation, options: 
 def _curves(inspector: Inspector, item: Source, figures: Faithfulness, options: Options) -> None:
     class_name = inspector.bundle.card.class_names[figures.explained_class]
     st.markdown(words.plain(words.faithfulness(figures, class_name)))
+    st.markdown(words.plain(words.faithfulness_otherwise(figures)))
     st.plotly_chart(
         charts.faithfulness_plot(figures, theme_of(st.context.theme.type)),
         key="faithfulness_plot",

@@ -99,11 +99,13 @@ def _explained(
     names = inspector.bundle.card.class_names
     place = st.container()
     with link_values(_OFFERS), st.container(horizontal=True, vertical_alignment="bottom"):
-        composite = composite_choice(inspector)
+        composite = composite_choice(
+            inspector, inspector.composites if view == "heatmap" else inspector.concept_composites
+        )
         opacity = _opacity()
     with st.spinner("Tracing relevance back to the pixels …"):
-        if composite == inspector.composites[0]:  # the concepts below the card need the same explanation
-            why = resources.explanation(inspector, item, options.concepts, options.order)
+        if composite == inspector.concept_composites[0]:  # the concepts below the card need the same explanation
+            why = resources.concepts(inspector, item, options.concepts, options.order)
         else:
             why = resources.explanation(inspector, item, 0, "contribution", composite=composite)
     with place:
@@ -112,7 +114,7 @@ def _explained(
     with st.container(horizontal=True, vertical_alignment="center"):
         make = partial(draw, pixels, why, names, opacity)
         figure_download(view, make, view, footer=origin(inspector, item))
-        if view == "heatmap":
+        if view == "heatmap" and why.composite == why.concept_composite:
             where_relevance_goes(inspector, item, why)
     if view == "heatmap":
         with closer, st.container(border=True, key="closer_look"):
@@ -165,10 +167,12 @@ def _map(
         shown = overlay(pixels, heatmap, opacity, limit)
         alt = f"Heatmap of {explained} on {name}"
         unit = f"relevance per pixel for {explained}"
-        if abs(why.conservation - 1) < 0.05:  # else the caption below says what is missing
+        if why.path is not None:
+            unit = f"part of {explained}'s logit per pixel"
+        elif abs(why.conservation - 1) < 0.05:  # else the caption below says what is missing
             unit += "; all pixels add up to its probability, less the bias's part"
         legend = marks.legend("signed", limit, unit)
-        says = words.conservation(why.conservation, cancellation=why.cancellation)
+        says = words.heatmap_conservation(why)
         limits = (
             f"Green speaks for {words.plain(explained)}, purple against it. "
             "It shows what the classifier used, not whether the finding is right."

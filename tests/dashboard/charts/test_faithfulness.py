@@ -1,3 +1,6 @@
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -5,7 +8,7 @@ from dashboard import words
 from dashboard.charts import faithfulness_plot, faithfulness_table
 from dashboard.theme import DARK, LIGHT
 from nero_core.types import BlockConservation as Block
-from nero_core.types import Faithfulness, FlippingCurves
+from nero_core.types import Channels, Explanation, Faithfulness, FlippingCurves, Imputation, LogitPath, Output
 
 STEPS = 15
 
@@ -101,3 +104,53 @@ def test_where_relevance_goes_in_words():
 )
 def test_a_map_says_how_much_of_the_score_it_accounts_for(value: float, says: str):
     assert words.conservation(value) == says
+
+
+def test_the_logit_and_the_other_imputation_are_said_beside_the_probability():
+    def other(output: Output, imputation: Imputation, gain: float) -> Faithfulness:
+        return replace(figures(gain), output=output, imputation=imputation)
+
+    measured = replace(
+        figures(),
+        others=(other("logit", "blur", 1.9), other("probability", "linear", 0.01), other("logit", "linear", 2.0)),
+    )
+    assert words.faithfulness_otherwise(measured) == (
+        "By the logit, which never saturates: faithful (gain 1.8, random orders 0 ± 0.050). With patches filled in "
+        "from what is around them instead of blurred: weak (gain 0.0093, random orders 0 ± 0.050) by the probability, "
+        "faithful (gain 1.9, random orders 0 ± 0.050) by the logit."
+    )
+    assert words.faithfulness_otherwise(figures()) == ""
+
+
+@pytest.mark.parametrize(
+    ("conservation", "cancellation", "path", "says"),
+    [
+        (
+            1.02, 2.0, LogitPath(5.0, 8.0),
+            ("Check: the map adds up to what the detail of the image adds to the logit (3.06 of 3.00). What the "
+            "blurred image has without it, a logit of 5.00, has no place in the map."),
+        ),
+        (
+            1.0, 4.0, LogitPath(2.0, 1.0),
+            ("Check: the map adds up to what the detail of the image takes from the logit (−1.00 of −1.00). What the "
+            "blurred image has without it, a logit of 2.00, has no place in the map. Positive and negative parts "
+            "mostly cancel: together they are 4.0 times the whole."),
+        ),
+        (
+            0.5, 2.0, LogitPath(-1.0, 1.0),
+            ("Beware: the map adds up to 1.00, and the detail of the image adds to the logit 2.00. What the blurred "
+            "image has without it, a logit of −1.00, has no place in the map."),
+        ),
+        (math.nan, math.nan, LogitPath(1.0, 1.0), "Nothing to show: no relevance here."),
+        (0.97, 1.2, None, "Check: the map accounts for the whole score (0.97 of 1)."),
+    ],
+)  # fmt: skip
+def test_a_class_heatmap_says_what_it_adds_up_to(
+    conservation: float, cancellation: float, path: LogitPath | None, says: str
+):
+    empty = torch.zeros(2, 2)
+    none = Channels(torch.zeros(1), torch.zeros(1, 1), 0, torch.zeros(1))
+    why = Explanation(
+        "0", empty, 0, conservation, none, (), empty, 1.0, 1.0, cancellation=cancellation, sigma=0.0, path=path
+    )
+    assert words.heatmap_conservation(why) == says

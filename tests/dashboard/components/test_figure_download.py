@@ -238,7 +238,7 @@ def test_the_verdict_and_the_missing_evidence_can_be_saved(app: Start, offered: 
 
 
 def test_where_relevance_goes_can_be_saved_once_it_is_open(app: Start, offered: Offered, digits: str):
-    running = app(sample="polyps", view="heatmap")
+    running = app(sample="polyps", view="heatmap", composite="epsilon_plus")
     assert f"where-relevance-goes-{digits}.svg" not in offered
     running.session_state["where_relevance_goes"] = True
     running.run()

@@ -48,7 +48,7 @@ def test_the_strongest_images_are_the_sorted_column_above_zero():
 def test_ids_and_values_are_those_of_the_banks_sorted_column(inspector: Inspector, references: References, by: str):
     bank, relevance = inspector.bundle.fit, inspector.fit_relevance()
     column = {"relevance": relevance, "activation": bank.features.double()}[by]
-    assert references.composite == inspector.composites[0]
+    assert references.composite == inspector.concept_composites[0]
     lengths = set()
     for channel in range(bank.features.shape[1]):
         selection = references.of_channel(channel, by, bank.ids, relevance[:, channel], bank.features[:, channel])
@@ -126,7 +126,7 @@ def test_progress_counts_heatmaps_up_to_their_number(inspector: Inspector, image
     )
     assert heard[-1] == (6, 6) and [done for done, _ in heard] == sorted(done for done, _ in heard)
     assert int((made.relevance.images >= 0).sum()) == 6 and int((made.activation.images >= 0).sum()) == 0
-    assert made.composite == inspector.composites[0]
+    assert made.composite == inspector.concept_composites[0]
 
 
 def test_an_image_that_cannot_be_explained_is_left_out(inspector: Inspector, images: dict[str, ImageBatch]):

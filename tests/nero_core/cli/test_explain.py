@@ -146,7 +146,12 @@ def test_the_captions_say_what_is_shown_and_how_much_relevance_it_keeps(
     made_of = f"; image {record['sha256'][:8]} · reference set {record['bundle']['title']}"
     assert all(text.endswith(made_of) for text in texts)
     texts = [text.removesuffix(made_of) for text in texts]
-    assert texts[0] == f"class heatmap of {record['explained_class']}, keeps {conservation['heatmap']:.2f} of relevance"
+    change = record["logit"]["image"] - record["logit"]["blurred"]
+    total = number(conservation["heatmap"] * change)
+    assert texts[0].startswith(
+        f"class heatmap of {record['explained_class']}, adds up to {total} of the {number(change)} that the detail of "
+        "the image adds to the logit; integrated gradients"
+    )
     assert texts[1].startswith(f"evidence: where the distance to {record['nearest_class']} comes from, keeps ")
     assert texts[2].startswith(f"channel {concept['channel']}, {use}: ")
     assert texts[2].endswith(f"keeps {conservation['concepts']:.2f} of relevance")  # of one concept the shares agree
@@ -170,12 +175,13 @@ def test_the_record_holds_the_score_and_its_terms(record: dict, image: Path):
 
 
 def test_the_record_names_the_composite_and_the_conservation_of_every_block(record: dict):
-    assert record["composite"] == "epsilon_plus"
+    assert (record["composite"], record["concept_composite"]) == ("integrated_gradients", "epsilon_plus")
+    assert set(record["logit"]) == {"blurred", "image"}
     blocks = record["conservation"]["blocks"]
     assert [block["name"] for block in blocks][-1] == "pixels"
     assert len(blocks) > 2
     assert all(set(block) == {"name", "relevance", "absorbed", "ratio"} for block in blocks)
-    assert blocks[-1]["ratio"] == pytest.approx(record["conservation"]["heatmap"], abs=1e-4)
+    assert blocks[-1]["ratio"] == pytest.approx(1, abs=0.02)
 
 
 def test_every_file_comes_in_every_format_that_is_asked_for(
@@ -213,7 +219,9 @@ def test_another_composite_makes_other_heatmaps_and_is_recorded(
     options = ("--out", tmp_path, "--concepts", 3, "--composite", "gradient_times_input", "--device", "cpu")
     assert nero("explain", tiny_bundle, image, *options).exit_code == 0
     other = json.loads((tmp_path / "explanation.json").read_text())
-    assert other["composite"] == "gradient_times_input"
+    assert other["composite"] == other["concept_composite"] == "gradient_times_input" and other["logit"] is None
+    blocks, kept = other["conservation"]["blocks"], other["conservation"]["heatmap"]
+    assert blocks[-1]["ratio"] == pytest.approx(kept, abs=1e-4)
     assert other["conservation"]["heatmap"] != record["conservation"]["heatmap"]
     assert (tmp_path / "heatmap.png").read_bytes() != (explained / "heatmap.png").read_bytes()
     assert other["score"] == record["score"]

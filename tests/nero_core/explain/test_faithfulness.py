@@ -10,10 +10,11 @@ from torch import Tensor
 
 from nero_core import Explorer, Inspector
 from nero_core.errors import NeroError, RelevanceError
-from nero_core.explain.class_output import class_probability, logit_gradient
-from nero_core.explain.faithfulness import GRID as GRID_SHOWN
-from nero_core.explain.faithfulness import MINIMUM_GAIN, SPREADS, blurred_baseline, measure_faithfulness
-from nero_core.types import Faithfulness, FlippingCurves
+from nero_core.explain.class_output import class_outputs, logit_gradient
+from nero_core.explain.faithfulness import MINIMUM_GAIN, SPREADS, measure_faithfulness
+from nero_core.relevance.smoothing import GRID as GRID_SHOWN
+from nero_core.relevance.smoothing import blurred_baseline
+from nero_core.types import Faithfulness, FlippingCurves, Output
 
 SIDE, GRID = 20, 4  # patches of 5 pixels
 
@@ -27,11 +28,16 @@ def linear(pixels: Tensor) -> Tensor:
     return (pixels.mean(dim=1).double() * weights()).sum(dim=(1, 2)) / weights().sum()
 
 
+def values(pixels: Tensor) -> dict[Output, Tensor]:
+    return {"probability": linear(pixels)}
+
+
 def figures(heatmap: Tensor, seed: int = 0, chunk: int = 14, permutations: int = 5) -> Faithfulness:
     pixels = torch.ones(1, 3, SIDE, SIDE)
     return measure_faithfulness(
-        linear, pixels, {"it": heatmap}, torch.ones(SIDE, SIDE), 0,
-        grid=GRID, seed=seed, chunk=chunk, permutations=permutations, baseline=torch.zeros_like(pixels),
+        values, pixels, {"it": heatmap}, torch.ones(SIDE, SIDE), 0,
+        imputations=("blur",), baseline=torch.zeros_like(pixels),
+        grid=GRID, seed=seed, chunk=chunk, permutations=permutations,
     )["it"]  # fmt: skip
 
 
@@ -39,7 +45,7 @@ def test_the_curves_are_those_of_the_definition() -> None:
     pixels = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     heatmap = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     baseline = blurred_baseline(pixels, GRID)
-    measured = measure_faithfulness(linear, pixels, {"it": heatmap}, heatmap, 2, grid=GRID)["it"]
+    measured = measure_faithfulness(values, pixels, {"it": heatmap}, heatmap, 2, grid=GRID)["it"]
     tiles = [
         (slice(5 * row, 5 * row + 5), slice(5 * column, 5 * column + 5)) for row in range(4) for column in range(4)
     ]
@@ -77,7 +83,7 @@ def test_the_gain_of_a_value_that_hangs_on_one_patch_is_known(sign: int, gain: f
     heatmap = torch.rand(SIDE, SIDE, generator=torch.Generator().manual_seed(2))
     heatmap[5:10, 15:20] += sign * 10
     measured = measure_faithfulness(
-        lambda batch: batch[:, 0, 7, 17].double(), pixels, {"it": heatmap}, heatmap.neg(), 0,
+        lambda batch: {"probability": batch[:, 0, 7, 17].double()}, pixels, {"it": heatmap}, heatmap.neg(), 0,
         grid=GRID, baseline=torch.zeros_like(pixels),
     )["it"]  # fmt: skip
     assert measured.gain == pytest.approx(gain)
@@ -106,18 +112,19 @@ def test_several_heatmaps_share_the_passes_and_get_what_each_gets_alone() -> Non
     pixels, passed = torch.ones(1, 3, SIDE, SIDE), []
     maps = {"a": weights(), "b": weights().flip(0)}
 
-    def value(batch: Tensor) -> Tensor:
+    def counted(batch: Tensor) -> dict[Output, Tensor]:
         passed.append(len(batch))
-        return linear(batch)
+        return values(batch)
 
     seen: list[tuple[int, int]] = []
     together = measure_faithfulness(
-        value, pixels, maps, torch.ones(SIDE, SIDE), 0, grid=GRID, baseline=0 * pixels, chunk=7,
+        counted, pixels, maps, torch.ones(SIDE, SIDE), 0, grid=GRID, baseline=0 * pixels, chunk=7,
         on_progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
-    assert sum(passed) == 2 + (2 + 1 + 5) * 2 * 3 == seen[-1][0] == seen[-1][1]
+    assert sum(passed) == 2 * (2 + (2 + 1 + 5) * 2 * 3) == seen[-1][0] == seen[-1][1]
     assert max(passed) == 7
     assert [done for done, _ in seen[:2]] == [0, 7]
+    assert seen == sorted(seen)
     for name, heatmap in maps.items():
         assert together[name].gain == pytest.approx(figures(heatmap).gain)
         assert together[name].composite == name
@@ -143,7 +150,7 @@ def test_a_heatmap_that_ranks_nothing_is_refused(heatmap: Tensor, says: str) -> 
 def test_an_output_that_is_not_finite_is_refused() -> None:
     with pytest.raises(RelevanceError, match="finite output"):
         measure_faithfulness(
-            lambda batch: linear(batch) / 0,
+            lambda batch: {"probability": linear(batch) / 0},
             torch.ones(1, 3, SIDE, SIDE),
             {"it": weights()},
             weights(),
@@ -155,7 +162,7 @@ def test_an_output_that_is_not_finite_is_refused() -> None:
 @pytest.mark.parametrize("grid", [1, SIDE + 1])
 def test_a_grid_that_does_not_fit_is_refused(grid: int) -> None:
     with pytest.raises(RelevanceError, match="patches a side"):
-        measure_faithfulness(linear, torch.ones(1, 3, SIDE, SIDE), {"it": weights()}, weights(), 0, grid=grid)
+        measure_faithfulness(values, torch.ones(1, 3, SIDE, SIDE), {"it": weights()}, weights(), 0, grid=grid)
 
 
 def test_weak_is_a_gain_within_the_margin() -> None:
@@ -193,7 +200,9 @@ def test_the_explorer_measures_the_predicted_class_and_leaves_the_plain_model_al
     sums = torch.stack([heatmap[patches == patch].sum() for patch in range(step * step)])
     goes = torch.isin(patches, sums.argsort(descending=True, stable=True)[:step])  # one row's number of them
     changed = batch.pixels.where(~goes, blurred_baseline(batch.pixels))
-    expected = float(class_probability(tiny_inspector.bundle.classifier, measured.explained_class)(changed)[0])
+    expected = float(
+        class_outputs(tiny_inspector.bundle.classifier, measured.explained_class)(changed)["probability"][0]
+    )
     assert float(measured.heatmap.deletion[1]) == pytest.approx(expected, abs=1e-5)
     assert measured.gain == pytest.approx(
         float(torch.trapezoid(measured.heatmap.insertion - measured.heatmap.deletion)) / step
@@ -229,7 +238,45 @@ def test_the_plain_gradient_is_that_of_finite_differences(tiny_bundle: Path, pha
     assert bool((gradient >= 0).all())
 
 
-def test_the_value_followed_is_the_softmax_output(tiny_inspector: Inspector, phantoms: Path) -> None:
+def test_the_values_followed_are_the_softmax_output_and_the_logit(tiny_inspector: Inspector, phantoms: Path) -> None:
     batch = tiny_inspector.decode(sorted((phantoms / "id" / "normal-cecum").iterdir())[:3])
-    probability = class_probability(tiny_inspector.bundle.classifier, 2)(batch.pixels)
-    torch.testing.assert_close(probability, tiny_inspector.observe(batch).probabilities[:, 2])
+    followed = class_outputs(tiny_inspector.bundle.classifier, 2)(batch.pixels)
+    torch.testing.assert_close(followed["probability"], tiny_inspector.observe(batch).probabilities[:, 2])
+    torch.testing.assert_close(followed["logit"], tiny_inspector.observe(batch).logits[:, 2])
+
+
+def test_probability_and_logit_are_followed_by_both_imputations(tiny_inspector: Inspector, phantoms: Path) -> None:
+    batch = tiny_inspector.decode([sorted((phantoms / "id" / "normal-cecum").iterdir())[0]])
+    measured = Explorer(tiny_inspector).faithfulness(batch)
+    kinds = {(each.output, each.imputation): each for each in (measured, *measured.others)}
+    assert list(kinds) == [
+        ("probability", "blur"),
+        ("logit", "blur"),
+        ("probability", "linear"),
+        ("logit", "linear"),
+    ]
+    logits = tiny_inspector.observe(batch).logits[0]
+    for (output, imputation), figures in kinds.items():
+        assert measured.figures(output, imputation) is figures
+        assert figures.random.gain == pytest.approx(0, abs=1e-9)
+        whole = float(logits.max() if output == "logit" else logits.softmax(dim=0).max())
+        assert float(figures.heatmap.deletion[0]) == pytest.approx(whole, abs=1e-4)
+        least = MINIMUM_GAIN if output == "probability" else 0.0
+        assert figures.margin == max(SPREADS * figures.spread, least)
+    blurred, filled = (kinds["logit", imputation].heatmap for imputation in ("blur", "linear"))
+    assert not torch.allclose(blurred.deletion[1:], filled.deletion[1:], atol=1e-3)
+    with pytest.raises(RelevanceError, match=r"one of: logit by blur\. Found probability by linear"):
+        kinds["logit", "blur"].figures("probability", "linear")
+
+
+def test_fewer_steps_are_some_of_the_curves_points() -> None:
+    pixels = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    every, some = (
+        measure_faithfulness(values, pixels, {"it": weights()}, weights(), 0, grid=GRID, steps=steps)["it"]
+        for steps in (4, 2)
+    )
+    torch.testing.assert_close(some.heatmap.deletion, every.heatmap.deletion[::2])
+    torch.testing.assert_close(some.heatmap.insertion, every.heatmap.insertion[::2])
+    assert some.share.tolist() == [0, 0.5, 1]
+    with pytest.raises(RelevanceError, match="divides 16 patches"):
+        measure_faithfulness(values, pixels, {"it": weights()}, weights(), 0, grid=GRID, steps=3)

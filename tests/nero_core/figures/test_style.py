@@ -89,6 +89,7 @@ def explain(concepts: int, scale: float = 1.0) -> Explanation:
         concept_conservation=0.99 if scale else float("nan"),
         composite="epsilon_plus",
         sigma=12.0,
+        concept_composite="epsilon_plus",
     )
 
 
@@ -403,7 +404,20 @@ def test_the_channel_figure_takes_the_largest_signed_contributions_first_as_the_
 def test_a_thumbnail_beyond_the_limits_or_of_another_format_is_a_box_that_says_so():
     concept = Concept(3, torch.zeros(8, 8), 0.2, 0.1, 0.05, ("a",), (0.3,), float("nan"), float("nan"))
     shape = torch.zeros(8, 8)
-    why = Explanation("id", shape, 0, 1.0, CHANNELS, (concept,), shape, 1.0, 1.0, "epsilon_plus", sigma=0.0)
+    why = Explanation(
+        "id",
+        shape,
+        0,
+        1.0,
+        CHANNELS,
+        (concept,),
+        shape,
+        1.0,
+        1.0,
+        "epsilon_plus",
+        sigma=0.0,
+        concept_composite="epsilon_plus",
+    )
     picture = np.full((40, 40, 3), 128, np.uint8)
     bomb, gif = io.BytesIO(), io.BytesIO()
     Image.new("1", (20_000, 100)).save(bomb, "PNG")

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -8,9 +9,12 @@ from nero_core.figures.wording import (
     channel_use_briefly,
     conservation_text,
     conservation_text_briefly,
+    heatmap_text,
     here_and_usual,
     own_limit,
 )
+from nero_core.types import LogitPath
+from tests.nero_core.figures.test_style import explain
 
 
 @pytest.mark.parametrize(
@@ -88,3 +92,27 @@ def test_composite_and_own_colours_stand_behind_what_is_kept():
     )
     assert conservation_text_briefly(0.97, 1.0, own_limit(0.002, 0.001)) == "keeps 0.97; own colours, to ±0.00200"
     assert own_limit(0.002, 0.002) == ""
+
+
+@pytest.mark.parametrize(
+    ("conservation", "cancellation", "path", "says"),
+    [
+        (0.97, 1.2, None, "keeps 0.97 of relevance; ε+"),
+        (
+            1.02, 2.0, LogitPath(5.0, 8.0),
+            "adds up to 3.06 of the 3.00 that the detail of the image adds to the logit; integrated gradients",
+        ),
+        (
+            0.5, 13.0, LogitPath(2.0, 1.0),
+            ("adds up to −0.500 of the −1.00 that the detail of the image adds to the logit; integrated gradients; "
+            "positive and negative parts mostly cancel: together 13 times the whole"),
+        ),
+        (math.nan, math.nan, LogitPath(1.0, 1.0), "no relevance here"),
+    ],
+)  # fmt: skip
+def test_a_class_heatmap_says_what_it_adds_up_to(
+    conservation: float, cancellation: float, path: LogitPath | None, says: str
+):
+    composite = "epsilon_plus" if path is None else "integrated_gradients"
+    why = replace(explain(0), conservation=conservation, cancellation=cancellation, path=path, composite=composite)
+    assert heatmap_text(why) == says

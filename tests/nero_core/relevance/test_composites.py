@@ -12,9 +12,18 @@ from torch import nn
 from zennit.rules import Epsilon, Flat, Norm, Pass, ZBox
 
 from nero_core.errors import RelevanceError
-from nero_core.models.canonizers import canonize
+from nero_core.models.canonizers import FAMILIES, canonize
 from nero_core.relevance.attribution_copy import AttributionCopy
-from nero_core.relevance.composites import COMPOSITES, choose_composite, composites_for, epsilon_plus
+from nero_core.relevance.composites import (
+    CLASS_HEATMAPS,
+    COMPOSITES,
+    CONCEPT_MAPS,
+    choose_composite,
+    choose_concept_composite,
+    composites_for,
+    concept_composites_for,
+    epsilon_plus,
+)
 from nero_core.relevance.heatmap import Attributor
 from nero_core.relevance.shared_forward import SharedForward
 from tests.nero_core.relevance.norms import randomise_norms
@@ -108,14 +117,33 @@ def vit() -> nn.Module:
 
 
 def test_composites_of_a_family_start_with_its_default() -> None:
-    assert composites_for(randomised(BasicBlock)) == CONVOLUTIONAL
-    assert composites_for(timm.create_model("tf_efficientnet_lite0", num_classes=3)) == CONVOLUTIONAL
-    assert composites_for(vit()) == ("epsilon", "gradient_times_input")
-    assert choose_composite(vit(), None) == "epsilon"
+    resnet, efficientnet = randomised(BasicBlock), timm.create_model("tf_efficientnet_lite0", num_classes=3)
+    assert composites_for(resnet) == ("integrated_gradients", *CONVOLUTIONAL)
+    assert composites_for(efficientnet) == (*CONVOLUTIONAL, "integrated_gradients")
+    assert composites_for(vit()) == ("integrated_gradients", "epsilon", "gradient_times_input")
+    assert choose_composite(vit(), None) == choose_composite(resnet, None) == "integrated_gradients"
+    assert choose_composite(efficientnet, None) == "epsilon_plus"
+
+
+def test_concept_maps_propagate_relevance_by_the_familys_own_rules() -> None:
+    resnet, efficientnet = randomised(BasicBlock), timm.create_model("tf_efficientnet_lite0", num_classes=3)
+    assert concept_composites_for(resnet) == concept_composites_for(efficientnet) == CONVOLUTIONAL
+    assert concept_composites_for(vit()) == ("epsilon", "gradient_times_input")
+    assert choose_concept_composite(vit(), None) == "epsilon"
+    with pytest.raises(RelevanceError, match="integrated gradients makes class heatmaps alone"):
+        choose_concept_composite(resnet, "integrated_gradients")
+
+
+def test_every_family_has_a_default_of_both_kinds() -> None:
+    for family in FAMILIES.values():
+        for defaults in (CLASS_HEATMAPS, CONCEPT_MAPS):
+            assert family.layout in COMPOSITES[defaults[family.name]].layouts
+        assert not COMPOSITES[CONCEPT_MAPS[family.name]].is_path
 
 
 def test_a_composite_that_does_not_suit_the_family_is_refused_with_a_reason() -> None:
-    with pytest.raises(RelevanceError, match=r"among epsilon, .*Found 'epsilon_plus': .*mixed signs"):
+    suitable = "integrated_gradients, epsilon, gradient_times_input"
+    with pytest.raises(RelevanceError, match=rf"among {suitable}\. Found 'epsilon_plus': .*mixed signs"):
         choose_composite(vit(), "epsilon_plus")
     with pytest.raises(RelevanceError, match="for transformers"):
         choose_composite(randomised(BasicBlock), "epsilon")

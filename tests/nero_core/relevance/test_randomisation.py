@@ -14,9 +14,11 @@ from timm.models.resnet import BasicBlock, ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from nero_core.relevance.composites import composites_for
+from nero_core.models.classifier import Classifier
+from nero_core.relevance.composites import COMPOSITES, composites_for
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor
+from nero_core.relevance.integrated_gradients import integrated_gradients
 from nero_core.types import Head
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -72,6 +74,9 @@ def heatmap(model: nn.Module, composite: str, pixels: Tensor) -> Tensor:
     classifier = model.get_classifier()
     head = Head(classifier.weight, classifier.bias)
     initial_relevance = nn.functional.one_hot(head.logits(features).argmax(dim=1), 2).float()
+    if COMPOSITES[composite].is_path:
+        classifier = Classifier(copy.deepcopy(model), ("red", "blue"), (SIDE, SIDE), MEAN, STD)
+        return integrated_gradients(classifier, pixels[None], initial_relevance @ head.weight).maps[0]
     relevance, _ = neuron_relevance(features, head, initial_relevance=initial_relevance)
     return Attributor(model, MEAN, STD, composite).heatmaps(pixels[None], relevance).maps[0]
 

@@ -230,10 +230,10 @@ def test_a_lesion_can_be_pasted_and_moved(app: Start):
 
 def test_the_heatmap_comes_when_it_is_asked_for_with_its_conservation(app: Start):
     running = perturb_page(app)
-    assert not any("the map accounts for" in caption.value for caption in running.caption)
+    assert not any("the map adds up to" in caption.value for caption in running.caption)
     running.toggle(key="perturbed_map").set_value(True).run()
     no_traceback(running)
-    assert any("the map accounts for" in caption.value for caption in running.caption)
+    assert any("the map adds up to" in caption.value for caption in running.caption)
     assert "Heatmap of" in html(running)
 
 

@@ -117,11 +117,19 @@ def test_a_link_opens_the_same_view(app: Start):
     assert any("is one number" in caption.value for caption in running.caption)
 
 
-@pytest.mark.parametrize("view", ["heatmap", "evidence"])
-def test_a_map_comes_with_its_conservation_figure(app: Start, view: str):
-    running = app(sample="polyps", view=view)
+@pytest.mark.parametrize(
+    ("view", "composite", "says"),
+    [
+        ("heatmap", "integrated_gradients", "the map adds up to"),
+        ("heatmap", "integrated_gradients", "has no place in the map"),
+        ("heatmap", "epsilon_plus", "the map accounts for"),
+        ("evidence", "epsilon_plus", "the map accounts for"),
+    ],
+)
+def test_a_map_comes_with_its_conservation_figure(app: Start, view: str, composite: str, says: str):
+    running = app(sample="polyps", view=view, composite=composite)
     no_traceback(running)
-    assert any("the map accounts for" in caption.value for caption in running.caption)
+    assert any(says in caption.value for caption in running.caption)
 
 
 def test_a_link_to_what_is_not_here_says_so(app: Start):
@@ -285,18 +293,33 @@ def test_the_heatmap_offers_the_composites_that_suit_and_says_where_relevance_go
     running = app(sample="polyps", view="heatmap")
     no_traceback(running)
     select = running.selectbox(key="composite")
-    assert select.value == "epsilon_plus"
-    assert len(select.options) == 4
+    assert select.value == "integrated_gradients"
+    assert len(select.options) == 5
     before = html(running)
-    assert not any("Relevance at the output of each block" in caption.value for caption in running.caption)
     running.session_state["where_relevance_goes"] = True
+    running.run()
+    assert not any("Relevance at the output of each block" in caption.value for caption in running.caption)
     select.select("epsilon_gamma_box").run()
     no_traceback(running)
     assert running.query_params["composite"] in ("epsilon_gamma_box", ["epsilon_gamma_box"])
     assert html(running) != before
     assert any("Biases take" in caption.value or "Biases add" in caption.value for caption in running.caption)
+    assert any("Relevance at the output of each block" in caption.value for caption in running.caption)
     running.selectbox(key="composite").select("epsilon_plus").run()
+    assert running.query_params["composite"] in ("epsilon_plus", ["epsilon_plus"])
+    running.selectbox(key="composite").select("integrated_gradients").run()
     assert "composite" not in running.query_params
+
+
+def test_the_evidence_offers_what_propagates_relevance_and_the_heatmap_keeps_its_own_way(app: Start):
+    running = app(sample="polyps", view="evidence", composite="integrated_gradients")
+    no_traceback(running)
+    select = running.selectbox(key="composite")
+    assert select.value == "epsilon_plus" and len(select.options) == 4
+    assert not running.warning
+    running.segmented_control(key="view").set_value("heatmap").run()
+    assert running.selectbox(key="composite").value == "integrated_gradients"
+    assert not running.warning
 
 
 def test_a_link_names_the_composite(app: Start):
@@ -309,7 +332,7 @@ def test_a_link_names_the_composite(app: Start):
 def test_a_link_to_a_composite_that_does_not_suit_says_so(app: Start):
     running = app(sample="polyps", view="heatmap", composite="epsilon")
     no_traceback(running)
-    assert running.selectbox(key="composite").value == "epsilon_plus"
+    assert running.selectbox(key="composite").value == "integrated_gradients"
     assert "names the composite epsilon, which does not suit" in " ".join(warning.value for warning in running.warning)
 
 
@@ -331,6 +354,7 @@ def test_faithfulness_is_measured_on_demand_and_said_in_words(app: Start):
     assert len(running.get("plotly_chart")) == charts + 1
     sentence = next(text.value for text in running.markdown if "random orders" in text.value)
     assert sentence.startswith(("Weak", "Faithful here"))
+    assert any("By the logit, which never saturates" in text.value for text in running.markdown)
     running.segmented_control(key="view").set_value("image").run()
     assert len(running.get("plotly_chart")) == charts
 
