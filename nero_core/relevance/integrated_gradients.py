@@ -63,7 +63,7 @@ def integrated_gradients(
     weights: Float[Tensor, "maps neurons"],
     baseline: Float[Tensor, "1 3 height width"] | None = None,
     nodes: int = NODES,
-    chunk: int = 4,
+    chunk: int = 8,
 ) -> PathHeatmaps:
     """Integrated gradients of ``f = Σ_j u_j a_j``, linear outputs of the pooled features, for each row u.
 

@@ -17,7 +17,7 @@ from tests.dashboard.material import html, no_traceback, png, until
 
 Start = Callable[..., AppTest]
 FILE = png(1300, seed=7, width=900)  # larger than it is shown
-WAY = 3  # passes of integrated gradients: eight places between the blurred image and the image, and both ends
+WAY = 2  # passes of integrated gradients: eight places between the blurred image and the image, and both ends
 
 
 @dataclass
