@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from nero_core.relevance.composites import composites_for
+from nero_core.relevance.composites import concept_composites_for
 from nero_core.relevance.head import neuron_relevance
 from nero_core.relevance.heatmap import Attributor, conditions
 from nero_core.types import Head
@@ -97,6 +97,6 @@ def test_the_stage_before_feeds_with_all_of_the_relevance(model: nn.Module) -> N
 
 def test_all_composites_give_different_heatmaps(model: nn.Module) -> None:
     r = explained(model)
-    names = composites_for(model)
+    names = concept_composites_for(model)
     maps = torch.stack([Attributor(model, MEAN, STD, name).heatmaps(image(), r[None]).maps[0] for name in names])
     assert float(torch.corrcoef(maps.flatten(1)).fill_diagonal_(0).max()) < 0.999
