@@ -17,7 +17,7 @@ from tests.browser.server import ROOT, Browser, Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-STYLE = "st.html(theme.STYLE)\n"  # a line of the app where nothing turns errors into sentences yet
+LINE = "words = st.empty()\n"  # of the app, where nothing turns errors into sentences yet
 FAULT = 'if "fault" in st.query_params:\n    raise RuntimeError("patient 0815")\n'
 
 
@@ -57,8 +57,8 @@ def environment(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFacto
     assert done.returncode == 0, done.stdout + done.stderr
     app = packages / "dashboard" / "app.py"
     code = app.read_text(encoding="utf-8")
-    assert code.count(STYLE) == 1
-    app.write_text(code.replace(STYLE, FAULT + STYLE), encoding="utf-8")
+    assert code.count(LINE) == 1
+    app.write_text(code.replace(LINE, FAULT + LINE), encoding="utf-8")
     return folder
 
 

@@ -325,7 +325,7 @@ def test_a_method_that_does_not_fit_takes_no_part(app: Start, monkeypatch: pytes
     no_traceback(running)
     page = html(running)
     assert "<span>NERO+</span>" not in page
-    assert page.count('scope="row"') == 2
+    assert page.count('scope="row"') == 3
 
 
 def test_other_classes_have_no_quiz_but_a_sentence(app: Start, monkeypatch: pytest.MonkeyPatch):
