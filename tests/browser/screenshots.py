@@ -42,7 +42,7 @@ def _perturbed(page: Page) -> None:
 
 SHOTS: Mapping[str, tuple[str, Callable[[Page], None]]] = MappingProxyType(
     {
-        "screen": (f"?{SAMPLE}&view=evidence", _wait(".nero-concept")),
+        "screen": (f"?{BUNDLE}&sample=dyed-resection-margins&view=evidence", _wait(".nero-concept")),
         "explorer": (f"neuron_explorer?{SAMPLE}", _wait(".st-key-grid_pager")),
         "channel": (f"neuron_explorer?{SAMPLE}&channel=417", _wait(".st-key-channel_neighbours")),
         "map": (f"neuron_explorer?{SAMPLE}&look=image+map", _wait(".st-key-explorer_map")),
