@@ -26,6 +26,7 @@ def verdict_card(
     nero: Detection | None = None,
     note: str = "",
     item: Source | None = None,
+    unlike: float = 1.0,
 ) -> None:
     """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
 
@@ -42,9 +43,10 @@ def verdict_card(
         nero: NERO's own answer beside the verdict by two tests, whose score can be taken apart.
         note: why the verdict is not by two tests.
         item: the image that the card is of, where it is one of several to leaf through.
+        unlike: share of the image that is unlike the reference images, patch by patch; 1 where it is not known.
     """
     with st.container(border=True, height="stretch", key="verdict"):
-        st.html(headline(detection, index, is_synthetic))
+        st.html(headline(detection, index, is_synthetic, unlike))
         score = float(detection.score[index])
         if "p_nero" in detection.terms:
             st.html(marks.facts([(name, says, False) for name, says in words.two_tests(detection, index)]))
@@ -66,13 +68,13 @@ def verdict_card(
             end_of_card(item)
 
 
-def headline(detection: Detection, index: int, is_synthetic: bool = False) -> str:
+def headline(detection: Detection, index: int, is_synthetic: bool = False, unlike: float = 1.0) -> str:
     """Symbol, verdict and advice; of drawn reference images, what that is worth, as large as the advice."""
     verdict = detection.verdict(index)
     advice = words.ADVICE[verdict]
     if is_synthetic:
         advice = words.SYNTHETIC if verdict == "like" else f"{advice} {words.SYNTHETIC}"
-    if detection.is_foreign(index):
+    if detection.is_foreign(index, unlike):
         advice = f"{words.FOREIGN} {advice}"
     return (
         f'<div class="nero-verdict" role="status"><span class="symbol" aria-hidden="true" '

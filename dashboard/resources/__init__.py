@@ -16,7 +16,7 @@ from dashboard.resources.bundles import (
     own_bundles,
     samples,
 )
-from dashboard.resources.explanations import blocks, concepts, explanation, missing_evidence, unlikeness
+from dashboard.resources.explanations import blocks, concepts, explanation, missing_evidence, share_unlike, unlikeness
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
 from dashboard.resources.neurons import channel_summary, concept, place, reference_channels
@@ -62,6 +62,7 @@ __all__ = [
     "problem",
     "reference_channels",
     "samples",
+    "share_unlike",
     "sides",
     "source",
     "umap",

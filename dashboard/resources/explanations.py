@@ -8,7 +8,7 @@ from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
 from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
-from nero_core.types import BlockConservation, Explanation, MissingConcept, Unlikeness
+from nero_core.types import BlockConservation, Detection, Explanation, MissingConcept, Unlikeness
 
 
 def explanation(
@@ -45,6 +45,14 @@ def missing_evidence(model: Inspector, item: Source) -> tuple[MissingConcept, ..
 def unlikeness(model: Inspector, item: Source) -> Unlikeness:
     """Where the image is unlike the reference images: half a forward pass."""
     return _unlikeness(key(model), item.id, model, item)
+
+
+def share_unlike(model: Inspector, item: Source, detection: Detection) -> float:
+    """Share of the image that is unlike, where the first stages of the network reject it, and 1 where it is not known:
+    what ``Detection.is_foreign`` asks for."""
+    if model.no_unlikeness_because or not detection.is_foreign(0):
+        return 1.0
+    return unlikeness(model, item).share
 
 
 @st.cache_resource(max_entries=48, ttl=HOUR, show_spinner=False)

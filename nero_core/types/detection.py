@@ -14,6 +14,7 @@ VERDICT = "verdict"  # the method that tests twice, see `nero_core.calibration.v
 #: its two tests, and what they are called in the terms of a `Detection`
 TESTS: Mapping[str, str] = MappingProxyType({"nero": "nero", "nero_deep": "deep"})
 STAGE_PART = "part "  # before the name of a stage
+MOST = 0.5  # of an image
 FOREIGN_LEVEL = 5  # at the level of the verdict itself, lesions with dye would be called foreign too
 
 
@@ -62,12 +63,19 @@ class Detection:
         """What each stage adds to the score of all depths, the earliest first; empty for other methods."""
         return {name.removeprefix(STAGE_PART): part for name, part in self.terms.items() if name.startswith(STAGE_PART)}
 
-    def is_foreign(self, index: int) -> bool:
-        """Whether the verdict rejects one image and its earliest stage alone does so too, at a fifth of the level:
-        other kinds of pictures do that."""
+    def is_foreign(self, index: int, unlike: float = 1.0) -> bool:
+        """Whether one image is probably another kind of picture: the verdict rejects it, its earliest stage alone does
+        so too, at a fifth of the level, and most of it is unlike the reference images. A finding is a part of it.
+
+        Args:
+            index: of the image.
+            unlike: share of the image that is unlike, ``Unlikeness.share``; 1 where it is not known.
+        """
         early = self.terms.get("p_early")
         level = (1 - self.tpr) / FOREIGN_LEVEL
-        return early is not None and bool(self.is_ood[index]) and float(early[index]) <= level + 1e-12
+        if early is None or not bool(self.is_ood[index]) or unlike < MOST:
+            return False
+        return float(early[index]) <= level + 1e-12
 
     def __len__(self) -> int:
         return len(self.score)

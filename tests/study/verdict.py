@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def table(inspector: Inspector, folders: dict[str, Path]) -> None:
     """A row a folder: how many each method rejects, and its AUROC against all ID phantoms."""
-    found = {name: detect(inspector, list(image_paths([folder]))) for name, folder in folders.items()}
+    paths = {name: list(image_paths([folder])) for name, folder in folders.items()}
+    found = {name: detect(inspector, files) for name, files in paths.items()}
+    foreign_in = {name: foreign(inspector, files, found[name][VERDICT]) for name, files in paths.items()}
     inside = {name: torch.cat([found[each][name].score for each in ID_CLASSES]) for name in METHODS}
     print(f"\n{inspector.bundle.card.title}: rejected at {inspector.bundle.card.tpr:.0%} / AUROC, in percent\n")
     print("| images | " + " | ".join(METHODS) + ' | "another kind of picture" |')
@@ -50,8 +52,7 @@ def table(inspector: Inspector, folders: dict[str, Path]) -> None:
     for name, detections in found.items():
         cells = [cell(detections[method], None if name in ID_CLASSES else inside[method]) for method in METHODS]
         verdict = detections[VERDICT]
-        foreign = percent(torch.tensor([verdict.is_foreign(index) for index in range(len(verdict))]))
-        print(f"| {name} ({len(verdict)}) | " + " | ".join(cells) + f" | {foreign} |")
+        print(f"| {name} ({len(verdict)}) | " + " | ".join(cells) + f" | {percent(torch.tensor(foreign_in[name]))} |")
     lesions = [name for name in CLASSES if name not in ID_CLASSES]
     means = [sum(auroc(inside[m], found[name][m].score) for name in lesions) / len(lesions) for m in METHODS]
     rejected = [torch.cat([found[name][m].is_ood for name in ID_CLASSES]) for m in METHODS]
@@ -63,6 +64,16 @@ def detect(inspector: Inspector, paths: Sequence[Path]) -> dict[str, Detection]:
     """All methods on all images."""
     parts = [inspector.detect(inspector.decode(list(part)), METHODS) for part in batches(paths)]
     return {name: joined([part[name] for part in parts]) for name in METHODS}
+
+
+def foreign(inspector: Inspector, paths: Sequence[Path], verdict: Detection) -> list[bool]:
+    """Of each image, whether the page says "another kind of picture"."""
+    if inspector.no_unlikeness_because:
+        return [verdict.is_foreign(index) for index in range(len(paths))]
+    return [
+        verdict.is_foreign(index) and verdict.is_foreign(index, inspector.unlikeness(inspector.decode([path])).share)
+        for index, path in enumerate(paths)
+    ]
 
 
 def batches(paths: Sequence[Path]) -> Iterable[Sequence[Path]]:

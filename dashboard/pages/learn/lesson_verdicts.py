@@ -99,5 +99,6 @@ def _both(inspector: Inspector, item: Source, answer: Detection, tpr: float) -> 
         st.caption(words.plain(reason))
         return
     joint = resources.detection(inspector, item, VERDICT, tpr)
-    st.html(headline(joint, 0, inspector.bundle.card.synthetic))
+    unlike = resources.share_unlike(inspector, item, joint)
+    st.html(headline(joint, 0, inspector.bundle.card.synthetic, unlike))
     st.html(marks.facts([(name, says, False) for name, says in words.two_tests(joint, 0)]))

@@ -59,6 +59,7 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
             nero=nero,
             note=options.note,
             item=shown,
+            unlike=resources.share_unlike(inspector, shown, detection),
         )
     with scores_side:
         score_histogram_card(inspector, shown, detection, options.download)
