@@ -57,11 +57,11 @@ class HeadDetector(ImageDetector):
         return state
 
 
-def check_columns(x: Tensor, stages: Mapping[str, int]) -> None:
-    """See that channel means of these stages and the features are there side by side, and finite.
+def stage_columns(x: Tensor, stages: Mapping[str, int], device: torch.device) -> dict[str, Float[Tensor, "batch _"]]:
+    """Channel means of these stages and the features, which come side by side, by name; float64.
 
     Raises:
-        CalibrationError: they are not.
+        CalibrationError: they are not there, or not finite.
     """
     width = sum(stages.values())
     if x.ndim != 2 or x.shape[1] != width:
@@ -71,6 +71,8 @@ def check_columns(x: Tensor, stages: Mapping[str, int]) -> None:
             "Give the channel means of the stages and then the features, side by side."
         )
     check_features(x, width)
+    exact = float64(x.detach()).to(device)
+    return dict(zip(stages, exact.split(list(stages.values()), dim=1), strict=True))
 
 
 def class_means(

@@ -10,10 +10,9 @@ from jaxtyping import Float
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.base import HeadDetector, check_columns, class_means, varies
+from nero_core.detectors.base import HeadDetector, class_means, stage_columns, varies
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.mahalanobis import TiedMahalanobis
-from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.types import LAST_STAGE, Head
 
@@ -116,6 +115,4 @@ class MDSEnsemble(HeadDetector):
         return torch.stack(scores).sum(dim=0)
 
     def _columns(self, x: Tensor) -> dict[str, Float[Tensor, "batch _"]]:
-        check_columns(x, self.stages)
-        exact = float64(x.detach()).to(self.weight.device)
-        return dict(zip(self.stages, exact.split(list(self.stages.values()), dim=1), strict=True))
+        return stage_columns(x, self.stages, self.weight.device)

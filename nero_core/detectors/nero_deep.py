@@ -10,11 +10,10 @@ from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
-from nero_core.detectors.base import HeadDetector, check_columns, unit_length
+from nero_core.detectors.base import HeadDetector, stage_columns, unit_length
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.nero_plus import decision_vector
 from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian
-from nero_core.device import float64
 from nero_core.types import LAST_STAGE, Head
 
 
@@ -137,14 +136,7 @@ class NeroDeep(HeadDetector):
         return DeepTerms(torch.stack(list(parts.values())).sum(dim=0), parts, distance, nearest, contribution)
 
     def _vectors(self, x: Tensor) -> dict[str, Float[Tensor, "batch _"]]:
-        check_columns(x, self.stages)
-        columns = dict(
-            zip(
-                self.stages,
-                float64(x.detach()).to(self.weight.device).split(list(self.stages.values()), 1),
-                strict=True,
-            )
-        )
+        columns = stage_columns(x, self.stages, self.weight.device)
         last = columns.pop(LAST_STAGE)
         return {
             **{name: unit_length(means) for name, means in columns.items()},
