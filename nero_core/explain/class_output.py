@@ -34,14 +34,8 @@ def logit_gradient(
         Simonyan et al., Deep inside convolutional networks, ICLR workshop 2014, who take the largest colour; the sum
         is as common and has no ties.
     """
-    mean, deviation = (
-        torch.tensor(values, device=classifier.device).view(1, 3, 1, 1) for values in (classifier.mean, classifier.std)
-    )
     with torch.inference_mode(False), torch.enable_grad():
         image = pixels.detach().clone().to(classifier.device).requires_grad_()
-        normalised = ((image - mean) / deviation).contiguous(memory_format=torch.channels_last)
-        maps = classifier.model.forward_features(normalised)  # type: ignore[operator]
-        features = classifier.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
-        logit = classifier.head.logits(features)[0, target]
+        logit = classifier.head.logits(classifier.features_with_gradient(image))[0, target]
         gradient = torch.autograd.grad(logit, image)[0]
     return gradient[0].abs().sum(dim=0).cpu()

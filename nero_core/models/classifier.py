@@ -78,6 +78,16 @@ class Classifier:
         features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
         return features, stages
 
+    def features_with_gradient(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch neurons"]:
+        """Pooled features with a gradient, to the pixels alone: the model keeps none and gets no hook."""
+        mean, std = (
+            torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (self.mean, self.std)
+        )  # new ones: ours may have been made in inference mode, which no gradient passes
+        normalised = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+        maps = self.model.forward_features(normalised)  # type: ignore[operator]
+        features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+        return features
+
     @torch.no_grad()
     def patches(
         self, pixels: Float[Tensor, "batch 3 height width"]

@@ -101,7 +101,7 @@ def integrated_gradients(
         mean_gradient = torch.zeros((len(rows), *sharp.shape[1:]), device=device, dtype=sharp.dtype)
         for place, share in zip(places.split(chunk), shares.split(chunk), strict=True):
             path = (start + place.view(-1, 1, 1, 1) * (sharp - start)).detach().requires_grad_()
-            features = _features(classifier, path)
+            features = classifier.features_with_gradient(path)
             outputs = features @ rows.to(features).T
             for row in range(len(rows)):
                 is_last = row == len(rows) - 1
@@ -109,7 +109,7 @@ def integrated_gradients(
                 mean_gradient[row] += (share.view(-1, 1, 1, 1) * gradient).sum(dim=0)
     maps = ((sharp - start) * mean_gradient).sum(dim=1).cpu()
     with torch.no_grad():
-        ends = float64(rows).cpu() @ float64(_features(classifier, torch.cat([sharp, start]))).cpu().T
+        ends = float64(rows).cpu() @ float64(classifier.features_with_gradient(torch.cat([sharp, start]))).cpu().T
     if not bool(maps.isfinite().all()) or not bool(ends.isfinite().all()):
         raise RelevanceError(
             "Expected finite gradients between the blurred image and the image, found nan or infinity: this image has "
@@ -129,17 +129,6 @@ def _quadrature(nodes: int) -> tuple[Float[Tensor, " nodes"], Float[Tensor, " no
     """Places in (0, 1) and their shares, which sum to 1."""
     places, shares = np.polynomial.legendre.leggauss(nodes)
     return torch.from_numpy((places + 1) / 2), torch.from_numpy(shares / 2)
-
-
-def _features(classifier: Classifier, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch neurons"]:
-    """Pooled features with a gradient at the pixels; ``Classifier.features`` has none."""
-    mean, deviation = (
-        torch.tensor(values, device=classifier.device).view(1, 3, 1, 1) for values in (classifier.mean, classifier.std)
-    )
-    normalised = ((pixels - mean) / deviation).contiguous(memory_format=torch.channels_last)
-    maps = classifier.model.forward_features(normalised)  # type: ignore[operator]
-    features: Tensor = classifier.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
-    return features
 
 
 def _check(classifier: Classifier, weights: Tensor, nodes: int) -> None:
