@@ -7,11 +7,9 @@ from typing import get_args
 from jaxtyping import Float
 from torch import Tensor
 
-from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.references import By
 from nero_core.calibration.thumbnail_references import ThumbnailReferences
 from nero_core.calibration.what_if import WhatIfs, settings_of
-from nero_core.device import float64
 from nero_core.errors import NeroError
 from nero_core.explain.channel_statistics import measure_channels
 from nero_core.explain.class_output import class_outputs, logit_gradient
@@ -23,7 +21,6 @@ from nero_core.explain.mean_relevance import compare_mean_relevance
 from nero_core.explain.relevance_map import Kind, Layout, acquired, lay_out, nearest_images
 from nero_core.inspector import REFERENCES, Inspector, check_index
 from nero_core.relevance.concept import conditions
-from nero_core.relevance.head import neuron_relevance
 from nero_core.types import (
     ChannelReferences,
     ChannelStatistics,
@@ -248,8 +245,8 @@ class Explorer:
             if self._statistics is None:
                 bundle = self.inspector.bundle
                 labels, classes = bundle.fit.labels.cpu(), len(bundle.card.class_names)
-                calibration = self._bank_relevance(bundle.calibration)
-                ood = None if bundle.ood is None else self._bank_relevance(bundle.ood)
+                calibration = self.inspector.bank_relevance(bundle.calibration)
+                ood = self._of_ood_images()
                 self._statistics = measure_channels(self.inspector.fit_relevance(), labels, classes, calibration, ood)
             return self._statistics
 
@@ -299,18 +296,17 @@ class Explorer:
         ids = self.inspector.bundle.fit.ids
         return MapPlace(layout.place(point[None], patience)[0], tuple(ids[row] for row in rows), distances)
 
-    def _bank_relevance(self, bank: FeatureBank) -> Float[Tensor, "images neurons"]:
-        nero = self.inspector.nero()
-        return neuron_relevance(float64(bank.features).to(nero.weight.device), nero.head, nero.epsilon)[0].cpu()
+    def _of_ood_images(self) -> Float[Tensor, "ood neurons"] | None:
+        ood = self.inspector.bundle.ood
+        if self._ood_relevance is None and ood is not None:  # two threads may both make it: it is the same
+            self._ood_relevance = self.inspector.bank_relevance(ood)
+        return self._ood_relevance
 
     def _in_ood_images(self, channel: int) -> tuple[Float[Tensor, " _"], ...]:
-        bundle = self.inspector.bundle
-        if bundle.ood is None:
+        bundle, relevance = self.inspector.bundle, self._of_ood_images()
+        if bundle.ood is None or relevance is None:
             return ()
-        if self._ood_relevance is None:  # two threads may both make it: it is the same, and takes milliseconds
-            self._ood_relevance = self._bank_relevance(bundle.ood)
-        labels, classes = bundle.ood.labels.cpu(), len(bundle.card.ood_class_names)
-        return class_distribution(self._ood_relevance[:, channel], labels, classes)
+        return class_distribution(relevance[:, channel], bundle.ood.labels.cpu(), len(bundle.card.ood_class_names))
 
     def _layout(
         self, kind: Kind, on_progress: Callable[[int, int], None] | None = None, patience: float | None = None

@@ -75,7 +75,7 @@ class Inspector:
         self._fitted: dict[str, _Fitted] = {}
         self._fitting: dict[str, threading.Lock] = {}
         self._attributors: dict[str, Attributor] = {}
-        self._bank_relevance: Float[Tensor, "images neurons"] | None = None
+        self._fit_relevance: Float[Tensor, "images neurons"] | None = None
         self._fit_classes: dict[str, str] | None = None
         self._joint: JointTest | None = None
 
@@ -473,12 +473,16 @@ class Inspector:
 
     def fit_relevance(self) -> Float[Tensor, "images neurons"]:
         """Relevance of every channel in every fit image, in the order of ``bundle.fit.ids``; float64 on the CPU."""
-        nero = self.nero()
+        self.nero()  # before the lock, which a fit takes too
         with self._lock:
-            if self._bank_relevance is None:
-                features = float64(self.bundle.fit.features).to(nero.weight.device)
-                self._bank_relevance = neuron_relevance(features, nero.head, nero.epsilon)[0].cpu()
-            return self._bank_relevance
+            if self._fit_relevance is None:
+                self._fit_relevance = self.bank_relevance(self.bundle.fit)
+            return self._fit_relevance
+
+    def bank_relevance(self, bank: FeatureBank) -> Float[Tensor, "images neurons"]:
+        """Relevance of every channel in every image of a bank; float64 on the CPU."""
+        nero = self.nero()
+        return neuron_relevance(float64(bank.features).to(nero.weight.device), nero.head, nero.epsilon)[0].cpu()
 
     def _class_composite(self, composite: str | None) -> str:
         from nero_core.relevance.composites import choose_composite  # not before: it imports timm
