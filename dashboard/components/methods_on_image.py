@@ -17,7 +17,8 @@ from dashboard.components.uploader import distinct_names
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
-from nero_core import DETECTORS, VERDICT, Inspector
+from nero_core import VERDICT, Inspector
+from nero_core.detectors import METHODS
 from nero_core.figures import bar_figure
 from nero_core.types import Detection
 
@@ -83,7 +84,7 @@ def _table(
 
 def asked_methods(inspector: Inspector, tpr: float) -> list[str]:
     """The verdict by two tests, where the reference set has it, and every method of the catalog."""
-    return [*([] if inspector.no_verdict_because(tpr) else [VERDICT]), *DETECTORS]
+    return [name for name in METHODS if name != VERDICT or not inspector.no_verdict_because(tpr)]
 
 
 def verdict_table(detections: Mapping[str, Detection], index: int = 0) -> str:

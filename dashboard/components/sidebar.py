@@ -9,11 +9,11 @@ import streamlit as st
 from dashboard import resources, state, theme, words
 from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.options import Options, tpr_choices
-from nero_core import DETECTORS, VERDICT, Inspector
+from nero_core import VERDICT, Inspector
+from nero_core.detectors import METHODS
 from nero_core.errors import BundleError
 
 ORDERS = ("contribution", "relevance")
-METHODS = (VERDICT, *DETECTORS)
 CONCEPTS = (4, 16)  # the fewest and the most
 
 DISCLAIMER = "Research and teaching. Not a medical device."

@@ -18,7 +18,7 @@ from dashboard.words.channels import (
     where_unlike,
 )
 from dashboard.words.flags import BY_ORDER, GUESSING, REDUCED, page_terms
-from dashboard.words.methods import MEANING, agreement, family, figure, interval, method, standing
+from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
 from dashboard.words.numbers import duration, listed, percent, plain, tex
 from dashboard.words.verdicts import (
     ADVICE,
@@ -34,6 +34,7 @@ from dashboard.words.verdicts import (
     two_tests,
 )
 from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, queued, stage, waiting
+from nero_core.detectors import family_of_method as family
 from nero_core.figures import HEADLINE, SYNTHETIC, number
 from nero_core.figures import channel_use as use
 

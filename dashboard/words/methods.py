@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from nero_core.detectors import DETECTORS, OURS
+from nero_core.detectors import OURS
 from nero_core.types import VERDICT, Verdict
 
 #: what each figure of the benchmark means, in one line
@@ -44,11 +44,6 @@ def figure(name: str) -> str:
 def method(name: str) -> str:
     """A method's name in a sentence: ours in capitals, the others as the catalog and the command line name them."""
     return "verdict, by two tests" if name == VERDICT else OURS.get(name, name)
-
-
-def family(name: str) -> str:
-    """What a method's score is made of."""
-    return "p-values" if name == VERDICT else DETECTORS[name].family
 
 
 def interval(value: float, low: float, high: float) -> str:

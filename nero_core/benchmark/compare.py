@@ -16,14 +16,11 @@ from nero_core.benchmark.sets import check_separate, distinct
 from nero_core.benchmark.tiers import tier_figures
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.held_out import Progress
-from nero_core.detectors.catalog import DETECTORS, build_detector
+from nero_core.detectors.catalog import METHODS, build_detector, family_of_method
 from nero_core.device import float64, statistics_device
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.inspector import Inspector
-from nero_core.types import VERDICT
 from nero_core.version import versions
-
-METHODS = (VERDICT, *DETECTORS)
 
 
 def compare_banks(
@@ -141,7 +138,7 @@ def _result(
     members = {name: torch.nonzero(ood_labels == label).flatten() for label, name in enumerate(ood_classes)}
     return MethodResult(
         method=scored.name,
-        family="p-values" if scored.name == VERDICT else DETECTORS[scored.name].family,
+        family=family_of_method(scored.name),
         hyper=scored.hyper,
         pooled=resamples.figures(scored.id_scores, scored.ood_scores),
         per_class=MappingProxyType(

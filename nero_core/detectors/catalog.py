@@ -14,7 +14,7 @@ from torch import Tensor
 from nero_core.detectors.detector import Detector
 from nero_core.detectors.odin import EPSILON, TEMPERATURE, odin, perturbed_features
 from nero_core.errors import NeroError
-from nero_core.types import Head
+from nero_core.types import VERDICT, Head
 
 Needs = Literal["features", "logits", "stages", "image"]
 SecondPass = Callable[..., Float[Tensor, "batch neurons"]]  # of a classifier, its images, and hyper-parameters
@@ -356,6 +356,15 @@ _SPECS = (
 DETECTORS: Mapping[str, DetectorSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
 #: the methods of our own, as sentences and figures write them
 OURS: Mapping[str, str] = MappingProxyType({spec.name: spec.title for spec in _SPECS if spec.title})
+
+
+#: What an image may be scored by: the verdict by two tests, and every method of the catalog.
+METHODS = (VERDICT, *DETECTORS)
+
+
+def family_of_method(name: str) -> str:
+    """What the score of one of ``METHODS`` is made of."""
+    return "p-values" if name == VERDICT else DETECTORS[name].family
 
 
 def build_detector(

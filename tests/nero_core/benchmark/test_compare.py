@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from nero_core.benchmark.compare import METHODS, compare_banks
+from nero_core.benchmark.compare import compare_banks
 from nero_core.calibration.feature_bank import FeatureBank
-from nero_core.detectors.catalog import DETECTORS
+from nero_core.detectors.catalog import DETECTORS, METHODS
 from nero_core.errors import CalibrationError, NeroError
 from nero_core.inspector import Inspector
 from nero_core.metrics import aupr, auroc, fpr_at_tpr
