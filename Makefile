@@ -36,7 +36,7 @@ LITE0_EPOCHS = 8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup app test coverage lint bench demo-bundle screenshots lock clean
+.PHONY: help setup app test coverage lint bench gpu-check demo-bundle screenshots lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,9 @@ lint: $(READY_DEV)  ## Check style, types and the floors of the building
 
 bench: $(READY_DEV)  ## Measure the time of each step
 	@$(BIN)/python -m tests.bench
+
+gpu-check: $(READY_DEV)  ## Test and measure on a CUDA card, against the CPU (some minutes)
+	@$(BIN)/python -m tests.bench.gpu
 
 # Trains a classifier on the phantoms and makes its bundle:
 # $(call demo,bundle,architecture,epochs,title,where its weights start,further options of train,and of calibrate).

@@ -27,7 +27,7 @@ from pytorch_ood.detector import fDBD as LibraryFDBD
 from torch import Tensor, nn
 
 from nero_core.detectors.components import scatter_spectrum
-from nero_core.device import float64
+from nero_core.detectors.residual import Residual
 from nero_core.types import Head
 
 _TEMPERATURES = (0.1, 10.0)  # a head is rarely over- or underconfident by more
@@ -119,9 +119,15 @@ class CheckedViM(ViM):
     """ViM: residual off the principal space of the features as one more logit, against the energy.
 
     Differs:
-        A bank whose features span no more than the principal space is refused: its residual is 0, and α has no value.
-        So is one whose mean largest logit is not positive, where α would turn the residual's sign.
+        In float64, with the residual of `Residual`: pytorch-ood projects in float32 on the eigenvectors that are left,
+        whose numbers differ from one processor to another by up to a third. A bank whose features span no more than the
+        principal space is refused: its residual is 0, and α has no value. So is one whose mean largest logit is not
+        positive, where α would turn the residual's sign.
     """
+
+    def __init__(self, head: Head, dimension: int) -> None:
+        super().__init__(None, dimension, head.weight, head.bias)
+        self.head, self.residual = head, Residual(head, dimension)
 
     @property
     def fitted_settings(self) -> Mapping[str, int]:
@@ -134,13 +140,19 @@ class CheckedViM(ViM):
         Raises:
             ValueError: the bank spans too few dimensions, or its logits are not positive.
         """
-        rank = len(scatter_spectrum(float64(features) - float64(self.u))[0])
+        rank = len(scatter_spectrum(features - self.residual.origin)[0])
         if rank <= self.d:
             raise ValueError(f"their features span {rank} dimensions, and the principal space alone takes {self.d}")
-        super().fit_features(features, labels)
-        if not (self.alpha is not None and 0 < self.alpha < float("inf")):
+        lengths = self.residual.fit_features(features, labels).predict_features(features)
+        self.alpha = float(self.head.logits(features).amax(dim=1).mean() / lengths.mean())
+        if not 0 < self.alpha < float("inf"):
             raise ValueError(f"the mean largest logit over the mean residual is {self.alpha}, not a positive number")
         return self
+
+    def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
+        """``α · residual − logsumexp(logits)``, of any sign; higher = more OOD."""
+        scores: Tensor = self.alpha * self.residual.predict_features(x) - self.head.logits(x).logsumexp(dim=1)
+        return scores
 
 
 class MatrixDICE(DICE):
@@ -236,7 +248,7 @@ def kl_matching(head: Head) -> KLMatching:
 def vim(head: Head, dimension: int | None = None) -> CheckedViM:
     """ViM with a principal space of ``dimension``; None = D/2, and 512 for D ≥ 768."""
     published = 512 if head.neurons >= 768 else head.neurons // 2
-    return CheckedViM(None, d=published if dimension is None else dimension, w=head.weight, b=head.bias)
+    return CheckedViM(head, published if dimension is None else dimension)
 
 
 def react(head: Head, percentile: float = 0.9) -> ReAct:

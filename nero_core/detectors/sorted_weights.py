@@ -80,7 +80,10 @@ class SortedWeights:
         """``W x`` of some weights only: in the order of each neuron, those from ``starts`` to ``ends``."""
         places = _ragged(starts, ends, len(self.weight))
         terms = x.T.repeat_interleave(ends - starts, dim=0) * self.values.flatten()[places, None]
-        return x.new_zeros(len(self.weight), len(x)).index_add_(0, self.order.flatten()[places], terms).T
+        product, rows = x.new_zeros(len(self.weight), len(x)), self.order.flatten()[places]
+        if x.device.type == "cuda":  # where it adds in a fixed order, and ``index_add_`` as its threads come by
+            return product.index_put_((rows,), terms, accumulate=True).T
+        return product.index_add_(0, rows, terms).T
 
     def _products(self, size: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
         places = _ragged(starts, ends, len(self.weight))

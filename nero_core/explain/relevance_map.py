@@ -131,8 +131,9 @@ def _pca(points: Tensor) -> Layout:
     mean = points.mean(dim=0)
     values, vectors = scatter_spectrum(points - mean)
     axes = vectors[:, :2]
-    largest = axes.abs().argmax(dim=0)
-    axes = axes * axes[largest, torch.arange(axes.shape[1])].sign()  # an eigenvector's sign is free: make it one
+    # An eigenvector's sign is free. The points decide it, whatever the signs of what they are coordinates of.
+    skew = ((points - mean) @ axes).pow(3).sum(dim=0)
+    axes = axes * torch.where(skew < 0, -1.0, 1.0)
     axes = torch.nn.functional.pad(axes, (0, 2 - axes.shape[1]))  # points on a line have one axis
 
     def place(further: Tensor, patience: float | None = None) -> Tensor:

@@ -1,6 +1,6 @@
 """A timm classifier seen as pooled features and a linear head."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nero_core.errors import CheckpointError
+from nero_core.models.repeatable import repeatable_gradients
 from nero_core.models.stages import forward_patches, forward_stages
 from nero_core.types import Head, ImageBatch, Observation
 
@@ -61,6 +62,7 @@ class Classifier:
             torch.backends.cudnn.deterministic = True
         self.model = model.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
         self.head = Head(linear.weight.detach(), _bias(linear))
+        self._at_once = 256 if self.device.type == "cuda" else 32  # images
         self._mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
 
@@ -84,8 +86,9 @@ class Classifier:
             torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (self.mean, self.std)
         )  # new ones: ours may have been made in inference mode, which no gradient passes
         normalised = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
-        maps = self.model.forward_features(normalised)  # type: ignore[operator]
-        features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+        with repeatable_gradients(self.device):
+            maps = self.model.forward_features(normalised)  # type: ignore[operator]
+            features: Tensor = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
         return features
 
     @torch.no_grad()
@@ -126,13 +129,35 @@ class Classifier:
                 "resnet18."
             )
 
-    def observe(self, batch: ImageBatch, batch_size: int = 32) -> Observation:
-        """The one forward pass over a batch, in slices of ``batch_size`` images, which bounds the memory it takes."""
-        parts = [self.features_and_stages(pixels) for pixels in batch.pixels.split(batch_size)]
+    def observe(self, batch: ImageBatch, batch_size: int | None = None) -> Observation:
+        """The one forward pass over a batch, in slices of ``batch_size`` images, which bounds the memory it takes.
+
+        Args:
+            batch: images.
+            batch_size: images a slice; None = 32 on the CPU, and on a CUDA card 256, or the largest half of that,
+                quarter, … for which the card has memory.
+        """
+        parts = list(self._slices(batch.pixels, self._at_once if batch_size is None else batch_size))
         features = torch.cat([part for part, _ in parts])
         stages = {name: torch.cat([means[name] for _, means in parts]) for name in parts[0][1]}
         labels = None if batch.labels is None else batch.labels.to(self.device)
         return Observation(features, self.head, batch.ids, labels, batch, MappingProxyType(stages))
+
+    def _slices(self, pixels: Tensor, size: int) -> Iterator[tuple[Tensor, Mapping[str, Tensor]]]:
+        start = 0
+        while start < max(len(pixels), 1):  # a batch of no images has features of none
+            try:
+                part = self.features_and_stages(pixels[start : start + size])
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                part = None
+            if part is None:
+                self._at_once = size = size // 2
+                torch.cuda.empty_cache()
+                continue
+            yield part
+            start += size
 
 
 def create_classifier(

@@ -13,6 +13,7 @@ from zennit.core import Hook, RemovableHandleList
 from nero_core.errors import RelevanceError
 from nero_core.models.canonizers import canonize, family_of
 from nero_core.models.canonizers_vit import AttentionMix
+from nero_core.models.repeatable import repeatable_gradients
 from nero_core.relevance.composites import COMPOSITES, choose_concept_composite
 from nero_core.relevance.graph import AttributionGraph
 from nero_core.relevance.shared_forward import SharedForward
@@ -73,7 +74,8 @@ class AttributionCopy:
             layers: names of modules whose outputs are kept.
             measures: whether the hooks measure what biases absorb.
         """
-        with self._lock, torch.inference_mode(False), torch.enable_grad():
+        order = repeatable_gradients(self._mean.device)
+        with self._lock, torch.inference_mode(False), torch.enable_grad(), order:
             try:
                 for hook in self._shared:
                     hook.measures, hook.absorbed = measures, None

@@ -5,7 +5,7 @@ The device is a fake, see `tests.fake_mps`: any tensor of float64 on it, and any
 
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -14,21 +14,16 @@ from timm.models.resnet import BasicBlock, ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from nero_core import DETECTORS, Explorer, Inspector
+from nero_core import Explorer, Inspector
 from nero_core.calibration import Bundle, calibrate
-from nero_core.calibration.references import References, make_references
 from nero_core.calibration.threshold import conformal_p_values, threshold_at
-from nero_core.data.decode import decode_batch
 from nero_core.detectors import build_detector
 from nero_core.device import float64, to_like
 from nero_core.metrics import aupr, auroc, fpr_at_tpr
-from nero_core.models import create_classifier
 from nero_core.relevance.heatmap import Attributor
-from nero_core.training.learner import Learner
-from nero_core.types import Head, ImageBatch
+from nero_core.types import Head
 from tests.fake_mps import FakeMps, OnMps
-
-CLASSES, NEURONS = 4, 24
+from tests.on_devices import VARIANTS, centres, everything, learnt, made, made_references
 
 
 @pytest.fixture
@@ -87,26 +82,6 @@ def test_float64_of_an_apple_gpu_is_on_the_cpu(mps: torch.device) -> None:
     assert to_like(x, torch.zeros(1).to(mps)).device.type == "mps"
 
 
-def made(seed: int, images: int = 200) -> tuple[Tensor, Tensor]:
-    """Features of ``CLASSES`` classes, non-negative as after a ReLU."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(images) % CLASSES
-    return (centres()[labels] + 0.5 * torch.randn(images, NEURONS, generator=generator)).relu(), labels
-
-
-def centres() -> Tensor:
-    return torch.randn(CLASSES, NEURONS, generator=torch.Generator().manual_seed(0)) + 1
-
-
-VARIANTS: list[tuple[str, Mapping[str, object]]] = [
-    *((name, {}) for name in DETECTORS),
-    ("nero", {"norm": 2}),
-    ("neco", {"max_logit": True}),
-    ("grood", {"ood_prototype": centres()[0]}),
-    ("grood", {"synthesis": "noise", "noise_features": made(7)[0]}),
-]
-
-
 @pytest.mark.parametrize(("name", "hyper"), VARIANTS, ids=lambda value: value if isinstance(value, str) else "")
 def test_every_method_fits_and_scores_as_on_the_cpu(mps: torch.device, name: str, hyper: Mapping[str, object]) -> None:
     head = Head(centres(), 5 - centres().square().sum(dim=1) / 2)
@@ -139,32 +114,6 @@ def images(phantoms: Path) -> list[Path]:
 def test_a_bundle_inspects_and_explores_as_on_the_cpu(mps: torch.device, tiny_bundle: Path, images: list[Path]) -> None:
     on_mps, on_cpu = (everything(Inspector.load(tiny_bundle, device), images) for device in ("auto", "cpu"))
     assert_same(on_mps, on_cpu)
-
-
-def everything(inspector: Inspector, images: list[Path]) -> dict[str, object]:
-    """All that an Inspector and an Explorer answer."""
-    bundle = inspector.bundle
-    batch, explorer = inspector.decode(images), Explorer(inspector)
-    observation = inspector.observe(batch)
-    methods = [name for name in DETECTORS if name not in ("vim", "she")]  # which cannot fit so small a bank
-    wider = replace(explorer.settings, norm=2, component_share=0.4)
-    return {
-        "detections": inspector.detect(batch, methods),
-        "references": [inspector.reference_scores(name) for name in methods],
-        "channels": inspector.channels(observation, 1),
-        "explanations": [inspector.explain(batch, 0, 2, composite=name) for name in inspector.composites],
-        "blocks": [inspector.blocks(batch, 0, composite=name) for name in inspector.concept_composites],
-        "what if": [explorer.what_if(observation, settings) for settings in (explorer.settings, wider)],
-        "mean relevance": explorer.mean_relevance(),
-        "concept": explorer.concept(batch, 5),
-        "summary": explorer.summary(7),
-        "statistics": explorer.statistics(),
-        "map": explorer.relevance_map("pca"),
-        "place": explorer.place(observation, neighbours=2),
-        "faithfulness": explorer.faithfulness(batch),
-        "missing": explorer.missing_evidence(observation),
-        "classes": [inspector.reference_class(image_id) for image_id in bundle.fit.ids],
-    }
 
 
 def test_the_heatmaps_of_a_transformer_are_those_of_the_cpu(mps: torch.device) -> None:
@@ -228,24 +177,7 @@ def test_references_made_there_are_those_of_the_cpu(mps: torch.device, tiny_bund
     assert_same(on_mps, on_cpu)
 
 
-def made_references(bundle: Bundle, used: Tensor) -> References:
-    """References of the channels that are used, made from the small pictures as if these were the images."""
-    classifier, fit = bundle.classifier, bundle.fit
-    pictures = decode_batch([bundle.thumbnail(image_id) for image_id in fit.ids[:6]], classifier.input_size)
-    batch = ImageBatch(pictures.pixels, fit.ids[:6], fit.ids[:6])
-    features = classifier.observe(batch).features.cpu() * used
-    attributor = Attributor(classifier.model, classifier.mean, classifier.std, device=classifier.device)
-    return make_references(attributor, [batch], batch.ids, float64(features) - 0.1 * used, features, count=2)
-
-
 def test_a_head_learns_there_as_on_the_cpu(mps: torch.device) -> None:
     pixels, labels = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8), torch.tensor([0, 1, 2, 0, 1, 2])
     on_mps, on_cpu = (learnt(torch.device(device), pixels, labels) for device in ("mps", "cpu"))
     assert_same(on_mps, on_cpu)
-
-
-def learnt(device: torch.device, pixels: Tensor, labels: Tensor) -> list[object]:
-    torch.manual_seed(0)
-    learner = Learner(create_classifier("resnet10t", ("a", "b", "c"), (32, 32)), 1e-2, device, frozen=True)
-    steps = [learner.learn(pixels, labels, 1e-2) for _ in range(2)]
-    return [steps, learner.features(pixels), learner.state()]

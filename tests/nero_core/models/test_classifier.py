@@ -91,3 +91,30 @@ def test_a_module_that_is_no_timm_model_is_refused() -> None:
 def test_a_wrong_number_of_class_names_is_refused() -> None:
     with pytest.raises(CheckpointError, match="2 outputs"):
         Classifier(timm.create_model("resnet10t", num_classes=2), ("a", "b", "c"))
+
+
+def test_a_slice_that_finds_no_memory_is_halved_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    classifier = create_classifier("test_resnet", ("a", "b"), (32, 32))
+    batch = ImageBatch(torch.rand(11, 3, 32, 32), tuple("abcdefghijk"), tuple("abcdefghijk"))
+    wanted = classifier.observe(batch)
+    forward, sizes = classifier.features_and_stages, []
+
+    def with_room_for_three(pixels: torch.Tensor) -> object:
+        sizes.append(len(pixels))
+        if len(pixels) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(pixels)
+
+    monkeypatch.setattr(classifier, "features_and_stages", with_room_for_three)
+    observed = classifier.observe(batch, batch_size=8)
+    assert sizes == [8, 4, 2, 2, 2, 2, 2, 1]
+    torch.testing.assert_close(observed.features, wanted.features)
+    sizes.clear()
+    classifier.observe(batch)
+    assert sizes[0] == 2  # it is not tried again
+    monkeypatch.setattr(
+        classifier, "features_and_stages", lambda pixels: with_room_for_three(pixels.repeat(4, 1, 1, 1))
+    )
+    with pytest.raises(torch.OutOfMemoryError):
+        classifier.observe(batch)
