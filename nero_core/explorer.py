@@ -1,16 +1,19 @@
 """What a researcher asks beyond one verdict: channels in depth, maps of the reference set, other settings."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import get_args
 
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from nero_core.calibration.references import By
 from nero_core.calibration.thumbnail_references import ThumbnailReferences
 from nero_core.calibration.what_if import WhatIfs, settings_of
-from nero_core.errors import NeroError
+from nero_core.data.decode import THUMBNAIL_LIMITS, Picture, decode_image, small_picture
+from nero_core.errors import BundleError, ImageError, NeroError
 from nero_core.explain.channel_statistics import measure_channels
 from nero_core.explain.class_output import class_outputs, logit_gradient
 from nero_core.explain.concept_depth import class_distribution, co_used, nonzero_channels, receptive_crop
@@ -18,7 +21,9 @@ from nero_core.explain.concepts import describe_concepts
 from nero_core.explain.evidence import describe_missing
 from nero_core.explain.faithfulness import measure_faithfulness
 from nero_core.explain.mean_relevance import compare_mean_relevance
+from nero_core.explain.picture_check import check_picture, measure_pictures
 from nero_core.explain.relevance_map import Kind, Layout, acquired, lay_out, nearest_images
+from nero_core.explain.similar import NEAR, near_limit, nearest_features
 from nero_core.inspector import REFERENCES, Inspector, check_index
 from nero_core.relevance.concept import conditions
 from nero_core.types import (
@@ -32,7 +37,9 @@ from nero_core.types import (
     MeanRelevance,
     MissingConcept,
     Observation,
+    PictureMeasure,
     RelevanceMap,
+    SimilarCases,
     WhatIf,
     WhatIfSettings,
 )
@@ -60,6 +67,8 @@ class Explorer:
         self._laying: dict[Kind, threading.Lock] = {kind: threading.Lock() for kind in get_args(Kind)}
         self._references: ThumbnailReferences | None = None
         self._mean_relevance: MeanRelevance | None = None
+        self._pictures: dict[str, Float[np.ndarray, " images"]] | None = None
+        self._near: float | None = None
 
     @property
     def settings(self) -> WhatIfSettings:
@@ -186,6 +195,38 @@ class Explorer:
         inspector = self.inspector
         compared = inspector.channels(observation, index)
         return describe_missing(compared, inspector.fit_relevance(), inspector.bundle.fit.ids, count)
+
+    def check_picture(self, picture: Picture) -> tuple[PictureMeasure, ...]:
+        """Light, contrast, sharpness, colour and shape of a picture against those of the fit images, both made small.
+
+        The fit images' own are measured once, from the bundle's small pictures; those that are missing or altered are
+        left out, and where all are, nothing is said.
+        """
+        if self._pictures is None:  # two threads may both measure: it is the same
+            self._pictures = measure_pictures(self._fit_pictures())
+        if not len(self._pictures["light"]):
+            return ()
+        return check_picture(_pixels(small_picture(picture)), self._pictures)
+
+    def _fit_pictures(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+        for image_id in self.inspector.bundle.fit.ids:
+            with suppress(BundleError, ImageError):
+                yield _pixels(self.inspector.thumbnail(image_id))
+
+    def similar(self, observation: Observation, index: int = 0, count: int = 5) -> SimilarCases:
+        """The fit images nearest to an image by the angle between features, and whether they are near at all.
+
+        Raises:
+            NeroError: the index is outside the observation.
+        """
+        check_index(index, len(observation))
+        bundle = self.inspector.bundle
+        if self._near is None:  # two threads may both find it: it is the same
+            self._near = near_limit(bundle.fit.features, bundle.calibration.features)
+        rows, distances = nearest_features(observation.features[index], bundle.fit.features, count)
+        ids = tuple(bundle.fit.ids[row] for row in rows.tolist())
+        classes = tuple(self.inspector.reference_class(image_id) for image_id in ids)
+        return SimilarCases(ids, classes, tuple(distances.tolist()), self._near, NEAR)
 
     def summary(self, channel: int) -> ChannelSummary:
         """One channel in the fit bank: its references, its relevance in each ID class, what it is used with.
@@ -333,3 +374,7 @@ class Explorer:
                 f"Expected a channel number from 0 to {neurons - 1}. Found {channel}. Choose one of the model's "
                 f"{neurons} channels."
             )
+
+
+def _pixels(webp: bytes) -> UInt8[np.ndarray, "height width 3"]:
+    return decode_image(webp, "reference image", THUMBNAIL_LIMITS).pixels

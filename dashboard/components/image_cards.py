@@ -16,6 +16,7 @@ CARDS = (  # keys of the containers
     "open_channel",
     "closer_look",
     "concept_gallery",
+    "similar_cases",
     "what_if",
     "methods_picture",
     "methods_answers",

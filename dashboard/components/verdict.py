@@ -27,6 +27,7 @@ def verdict_card(
     note: str = "",
     item: Source | None = None,
     unlike: float = 1.0,
+    picture: tuple[str, ...] = (),
 ) -> None:
     """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
 
@@ -44,6 +45,7 @@ def verdict_card(
         note: why the verdict is not by two tests.
         item: the image that the card is of, where it is one of several to leaf through.
         unlike: share of the image that is unlike the reference images, patch by patch; 1 where it is not known.
+        picture: what a reader should know of the picture itself.
     """
     with st.container(border=True, height="stretch", key="verdict"):
         st.html(headline(detection, index, is_synthetic, unlike))
@@ -52,8 +54,9 @@ def verdict_card(
             st.html(marks.facts([(name, says, False) for name, says in words.two_tests(detection, index)]))
         st.html(marks.score_scale(score, detection.threshold, score_domain(reference, score)))
         st.html(marks.facts(_facts(detection, class_names, nearest, index)))
-        if note:
-            st.caption(words.plain(note))
+        for says in (note, *picture):
+            if says:
+                st.caption(words.plain(says))
         if "scale" in detection.terms:  # NERO's alone
             st.html(score_apart(detection, class_names[nearest], index))
         elif nero is not None:

@@ -16,7 +16,16 @@ from dashboard.resources.bundles import (
     own_bundles,
     samples,
 )
-from dashboard.resources.explanations import blocks, concepts, explanation, missing_evidence, share_unlike, unlikeness
+from dashboard.resources.explanations import (
+    blocks,
+    concepts,
+    explanation,
+    missing_evidence,
+    picture_check,
+    share_unlike,
+    similar,
+    unlikeness,
+)
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
 from dashboard.resources.neurons import channel_summary, concept, place, reference_channels
@@ -58,12 +67,14 @@ __all__ = [
     "perturbed",
     "perturbed_explanation",
     "picture",
+    "picture_check",
     "place",
     "problem",
     "reference_channels",
     "samples",
     "share_unlike",
     "sides",
+    "similar",
     "source",
     "umap",
     "unlikeness",

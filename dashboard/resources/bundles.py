@@ -4,11 +4,13 @@ import hashlib
 import os
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 import torch
 
 from dashboard import places
 from nero_core import Explorer, Inspector, find_bundles
+from nero_core.data import Picture
 from nero_core.errors import BundleError
 from nero_core.shipped import assets
 from nero_core.types import ImageBatch
@@ -82,6 +84,7 @@ def answer_once() -> None:
     observed = model.observe(ImageBatch(pixels, ("grey",), ("grey",)))
     model.detect(observed, (model.default_method(),))
     model.explain(observed)
+    explorer(model).check_picture(Picture(np.full((16, 16, 3), 128, np.uint8), "grey", "grey"))
 
 
 def key(model: Inspector) -> str:

@@ -5,10 +5,18 @@ from typing import Literal
 import streamlit as st
 
 from dashboard.resources.bundles import explorer, key
-from dashboard.resources.images import HOUR, Source
+from dashboard.resources.images import HOUR, Source, decoded
 from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
-from nero_core.types import BlockConservation, Detection, Explanation, MissingConcept, Unlikeness
+from nero_core.types import (
+    BlockConservation,
+    Detection,
+    Explanation,
+    MissingConcept,
+    PictureMeasure,
+    SimilarCases,
+    Unlikeness,
+)
 
 
 def explanation(
@@ -45,6 +53,16 @@ def missing_evidence(model: Inspector, item: Source) -> tuple[MissingConcept, ..
 def unlikeness(model: Inspector, item: Source) -> Unlikeness:
     """Where the image is unlike the reference images: half a forward pass."""
     return _unlikeness(key(model), item.id, model, item)
+
+
+def picture_check(model: Inspector, item: Source) -> tuple[PictureMeasure, ...]:
+    """Light, contrast, sharpness, colour and shape of the picture against the reference images'."""
+    return _picture_check(key(model), item.id, model, item)
+
+
+def similar(model: Inspector, item: Source) -> SimilarCases:
+    """The reference images nearest to the image, and whether they are near."""
+    return _similar(key(model), item.id, model, item)
 
 
 def share_unlike(model: Inspector, item: Source, detection: Detection) -> float:
@@ -86,3 +104,14 @@ def _missing_evidence(model_key: str, image_id: str, _model: Inspector, _item: S
 @st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)
 def _unlikeness(model_key: str, image_id: str, _model: Inspector, _item: Source) -> Unlikeness:
     return _model.unlikeness(observation_with_image(_model, _item))
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _picture_check(model_key: str, image_id: str, _model: Inspector, _item: Source) -> tuple[PictureMeasure, ...]:
+    with decoded(_item) as full:
+        return explorer(_model).check_picture(full)
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _similar(model_key: str, image_id: str, _model: Inspector, _item: Source) -> SimilarCases:
+    return explorer(_model).similar(observation(_model, _item))

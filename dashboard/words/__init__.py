@@ -20,6 +20,7 @@ from dashboard.words.channels import (
 from dashboard.words.flags import BY_ORDER, GUESSING, REDUCED, page_terms
 from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
 from dashboard.words.numbers import duration, listed, percent, plain, tex
+from dashboard.words.picture import picture_notes, similar
 from dashboard.words.verdicts import (
     ADVICE,
     DIMMED,
@@ -80,8 +81,10 @@ __all__ = [
     "p_value",
     "page_terms",
     "percent",
+    "picture_notes",
     "plain",
     "queued",
+    "similar",
     "stage",
     "stage_name",
     "standing",

@@ -26,7 +26,7 @@ from nero_core.calibration.plan import CALIBRATION_SHARE
 from nero_core.calibration.references import REFERENCES, References, make_references
 from nero_core.calibration.references_file import MAX_REFERENCES
 from nero_core.calibration.threshold import threshold_at
-from nero_core.data.decode import decode_image, thumbnail
+from nero_core.data.decode import decode_image, small_picture
 from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split, tell_each
 from nero_core.data.left_out import Tell, tell_nobody
 from nero_core.detectors.catalog import DETECTORS
@@ -42,7 +42,6 @@ from nero_core.version import PROGRAM, versions
 if TYPE_CHECKING:
     from nero_core.detectors.nero import NERO
 
-THUMBNAIL_SIDE = 96  # pixels; large enough to recognise, about 2 kB
 _SCORED = ("nero", "nero_deep", "nero_plus", "msp")  # the methods whose thresholds and figures stand on the card
 _LIBRARIES = (PROGRAM, "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")
 
@@ -190,7 +189,7 @@ def calibrate(
     )
     report("thumbnails", 0, len(fit_images))
     thumbnails = [
-        (digest, thumbnail(decode_image(path), THUMBNAIL_SIDE, quality=70))
+        (digest, small_picture(decode_image(path)))
         for path, digest in zip(fit_images.paths, banks["fit"].ids, strict=True)
     ]
     report("thumbnails", len(fit_images), len(fit_images))

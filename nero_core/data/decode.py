@@ -51,9 +51,13 @@ __all__ = [
     "decode_image",
     "file_name",
     "resize",
+    "small_picture",
     "thumbnail",
     "to_batch",
 ]
+
+
+THUMBNAIL_SIDE = 96  # pixels; large enough to recognise, about 2 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,11 @@ def decode_batch(
     shown = [None] * len(sources) if names is None else names
     pictures = (_decoded(source, name, limits) for source, name in zip(sources, shown, strict=True))
     return to_batch(pictures, size)
+
+
+def small_picture(picture: Picture) -> bytes:
+    """The WebP file by which a bundle shows a reference image."""
+    return thumbnail(picture, THUMBNAIL_SIDE, quality=70)
 
 
 def thumbnail(picture: Picture, side: int, quality: int = 80) -> bytes:

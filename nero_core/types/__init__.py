@@ -3,6 +3,7 @@
 ``ImageBatch`` → ``Observation`` → ``Detection`` → ``Explanation``; a ``Head`` is the classifier's last linear layer.
 """
 
+from nero_core.types.case import PictureMeasure, SimilarCases
 from nero_core.types.detection import TESTS, VERDICT, Detection, ReferenceScores, Verdict
 from nero_core.types.explanation import (
     BlockConservation,
@@ -55,8 +56,10 @@ __all__ = [
     "MissingConcept",
     "Observation",
     "Output",
+    "PictureMeasure",
     "ReferenceScores",
     "RelevanceMap",
+    "SimilarCases",
     "Stages",
     "Unlikeness",
     "UpstreamChannels",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import resources
+from dashboard import resources, words
 from dashboard.components.chooser import choose, title
 from dashboard.components.figure_download import origin
 from dashboard.components.samples import sample, sample_strip
@@ -14,6 +14,7 @@ from dashboard.pages.screen.concept_gallery import concept_gallery
 from dashboard.pages.screen.empty_state import empty_state
 from dashboard.pages.screen.image_card import image_card
 from dashboard.pages.screen.score_histogram import score_histogram_card
+from dashboard.pages.screen.similar_cases import similar_cases
 from dashboard.pages.screen.what_if import what_if_panel
 from dashboard.plain_errors import plain_errors
 from nero_core import VERDICT
@@ -60,6 +61,11 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
             note=options.note,
             item=shown,
             unlike=resources.share_unlike(inspector, shown, detection),
+            picture=words.picture_notes(
+                resources.picture_check(inspector, shown),
+                resources.sides(shown),
+                inspector.bundle.classifier.input_size,
+            ),
         )
     with scores_side:
         score_histogram_card(inspector, shown, detection, options.download)
@@ -67,5 +73,6 @@ with channels_side:
     channel_card(inspector, shown, options, open_channel)
 with image_side:
     image_card(inspector, shown, options, sheet, closer_look)
+similar_cases(inspector, shown)
 concept_gallery(inspector, shown, options)
 what_if_panel(inspector, shown, options.download)

@@ -446,3 +446,12 @@ def test_an_architecture_without_an_honest_heatmap_says_why_and_keeps_the_rest(
     assert "nero-verdict" in html(running)
     assert "The image polyps.jpg" in html(running)
     assert ('<div class="nero-lacking">' in html(running)) == (view == "evidence")
+
+
+def test_what_the_picture_is_like_and_the_similar_images_stand_on_the_page(app: Callable[..., AppTest]) -> None:
+    running = app(sample="polyps")
+    no_traceback(running)
+    assert any(heading.value == "Similar reference images" for heading in running.subheader)
+    assert any(
+        "by the angle between features" in text.value or "No reference image" in text.value for text in running.caption
+    )

@@ -1,0 +1,59 @@
+"""What a picture is like beside the pictures of the reference images."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from nero_core.types import PictureMeasure, SimilarCases
+
+
+class _Sides(NamedTuple):
+    lower: str
+    higher: str
+
+
+_WORDS: Mapping[str, _Sides] = {
+    "light": _Sides("darker", "brighter"),
+    "contrast": _Sides("of less contrast", "of more contrast"),
+    "sharpness": _Sides("blurrier", "sharper"),
+    "colourfulness": _Sides("less colourful", "more colourful"),
+    "redness": _Sides("less red", "redder"),
+    "aspect": _Sides("narrower", "wider"),
+}
+
+
+def picture_notes(
+    measures: Sequence[PictureMeasure], sides: tuple[int, int], input_size: tuple[int, int]
+) -> tuple[str, ...]:
+    """What a reader should know of the picture before the verdict; nothing where it is as the reference images are.
+
+    Args:
+        measures: of ``Explorer.check_picture``.
+        sides: height and width of the file's own picture, in pixels.
+        input_size: height and width that the classifier reads.
+    """
+    told: dict[str, list[str]] = {}
+    for one in measures:
+        if side := one.side():
+            share = one.share_below if side > 0 else 1 - one.share_below
+            whom = f"all {one.images} reference images" if share == 1 else "99 % of the reference images"
+            told.setdefault(whom, []).append(_WORDS[one.name].higher if side > 0 else _WORDS[one.name].lower)
+    notes = [f"The picture is {_listed(words)} than {whom}." for whom, words in told.items()]
+    if min(sides[0] / input_size[0], sides[1] / input_size[1]) < 1:
+        notes.append(
+            f"It has {sides[1]} × {sides[0]} pixels and is enlarged to the {input_size[1]} × {input_size[0]} that the "
+            "classifier reads."
+        )
+    return tuple(notes)
+
+
+def similar(cases: SimilarCases) -> str:
+    """Whether any reference image is near, and how near is near."""
+    near = f"near is up to {cases.limit:.2f}, within which {round(100 * cases.share)} % of other ID images have one"
+    if cases.is_near:
+        return f"The nearest by the angle between features; {near}."
+    return f"No reference image is similar. The nearest is at a distance of {cases.distances[0]:.2f}; {near}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
