@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import theme
+from dashboard import access, theme
 from dashboard.components import sidebar
 from dashboard.components.one_step_back import one_step_back
 from dashboard.components.restart_notice import restart_notice
@@ -13,6 +13,14 @@ from nero_core.shipped import assets
 
 PAGES = Path(__file__).parent / "pages"
 LOGO = assets() / "logo.svg"
+ROOMS: tuple[tuple[str, str, str, str, access.Role], ...] = (  # folder, address, title, icon, who may
+    ("screen", "screen_an_image", "Screen an image", "image_search", "viewer"),
+    ("compare", "compare_methods", "Compare methods", "compare_arrows", "viewer"),
+    ("explorer", "neuron_explorer", "Neuron explorer", "hub", "viewer"),
+    ("learn", "learn", "Learn", "school", "viewer"),
+    ("own_model", "your_own_model", "Your own model", "model_training", "operator"),
+    ("about", "about_this_model", "About this model", "info", "viewer"),
+)
 
 
 def show() -> None:
@@ -21,21 +29,16 @@ def show() -> None:
     st.html(theme.STYLE)
     if LOGO.is_file():
         st.logo(str(LOGO), size="large")
+    visitor = access.admit()
     pages = [
         st.Page(
             PAGES / room / "page.py", title=title, icon=f":material/{icon}:", url_path=url, default=room == "screen"
         )
-        for room, url, title, icon in (
-            ("screen", "screen_an_image", "Screen an image", "image_search"),
-            ("compare", "compare_methods", "Compare methods", "compare_arrows"),
-            ("explorer", "neuron_explorer", "Neuron explorer", "hub"),
-            ("learn", "learn", "Learn", "school"),
-            ("own_model", "your_own_model", "Your own model", "model_training"),
-            ("about", "about_this_model", "About this model", "info"),
-        )
+        for room, url, title, icon, role in ROOMS
+        if visitor.may(role)
     ]
     page = st.navigation(pages, position="hidden")
-    sidebar.frame(pages)
+    sidebar.frame(pages, visitor)
     restart_notice()
     one_step_back()
     with plain_errors():

@@ -1,7 +1,8 @@
 """Streamlit's command line, on a server whose small answers leave at once: ``python -m dashboard.server run app.py``.
 
-It also ends cleanly while something computes, gives back memory that it does not use, and asks nobody for its outer
-address: Streamlit does, at checkip.amazonaws.com, to print it and to compare a visitor's origin with it.
+It also adds headers that keep the page to itself, ends cleanly while something computes, gives back memory that it does
+not use, and asks nobody for its outer address: Streamlit does, at checkip.amazonaws.com, to print it and to compare a
+visitor's origin with it.
 
 Streamlit binds its socket itself, and for such a socket asyncio leaves Nagle's algorithm on (uvicorn, issue 3149): on a
 connection that stays open each small file waits until the one before has been acknowledged, which Linux puts off by
@@ -20,6 +21,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.cli import main
 
 from dashboard import starting
+from dashboard.headers import add_headers
 from dashboard.work.memory import return_unused_memory
 
 _listen = socket.socket.listen
@@ -54,6 +56,7 @@ def end(status: object) -> NoReturn:
 if __name__ == "__main__":
     socket.socket.listen = listen_without_delay  # type: ignore[assignment, method-assign]
     net_util.get_external_ip = no_outer_address
+    add_headers()
     return_unused_memory()
     starting.begin()
     PagesManager.uses_pages_directory = False  # else the first visit takes ours for its older kind

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import resources, state, theme, words
+from dashboard import access, resources, state, theme, words
+from dashboard.access import Visitor
 from dashboard.components.link_values import choices, link_values, numbers, switch
 from dashboard.options import Options, tpr_choices
 from nero_core import VERDICT, Inspector
@@ -19,7 +20,7 @@ CONCEPTS = (4, 16)  # the fewest and the most
 DISCLAIMER = "Research and teaching. Not a medical device."
 
 
-def frame(pages: Sequence[st.Page]) -> None:
+def frame(pages: Sequence[st.Page], visitor: Visitor) -> None:
     """Everything that does not wait for a reference set, and the place that pages fill above it."""
     with st.sidebar:
         state.site.keep_side(st.container())
@@ -30,6 +31,8 @@ def frame(pages: Sequence[st.Page]) -> None:
             is_large = st.toggle("Large type", key=state.site.LARGE_TYPE, bind="query-params")
         if is_large:
             st.html(theme.LARGE_TYPE)
+        if visitor.name:
+            access.log_out(f"{visitor.name} ({visitor.role})")
         st.caption(DISCLAIMER)
     st.html(f'<p class="nero-disclaimer">{DISCLAIMER}</p>')  # where the side bar is closed at first: on phones
 

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from nero_core.cli.login_file import check_access
 from nero_core.cli.options import Device
 from nero_core.errors import BundleError, NeroError
 
@@ -24,13 +25,20 @@ UPLOAD_MEGABYTES = 50  # as in .streamlit/config.toml: one image of the largest 
 def dashboard(
     bundle: Annotated[Path | None, typer.Option(help="Bundle to open with; the demo's otherwise.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 8501,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "localhost",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, which needs --login.")
+    ] = "localhost",
+    login: Annotated[
+        Path | None, typer.Option(help="TOML file with the OpenID Connect provider and the roles; nobody else gets in.")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Let in everybody who reaches the address.")] = False,
     max_upload: Annotated[
         int, typer.Option(min=1, max=4096, help="Largest upload in MB, which the server holds in memory.")
     ] = UPLOAD_MEGABYTES,
     device: Device = "auto",
 ) -> None:
     """Serve the dashboard and print its address; Ctrl-C stops it."""
+    check_access(host, login, insecure)
     page = page_path()
     environment = {**os.environ, **_absolute(os.environ), "NERO_DEVICE": device}
     if bundle is not None:
@@ -43,6 +51,9 @@ def dashboard(
     command = [sys.executable, "-m", "dashboard.server", "run", str(page)]
     command += ["--server.port", str(port), "--server.address", host, "--server.headless", "true"]
     command += ["--server.maxUploadSize", str(max_upload)]
+    if login is not None:
+        environment["NERO_LOGIN"] = str(login.resolve())
+        command += ["--secrets.files", str(login.resolve())]
     typer.echo(f"Dashboard: http://{host}:{port} (Ctrl-C stops it)")
     # Streamlit reads the settings from the current folder, which in a checkout must be the project's; in a wheel they
     # lie beside the page, where it finds them by itself.

@@ -150,3 +150,19 @@ def test_the_limit_of_an_upload_is_that_of_the_config_unless_given(nero: Run, fr
     assert result.exit_code == 0, result.output
     [(command, _, _)] = served
     assert command[command.index("--server.maxUploadSize") + 1] == "500"
+
+
+def test_other_machines_are_let_in_with_a_login_or_a_word_alone(
+    nero: Run, free_port: int, served: list, tmp_path: Path
+) -> None:
+    refused = nero("dashboard", "--host", "0.0.0.0", "--port", free_port)
+    assert refused.exit_code == 2 and "--insecure" in refused.stderr and not served
+    assert nero("dashboard", "--host", "0.0.0.0", "--port", free_port, "--insecure").exit_code == 0
+    login = tmp_path / "login.toml"
+    login.write_text(
+        '[auth]\nredirect_uri = "https://a.example/oauth2callback"\nclient_id = "n"\nclient_secret = "s"\n'
+        f'cookie_secret = "{64 * "c"}"\nserver_metadata_url = "https://b.example"\n[roles]\n"a@b" = "viewer"\n'
+    )
+    assert nero("dashboard", "--host", "0.0.0.0", "--port", free_port, "--login", login).exit_code == 0
+    command, _, environment = served[-1]
+    assert command[command.index("--secrets.files") + 1] == environment["NERO_LOGIN"] == str(login)

@@ -1,0 +1,119 @@
+"""A dashboard that asks who is there, with a real OpenID Connect provider on this machine."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from dashboard.headers import HEADERS
+from tests.browser.server import READY, Browser, Server, free_port
+
+pytestmark = pytest.mark.browser
+ROLES = {"Ann@example.org": "operator", "bob@example.org": "viewer"}
+USERS = {"ann": "ann@example.org", "bob": "bob@example.org", "eve": "eve@example.org", "mallory": "ann@example.org"}
+
+
+@contextmanager
+def provider() -> Iterator[str]:
+    """Its address. Mallory's address is Ann's, but nobody has verified it."""
+    port = free_port()
+    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
+    for name, address in USERS.items():
+        claims = {"sub": name, "email": address, "email_verified": name != "mallory"}
+        command += ["--user-claims", json.dumps(claims)]
+    address = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + READY
+        while time.monotonic() < deadline:
+            with suppress(OSError), urllib.request.urlopen(f"{address}/.well-known/openid-configuration", timeout=5):
+                break
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class LoginServer(Server):
+    """The dashboard with a login file."""
+
+    def __init__(self, bundle: Path, folder: Path, provider_address: str) -> None:
+        self.file = folder / "login.toml"
+        super().__init__(bundle, NERO_DEVICE="cpu", NERO_HOME=str(folder / "home"), NERO_LOGIN=str(self.file))
+        auth = {
+            "redirect_uri": f"{self.address}/oauth2callback",
+            "cookie_secret": "s" * 64,
+            "client_id": "nero",
+            "client_secret": "secret-of-the-client",
+            "server_metadata_url": f"{provider_address}/.well-known/openid-configuration",
+        }
+        tables = {"auth": auth, "roles": ROLES}
+        text = "\n".join(
+            line
+            for name, table in tables.items()
+            for line in (f"[{name}]", *(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.items()))
+        )
+        self.file.write_text(text)
+
+    def command(self) -> list[str]:
+        return [*super().command(), "--secrets.files", str(self.file)]
+
+
+@pytest.fixture(scope="module")
+def guarded(wide_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with provider() as address, LoginServer(wide_bundle, tmp_path_factory.mktemp("login"), address) as running:
+        yield running
+
+
+def log_in(browser: Browser, server: Server, name: str, path: str = "") -> Page:
+    page = browser.open(f"{server.address}/{path}", is_in_new_window=True)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name=name, exact=True).click()
+    return page
+
+
+def test_before_a_login_nothing_is_shown_but_the_way_in(browser: Browser, guarded: Server) -> None:
+    page = browser.open(f"{guarded.address}/your_own_model", is_in_new_window=True)
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    assert page.locator("input[type=file]").count() == 0 and page.get_by_text("Reference set").count() == 0
+
+
+def test_an_operator_sees_every_page_and_can_leave(browser: Browser, guarded: Server) -> None:
+    page = log_in(browser, guarded, "ann")
+    expect(page.get_by_text("ann@example.org (operator)")).to_be_visible()
+    expect(page.get_by_role("link", name="Your own model")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="End session").click()  # the provider's own page
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_a_viewer_has_no_page_that_starts_work_on_the_server(browser: Browser, guarded: Server) -> None:
+    page = log_in(browser, guarded, "bob")
+    expect(page.get_by_text("bob@example.org (viewer)")).to_be_visible()
+    expect(page.get_by_role("link", name="Learn")).to_be_visible()
+    assert page.get_by_role("link", name="Your own model").count() == 0
+    page.goto(f"{guarded.address}/your_own_model")
+    expect(page.get_by_text("bob@example.org (viewer)")).to_be_visible()
+    assert page.get_by_text("Architecture").count() == 0
+
+
+@pytest.mark.parametrize("name", ["eve", "mallory"])
+def test_who_is_not_on_the_list_or_not_verified_is_told_so(browser: Browser, guarded: Server, name: str) -> None:
+    page = log_in(browser, guarded, name)
+    expect(page.get_by_text("Not on the list")).to_be_visible()
+    assert page.locator("input[type=file]").count() == 0
+
+
+def test_every_answer_has_the_headers_and_no_log_a_secret(guarded: Server) -> None:
+    for path in ("/", "/_stcore/health", "/favicon.png"):
+        with urllib.request.urlopen(guarded.address + path, timeout=30) as answer:
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert "secret-of-the-client" not in guarded.log and "s" * 64 not in guarded.log
