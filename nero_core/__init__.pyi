@@ -23,6 +23,7 @@ from .errors import DownloadError as DownloadError
 from .errors import ImageError as ImageError
 from .errors import NeroError as NeroError
 from .errors import RelevanceError as RelevanceError
+from .errors import StoreError as StoreError
 from .explorer import Explorer as Explorer
 from .inspector import Inspector as Inspector
 from .models.import_checkpoint import import_checkpoint as import_checkpoint

@@ -37,5 +37,9 @@ class RelevanceError(NeroError):
     """A model or an image for which relevance cannot be propagated honestly."""
 
 
+class StoreError(NeroError):
+    """A database that cannot be opened, read or written, or what does not fit into it."""
+
+
 class BusyError(NeroError):
     """What only one may use at a time is in use; a later try may succeed."""

@@ -21,6 +21,7 @@ from nero_core.calibration import Bundle, calibrate
 from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
+from tests import postgresql as server
 
 TINY_SIDE = 64  # pixels
 COMMON = {"allow_reduced_rank": True, "synthetic": True, "device": "cpu"}  # of all bundles that tests calibrate
@@ -57,6 +58,15 @@ def disk_with_room() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[server.PostgreSQL]:
+    """A local PostgreSQL: where none is installed, a failure where CI is set and a visible skip elsewhere."""
+    if server.find("initdb") is None or server.find("postgres") is None:
+        (pytest.fail if os.environ.get("CI", "").lower() in ("1", "true") else pytest.skip)(server.INSTALL)
+    with server.PostgreSQL() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from nero_core.cli import db
 from nero_core.cli.benchmark import benchmark
 from nero_core.cli.calibrate import calibrate
 from nero_core.cli.dashboard import dashboard
@@ -40,6 +41,23 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # name → function, e
     "dashboard": (dashboard, "nero dashboard --bundle bundles/phantom"),
 }
 
+GROUPS: dict[str, tuple[str, dict[str, tuple[Callable[..., None], str]]]] = {  # name → help, its commands as above
+    "db": (
+        "The database of worklists, results and reviews.",
+        {
+            "upgrade": (db.upgrade, "nero db upgrade"),
+            "backup": (db.backup, "nero db backup nero-backup.db"),
+            "restore": (db.restore, "nero db restore nero-backup.db --replace"),
+            "prune": (db.prune, "nero db prune --older-than 90d"),
+        },
+    ),
+    "audit": (
+        "The log of what was done, by whom.",
+        {"verify": (db.verify, "nero audit verify")},
+    ),
+}
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="nero",
     help="Says whether an image is out-of-distribution for a classifier, and shows why, neuron by neuron.",
@@ -47,10 +65,15 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
 for name, (command, example) in COMMANDS.items():
     app.command(name, epilog=f"Example: {example}")(guard(command))
+for group, (group_help, commands) in GROUPS.items():
+    under = typer.Typer(name=group, help=group_help, no_args_is_help=True, context_settings=CONTEXT)
+    for name, (command, example) in commands.items():
+        under.command(name, epilog=f"Example: {example}")(guard(command))
+    app.add_typer(under)
 
 
 def _print_version(wanted: bool) -> bool:

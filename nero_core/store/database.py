@@ -1,0 +1,152 @@
+"""Connections to SQLite and to PostgreSQL, and their errors in words."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from nero_core.errors import BusyError, NeroError, StoreError
+
+PATIENCE = 30.0  # seconds that a writer waits for another
+BEGIN = "nero_begin"  # name of the option that says how SQLite begins a transaction
+PRIVATE = 0o600  # a database is read by the server's user alone
+
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # a file that may not grow is an error of reading and writing
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_NO_FILE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+_NO_DATABASE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_DISK_STATES = ("53100", "58030")  # disk_full, io_error
+_BUSY_STATES = ("40001", "40P01", "55P03")  # serialization_failure, deadlock_detected, lock_not_available
+
+
+def read_url(text: str) -> URL:
+    """The address of a database.
+
+    Raises:
+        StoreError: it names neither a SQLite file nor a PostgreSQL database.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is not None and url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url is not None and url.drivername == "sqlite" and url.database and url.database != ":memory:":
+        return url
+    shown = "something else" if url is None else url.render_as_string(hide_password=True)
+    raise StoreError(
+        "Expected a database as postgresql://user:password@host/name or sqlite:////path/nero.db. "
+        f"Found {shown}. Mend NERO_DATABASE_URL."
+    )
+
+
+def connect(url: URL) -> Engine:
+    """An engine; nothing is connected yet, and of SQLite the file and its folder are made.
+
+    Raises:
+        StoreError: the folder cannot be made, or PostgreSQL's driver is not installed.
+    """
+    return _sqlite(url) if url.drivername == "sqlite" else _postgresql(url)
+
+
+def _sqlite(url: URL) -> Engine:
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
+    except OSError as error:
+        raise StoreError(
+            f"Expected a database file at {path}. Found: {error.strerror or error}. "
+            "Set NERO_HOME to a folder that can be written, or NERO_DATABASE_URL to a database."
+        ) from error
+    engine = create_engine(url, connect_args={"timeout": PATIENCE, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: object) -> None:  # noqa: ANN401  of sqlite3, wrapped by SQLAlchemy
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):  # a commit outlives a power cut
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    options = {"connect_timeout": int(PATIENCE), "options": f"-c timezone=utc -c lock_timeout={int(PATIENCE)}s"}
+    try:
+        return create_engine(url, pool_pre_ping=True, connect_args=options)
+    except ImportError as error:
+        raise StoreError(
+            "Expected PostgreSQL's driver psycopg for NERO_DATABASE_URL. Found none. "
+            'Install it: pip install "nero-dashboard[postgresql]"'
+        ) from error
+
+
+@contextmanager
+def told(url: URL) -> Iterator[None]:
+    """Turns the database's own errors into ours, where the user or the operator can mend them.
+
+    Raises:
+        StoreError: no room, no right, no database.
+        BusyError: others write for too long.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        ours = _translated(error, url.render_as_string(hide_password=True))
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _translated(error: DBAPIError, where: str) -> NeroError | None:
+    original = error.orig
+    code = getattr(original, "sqlite_errorcode", None)
+    state = getattr(original, "sqlstate", None)
+    primary = None if code is None else code & 0xFF
+    no_room = isinstance(original, OSError) and original.errno == errno.ENOSPC
+    if primary in _FULL or state in _DISK_STATES or no_room:
+        return StoreError(
+            f"Expected room on the disk of {where}. Found: {_first_line(original)}. "
+            "Nothing of this step was written. Make room and try again."
+        )
+    if primary in _BUSY or state in _BUSY_STATES:
+        return BusyError(
+            f"Expected to write to {where} within {PATIENCE:g} seconds. Found others at work. Try again in a moment."
+        )
+    if primary in _NO_FILE:
+        return StoreError(
+            f"Expected a database that can be written at {where}. Found: {_first_line(original)}. "
+            "Check the path and the right to use it, with those of the files beside it."
+        )
+    if primary in _NO_DATABASE:
+        return StoreError(
+            f"Expected a SQLite database at {where}. Found: {_first_line(original)}. "
+            "Restore a backup: nero db restore FILE --replace"
+        )
+    if error.connection_invalidated or (state is None and code is None) or str(state)[:2] in ("08", "28", "3D", "57"):
+        return StoreError(
+            f"Expected a database that answers at {where}. Found: {_first_line(original)}. "
+            "Start it, or mend NERO_DATABASE_URL."
+        )
+    return None
+
+
+def _first_line(original: object) -> str:
+    return str(original).strip().splitlines()[0] if str(original).strip() else type(original).__name__
+
+
+def make_private(path: Path) -> None:
+    """Leave a file to the server's user alone, where the system knows such rights."""
+    with suppress(OSError):
+        path.chmod(PRIVATE)

@@ -1,0 +1,1 @@
+"""How the schema of a database becomes the one that this program speaks; run by Alembic."""

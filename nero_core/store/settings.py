@@ -1,0 +1,36 @@
+"""What the operator sets by environment variables: where the database is, and what may be kept in it."""
+
+import os
+from pathlib import Path
+
+from nero_core.errors import StoreError
+
+DATABASE = "nero.db"  # in NERO_HOME
+YES, NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+
+def home() -> Path:
+    """``NERO_HOME``, ``~/.nero-dashboard`` unless set: where everything lies that the server keeps."""
+    return Path(os.environ.get("NERO_HOME") or Path.home() / ".nero-dashboard").expanduser().resolve()
+
+
+def database_url() -> str:
+    """``NERO_DATABASE_URL``, or the SQLite file in ``NERO_HOME``."""
+    return os.environ.get("NERO_DATABASE_URL") or f"sqlite:///{home() / DATABASE}"
+
+
+def keeps_names() -> bool:
+    """``NERO_KEEP_NAMES=1``: whether the names of uploaded files are kept in the database."""
+    return _switch("NERO_KEEP_NAMES")
+
+
+def keeps_pixels() -> bool:
+    """``NERO_KEEP_PIXELS=1``: whether uploaded files are kept for as long as their worklist."""
+    return _switch("NERO_KEEP_PIXELS")
+
+
+def _switch(name: str) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if value not in YES + NO:
+        raise StoreError(f"Expected {name} to be 1 or 0. Found {value[:40]!r}. Set it to one of them.")
+    return value in YES
