@@ -17,6 +17,7 @@ import psycopg
 
 INSTALL = "PostgreSQL is not installed. Debian and Ubuntu: apt-get install postgresql. macOS: brew install postgresql."
 PATIENCE = 60.0  # seconds that the server has to start
+ROOM = 2**30  # bytes for all databases that are there at once
 SMALL = (
     "autovacuum=off",
     "fsync=off",
@@ -37,7 +38,7 @@ class PostgreSQL:
     """The server; ``with`` starts and ends it. It refuses to run as root, so that root starts it as another user."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="nero-postgresql-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="nero-postgresql-", dir=_quick_disk()))
         self.port = 0
         self._numbers = itertools.count()
         self._server: subprocess.Popen[bytes] | None = None
@@ -74,11 +75,20 @@ class PostgreSQL:
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return self._address(name)
 
+    def drop(self, address: str) -> None:
+        """Remove a database, whoever uses it still."""
+        self.run(f"DROP DATABASE IF EXISTS {address.rsplit('/', 1)[1]} WITH (FORCE)")
+
     def run(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """A statement, not in a transaction; what it gives."""
         with psycopg.connect(self._address(database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def limit_files(self, process: int, size: str) -> None:
+        """Let a process of the server write no file beyond a size, as on a full disk; ``unlimited`` ends it."""
+        # as the server's own user: not even root may do this to others everywhere
+        subprocess.run(["prlimit", "--pid", str(process), f"--fsize={size}:"], check=True, **_user())  # type: ignore[call-overload]
 
     def _wait(self) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -95,6 +105,12 @@ class PostgreSQL:
 
     def _address(self, name: str) -> str:
         return f"postgresql://nero@127.0.0.1:{self.port}/{name}"
+
+
+def _quick_disk() -> Path | None:
+    """Memory that looks like a disk, where there is enough: each database is a thousand files."""
+    shared = Path("/dev/shm")
+    return shared if shared.is_dir() and shutil.disk_usage(shared).free > ROOM else None
 
 
 def _user() -> dict[str, str]:

@@ -107,10 +107,14 @@ def record(store: Store, actor: str, action: str, **details: str | int | float |
 def audit_lines(store: Store, after: int = 0) -> Iterator[AuditLine]:
     """The lines after a number, in order."""
     columns = [getattr(AuditRow, name) for name in AuditLine.__dataclass_fields__]
-    with store.reading() as connection:
-        query = select(*columns).where(AuditRow.sequence > after).order_by(AuditRow.sequence)
-        for row in connection.execution_options(yield_per=PIECE).execute(query):
-            yield AuditLine(*row)
+    while True:
+        query = select(*columns).where(AuditRow.sequence > after).order_by(AuditRow.sequence).limit(PIECE)
+        with store.reading() as connection:  # not open while the caller reads
+            lines = [AuditLine(*row) for row in connection.execute(query)]
+        yield from lines
+        if len(lines) < PIECE:
+            return
+        after = lines[-1].sequence
 
 
 def verify_audit(store: Store, head: str = "") -> AuditCheck:

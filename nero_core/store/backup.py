@@ -35,6 +35,7 @@ from nero_core.store.store import Store, utc_now
 
 PIECE = 1000  # rows in memory at a time
 VERSION = "alembic_version"
+ONE_FILE = "PRAGMA journal_mode=DELETE"  # a backup has no log beside it
 
 
 def back_up(file: Path, url: str | None = None) -> AuditCheck:
@@ -139,7 +140,7 @@ def _copy_file(source: Path, target: Path, alone: bool = False) -> None:
         with closing(sqlite3.connect(source)) as from_there, closing(sqlite3.connect(target)) as to_there:
             from_there.backup(to_there)
             if alone:
-                to_there.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+                to_there.execute(ONE_FILE)
     except sqlite3.Error as error:
         raise StoreError(
             f"Expected to copy {source} to {target}. Found: {error}. Check the room on the disk and the files."
@@ -158,8 +159,8 @@ def _copy_snapshot(engine: Engine, file: Path) -> None:
                 )
             migrate_to(target, found)
             _copy_tables(source, target)
-        with copy.connect() as target:
-            target.exec_driver_sql("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    with closing(sqlite3.connect(file)) as written:
+        written.execute(ONE_FILE)
 
 
 def _load(engine: Engine, file: Path) -> None:

@@ -1,6 +1,5 @@
 """Connections to SQLite and to PostgreSQL, and their errors in words."""
 
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -49,6 +48,8 @@ def read_url(text: str) -> URL:
 def connect(url: URL) -> Engine:
     """An engine; nothing is connected yet, and of SQLite the file and its folder are made.
 
+    Its errors name statements without their values, in which names of files could be.
+
     Raises:
         StoreError: the folder cannot be made, or PostgreSQL's driver is not installed.
     """
@@ -65,7 +66,7 @@ def _sqlite(url: URL) -> Engine:
             f"Expected a database file at {path}. Found: {error.strerror or error}. "
             "Set NERO_HOME to a folder that can be written, or NERO_DATABASE_URL to a database."
         ) from error
-    engine = create_engine(url, connect_args={"timeout": PATIENCE, "isolation_level": None})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": PATIENCE, "isolation_level": None})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: object) -> None:  # noqa: ANN401  of sqlite3, wrapped by SQLAlchemy
@@ -84,7 +85,7 @@ def _sqlite(url: URL) -> Engine:
 def _postgresql(url: URL) -> Engine:
     options = {"connect_timeout": int(PATIENCE), "options": f"-c timezone=utc -c lock_timeout={int(PATIENCE)}s"}
     try:
-        return create_engine(url, pool_pre_ping=True, connect_args=options)
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=options)
     except ImportError as error:
         raise StoreError(
             "Expected PostgreSQL's driver psycopg for NERO_DATABASE_URL. Found none. "
@@ -114,8 +115,8 @@ def _translated(error: DBAPIError, where: str) -> NeroError | None:
     code = getattr(original, "sqlite_errorcode", None)
     state = getattr(original, "sqlstate", None)
     primary = None if code is None else code & 0xFF
-    no_room = isinstance(original, OSError) and original.errno == errno.ENOSPC
-    if primary in _FULL or state in _DISK_STATES or no_room:
+    is_limit = state == "XX000" and "could not extend file" in str(original)  # a quota, which has no state of its own
+    if primary in _FULL or state in _DISK_STATES or is_limit:
         return StoreError(
             f"Expected room on the disk of {where}. Found: {_first_line(original)}. "
             "Nothing of this step was written. Make room and try again."

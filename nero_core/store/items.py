@@ -96,7 +96,7 @@ def item_query() -> Select[Any]:
     return _joined(select(*columns))
 
 
-def read_item(values: Mapping[str, Any]) -> Item:
+def read_item(values: Mapping[Any, Any]) -> Item:
     """The record of a row of ``item_query``, by the names of its columns."""
     result = review = None
     if values["result_at"] is not None:

@@ -238,7 +238,7 @@ def _find(connection: Connection, store: Store, *where: ColumnElement[bool]) -> 
     return [_record(connection, row, now) for row in connection.execute(query).mappings().all()]
 
 
-def _record(connection: Connection, row: Mapping[str, Any], now: datetime) -> Job:
+def _record(connection: Connection, row: Mapping[Any, Any], now: datetime) -> Job:
     values = dict(row)
     if values.pop("is_lost"):
         values["state"] = "lost"

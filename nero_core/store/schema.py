@@ -11,6 +11,7 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     MetaData,
@@ -58,7 +59,7 @@ class Base(DeclarativeBase):
     """What all tables share."""
 
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {datetime: UtcTime(), dict[str, Any]: JSON(), str: Text()}  # noqa: RUF012  as documented
+    type_annotation_map = {datetime: UtcTime(), dict[str, Any]: JSON(), float: Double(), str: Text()}  # noqa: RUF012  as documented
 
 
 class ImageRow(Base):

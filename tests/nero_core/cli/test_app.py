@@ -18,13 +18,17 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from nero_core.cli.app import COMMANDS, app
+from nero_core.cli.app import COMMANDS, GROUPS, app
 from nero_core.cli.guard import guard
 from nero_core.cli.json_lines import json_line
 from nero_core.cli.options import listed
 from nero_core.cli.terminal import printable
 from nero_core.errors import BundleError
 
+ALL = {
+    **COMMANDS,
+    **{f"{group} {name}": entry for group, (_, commands) in GROUPS.items() for name, entry in commands.items()},
+}
 Run = Callable[..., Result]
 Process = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,14 +40,14 @@ def test_help_names_every_command(nero: Run):
         assert f" {name} " in result.output
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_help_of_each_command_has_an_example(nero: Run, name: str):
-    result = nero(name, "--help")
+    result = nero(*name.split(), "--help")
     assert result.exit_code == 0
-    assert f"Example: nero {name} " in result.output
+    assert f"Example: nero {name}" in result.output
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_an_example_is_a_line_that_the_command_understands(
     nero: Run, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
@@ -51,7 +55,7 @@ def test_an_example_is_a_line_that_the_command_understands(
     monkeypatch.chdir(tmp_path)
     seen = []
     stand_in = typer.Typer()
-    command, example = COMMANDS[name]
+    command, example = ALL[name]
 
     @stand_in.callback()
     def nothing() -> None: ...
@@ -61,8 +65,8 @@ def test_an_example_is_a_line_that_the_command_understands(
 
     record.__signature__ = inspect.signature(command)  # type: ignore[attr-defined]
     record.__annotations__ = command.__annotations__
-    stand_in.command(name)(record)
-    result = CliRunner().invoke(stand_in, example.split()[1:])
+    stand_in.command(name.split()[-1])(record)
+    result = CliRunner().invoke(stand_in, example.split()[len(name.split()) :])
     assert result.exit_code == 0, result.output
     assert len(seen) == 1
 

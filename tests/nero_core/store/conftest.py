@@ -43,28 +43,33 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 
 @pytest.fixture(params=DATABASES)
-def new_database(request: pytest.FixtureRequest, templates: dict[str, object], tmp_path: Path) -> Callable[[bool], str]:
+def new_database(
+    request: pytest.FixtureRequest, templates: dict[str, object], tmp_path: Path
+) -> Iterator[Callable[[bool], str]]:
     """``new_database(True)`` is the address of a database with tables, ``new_database(False)`` of an empty one."""
     kind = request.param
     server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
-    numbers = iter(range(100))
+    made: list[str] = []
 
-    def make(has_tables: bool = True) -> str:
+    def make(has_tables: bool) -> str:
         if server is not None:
             if has_tables and kind not in templates:
                 templates[kind] = server.new_database()
                 open_store(str(templates[kind])).close()
-            return server.new_database(str(templates[kind]).rsplit("/", 1)[1] if has_tables else "template0")
-        file = tmp_path / f"{next(numbers)}.db"
+            template = str(templates[kind]).rsplit("/", 1)[1] if has_tables else "template0"
+            made.append(server.new_database(template))
+            return made[-1]
+        made.append(f"sqlite:///{tmp_path}/{len(made)}.db")
         if has_tables:
-            template = Path(str(templates["folder"])) / "template.db"
             if kind not in templates:
-                open_store(f"sqlite:///{template}").close()
-                templates[kind] = template
-            shutil.copy(template, file)
-        return f"sqlite:///{file}"
+                templates[kind] = Path(str(templates["folder"])) / "template.db"
+                open_store(f"sqlite:///{templates[kind]}").close()
+            shutil.copy(str(templates[kind]), made[-1].removeprefix("sqlite:///"))
+        return made[-1]
 
-    return make
+    yield make
+    for address in made if server is not None else ():
+        server.drop(address)
 
 
 @pytest.fixture

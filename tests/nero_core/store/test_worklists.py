@@ -1,6 +1,8 @@
 """Worklists, and what is kept of what was uploaded."""
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from nero_core.errors import StoreError
 from nero_core.store import (
@@ -104,3 +106,10 @@ def test_any_text_is_a_name(store: Store):
     name = "Łąka ' \" ; DROP TABLE items; -- \u202e 🩺"
     assert add_worklist(store, name, "ann", BUNDLE, "verdict", items(1)).name == name
     assert len(find_worklists(store, name=name)) == 1
+
+
+def test_an_error_of_the_database_tells_no_values(store: Store):
+    """A log file is no place for names."""
+    with pytest.raises(DBAPIError) as told, store.writing() as connection:
+        connection.execute(text("INSERT INTO images (id, owner) VALUES (1, :owner)"), {"owner": "Mrs Kowalska"})
+    assert "images" in str(told.value) and "[SQL parameters hidden" in str(told.value)
