@@ -9,16 +9,12 @@ import re
 from pathlib import Path
 
 from nero_core.errors import NeroError
+from nero_core.store import home as home
 
 PRIVATE = 0o700  # a job's folder is known by its id alone, so nobody else on the machine may list them
 MOST_BUNDLES = 50  # of users, together
 _NAME = re.compile(r"[^\w.-]+")
 LONGEST_NAME = 60  # characters of a folder
-
-
-def home() -> Path:
-    """Where bundles of users and jobs are kept."""
-    return Path(os.environ.get("NERO_HOME") or Path.home() / ".nero-dashboard").expanduser().resolve()
 
 
 def bundles() -> Path:

@@ -36,8 +36,8 @@ def read_url(text: str) -> URL:
         url = None
     if url is not None and url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
-    if url is not None and url.drivername == "sqlite" and url.database and url.database != ":memory:":
-        return url
+    if url is not None and url.drivername == "sqlite" and Path(url.database or "").is_absolute():
+        return url  # a path from here would be another one in the server's folder
     shown = "something else" if url is None else url.render_as_string(hide_password=True)
     raise StoreError(
         "Expected a database as postgresql://user:password@host/name or sqlite:////path/nero.db. "

@@ -134,7 +134,8 @@ def test_a_migration_that_fails_leaves_the_schema_as_it_was(old_database: str, m
 
 
 @pytest.mark.parametrize(
-    "address", ["", "mysql://root@localhost/x", "sqlite://", "sqlite:///:memory:", "nero.db", "1:2:3"]
+    "address",
+    ["", "mysql://root@localhost/x", "sqlite://", "sqlite:///:memory:", "sqlite:///nero.db", "nero.db", "1:2:3"],
 )
 def test_what_names_no_database_is_refused(address: str, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(StoreError, match=r"Expected a database as postgresql://.* Mend NERO_DATABASE_URL"):
