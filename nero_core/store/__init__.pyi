@@ -13,8 +13,8 @@ from .forgetting import prune as prune
 from .items import Filter as Filter
 from .items import find_item as find_item
 from .items import find_items as find_items
-from .jobs import Job as Job
-from .jobs import JobClaim as JobClaim
+from .job_records import Job as Job
+from .job_records import JobClaim as JobClaim
 from .jobs import add_job as add_job
 from .jobs import claim_job as claim_job
 from .jobs import end_job as end_job

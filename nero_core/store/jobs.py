@@ -7,101 +7,65 @@ see and stop it; tokens cannot be guessed.
 
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Update, and_, delete, func, insert, or_, select, update
 
 from nero_core.errors import BusyError, StoreError
 from nero_core.store.audit import write_lines
+from nero_core.store.job_records import End, Job, JobClaim, Order
 from nero_core.store.schema import JobRow
 from nero_core.store.store import SKEW, Store, lock
-
-State = Literal["waiting", "running", "finished", "failed", "stopped", "lost"]
-End = Literal["finished", "failed", "stopped"]
-Order = Literal["go on", "stop", "not yours"]
 
 LEASE = 30.0  # seconds without a sign of life after which a job's process is taken for dead
 MOST_ATTEMPTS = 3  # processes that may die on a job
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One job.
-
-    Attributes:
-        id: its number; jobs begin in this order.
-        token: what a URL names.
-        kind: what is to be done.
-        owner: for whom.
-        request: what the worker needs to know, as JSON.
-        state: ``lost`` is a process that died without a word; the job can be claimed again.
-        is_stopping: whether it was asked to end.
-        stage: what is being done.
-        done: of ``total``, in this stage.
-        total: 0 where nothing is known yet.
-        message: why it failed.
-        outcome: what it left, as JSON.
-        added: when it was asked for.
-        ended: when it ended; None before.
-        ahead: jobs that are running or come first, while it waits.
-    """
-
-    id: int
-    token: str
-    kind: str
-    owner: str
-    request: Mapping[str, Any]
-    state: State
-    is_stopping: bool
-    stage: str
-    done: int
-    total: int
-    message: str
-    outcome: Mapping[str, Any]
-    added: datetime
-    ended: datetime | None
-    ahead: int = 0
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing will change any more, unless somebody claims it again."""
-        return self.state not in ("waiting", "running")
-
-
-@dataclass(frozen=True, slots=True)
-class JobClaim:
-    """A job that one worker alone may do, until its lease ends.
-
-    Attributes:
-        token: what the worker shows.
-        job: as it was when it was claimed.
-    """
-
-    token: str
-    job: Job
-
-
 def add_job(
-    store: Store, kind: str, owner: str, request: Mapping[str, Any] | None = None, most_unfinished: int | None = None
+    store: Store,
+    kind: str,
+    owner: str,
+    request: Mapping[str, Any] | None = None,
+    most_unfinished: int | None = None,
+    place: str = "",
+    token: str | None = None,
 ) -> Job:
     """Line up a job.
+
+    Args:
+        store: where to.
+        kind: what is to be done.
+        owner: for whom.
+        request: what the worker needs to know, as JSON. No names of files.
+        most_unfinished: jobs of the place that may be unfinished.
+        place: where its files are, such as one server's ``NERO_HOME``: servers that share a database take no jobs from
+            one another.
+        token: 22 characters that nobody can guess; new ones where None.
 
     Raises:
         BusyError: so many are unfinished already.
     """
-    token = secrets.token_urlsafe(16)
+    token = token or secrets.token_urlsafe(16)
     with store.writing() as connection:
         lock(connection, "jobs")
         if most_unfinished is not None:
-            unfinished = connection.execute(select(func.count()).where(_is_unfinished(store.now()))).scalar_one()
+            unfinished = connection.execute(
+                select(func.count()).where(JobRow.place == place, _is_unfinished(store.now()))
+            ).scalar_one()
             if unfinished >= most_unfinished:
                 raise BusyError(
                     f"Expected fewer than {most_unfinished} unfinished jobs on this server. Found {unfinished}. "
                     "Wait for one to finish."
                 )
-        row = {"token": token, "kind": kind, "owner": owner, "request": dict(request or {}), "outcome": {}}
+        row = {
+            "token": token,
+            "kind": kind,
+            "owner": owner,
+            "place": place,
+            "request": dict(request or {}),
+            "outcome": {},
+        }
         statement = insert(JobRow).values(**row, added=store.now()).returning(JobRow.id)
         number = connection.execute(statement).scalar_one()
         write_lines(connection, store, owner, "job added", [{"job": number, "kind": kind}])
@@ -114,6 +78,8 @@ def claim_job(
     kinds: Collection[str] = (),
     at_once: int | None = None,
     seconds: float = LEASE,
+    place: str = "",
+    most_attempts: int = MOST_ATTEMPTS,
 ) -> JobClaim | None:
     """Take the first job that waits, or whose process died; the others wait for their turn.
 
@@ -121,8 +87,10 @@ def claim_job(
         store: where they are.
         token: of the job, where only this one is wanted.
         kinds: of jobs that the worker can do; all where empty.
-        at_once: jobs that may run; those that were asked for first go first.
+        at_once: jobs of the place that may run; those that were asked for first go first.
         seconds: that the lease lasts, from now or from a ``pulse``.
+        place: where the worker is.
+        most_attempts: processes that may die on a job; 1 where it is not to be begun again.
 
     Returns:
         None where nothing is to be done, or it is not its turn yet.
@@ -131,18 +99,18 @@ def claim_job(
     with store.writing() as connection:
         lock(connection, "jobs")
         free = or_(JobRow.state == "waiting", _is_lost(now))
-        deadly = update(JobRow).where(_is_lost(now), JobRow.attempts >= MOST_ATTEMPTS)
-        message = f"Its process ended {MOST_ATTEMPTS} times without a word, as happens when memory runs out."
+        deadly = update(JobRow).where(JobRow.place == place, _is_lost(now), JobRow.attempts >= most_attempts)
+        message = "Its process ended without a word, as happens when memory runs out."
         connection.execute(deadly.values(state="failed", message=message, ended=now, **_unclaimed()))
-        stopping = update(JobRow).where(_is_lost(now), JobRow.is_stopping.is_(True))
+        stopping = update(JobRow).where(JobRow.place == place, _is_lost(now), JobRow.is_stopping.is_(True))
         connection.execute(stopping.values(state="stopped", ended=now, **_unclaimed()))
-        query = select(JobRow.id).where(free).order_by(JobRow.id)
+        query = select(JobRow.id).where(JobRow.place == place, free).order_by(JobRow.id)
         if token is not None:
             query = query.where(JobRow.token == token)
         if kinds:
             query = query.where(JobRow.kind.in_(kinds))
         number = connection.execute(query.limit(1)).scalar()
-        if number is None or (at_once is not None and _ahead(connection, number, now) >= at_once):
+        if number is None or (at_once is not None and _ahead(connection, number, place, now) >= at_once):
             return None
         values = {"state": "running", "claim": claim, "claimed": now, "until": now + timedelta(seconds=seconds)}
         taken = update(JobRow).where(JobRow.id == number)
@@ -242,14 +210,15 @@ def _record(connection: Connection, row: Mapping[Any, Any], now: datetime) -> Jo
     values = dict(row)
     if values.pop("is_lost"):
         values["state"] = "lost"
-    return Job(**values, ahead=_ahead(connection, row["id"], now) if row["state"] == "waiting" else 0)
+    return Job(**values, ahead=_ahead(connection, row["id"], row["place"], now) if row["state"] == "waiting" else 0)
 
 
-def _ahead(connection: Connection, number: int, now: datetime) -> int:
+def _ahead(connection: Connection, number: int, place: str, now: datetime) -> int:
     """Living jobs that were asked for before, and those that run."""
     first = and_(JobRow.id < number, JobRow.state == "waiting")
     runs = and_(JobRow.state == "running", ~_is_lost(now), JobRow.id != number)
-    return connection.execute(select(func.count()).select_from(JobRow).where(or_(first, runs))).scalar_one()
+    query = select(func.count()).select_from(JobRow).where(JobRow.place == place, or_(first, runs))
+    return connection.execute(query).scalar_one()
 
 
 def _is_unfinished(now: datetime) -> ColumnElement[bool]:

@@ -170,7 +170,7 @@ class JobRow(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         UniqueConstraint("token"),
-        Index(None, "state", "id"),
+        Index(None, "place", "state", "id"),
         CheckConstraint("state IN ('waiting', 'running', 'finished', 'failed', 'stopped')", name="state"),
         NEVER_AGAIN,
     )
@@ -179,6 +179,7 @@ class JobRow(Base):
     token: Mapped[str] = mapped_column(String(22))
     kind: Mapped[str]
     owner: Mapped[str]
+    place: Mapped[str]
     request: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(8), default="waiting")
     is_stopping: Mapped[bool] = mapped_column(default=False)

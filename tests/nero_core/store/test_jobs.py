@@ -124,7 +124,7 @@ def test_a_job_that_ends_its_process_each_time_is_failed(store: Store, clock: Cl
         clock.move(minutes=1)
     assert claim_job(store) is None
     failed = find_job(store, token)
-    assert failed is not None and failed.state == "failed" and "ended 3 times" in failed.message
+    assert failed is not None and failed.state == "failed" and "ended without a word" in failed.message
 
 
 def test_a_lost_job_that_was_asked_to_stop_is_not_begun_again(store: Store, clock: Clock):
@@ -198,3 +198,25 @@ def test_the_job_of_a_killed_process_goes_on_in_another(database: str, store: St
     assert lost is not None and lost.state == "lost" and lost.done >= 19
     claim = claim_job(store, token)
     assert claim is not None and end_job(store, claim.token, "finished")
+
+
+def test_servers_that_share_a_database_take_no_jobs_from_one_another(store: Store, opened: OpenStore):
+    token = "t" * 22
+    here = add_job(store, "score", "ann", place="here", token=token, most_unfinished=1)
+    there = add_job(store, "score", "ann", place="there", most_unfinished=1)
+    assert here.token == token and (here.ahead, there.ahead) == (0, 0)
+    assert claim_job(store) is None
+    claim = claim_job(opened(), place="there", at_once=1)
+    assert claim is not None and claim.job.token == there.token
+    assert claim_job(store, place="there") is None
+    claim = claim_job(store, place="here", at_once=1)
+    assert claim is not None and claim.job.token == token
+
+
+def test_a_job_that_is_not_to_be_begun_again_is_failed_when_its_process_died(store: Store, clock: Clock):
+    token = add_job(store, "calibrate", "ann").token
+    assert claim_job(store, most_attempts=1) is not None
+    clock.move(minutes=1)
+    assert claim_job(store, most_attempts=1) is None
+    failed = find_job(store, token)
+    assert failed is not None and failed.state == "failed"

@@ -1,8 +1,10 @@
 """Claims and results: nothing is scored twice, and nothing is lost."""
 
 import threading
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from nero_core.errors import StoreError
 from nero_core.store import (
@@ -11,6 +13,7 @@ from nero_core.store import (
     add_worklist,
     audit_lines,
     claim_items,
+    delete_uploads,
     find_items,
     open_store,
     release_claim,
@@ -21,6 +24,7 @@ from nero_core.store import (
 from nero_core.store.scoring import MOST_ATTEMPTS
 from tests.nero_core.store.conftest import Clock, OpenStore
 from tests.nero_core.store.material import BUNDLE, MODEL, child, failed, items, scored
+from tests.postgresql import PostgreSQL
 
 SCORES = """
 import sys
@@ -206,3 +210,28 @@ def test_a_result_is_a_score_or_an_error():
             Result(*first, **{**whole, name: value})
     with pytest.raises(StoreError, match="Found both"):
         Result(*first, **whole, error="Found none.")
+
+
+def test_what_was_deleted_while_it_was_scored_is_not_saved(store: Store, worklist: int):
+    claim = claim_items(store, worklist, 3)
+    delete_uploads(store, "ann")
+    assert save_results(store, claim.token, {item.id: scored() for item in claim.items}) == ()
+    assert renew_claim(store, claim.token) == 0 and claim_items(store, worklist).items == ()
+    assert results(store) == []
+
+
+def test_a_connection_that_was_cut_is_told_and_the_next_step_has_a_new_one(postgresql: PostgreSQL, tmp_path: Path):
+    address = postgresql.new_database()
+    with open_store(address) as store:
+        number = add_worklist(store, "Monday", "ann", BUNDLE, "verdict", items(3)).id
+        claim = claim_items(store, number)
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        with pytest.raises(StoreError, match="Expected a database that answers"), store.writing() as connection:
+            connection.execute(text("DELETE FROM items"))
+            connection.execute(text(cut))
+        idle = cut.replace("current_database()", f"'{address.rsplit('/', 1)[1]}'")
+        assert postgresql.run(idle) == []  # the one that was cut is gone
+        claim_items(store, number)
+        assert len(postgresql.run(idle)) == 1  # while it lies in the pool
+        assert len(save_results(store, claim.token, {item.id: scored() for item in claim.items})) == 3
+    postgresql.drop(address)

@@ -139,6 +139,7 @@ def _jobs() -> None:
         sa.Column("token", sa.String(22), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(8), nullable=False),
         sa.Column("is_stopping", sa.Boolean(), nullable=False),
@@ -158,5 +159,5 @@ def _jobs() -> None:
         sa.UniqueConstraint("token", name="uq_jobs_token"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_jobs_state_id", "jobs", ["state", "id"])
+    op.create_index("ix_jobs_place_state_id", "jobs", ["place", "state", "id"])
     op.create_index("ix_jobs_claim", "jobs", ["claim"])
