@@ -6,8 +6,11 @@ which only the server looks into. Below ``NERO_DATA`` users may name folders; wh
 
 import os
 import re
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
+from nero_core.atomic import part_of
 from nero_core.errors import NeroError
 from nero_core.store import home as home
 
@@ -25,6 +28,22 @@ def bundles() -> Path:
 def jobs() -> Path:
     """The folders of long jobs."""
     return home() / "jobs"
+
+
+def server_id() -> str:
+    """What tells this server's jobs from those of others that share its database; made once.
+
+    Raises:
+        NeroError: the folder cannot be written.
+    """
+    file = make_private(home()) / "server-id"
+    if not file.exists():
+        part = part_of(file)
+        part.write_text(secrets.token_hex(8))
+        with suppress(FileExistsError):  # another process was first
+            file.hardlink_to(part)
+        part.unlink()
+    return file.read_text()
 
 
 def data() -> Path | None:

@@ -1,14 +1,13 @@
 """The folder of one long job, and what can be read from it. Knows no Streamlit.
 
-``job.json`` is the request, ``pulse`` is touched while the job lives, ``progress.jsonl`` holds the command's lines,
-``stop`` asks it to end, ``end.json`` says how it ended. No process id is kept: by now another process could have it.
+``job.json`` is the request, ``progress.jsonl`` holds the command's lines, ``inputs`` what the user gave, ``result``
+what the command writes. Whether the job waits, runs or has ended is a line of the store.
 """
 
 import json
 import os
 import re
 import secrets
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from nero_core.atomic import write_text
 
 State = Literal["waiting", "running", "finished", "failed", "stopped", "lost"]
 
-PULSE_SECONDS = 30.0  # without a sign of life after which a job's process is taken for dead
 TAIL = 64 * 2**10  # bytes of the progress file that are read, from its end
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")  # secrets.token_urlsafe(16)
@@ -113,54 +111,10 @@ def all_jobs(root: Path) -> list[Job]:
         return []
 
 
-def unfinished(root: Path) -> list[tuple[float, str]]:
-    """When each living job was asked for, and its id."""
-    return [
-        (float(asked.get("made", 0.0)), job.id)
-        for job in all_jobs(root)
-        if not (job.folder / "end.json").exists() and (asked := job.read("job.json")) and is_alive(job)
-    ]
-
-
 def facts(job: Job) -> dict[str, str]:
     """What was said of it when it was started."""
     values = job.read("job.json").get("facts")
     return {str(name): str(value) for name, value in values.items()} if isinstance(values, dict) else {}
-
-
-def status(job: Job) -> Status:
-    """How far it is now."""
-    asked, end = job.read("job.json"), job.read("end.json")
-    made = float(asked.get("made", 0.0))
-    stage, done, total = _last_stage(job)
-    if end:
-        return Status(
-            end["state"],
-            stage,
-            done,
-            total,
-            message=str(end.get("message", "")),
-            delivered=str(end.get("delivered", "")),
-            seconds=float(end.get("at", made)) - made,
-        )
-    seconds = time.time() - made
-    if not is_alive(job):
-        return Status("lost", stage, done, total, seconds=seconds)
-    if not (job.folder / "running").exists():
-        return Status("waiting", ahead=ahead(job), seconds=seconds)
-    return Status("running", stage, done, total, seconds=seconds)
-
-
-def ahead(job: Job) -> int:
-    """How many unfinished jobs were asked for earlier; with fewer than ``AT_ONCE`` it is this one's turn."""
-    mine = (float(job.read("job.json").get("made", 0.0)), job.id)
-    return sum(other < mine for other in unfinished(job.folder.parent))
-
-
-def is_alive(job: Job) -> bool:
-    """Whether its process gave a sign of life lately, or was started just now."""
-    signs = [changed(job.folder / name) for name in ("pulse", "job.json")]
-    return time.time() - max(signs) < PULSE_SECONDS
 
 
 def last_line(job: Job) -> dict[str, Any]:
@@ -169,7 +123,8 @@ def last_line(job: Job) -> dict[str, Any]:
     return lines[-1] if lines else {}
 
 
-def _last_stage(job: Job) -> tuple[str, int, int]:
+def last_stage(job: Job) -> tuple[str, int, int]:
+    """What is being done, how much of it, of how much; "" and 0 where nothing is known yet."""
     for line in reversed(_lines(job)):
         stage, done, total = line.get("stage"), line.get("done"), line.get("total")
         if isinstance(stage, str) and isinstance(done, int) and isinstance(total, int):

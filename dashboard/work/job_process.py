@@ -1,4 +1,4 @@
-"""The process of one job: ``python -m dashboard.work.job_process FOLDER``. It waits for its turn, runs the job's
+"""A process that does jobs: ``python -m dashboard.work.job_process``. It claims the next one from the store, runs its
 command in a process group of its own, and writes down how it ended. See ``dashboard.work.job_folder`` for the files."""
 
 import os
@@ -12,48 +12,80 @@ from pathlib import Path
 
 from dashboard import places
 from dashboard.work import jobs
-from dashboard.work.job_folder import Job, ahead, last_line
+from dashboard.work.job_folder import Job, last_line
 from nero_core.errors import NeroError
+from nero_core.store import End, Order, Store, claim_job, end_job, pulse
 
-BEAT = 0.2  # seconds between signs of life
+BEAT = 0.1  # seconds between looks at the command
+PULSE = 0.5  # seconds between signs of life, each of which learns whether the job is to stop
+LEASE = 60.0  # seconds without one after which it is taken for dead: a busy machine lets it wait
 PATIENCE = 3.0  # seconds that a command has to end when it is asked to
 LONGEST = 6 * 3600.0  # seconds that a job may take
 NICE = 10  # verdicts of other users come first
 LOG_TAIL = 4096  # bytes
 
 
-def main(folder: Path) -> None:
-    """Run a job to its end."""
-    job = Job(folder.name, folder)
+def main() -> None:
+    """Do the jobs of this server whose turn it is, until there are none; others wait, or are another process's."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # the machine is shut down: `finally` runs
     with suppress(AttributeError, OSError):
         os.nice(NICE)
-    end = {"state": "stopped", "message": "The server was shut down."}
+    store = jobs.store()
+    while claim := claim_job(store, at_once=jobs.AT_ONCE, seconds=LEASE, place=places.server_id(), most_attempts=1):
+        job = Job(claim.job.token, places.jobs() / claim.job.token)
+        _do(job, Life(store, claim.token, job.folder))
+
+
+class Life:
+    """The signs of life of one job, and what they are answered."""
+
+    def __init__(self, store: Store, claim: str, folder: Path) -> None:
+        self._store, self._claim, self._folder = store, claim, folder
+        self._next = 0.0
+        self._order: Order = "go on"
+
+    def beat(self) -> bool:
+        """Give a sign of life where one is due; False when the job is to end, or its folder is gone."""
+        if not self._folder.is_dir():
+            return False
+        if time.monotonic() >= self._next:
+            with suppress(NeroError):  # a database that is busy for a moment ends no job
+                self._order = pulse(self._store, self._claim, seconds=LEASE)
+            self._next = time.monotonic() + PULSE
+        return self._order == "go on"
+
+    def cut_short(self) -> tuple[End, str, str]:
+        """How a job ended that was not to go on."""
+        if self._order == "not yours":  # what it was given stays
+            return "failed", "Its process gave no sign of life for too long.", ""
+        return "stopped", "", ""
+
+    def end(self, state: End, message: str, delivered: str) -> None:
+        """Say how it ended."""
+        end_job(self._store, self._claim, state, message, {"delivered": delivered})
+
+
+def _do(job: Job, life: Life) -> None:
+    """Run one job to its end."""
+    state: End = "stopped"
+    message, delivered = "The server was shut down.", ""
     try:
-        end = _wait_for_turn(job) or _run(job)
+        state, message, delivered = _run(job, life)
     except Exception as error:
-        end = {"state": "failed", "message": f"The job could not be run: {type(error).__name__}."}
+        state, message = "failed", f"The job could not be run: {type(error).__name__}."
     finally:
-        is_done = end["state"] == "finished"
-        if is_done or (folder / "stop").exists():  # what failed can be begun again with what was given
-            shutil.rmtree(folder / "inputs", ignore_errors=True)
-        for name in ("tmp", *(() if is_done else ("result",))):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        if folder.is_dir():
-            job.write("end.json", {**end, "at": time.time()})
+        is_done = state == "finished"
+        if is_done or (state == "stopped" and not message):  # what failed can be begun again with what was given
+            shutil.rmtree(job.inputs, ignore_errors=True)
+        for folder in (job.folder / "tmp", *(() if is_done else (job.result,))):
+            shutil.rmtree(folder, ignore_errors=True)
+        life.end(state, message, delivered)
 
 
-def _wait_for_turn(job: Job) -> dict[str, str] | None:
-    while True:
-        if not _beat(job):
-            return {"state": "stopped"}
-        if ahead(job) < jobs.AT_ONCE:
-            (job.folder / "running").touch()
-            return None
-        time.sleep(BEAT)
-
-
-def _run(job: Job) -> dict[str, str]:
+def _run(job: Job, life: Life) -> tuple[End, str, str]:
+    """How it ended, why, and the name of the bundle that it left."""
+    if not life.beat():
+        return life.cut_short()
     asked = job.read("job.json")
     temporary = job.folder / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -71,25 +103,16 @@ def _run(job: Job) -> dict[str, str]:
         )
         try:
             while (code := command.poll()) is None:
-                if not _beat(job):
-                    return {"state": "stopped"}
+                if not life.beat():
+                    return life.cut_short()
                 if time.monotonic() > deadline:
-                    return {"state": "failed", "message": f"It took longer than {LONGEST / 3600:g} hours."}
+                    return "failed", f"It took longer than {LONGEST / 3600:g} hours.", ""
                 time.sleep(BEAT)
         finally:
             _end(command)
     if code != 0 or "error" in last_line(job):
-        return {"state": "failed", "message": _reason(job, code)}
-    return {"state": "finished", "delivered": _deliver(job, str(asked["deliver"])) if asked["deliver"] else ""}
-
-
-def _beat(job: Job) -> bool:
-    """Give a sign of life; False when the job is to end, or its folder is gone."""
-    try:
-        (job.folder / "pulse").touch()
-    except OSError:
-        return False
-    return not (job.folder / "stop").exists()
+        return "failed", _reason(job, code), ""
+    return "finished", "", _deliver(job, str(asked["deliver"])) if asked["deliver"] else ""
 
 
 def _end(command: subprocess.Popen[bytes]) -> None:
@@ -141,6 +164,6 @@ def _deliver(job: Job, title: str) -> str:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]))
+        main()
     except NeroError as error:
         sys.exit(str(error))

@@ -1,10 +1,10 @@
-"""Long jobs: each is a folder under ``NERO_HOME/jobs``, and a process of its own that outlives a reload and a restart.
+"""Long jobs: each is a line of the store and a folder under ``NERO_HOME/jobs``. They outlive a reload and a restart.
 
-Knows no Streamlit. The page writes the inputs and a request; ``dashboard.work.job_process`` runs it, and both speak
-through files only, see ``dashboard.work.job_folder``. Whoever knows a job's id may see and stop it; ids cannot be
-guessed.
+Knows no Streamlit. The page writes the inputs and a request; processes of ``dashboard.work.job_process`` claim the jobs
+in their order and run them. Whoever knows a job's id may see and stop it; ids cannot be guessed.
 """
 
+import functools
 import os
 import shutil
 import subprocess
@@ -12,23 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from dashboard import places
-from dashboard.work.job_folder import (
-    Job,
-    Status,
-    all_jobs,
-    changed,
-    facts,
-    is_alive,
-    named_job,
-    new_job,
-    status,
-    unfinished,
-)
+from dashboard.work.job_folder import Job, Status, all_jobs, changed, facts, last_stage, named_job, new_job
+from nero_core import store as records
 from nero_core.errors import NeroError
+from nero_core.store import Store, add_job, database_url, find_job, find_jobs, open_store, remove_job, stop_job
 
 __all__ = [
     "Job",
@@ -45,6 +35,7 @@ __all__ = [
     "start",
     "status",
     "stop",
+    "store",
     "sweep",
 ]
 
@@ -55,7 +46,11 @@ MOST_ENDED = 16  # that are kept; the oldest go first
 KEPT_SECONDS = 24 * 3600.0  # after which an ended job is removed
 DRAFT_SECONDS = 3600.0  # unused, after which a folder that never became a job is removed
 MINIMUM_FREE = 2 * 2**30  # bytes that must stay free on the disk
+WAITING_SECONDS = 5.0  # that the first in the line may wait before another process is started for it
+OWNER = "visitor"  # pages know no names yet
 PROJECT = Path(__file__).resolve().parents[2]
+
+_started: dict[str, float] = {}  # job → when a process was started for it last, by the monotonic clock
 
 
 def draft() -> Job:
@@ -66,7 +61,9 @@ def draft() -> Job:
     """
     root = places.make_private(places.jobs())
     sweep()
-    waiting, drafts = len(unfinished(root)), sum(not (job.folder / "job.json").exists() for job in all_jobs(root))
+    lines = _lines()
+    waiting = sum(not line.is_over for line in lines.values())
+    drafts = sum(job.id not in lines for job in all_jobs(root))
     if waiting >= MOST_UNFINISHED or drafts >= MOST_DRAFTS:
         raise NeroError(
             f"Expected fewer than {MOST_UNFINISHED} unfinished jobs and {MOST_DRAFTS} that are being prepared on this "
@@ -87,7 +84,7 @@ def draft() -> Job:
 def find_draft(job_id: str | None) -> Job | None:
     """A draft that is still there; from now on it is not forgotten for another ``DRAFT_SECONDS``."""
     job = named_job(places.jobs(), job_id)
-    if job is None or not job.inputs.is_dir() or (job.folder / "job.json").exists():
+    if job is None or not job.inputs.is_dir() or find_job(store(), job.id) is not None:
         return None
     os.utime(job.folder)
     return job
@@ -95,7 +92,7 @@ def find_draft(job_id: str | None) -> Job | None:
 
 def drop(job: Job) -> None:
     """Remove a draft."""
-    if not (job.folder / "job.json").exists():
+    if find_job(store(), job.id) is None:
         shutil.rmtree(job.folder, ignore_errors=True)
 
 
@@ -114,39 +111,50 @@ def start(job: Job, command: Sequence[str], kind: str, deliver: str = "", **fact
         deliver: title of the bundle in ``job.result``, which is moved to the others in the end; none where empty.
         facts: what the page wants to know again.
     """
-    asked = {"kind": kind, "command": list(command), "made": time.time(), "deliver": deliver, "facts": facts}
-    job.write("job.json", asked)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard.work.job_process", str(job.folder)],
-        cwd=PROJECT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C at the server is not meant for it
-    )
-    threading.Thread(target=process.wait, name=f"job {job.id[:4]}", daemon=True).start()  # else a zombie stays
+    job.write("job.json", {"command": list(command), "deliver": deliver, "facts": facts})
+    add_job(store(), kind, OWNER, place=places.server_id(), token=job.id)
+    _start_process(job.id)
 
 
 def find(job_id: str | None, kind: str) -> Job | None:
     """The job that a URL names, if there is one of this kind."""
     job = named_job(places.jobs(), job_id)
-    return job if job is not None and job.read("job.json").get("kind") == kind else None
+    return job if job is not None and find_job(store(), job.id, kind) is not None else None
+
+
+def status(job: Job) -> Status:
+    """How far it is now; the first in the line gets a process where all have died."""
+    line = find_job(store(), job.id)
+    if line is None:
+        return Status("lost")
+    stage, done, total = last_stage(job)
+    seconds = ((line.ended or store().now()) - line.added).total_seconds()
+    if line.state == "waiting":
+        if line.ahead < AT_ONCE and time.monotonic() - _started.get(job.id, -WAITING_SECONDS) > WAITING_SECONDS:
+            _start_process(job.id)
+        return Status("waiting", ahead=line.ahead, seconds=seconds)
+    delivered = str(line.outcome.get("delivered", ""))
+    return Status(line.state, stage, done, total, message=line.message, delivered=delivered, seconds=seconds)
 
 
 def stop(job: Job) -> None:
     """Ask the job to end; its process does so within a second, and removes what it was given and has written."""
-    with suppress(OSError):
-        (job.folder / "stop").touch()
+    stop_job(store(), job.id, OWNER)
+    line = find_job(store(), job.id)
+    if line is not None and line.state == "stopped":  # it waited: no process has to end
+        shutil.rmtree(job.inputs, ignore_errors=True)
 
 
 def is_stopping(job: Job) -> bool:
     """Whether it was asked to end."""
-    return (job.folder / "stop").exists()
+    line = find_job(store(), job.id)
+    return line is not None and line.is_stopping
 
 
 def remove(job: Job) -> None:
     """Forget a job that has ended."""
     if status(job).is_over:
+        remove_job(store(), job.id)
         shutil.rmtree(job.folder, ignore_errors=True)
 
 
@@ -161,6 +169,7 @@ def reopen(job: Job) -> bool:
     if not job.inputs.is_dir() or not any(job.inputs.iterdir()) or status(job).state == "finished":
         remove(job)
         return False
+    remove_job(store(), job.id)
     for path in job.folder.iterdir():
         if path == job.inputs:
             continue
@@ -173,17 +182,52 @@ def reopen(job: Job) -> bool:
 
 def sweep() -> None:
     """Remove ended jobs that are old or too many, what failed ones were given, and folders that never became jobs."""
+    lines = _lines()
     ended = []
     for job in all_jobs(places.jobs()):
-        if not (job.folder / "job.json").exists():
+        line = lines.pop(job.id, None)
+        if line is None:
             if time.time() - changed(job.folder) > DRAFT_SECONDS:
                 shutil.rmtree(job.folder, ignore_errors=True)
-        elif (job.folder / "end.json").exists() or not is_alive(job):
-            last = max(changed(job.folder / name) for name in ("end.json", "pulse", "job.json"))
+        elif line.is_over:
+            last = (line.ended or line.added).timestamp()
             ended.append((last, job))
             if time.time() - last > DRAFT_SECONDS:  # nobody has begun it again
                 shutil.rmtree(job.inputs, ignore_errors=True)
     ended.sort(key=lambda entry: entry[0], reverse=True)
     for place, (last, job) in enumerate(ended):
         if place >= MOST_ENDED or time.time() - last > KEPT_SECONDS:
-            shutil.rmtree(job.folder, ignore_errors=True)
+            remove(job)
+    for job_id, line in lines.items():  # whose folder somebody has removed
+        if line.is_over:
+            remove_job(store(), job_id)
+
+
+def store() -> Store:
+    """The store of this process."""
+    return _store(database_url())
+
+
+@functools.cache
+def _store(url: str) -> Store:
+    return open_store(url)
+
+
+def _lines() -> dict[str, records.Job]:
+    """The jobs of this server in the store, by their id."""
+    here = places.server_id()
+    return {line.token: line for line in find_jobs(store()) if line.place == here}
+
+
+def _start_process(job_id: str) -> None:
+    """Start a process that does what there is to do; it ends at once where others are at it."""
+    _started[job_id] = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.work.job_process"],
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C at the server is not meant for it
+    )
+    threading.Thread(target=process.wait, name=f"job {job_id[:4]}", daemon=True).start()  # else a zombie stays

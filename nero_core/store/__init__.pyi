@@ -13,8 +13,10 @@ from .forgetting import prune as prune
 from .items import Filter as Filter
 from .items import find_item as find_item
 from .items import find_items as find_items
+from .job_records import End as End
 from .job_records import Job as Job
 from .job_records import JobClaim as JobClaim
+from .job_records import Order as Order
 from .jobs import add_job as add_job
 from .jobs import claim_job as claim_job
 from .jobs import end_job as end_job
@@ -38,6 +40,7 @@ from .scoring import claim_items as claim_items
 from .scoring import release_claim as release_claim
 from .scoring import renew_claim as renew_claim
 from .scoring import save_results as save_results
+from .settings import database_url as database_url
 from .settings import home as home
 from .statistics import Discoveries as Discoveries
 from .statistics import Week as Week

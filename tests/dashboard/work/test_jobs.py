@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from dashboard import places
 from dashboard.work import job_folder, jobs
 from dashboard.work.jobs import Job
 from nero_core.errors import NeroError
+from nero_core.store import add_job, claim_job, find_job, stop_job
 
 SLOW = "import time; time.sleep(60)"
 TELLS = """
@@ -43,8 +46,9 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "home"
     for job in job_folder.all_jobs(places.jobs()):
         jobs.stop(job)
-        if job.read("job.json"):
+        if find_job(jobs.store(), job.id) is not None:
             until(lambda job=job: jobs.status(job).is_over)
+    jobs.store().close()
 
 
 def until(holds: Callable[[], object], seconds: float = 60) -> None:
@@ -135,9 +139,12 @@ def test_a_job_whose_own_process_died_is_lost_and_no_longer_counts(monkeypatch: 
     until(lambda: (tmp_path / "pids").exists() and " " in (tmp_path / "pids").read_text())
     for pid in map(int, (tmp_path / "pids").read_text().split()):
         os.kill(pid, signal.SIGKILL)
-    monkeypatch.setattr(job_folder, "PULSE_SECONDS", 1.0)
-    until(lambda: jobs.status(job).state == "lost")
-    assert not job_folder.unfinished(places.jobs())
+    assert jobs.status(job).state == "running"  # for now: its lease has not ended
+    store = jobs.store()
+    monkeypatch.setattr(store, "clock", lambda: datetime.now(UTC) + timedelta(minutes=2))
+    assert jobs.status(job).state == "lost"
+    monkeypatch.setattr(jobs, "MOST_UNFINISHED", 1)
+    jobs.drop(jobs.draft())  # it no longer counts
     jobs.remove(job)
     assert not job.folder.exists()
 
@@ -202,10 +209,13 @@ def test_old_jobs_and_forgotten_drafts_are_removed(monkeypatch: pytest.MonkeyPat
     old, forgotten = (Job(letter * 22, home / "jobs" / (letter * 22)) for letter in "ab")
     for job in (old, forgotten):
         job.folder.mkdir()
-    old.write("job.json", {"kind": "calibrate", "made": 0})
+    monkeypatch.setattr(jobs.store(), "clock", lambda: datetime(2001, 9, 9, tzinfo=UTC))
+    add_job(jobs.store(), "calibrate", "visitor", place=places.server_id(), token=old.id)
+    stop_job(jobs.store(), old.id, "visitor")
+    monkeypatch.undo()
+    monkeypatch.setenv("NERO_HOME", str(home))
     foreign = home / "jobs" / "not a job"
     foreign.mkdir()
-    os.utime(old.folder / "job.json", (1e9, 1e9))
     os.utime(forgotten.folder, (1e9, 1e9))
     jobs.sweep()
     assert sorted(path.name for path in (home / "jobs").iterdir()) == sorted([recent.id, "not a job"])
@@ -213,13 +223,14 @@ def test_old_jobs_and_forgotten_drafts_are_removed(monkeypatch: pytest.MonkeyPat
 
 def test_a_half_written_progress_line_is_skipped(tmp_path: Path):
     job = Job("a" * 22, tmp_path)
-    job.write("job.json", {"kind": "calibrate", "made": time.time()})
-    (job.folder / "running").touch()
+    add_job(jobs.store(), "calibrate", "visitor", place=places.server_id(), token=job.id)
+    assert claim_job(jobs.store(), job.id, place=places.server_id()) is not None
     lines = [json.dumps({"stage": "fit", "done": number, "total": 9}) for number in range(3)]
     job.progress.write_text("\n".join(lines) + '\n{"stage": "fit", "do')
     assert told(job) == ("running", "fit", 2, 9)
     job.progress.write_text("[1]\n\n5\n")
     assert told(job) == ("running", "", 0, 0)
+    stop_job(jobs.store(), job.id, "visitor")
 
 
 def told(job: Job) -> tuple[str, str, int, int]:
@@ -260,3 +271,28 @@ def test_what_a_failed_job_was_given_is_forgotten_after_the_time_of_a_draft(monk
     jobs.sweep()
     assert not job.inputs.exists()
     assert "Found none" in jobs.status(job).message
+
+
+def test_a_job_whose_process_died_before_its_turn_gets_another():
+    job = jobs.draft()
+    job.write("job.json", {"command": [sys.executable, "-c", "pass"], "deliver": "", "facts": {}})
+    add_job(jobs.store(), "calibrate", "visitor", place=places.server_id(), token=job.id)
+    until(lambda: jobs.status(job).state == "finished")
+
+
+def test_a_job_of_another_server_that_shares_the_database_is_left_alone():
+    add_job(jobs.store(), "calibrate", "visitor", place="another server", token="b" * 22)
+    mine = run("pass")
+    until(lambda: jobs.status(mine).state == "finished")
+    jobs.sweep()
+    theirs = find_job(jobs.store(), "b" * 22)
+    assert theirs is not None and theirs.state == "waiting"
+
+
+def test_a_job_whose_folder_somebody_removed_ends_and_is_forgotten():
+    job = run(SLOW)
+    until(lambda: jobs.status(job).state == "running")
+    shutil.rmtree(job.folder)
+    until(lambda: jobs.status(job).is_over)
+    jobs.sweep()
+    assert find_job(jobs.store(), job.id) is None

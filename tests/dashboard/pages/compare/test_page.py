@@ -1,21 +1,22 @@
 """Compare methods over the tiny bundle, without a browser."""
 
 import io
-import os
-import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import places
 from dashboard.work import jobs
 from nero_core import DETECTORS, BenchmarkResult
 from nero_core.benchmark.result_file import write_result
 from nero_core.calibration import calibrate
+from nero_core.store import add_job, claim_job, end_job
 from tests.dashboard.material import asked, html, no_traceback, png, until
 
 Start = Callable[..., AppTest]
@@ -144,17 +145,26 @@ def test_a_link_to_a_run_that_is_gone_says_so(app: Start):
         assert any("not here" in warning.value for warning in running.warning)
 
 
-def written(made: float) -> jobs.Job:
-    """A job's folder as its process would leave it, without the process."""
+def written() -> jobs.Job:
+    """A job that waits, without a process that would begin it."""
     job = jobs.draft()
-    job.write("job.json", {"kind": "benchmark", "made": made, "facts": {"name": "set.zip"}})
+    job.write("job.json", {"facts": {"name": "set.zip"}})
+    add_job(jobs.store(), "benchmark", "visitor", place=places.server_id(), token=job.id)
     return job
 
 
-def test_a_run_whose_process_died_is_reported_and_can_be_forgotten(app: Start):
+def begun(job: jobs.Job) -> str:
+    """The claim of the process that would run it."""
+    claim = claim_job(jobs.store(), job.id, place=places.server_id())
+    assert claim is not None
+    return claim.token
+
+
+def test_a_run_whose_process_died_is_reported_and_can_be_forgotten(app: Start, monkeypatch: pytest.MonkeyPatch):
     app()
-    job = written(made=0)
-    os.utime(job.folder / "job.json", (1e9, 1e9))
+    job = written()
+    begun(job)
+    monkeypatch.setattr(jobs.store(), "clock", lambda: datetime.now(UTC) + timedelta(minutes=2))
     running = compare(app, run=job.id)
     assert any("ended without a message" in error.value for error in running.error)
     running.button(key="again_benchmark").click().run()
@@ -165,24 +175,35 @@ def test_a_run_whose_process_died_is_reported_and_can_be_forgotten(app: Start):
 
 def test_a_run_that_waits_says_for_how_many_and_one_that_was_told_to_stop_says_so(app: Start):
     app()
-    job = [written(made) for made in (1, 2, 3)][-1]
+    first, _, job = (written() for _ in range(3))
     running = compare(app, run=job.id)
     (bar,) = [bar for bar in running.get("progress") if "Waiting" in bar.proto.text]
     assert bar.proto.text.endswith(
         "The server runs 2 jobs at once; this one starts after one that was asked for earlier."
     )
+    begun(first)
+    running = compare(app, run=first.id)
     running.button(key="stop_benchmark").click().run()
     no_traceback(running)
-    assert jobs.is_stopping(job)
+    assert jobs.is_stopping(first) and not jobs.is_stopping(job)
     assert running.button(key="stop_benchmark").disabled
+
+
+def test_a_run_that_waits_is_stopped_at_once(app: Start):
+    app()
+    job = [written() for _ in range(3)][-1]
+    running = compare(app, run=job.id)
+    running.button(key="stop_benchmark").click().run()
+    no_traceback(running)
+    assert jobs.status(job).state == "stopped" and not job.inputs.exists()
 
 
 def test_a_result_of_another_bundle_says_so(app: Start, comparison: BenchmarkResult):
     app()
-    job = written(made=time.time())
+    job = written()
     job.result.mkdir()
     write_result(replace(comparison, bundle_title="Another", bundle_digest="0" * 64), job.result / "results.json")
-    job.write("end.json", {"state": "finished", "at": time.time()})
+    assert end_job(jobs.store(), begun(job), "finished")
     running = compare(app, run=job.id)
     assert any("Another" in warning.value for warning in running.warning)
     assert any("On the OOD images of" in heading.value for heading in running.subheader)
