@@ -50,7 +50,7 @@ def score(
     for name in methods:  # an unknown method or tpr is an error before any image is read
         inspector.reference_scores(name, tpr)
     left_out: list[LeftOut] = []
-    total = sum(1 for _ in image_paths(paths, left_out.append))
+    total = sum(map(images_in, image_paths(paths, left_out.append)))
     done, failed = 0, 0
     table = ScoreTable()
     with progress_bar(show=not (as_json and sys.stdout.isatty())) as advance:
@@ -77,22 +77,22 @@ def score_records(
     tpr: float | None,
     on_note: Callable[[str, str], None] = lambda file, note: None,
 ) -> Iterator[dict[str, Any]]:
-    """One record for each file and method, in order; ``file, error`` for a file that cannot be read or scored.
+    """One record for each image and method, in order; ``file, error`` for a file that cannot be read or scored.
 
-    ``on_note`` gets the file and what decoding it did that a reader should know, where there is such a thing.
+    The frames of a DICOM file are images of their own, ``scan.dcm#frame 3``. ``on_note`` gets the file and what
+    decoding it did that a reader should know, where there is such a thing.
     """
-    remaining = iter(paths)
+    remaining = (image for path in paths for image in _decoded(inspector, path))
     while part := list(islice(remaining, BATCH)):
-        decoded = [_decode(inspector, path) for path in part]
-        readable = [batch for batch in decoded if not isinstance(batch, str)]
+        readable = [batch for _, batch in part if not isinstance(batch, str)]
         scored = iter(_score_each(inspector, readable, methods, tpr) if readable else ())
-        for path, batch in zip(part, decoded, strict=True):
+        for file, batch in part:
             if isinstance(batch, str):
-                yield {"file": str(path), "error": batch}
+                yield {"file": file, "error": batch}
             else:
                 if any(batch.notes):
-                    on_note(str(path), batch.notes[0])
-                yield from ({"file": str(path), **record} for record in next(scored))
+                    on_note(file, batch.notes[0])
+                yield from ({"file": file, **record} for record in next(scored))
 
 
 def image_paths(paths: Iterable[Path], on_left_out: "Tell | None" = None) -> Iterator[Path]:
@@ -122,16 +122,28 @@ def image_paths(paths: Iterable[Path], on_left_out: "Tell | None" = None) -> Ite
             on_left_out(left_out)
 
 
-def _decode(inspector: "Inspector", path: Path) -> "ImageBatch | str":
-    """One image, or the message that says why it cannot be read."""
+def images_in(path: Path) -> int:
+    """How many images a file is, without decoding it."""
+    from nero_core.data.frames import frames_in
+
+    return 1 if os.path.isdir(path) else frames_in(path)  # noqa: PTH112  as above
+
+
+def _decoded(inspector: "Inspector", path: Path) -> "Iterator[tuple[str, ImageBatch | str]]":
+    """The images of one file by their names, or the message that says why it cannot be read, or not to its end."""
+    from nero_core.data.frames import decode_frames
     from nero_core.errors import ImageError
 
     if os.path.isdir(path):  # noqa: PTH112  as above
-        return f"{path.name}: expected a folder with images; found {_empty(path)}. Check the path."
+        yield str(path), f"{path.name}: expected a folder with images; found {_empty(path)}. Check the path."
+        return
     try:
-        return inspector.decode([path])
+        for picture in decode_frames(path):
+            frame = picture.name.rpartition("#")[2] if "#frame " in picture.name else ""
+            is_named = not frame or str(path).endswith(f"#{frame}")
+            yield str(path) if is_named else f"{path}#{frame}", inspector.decode([picture])
     except ImageError as error:
-        return str(error)
+        yield str(path), str(error)
 
 
 def _empty(folder: Path) -> str:

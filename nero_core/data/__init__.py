@@ -3,6 +3,7 @@
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveContents, ArchiveLimits, check_archive, unpacked
 from nero_core.data.decode import Limits, Picture, decode_batch, decode_image, thumbnail, to_batch
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches, read_folder, split
+from nero_core.data.frames import decode_frames, frames_in
 from nero_core.data.left_out import LeftOut
 from nero_core.spelling import same_name
 
@@ -16,8 +17,10 @@ __all__ = [
     "Picture",
     "check_archive",
     "decode_batch",
+    "decode_frames",
     "decode_image",
     "file_digest",
+    "frames_in",
     "iterate_batches",
     "read_folder",
     "same_name",

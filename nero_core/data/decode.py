@@ -1,8 +1,8 @@
-"""Bytes → pixels, within limits: PNG, JPEG, TIFF, BMP, WebP. Whatever else is refused with a message, not a traceback.
+"""Bytes → pixels, within limits: PNG, JPEG, TIFF, BMP, WebP, DICOM. Whatever else is refused with a message.
 
 The limits, of pixels and of the memory that decoding needs, are checked before any pixel is decoded. EXIF orientation
-is applied; then all metadata (EXIF, ICC, XMP, text) is dropped. ICC profiles are ignored: numbers are read as sRGB.
-Alpha is composited on black, the surround of an endoscopy frame. Pillow reads all but TIFF, which ``data.tiff`` does.
+is applied; then all metadata (EXIF, ICC, XMP, text, tags) is dropped. ICC profiles are ignored: numbers are read as
+sRGB. Alpha is composited on black, the surround of an endoscopy frame. Pillow reads all but TIFF and DICOM.
 No global setting of Pillow is changed and its plugins are called directly, so threads may decode.
 """
 
@@ -23,7 +23,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from nero_core.data.file_kind import image_kind, kind_in_disguise, other_kind
+from nero_core.data.dicom import decode_dicom, frame_digest
+from nero_core.data.file_kind import DICOM, image_kind, kind_in_disguise, other_kind
+from nero_core.data.frame_name import split_frame
 from nero_core.data.limits import (
     FORMATS,
     SUFFIXES,
@@ -50,6 +52,7 @@ __all__ = [
     "decode_batch",
     "decode_image",
     "file_name",
+    "read_whole",
     "resize",
     "small_picture",
     "thumbnail",
@@ -66,7 +69,7 @@ class Picture:
 
     Attributes:
         pixels: 8 bit RGB.
-        id: sha256 (hex) of the file's bytes.
+        id: sha256 (hex) of the file's bytes; of one of several frames, see ``frame_digest``.
         name: the file's name without its folder and without control characters.
         note: what decoding did that a reader should know ("First of 12 frames."), "" where nothing.
     """
@@ -78,29 +81,42 @@ class Picture:
 
 
 def decode_image(
-    source: str | Path | bytes, name: str | None = None, limits: Limits = Limits(), digest: str | None = None
+    source: str | Path | bytes,
+    name: str | None = None,
+    limits: Limits = Limits(),
+    digest: str | None = None,
+    frame: int | None = None,
 ) -> Picture:
-    """Decode the first frame of one file.
+    """Decode one frame of a file: the first, or the one that is asked for of a DICOM file.
 
     Args:
-        source: a path, or the file's bytes.
+        source: a path, or the file's bytes. ``scan.dcm#frame 3`` is the third frame of ``scan.dcm``.
         name: the name to show; the path's own where None.
         limits: what the file may cost.
         digest: sha256 (hex) of the file's bytes, where the caller has it; computed where None.
+        frame: of a DICOM file, counted from 1; the first where None, and the note says so where there are more.
 
     Raises:
-        ImageError: the file is missing, unreadable, beyond the limits, damaged, or no image of the five formats.
+        ImageError: the file is missing, unreadable, beyond the limits, damaged, or no image of the six formats.
     """
     shown = file_name(name if name is not None else "" if isinstance(source, bytes) else str(source))
-    data = source if isinstance(source, bytes) else _read(Path(source), shown, limits)
+    if not isinstance(source, bytes):
+        source, named = split_frame(source)
+        frame = named if frame is None else frame
+    data = read_whole(source, shown, limits)
     if not data:
         raise refusal(shown, FORMATS, "an empty file", "Export the image again.")
     check_bytes(len(data), shown, limits)
     kind = image_kind(data)
     if kind is None:
         raise refusal(shown, FORMATS, other_kind(data), "Export the picture as PNG or JPEG.")
+    if frame is not None and kind != DICOM:
+        raise refusal(shown, "a DICOM file, of which a frame is asked for", f"a {kind}", "Name the file alone.")
     try:
-        pixels, orientation, notes = (_tiff if kind == "TIFF" else _by_pillow)(data, kind, shown, limits)
+        if kind == DICOM:
+            pixels, notes, orientation = *decode_dicom(data, shown, limits, frame), 1
+        else:
+            pixels, orientation, notes = (_tiff if kind == "TIFF" else _by_pillow)(data, kind, shown, limits)
     except MemoryError as error:
         remedy = "Export it at a smaller size."
         raise refusal(shown, "an image that fits in memory", "one that does not", remedy) from error
@@ -110,6 +126,7 @@ def decode_image(
         raise
     pixels = _upright(pixels, orientation)
     digest = digest or hashlib.sha256(data).hexdigest()
+    digest = digest if frame is None else frame_digest(digest, frame)
     return Picture(np.ascontiguousarray(pixels), digest, shown, " ".join(filter(None, notes)))
 
 
@@ -169,7 +186,15 @@ def _decoded(source: str | Path | bytes | Picture, name: str | None, limits: Lim
     return source if name is None else replace(source, name=file_name(name))
 
 
-def _read(path: Path, name: str, limits: Limits) -> bytes:
+def read_whole(source: str | Path | bytes, name: str, limits: Limits) -> bytes:
+    """The bytes of a file, which is a regular one and within the limits.
+
+    Raises:
+        ImageError: it is not, or cannot be read.
+    """
+    if isinstance(source, bytes):
+        return source
+    path = Path(source)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):

@@ -4,15 +4,24 @@ import struct
 
 from nero_core.data.jpeg_frame import jpeg_frame
 
-_DICOM = "a DICOM file"
-_VALUE_KINDS = frozenset(  # of DICOM (PS3.5, 6.2), two letters each
+DICOM = "DICOM"
+HEAD = 2048  # bytes that tell what a file is
+_MARK = 128  # where a DICOM file has its own
+_FILE_GROUP = b"\x02\0"  # with which the elements after the mark begin
+VALUE_KINDS = frozenset(  # of DICOM (PS3.5, 6.2), two letters each
     b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
 )
 _FIRST_GROUPS = (0x0002, 0x0008)  # with which a DICOM file begins: of the file itself, of the examination
 
 
 def image_kind(data: bytes) -> str | None:
-    """PNG, JPEG, TIFF, WebP or BMP, or None for anything else."""
+    """PNG, JPEG, TIFF, WebP, BMP or DICOM, or None for anything else.
+
+    A DICOM file has 128 free bytes before its own mark, in which a scanner may write the beginning of a TIFF.
+    """
+    is_marked = data[_MARK : _MARK + 4] == b"DICM"
+    if is_marked and data[_MARK + 4 : _MARK + 6] == _FILE_GROUP:
+        return DICOM
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
     if data.startswith(b"\xff\xd8\xff"):
@@ -23,23 +32,18 @@ def image_kind(data: bytes) -> str | None:
         return "WebP"
     if data.startswith(b"BM") and data[6:10] == bytes(4):  # the reserved bytes tell a bitmap from a word such as "BMI"
         return "BMP"
-    return None
+    return DICOM if is_marked or _is_bare_dicom(data[:HEAD]) else None
 
 
 def kind_in_disguise(data: bytes, kind: str) -> str:
-    """What a file that begins as ``kind``, but is not read as such, is in truth; "" where it is just that.
-
-    A DICOM file has 128 free bytes before its own mark, in which a scanner may write the beginning of a TIFF.
-    """
-    if data[128:132] == b"DICM":
-        return _DICOM
+    """What a file that begins as ``kind``, but is not read as such, is in truth; "" where it is just that."""
     frame = jpeg_frame(data) if kind == "JPEG" else None
     return "" if frame is None else frame.unusual
 
 
 def other_kind(data: bytes) -> str:
     """What a file that is none of ours looks like, in words for an error message."""
-    head = data[:2048]
+    head = data[:HEAD]
     lower = head.lower()
     for prefix, kind in (
         (b"GIF8", "a GIF"),
@@ -60,8 +64,6 @@ def other_kind(data: bytes) -> str:
     ):
         if head.startswith(prefix):
             return kind
-    if head[128:132] == b"DICM" or _is_bare_dicom(head):
-        return _DICOM
     if head[344:348] in (b"n+1\0", b"ni1\0"):
         return "a NIfTI volume"
     if head[4:8] == b"ftyp":
@@ -89,7 +91,7 @@ def _is_bare_dicom(head: bytes) -> bool:
         group, element = struct.unpack_from(f"{order}HH", head)
         if group not in _FIRST_GROUPS or element > 0x1000:
             continue
-        if head[4:6] in _VALUE_KINDS:  # explicit
+        if head[4:6] in VALUE_KINDS:  # explicit
             return True
         (length,) = struct.unpack_from(f"{order}I", head, 4)
         if length % 2 or not length <= 1024:  # values are of even length, and the first ones are short

@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Int
 
 from nero_core.data.decode import Limits, Picture, decode_image, file_name, resize, to_batch
+from nero_core.data.frames import frames_in
 from nero_core.data.left_out import LeftOut, Tally, Tell
-from nero_core.data.walk import are_parts_of_a_split, images_below, split_entries
+from nero_core.data.walk import are_parts_of_a_split, images_below, may_be_dicom, split_entries
 from nero_core.errors import CalibrationError, ImageError
 from nero_core.spelling import same_name
 from nero_core.types import ImageBatch
@@ -51,10 +52,11 @@ class ImageFolder:
 
 
 def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> ImageFolder:
-    """List a dataset without opening its files.
+    """List a dataset; of its files only those that may be DICOM are looked into.
 
-    Images in a class folder count at any depth, as in ``class/patient/image.png``. Hidden files, other suffixes, and
-    links that lead out of ``root`` do not; ``left_out`` of the result counts them.
+    Images in a class folder count at any depth, as in ``class/patient/image.png``; a DICOM file of several frames
+    counts by its first. Hidden files, other suffixes, and links that lead out of ``root`` do not; ``left_out`` of the
+    result counts them.
 
     Args:
         root: the folder that holds the class folders.
@@ -90,6 +92,7 @@ def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> Image
     else:
         chosen = _named_classes(shown, found, classes)
         others = {name: len(paths) for name, paths in found.items() if paths and name not in chosen}
+    tally.frames = sum(frames_in(path) - 1 for paths in chosen.values() for path in paths if may_be_dicom(path))
     empty = tuple(sorted(name for name, paths in found.items() if not paths))
     return ImageFolder(
         root=root,

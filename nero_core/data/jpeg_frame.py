@@ -40,11 +40,16 @@ class JpegFrame:
         return math.ceil(2 * self.share) if self.marker in _PROGRESSIVE or not self.is_interleaved else 0
 
     @property
+    def is_lossless(self) -> bool:
+        """Coded by prediction (SOF3 and its kin), not by cosines."""
+        return self.marker in _LOSSLESS
+
+    @property
     def unusual(self) -> str:
         """What it is in words where it is none of the usual JPEGs, else ""."""
         if self.marker == _LS:
             return "a JPEG-LS image"
-        if self.marker in _LOSSLESS:
+        if self.is_lossless:
             return "a lossless JPEG"
         return "" if self.precision == 8 else f"a JPEG of {self.precision} bits a sample"
 

@@ -27,6 +27,7 @@ class LeftOut:
         empty: class folders without an image.
         missing: files that a list names and that are not there.
         copies: images whose very bytes are those of another one.
+        frames: of DICOM files, after the first: frames of one recording are no independent images.
     """
 
     name: str = ""
@@ -40,11 +41,12 @@ class LeftOut:
     empty: tuple[str, ...] = ()
     missing: int = 0
     copies: int = 0
+    frames: int = 0
 
     @property
     def total(self) -> int:
-        """Files that are not read; a hidden folder and a link count as one."""
-        some = self.beside + self.links + self.hidden + self.special + self.missing + self.copies
+        """Files and frames that are not read; a hidden folder and a link count as one."""
+        some = self.frames + self.beside + self.links + self.hidden + self.special + self.missing + self.copies
         return some + sum(self.kinds.values()) + sum(self.folders.values())
 
     @property
@@ -63,6 +65,8 @@ class LeftOut:
             )
         if self.copies:
             parts.append(f"{self.copies} that {_is(self.copies)} an exact copy of another")
+        if self.frames:
+            parts.append(f"{_count(self.frames, 'frame')} after the first of a DICOM file")
         if self.kinds:
             parts.append(f"{_count(sum(self.kinds.values()), 'file')} of other kinds ({_named(self.kinds)})")
         if self.links:
@@ -103,6 +107,7 @@ class Tally:
     links: int = 0
     hidden: int = 0
     special: int = 0
+    frames: int = 0
     closed: list[tuple[Path, OSError]] = field(default_factory=list)
 
     def record(
@@ -110,7 +115,16 @@ class Tally:
     ) -> LeftOut:
         """The same as a record."""
         return LeftOut(
-            name, read, dict(self.kinds), folders or {}, self.beside, self.links, self.hidden, self.special, empty
+            name,
+            read,
+            dict(self.kinds),
+            folders or {},
+            self.beside,
+            self.links,
+            self.hidden,
+            self.special,
+            empty,
+            frames=self.frames,
         )
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from nero_core.errors import ImageError
 
-FORMATS = "a PNG, JPEG, TIFF, BMP or WebP image"
-SUFFIXES = frozenset(".png .jpg .jpeg .jpe .jfif .mpo .tif .tiff .bmp .dib .webp".split())
+FORMATS = "a PNG, JPEG, TIFF, BMP, WebP or DICOM image"
+OF_DICOM = frozenset(".dcm .dicom".split())
+SUFFIXES = frozenset(".png .jpg .jpeg .jpe .jfif .mpo .tif .tiff .bmp .dib .webp".split()) | OF_DICOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,14 @@ class Limits:
         min_side: smallest width and smallest height, in pixels.
         max_memory: bytes that decoding may need at once beside the file: samples as they are stored, what the decoder
             keeps, and the picture in 8 bit RGB. The largest picture in 8 bit RGB needs up to 640 MB.
+        max_frames: most frames of a DICOM file.
     """
 
     max_bytes: int = 50 * 2**20
     max_pixels: int = 64_000_000
     min_side: int = 16
     max_memory: int = 768 * 2**20
+    max_frames: int = 4096
 
 
 THUMBNAIL_LIMITS = Limits(max_bytes=256_000, max_pixels=1_000_000, min_side=1)  # a bundle may be a stranger's

@@ -25,11 +25,12 @@ class Scale:
     Args:
         colour: all samples that are colour; several calls of ``add`` for several arrays.
         bits: of a sample as it is stored.
+        is_agreed: unsigned samples have the agreed range; otherwise they are spread too.
     """
 
-    def __init__(self, bits: int, dtype: np.dtype) -> None:
+    def __init__(self, bits: int, dtype: np.dtype, is_agreed: bool = True) -> None:
         self.bits, self.dtype = bits, dtype
-        self.is_known = dtype.kind in "ub" and bits <= WELL_KNOWN
+        self.is_known = is_agreed and dtype.kind in "ub" and bits <= WELL_KNOWN
         self.low, self.high, self.all_defined = np.inf, -np.inf, True
 
     def see(self, colour: Shaped[np.ndarray, "..."]) -> None:

@@ -5,9 +5,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from nero_core.data.file_kind import DICOM, HEAD, image_kind
 from nero_core.data.left_out import NO_SUFFIX, Tally
-from nero_core.data.limits import SUFFIXES
+from nero_core.data.limits import OF_DICOM, SUFFIXES
 
+OF_A_MEDIUM = "DICOMDIR"  # the list of the files on a CD
 OF_MACOS = "__MACOSX"  # folder that it packs into archives
 PARTS_OF_A_SPLIT = frozenset("train training trainval val valid validation dev test testing".split())
 
@@ -43,7 +45,7 @@ def split_entries(folder: Path, inside: Path, tally: Tally) -> tuple[list[Path],
             tally.links += 1
         elif stat.S_ISDIR(mode):
             folders.append(path)
-        elif path.suffix.lower() not in SUFFIXES:
+        elif path.suffix.lower() not in SUFFIXES and not (stat.S_ISREG(mode) and _is_bare_dicom(path)):
             tally.kinds[path.suffix.lower() or NO_SUFFIX] += 1
         elif stat.S_ISREG(mode):
             files.append(path)
@@ -55,6 +57,11 @@ def split_entries(folder: Path, inside: Path, tally: Tally) -> tuple[list[Path],
 def is_dropping(name: str) -> bool:
     """Whether a file or folder of this name is hidden, or what macOS leaves behind."""
     return name.startswith(".") or name == OF_MACOS
+
+
+def may_be_dicom(path: Path) -> bool:
+    """Whether its name is one that DICOM files have: ``scan.dcm``, ``IM000001``, ``1.2.840.113``."""
+    return path.suffix.lower() in OF_DICOM or not path.suffix[1:].strip("0123456789")
 
 
 def are_parts_of_a_split(folders: list[str]) -> bool:
@@ -76,6 +83,17 @@ def _below(folder: Path, inside: Path, tally: Tally, seen: set[tuple[int, int]])
     yield from files
     for below in folders:
         yield from _below(below, inside, tally, seen)
+
+
+def _is_bare_dicom(path: Path) -> bool:
+    """Whether a file is DICOM although its name does not say so; the list of a medium is no image."""
+    if path.name == OF_A_MEDIUM or not may_be_dicom(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            return image_kind(file.read(HEAD)) == DICOM
+    except OSError:
+        return False
 
 
 def _mode(path: Path, inside: Path, tally: Tally) -> int | None:

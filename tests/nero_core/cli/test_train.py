@@ -171,10 +171,10 @@ def test_what_the_folders_hold_beside_the_images_is_said(
     data = tmp_path / "data"
     shutil.copytree(phantoms / "id", data)
     first, second, third = sorted(path.name for path in data.iterdir())
-    (data / first / "scan.dcm").write_bytes(b"x")
+    (data / first / "scan.gif").write_bytes(b"x")
     trained = nero("train", data, "--out", tmp_path / "out", "--classes", f"{first},{second}", *SMALL)
     assert trained.exit_code == 0, trained.output
-    said = f"16 images in {third} 16, which is none of the classes; 1 file of other kinds (.dcm 1)."
+    said = f"16 images in {third} 16, which is none of the classes; 1 file of other kinds (.gif 1)."
     assert trained.stderr == f"Note: data: 32 images are read. Left out: {said}\n"
     (data / third).rename(data / "extra")
     (data / third).symlink_to(phantoms / "id" / third)  # out of the folder, so not one of its classes
@@ -188,5 +188,5 @@ def test_what_the_folders_hold_beside_the_images_is_said(
         *("--allow-reduced-rank", "--no-references"),
     )
     assert calibrated.exit_code == 0, calibrated.output
-    said = "16 images in extra 16, which is none of the classes; 1 file of other kinds (.dcm 1)."
+    said = "16 images in extra 16, which is none of the classes; 1 file of other kinds (.gif 1)."
     assert calibrated.stderr == f"Note: data: 48 images are read. Left out: {said}\n"

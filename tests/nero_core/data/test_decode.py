@@ -288,7 +288,7 @@ SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><script>a
         ("model.png", pickle.dumps({"a": 1}), "a Python pickle"),
         ("model.pt", b"PK\x03\x04" + bytes(100), "a ZIP archive or a PyTorch checkpoint"),
         ("report.png", b"%PDF-1.7\n", "a PDF"),
-        ("scan.png", bytes(128) + b"DICM" + bytes(50), "a DICOM file"),
+        ("scan.png", bytes(128) + b"DICM" + bytes(50), "a DICOM file without an image"),
         ("film.png", encode(noise(), "GIF"), "a GIF"),
         ("phone.jpg", b"\0\0\0\x18ftypheic" + bytes(50), "a HEIC"),
         ("phone.avif", b"\0\0\0\x18ftypavif" + bytes(50), "an AVIF"),
@@ -307,14 +307,18 @@ SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><script>a
 def test_what_is_no_image_is_refused_by_name_with_what_it_looks_like(name: str, data: bytes, actual: str) -> None:
     with pytest.raises(ImageError) as caught:
         decode_image(data, name)
-    assert str(caught.value).startswith(f"{name}: expected a PNG, JPEG, TIFF, BMP or WebP image; found {actual}. ")
+    assert str(caught.value).startswith(
+        f"{name}: expected a PNG, JPEG, TIFF, BMP, WebP or DICOM image; found {actual}. "
+    )
     assert str(caught.value).endswith(".")
 
 
 def test_an_empty_file_is_refused_in_these_words() -> None:
     with pytest.raises(ImageError) as caught:
         decode_image(b"", "polyp.jpg")
-    expected = "polyp.jpg: expected a PNG, JPEG, TIFF, BMP or WebP image; found an empty file. Export the image again."
+    expected = (
+        "polyp.jpg: expected a PNG, JPEG, TIFF, BMP, WebP or DICOM image; found an empty file. Export the image again."
+    )
     assert str(caught.value) == expected
 
 
@@ -322,7 +326,7 @@ def test_an_empty_file_is_refused_in_these_words() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP"])
 def test_a_truncated_image_is_refused(kind: str, share: float) -> None:
     data = encode(noise(64, 64), kind)
-    with pytest.raises(ImageError, match="cut: expected a PNG, JPEG, TIFF, BMP or WebP image; found a "):
+    with pytest.raises(ImageError, match="cut: expected a PNG, JPEG, TIFF, BMP, WebP or DICOM image; found a "):
         decode_image(data[: int(len(data) * share)], "cut")
 
 

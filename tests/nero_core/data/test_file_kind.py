@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from nero_core.data.decode import Limits, decode_image
-from nero_core.data.file_kind import other_kind
+from nero_core.data.file_kind import image_kind, other_kind
 from nero_core.data.jpeg_frame import jpeg_frame
 from nero_core.errors import ImageError
 from tests.nero_core.data.tiff_file import page, tiff
@@ -44,8 +44,9 @@ DICOM = {
 
 
 @pytest.mark.parametrize("form", DICOM)
-def test_dicom_in_every_form_is_named_so(form: str) -> None:
-    with pytest.raises(ImageError, match=r"scan: expected a PNG, .* found a DICOM file\."):
+def test_dicom_in_every_form_is_known_and_refused_where_it_holds_no_image(form: str) -> None:
+    assert image_kind(DICOM[form]) == "DICOM"
+    with pytest.raises(ImageError, match=r"scan: expected a PNG, .* found a .*DICOM file"):
         decode_image(DICOM[form], "scan")
 
 

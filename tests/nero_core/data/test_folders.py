@@ -65,18 +65,18 @@ def test_hidden_files_other_suffixes_and_empty_folders_are_left_out_and_counted(
     write(dataset / ".thumbnails/a.png")
     write(dataset / "loose.png")
     (dataset / "polyp/Thumbs.db").write_bytes(b"x")
-    (dataset / "polyp/scan.DCM").write_bytes(b"x")
-    (dataset / "cecum/more.dcm").write_bytes(b"x")
+    (dataset / "polyp/scan.GIF").write_bytes(b"x")
+    (dataset / "cecum/more.gif").write_bytes(b"x")
     (dataset / "README").write_bytes(b"x")
     os.mkfifo(dataset / "cecum/pipe.png")
     (dataset / "polyp/folder.png").mkdir()
     (dataset / "empty").mkdir()
     folder = read_folder(dataset)
     assert folder == expected
-    kinds = {".db": 1, ".dcm": 2, "no suffix": 1}
+    kinds = {".db": 1, ".gif": 2, "no suffix": 1}
     assert folder.left_out == LeftOut("gut", 5, kinds, beside=1, hidden=2, special=1, empty=("empty",))
     assert str(folder.left_out) == (
-        "gut: 5 images are read. Left out: 1 image beside the class folders; 4 files of other kinds (.dcm 2, .db 1, no "
+        "gut: 5 images are read. Left out: 1 image beside the class folders; 4 files of other kinds (.gif 2, .db 1, no "
         "suffix 1); 1 that is no regular file; 2 hidden; a folder without images (empty)."
     )
 

@@ -84,12 +84,12 @@ def test_what_is_not_read_is_counted_by_reason(tree: tuple[Path, Path], tmp_path
     (data / "far" / "inside.jpg").symlink_to(data / "far" / "ccagt" / "95_5.jpg")
     os.mkfifo(data / "far" / "pipe.png")
     (data / "far" / "folder.png").mkdir()
-    names = "ccagt/95_5.jpg gone.jpg out.png away/secret.png loop.png inside.jpg pipe.png folder.png a.nii.gz b.dcm"
+    names = "ccagt/95_5.jpg gone.jpg out.png away/secret.png loop.png inside.jpg pipe.png folder.png a.nii.gz b.gif"
     lines = "".join(f"far/{name} -1\n" for name in names.split())
     (lists / "test_midog_ccagt.txt").write_text(lines)
     left_out = read_image_lists(lists, data, CLASSES)[-1].left_out
     assert (left_out.read, left_out.missing, left_out.links, left_out.special) == (2, 2, 2, 2)
-    assert left_out.kinds == {".nii.gz": 1, ".dcm": 1}
+    assert left_out.kinds == {".nii.gz": 1, ".gif": 1}
     assert left_out.total == 8
     assert "test_midog_ccagt.txt: 2 images are read" in str(left_out)
     assert "2 images of the list that are not there" in str(left_out)

@@ -515,10 +515,10 @@ def test_images_of_patients_keep_their_folders_and_what_is_left_out_is_said(tmp_
             place = root / name / f"p{patient}" / "1.png"  # one name for all: flat, they would be one file
             place.parent.mkdir(parents=True)
             Image.new("RGB", (16, 16), (patient * 20, 10 if name == "a" else 200, 0)).save(place)
-    (root / "a" / "p0" / "scan.dcm").write_bytes(b"x")
+    (root / "a" / "p0" / "scan.gif").write_bytes(b"x")
     protocol = Protocol(name="set", classes={"a": "id", "b": "id"})
     prepared = prepare(root, tmp_path / "out", protocol)
     assert sum(sum(classes.values()) for classes in prepared.counts.values()) == 12
-    assert prepared.warnings[0] == "set: 12 images are read. Left out: 1 file of other kinds (.dcm 1)."
+    assert prepared.warnings[0] == "set: 12 images are read. Left out: 1 file of other kinds (.gif 1)."
     assert len(list((tmp_path / "out").glob("*/*/p*/1.png"))) == 12
     assert not prepare(root, tmp_path / "out", protocol).is_new
