@@ -21,6 +21,10 @@ class DownloadError(NeroError):
     """A file that cannot be fetched, or is not the one that was asked for."""
 
 
+class PacsError(NeroError):
+    """A PACS that is not named, does not answer, refuses, or sends what is not DICOM."""
+
+
 class CheckpointError(NeroError):
     """A checkpoint folder that is missing, incomplete, or does not hold the model it names."""
 
