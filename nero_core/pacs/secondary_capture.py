@@ -9,6 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from nero_core.pacs.results import MANUFACTURER, ImageResult, ResultContext, own_uid, result_key
 
+UTF_8 = "ISO_IR 192"
 SERIES_NUMBER = 9801  # beyond what scanners count
 _LONGEST = 64  # characters of a description (LO)
 
@@ -32,7 +33,7 @@ def secondary_capture(
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
-        patient_orientation=("L", "F"),  # asked for; dropped below, since nobody knows it of an endoscopy
+        patient_orientation=("L", "F"),  # asked for; emptied below, since nobody knows it of an endoscopy
         series_instance_uid=UID(own_uid("maps", source.StudyInstanceUID, *key[2:])),
         series_number=SERIES_NUMBER,
         sop_instance_uid=UID(own_uid("map", *key)),
@@ -41,9 +42,11 @@ def secondary_capture(
         manufacturer_model_name=f"{MANUFACTURER} {context.version}"[:_LONGEST],
         software_versions=context.version[:_LONGEST],
         series_description="NERO: where images are unlike the reference images",
+        specific_character_set=UTF_8,
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
-    del image.PatientOrientation
+    for name in ("PatientOrientation", "Laterality"):
+        setattr(image, name, None)
     image.ImageType = ["DERIVED", "SECONDARY"]
     image.ImageComments = f"{what}. Research and teaching; not a medical device."[:1024]
     image.DerivationDescription = f"{result.method} {result.score:.6g}, p {result.p_value:.4g}: {result.verdict}"[:1024]

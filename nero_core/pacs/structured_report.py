@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from highdicom import UID
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
@@ -21,7 +22,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from nero_core.pacs.results import MANUFACTURER, ImageResult, ResultContext, own_uid, result_key
-from nero_core.pacs.secondary_capture import complete
+from nero_core.pacs.secondary_capture import UTF_8, complete
 
 SERIES_NUMBER = 9802
 SCHEME = "99NERO"  # private codes (PS3.16, 8.2)
@@ -73,6 +74,12 @@ def structured_report(results: Sequence[ImageResult], context: ResultContext) ->
         manufacturer_model_name=f"{MANUFACTURER} {context.version}"[:64],
         software_versions=context.version[:64],
         series_description="NERO: verdicts",
+        specific_character_set=UTF_8,
+        coding_schemes=[
+            CodingSchemeIdentificationItem(
+                designator=SCHEME, name=f"Codes of {MANUFACTURER}", responsible_organization=MANUFACTURER
+            )
+        ],
         is_complete=True,
         is_final=False,  # a program says so, and nobody has signed it
         is_verified=False,

@@ -19,20 +19,23 @@ from nero_core.inspector import Inspector
 from nero_core.pacs import Archive, PacsSettings, read_settings
 from tests.nero_core.pacs.conftest import PASSWORD, USER, Orthanc
 
-NAME, IDENTITY = "Lovelace^Ada", "PAT-4711"
-SECRETS = (NAME, "Lovelace", IDENTITY, PASSWORD, "19151210")
+NAME, IDENTITY = "Lövelace^Ada", "PAT-4711"
+SINGLE, MULTI = "1.2.840.10008.5.1.4.1.1.77.1.1", "1.2.840.10008.5.1.4.1.1.7.4"  # visible light; true colour
+SECRETS = (NAME, "velace", IDENTITY, PASSWORD, "19151210")
 
 
 def endoscopy(study: str, series: str, pixels: np.ndarray, number: int, manufacturer: str = "Scope") -> bytes:
     """A frame of an endoscope as a Visible Light Endoscopic Image, with everything that tells of the patient."""
     data = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=bytes(128))
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.1"
+    data.SOPClassUID = SINGLE if pixels.ndim == 3 else MULTI
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
     data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     data.StudyInstanceUID, data.SeriesInstanceUID = study, series
+    data.SpecificCharacterSet = "ISO_IR 100"
     data.PatientName, data.PatientID, data.PatientBirthDate, data.PatientSex = NAME, IDENTITY, "19151210", "F"
     data.StudyDate, data.StudyTime, data.AccessionNumber, data.StudyID = "20260102", "101500", "A-1", "1"
-    data.StudyDescription, data.ReferringPhysicianName, data.Modality = "Colonoscopy of Ada Lovelace", "Babbage", "ES"
+    data.StudyDescription, data.ReferringPhysicianName, data.Modality = "Colonoscopy of Ada Lövelace", "Babbage", "ES"
     data.InstanceNumber, data.SeriesNumber, data.Manufacturer = number, 1, manufacturer
     data.Rows, data.Columns = pixels.shape[-3:-1]
     data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
@@ -109,7 +112,7 @@ def test_maps_and_a_report_come_back_to_the_study_and_once_only(
     instances = list(archive.instances(study["uid"]))
     assert len(instances) == 3 + 3 + 1
     sent = [data for data in map(archive.fetch, instances) if data.Manufacturer == "NERO Dashboard"]
-    assert {str(data.PatientID) for data in sent} == {IDENTITY}
+    assert {(str(data.PatientID), str(data.PatientName)) for data in sent} == {(IDENTITY, NAME)}
     captures = [data for data in sent if data.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"]
     (report,) = (data for data in sent if data.Modality == "SR")
     assert len(captures) == 3
