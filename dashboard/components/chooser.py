@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import state, words
+from dashboard import resources, state, words
 from dashboard.components.image_cards import only_of
 from dashboard.resources import Source
 from nero_core.figures import short_id
@@ -61,3 +61,6 @@ def title(item: Source, note: str = "") -> None:
     with st.container(key="title"):
         st.subheader(words.plain(item.name), anchor=False)
         st.caption(" · ".join(filter(None, (f"image {short_id(item.id)}", words.plain(note)))))  # as in its figures
+        told = resources.tags(item)
+        if told:  # where the operator has turned it on
+            st.caption(words.plain(" · ".join(f"{name} {value}" for name, value in told.items())))

@@ -24,23 +24,25 @@ MOST_MEGABYTES = 300  # together: ten sessions then stay within 3 GB of the serv
 def upload(beside: DeltaGenerator) -> list[Source]:
     """The uploaded files that can be read, in their order; ``beside`` says what is wrong with the others."""
     files = st.file_uploader(
-        "Images: PNG, JPEG, TIFF, BMP or WebP",
+        "Images: PNG, JPEG, TIFF, BMP, WebP or DICOM",
         accept_multiple_files=True,
         key=state.images.FILES,
         on_change=state.images.files_changed,
         max_upload_size=MEGABYTES,
-        help="They stay in this session's memory and are never written to disk or into a link.",
+        help="They stay in this session's memory and are never written to disk or into a link. What a DICOM file says "
+        "of the patient is not shown; what is burnt into the picture stays in it.",
     )
     st.html(_TOO_LARGE)  # the browser refuses these itself, and Streamlit tells only who listens to the page
     earlier = _earlier(files)
-    room = fitting([*(len(item.data) for item in earlier), *(file.size for file in files)]) - len(earlier)
-    drawn = [resources.source(file.file_id, file.name, file.getvalue()) for file in files[: max(0, room)]]
+    room = fitting([*map(_own_bytes, earlier), *(file.size for file in files)]) - len(earlier)
+    drawn, given = _images(files[: max(0, room)], MOST_FILES - len(earlier))
+    given += len(files) - max(0, min(room, len(files)))
     if files:
         state.images.draw_files(drawn)
     sources = distinct_names([*earlier, *drawn])
-    if len(drawn) < len(files):
+    if len(drawn) < given:
         with beside:
-            _say_too_much(len(sources), len(earlier) + len(files))
+            _say_too_much(len(sources), len(earlier) + given)
     if sources:
         problems = _problems(sources)
         with beside:
@@ -60,6 +62,21 @@ def _problems(sources: list[Source]) -> list[str]:
             problems.append(resources.problem(item))
     place.empty()
     return problems
+
+
+def _images(files: list[UploadedFile], most: int) -> tuple[list[Source], int]:
+    """The images in the files, each frame one, at most so many; and how many there are."""
+    drawn, given = list[Source](), 0
+    for file in files:
+        images, count = resources.sources(file.file_id, file.name, file.getvalue(), max(1, most - len(drawn)))
+        drawn += images[: max(0, most - len(drawn))]
+        given += count
+    return drawn, given
+
+
+def _own_bytes(item: Source) -> int:
+    """Bytes in memory; the frames of a file share them."""
+    return len(item.data) if item.frame in (None, 1) else 0
 
 
 def fitting(sizes: list[int]) -> int:
@@ -100,7 +117,7 @@ def _earlier(files: list[UploadedFile]) -> list[Source]:
 def _say_too_much(used: int, given: int) -> None:
     st.warning(
         f"Expected at most {MOST_FILES} files and {MOST_MEGABYTES} MB together. Found {given} files; the first {used} "
-        "are used. Remove some, and add the others afterwards.",
+        "are used. Remove some, and add the others afterwards. Each frame of a DICOM file counts as a file.",
         icon=":material/warning:",
     )
 

@@ -26,7 +26,7 @@ from dashboard.resources.explanations import (
     similar,
     unlikeness,
 )
-from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source
+from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source, sources, tags
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
 from dashboard.resources.neurons import channel_summary, concept, place, reference_channels
 from dashboard.resources.verdicts import (
@@ -76,6 +76,8 @@ __all__ = [
     "sides",
     "similar",
     "source",
+    "sources",
+    "tags",
     "umap",
     "unlikeness",
     "what_if",

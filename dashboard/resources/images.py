@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.resources.rasters import Rasters
-from nero_core.data import Picture, decode_image
+from nero_core.data import Picture, decode_image, frame_digest, frame_name, frames_in, study_tags
 from nero_core.errors import ImageError
 from nero_core.figures import enlarge, fit_within
 
@@ -29,19 +29,39 @@ class Source:
         key: distinguishes files of one name.
         name: as shown.
         data: the file's bytes.
-        id: sha256 of the bytes.
+        id: sha256 of the bytes; of one of several frames, an id of its own.
+        frame: of a DICOM file that has several, counted from 1; None of any other.
     """
 
     key: str
     name: str
     data: bytes = field(repr=False)
     id: str
+    frame: int | None = None
 
 
 def source(key: str, name: str, data: bytes) -> Source:
     """A file with its digest, which is computed once."""
     clean = "".join(letter for letter in name if unicodedata.category(letter)[0] != "C").strip()
     return Source(key, clean or "unnamed image", data, _digest(key, len(data), data))
+
+
+def sources(key: str, name: str, data: bytes, most: int) -> tuple[list[Source], int]:
+    """The images of a file, at most so many of its frames, and how many it has."""
+    whole = source(key, name, data)
+    frames = _frames(whole.id, data)
+    if frames == 1:
+        return [whole], 1
+    shown = [
+        Source(f"{key}#{number}", frame_name(whole.name, number), data, frame_digest(whole.id, number), number)
+        for number in range(1, min(frames, most) + 1)
+    ]
+    return shown, frames
+
+
+def tags(item: Source) -> dict[str, str]:
+    """What the file says of patient and study, where the operator has it shown; kept nowhere."""
+    return study_tags(item.data)
 
 
 def problem(item: Source) -> str:
@@ -90,6 +110,11 @@ def _digest(key: str, size: int, _data: bytes) -> str:
 
 
 @st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)
+def _frames(image_id: str, _data: bytes) -> int:
+    return frames_in(_data)
+
+
+@st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)
 def _problem(image_id: str, name: str, _item: Source) -> str:
     try:
         _facts(image_id, _item)
@@ -119,7 +144,7 @@ def _own_size(image_id: str, _item: Source) -> NDArray[np.uint8]:
 
 def _decode(item: Source) -> Picture:
     """Without the file's name, since others may have the same file under their own."""
-    return replace(decode_image(item.data, item.name, digest=item.id), name="")
+    return replace(decode_image(item.data, item.name, digest=item.id, frame=item.frame), name="", id=item.id)
 
 
 @st.cache_resource(show_spinner=False)

@@ -81,10 +81,12 @@ class Archive:
         """
         fields = ["ModalitiesInStudy", "NumberOfStudyRelatedInstances", *STUDY_TAGS]
         search = {name: value for name, value in filters.items() if value}
-        found = self._ask(
-            "a list of studies", self._client.search_for_studies, limit=limit, fields=fields, search_filters=search
+        ask = self._client.search_for_studies
+        found: list[Study] = self._ask(
+            "a list of studies",
+            lambda: [_study(told) for told in ask(limit=limit, fields=fields, search_filters=search)],
         )
-        return [_study(Dataset.from_json(item)) for item in found][:limit]
+        return found[:limit]
 
     def instances(self, study: str) -> Iterator[Instance]:
         """The instances of a study, listed a page at a time.
@@ -94,16 +96,8 @@ class Archive:
         """
         offset = 0
         while True:
-            found = self._ask(
-                "a list of instances",
-                self._client.search_for_instances,
-                study_instance_uid=_checked(study),
-                limit=PAGE,
-                offset=offset,
-            )
-            for item in found:
-                told = Dataset.from_json(item)
-                yield Instance(study, str(told.SeriesInstanceUID), str(told.SOPInstanceUID), str(told.SOPClassUID))
+            found: list[Instance] = self._ask("a list of instances", self._page, _checked(study), offset)
+            yield from found
             offset += len(found)
             if len(found) < PAGE:
                 break
@@ -141,6 +135,13 @@ class Archive:
                 )
         return len(datasets)
 
+    def _page(self, study: str, offset: int) -> list[Instance]:
+        told = self._client.search_for_instances(study_instance_uid=study, limit=PAGE, offset=offset)
+        each = map(Dataset.from_json, told)
+        return [
+            Instance(study, str(one.SeriesInstanceUID), str(one.SOPInstanceUID), str(one.SOPClassUID)) for one in each
+        ]
+
     def _ask(self, what: str, question: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  of the library
         """Ask, and tell errors without addresses, questions or headers, which may hold names and passwords."""
         expected = f"{self.host}: expected {what}"
@@ -157,13 +158,16 @@ class Archive:
             ) from None
         except requests.Timeout:
             raise PacsError(f"{expected}; found no answer in time. Try later.") from None
+        except requests.JSONDecodeError:
+            raise PacsError(f"{expected}; found an answer that is not DICOMweb. Check NERO_PACS_URL.") from None
         except requests.RequestException:
             raise PacsError(f"{expected}; found no connection. Check NERO_PACS_URL and the network.") from None
         except Exception:  # what the PACS sends is parsed by libraries, which raise nearly anything
             raise PacsError(f"{expected}; found an answer that is not DICOMweb. Check NERO_PACS_URL.") from None
 
 
-def _study(told: Dataset) -> Study:
+def _study(item: dict[str, Any]) -> Study:
+    told = Dataset.from_json(item)
     modalities = told.get("ModalitiesInStudy") or ()
     instances = told.get("NumberOfStudyRelatedInstances")
     return Study(

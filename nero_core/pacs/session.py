@@ -1,17 +1,22 @@
 """HTTP to a PACS: certificates are checked, answers are bounded, redirections refused, and nothing secret is told."""
 
+import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
 from nero_core.errors import PacsError
 from nero_core.pacs.settings import PacsSettings
 
+# What they log holds addresses, and names of patients in them.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+logging.getLogger("retrying").setLevel(logging.CRITICAL)
+
 CONNECT, READ, WHOLE = 10.0, 60.0, 600.0  # seconds: to connect, between two pieces of an answer, for all of it
 RETRIES = 2  # of a question, which changes nothing; what is sent is never sent twice
+PAUSE = 0.5  # seconds before the second time, twice that before the third
 PIECE = 2**16  # bytes
 _BUSY = (429, 502, 503, 504)  # answers after which a question is asked again
 
@@ -30,16 +35,6 @@ class BoundedSession(requests.Session):
         self.host, self.max_bytes = settings.host, max_bytes
         self.verify = True if settings.ca is None else str(settings.ca)
         self.auth = _Login(settings)
-        retry = Retry(
-            total=RETRIES,
-            allowed_methods=("GET",),
-            status_forcelist=_BUSY,
-            backoff_factor=0.5,
-            raise_on_status=False,
-            redirect=0,
-        )
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(max_retries=retry))
 
     def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
         """As in requests, with the limits of this session.
@@ -48,7 +43,7 @@ class BoundedSession(requests.Session):
             PacsError: the answer is too large, too slow, or leads elsewhere.
         """
         kwargs |= {"stream": True, "timeout": (CONNECT, READ), "allow_redirects": False}
-        response = super().request(method, url, *args, **kwargs)
+        response = self._answer(method, url, *args, **kwargs)
         if response.is_redirect:
             response.close()
             raise PacsError(
@@ -57,6 +52,17 @@ class BoundedSession(requests.Session):
         response._content = self._bounded(response)  # what ``content`` gives, and all that reads it
         response._content_consumed = True
         return response
+
+    def _answer(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        """The first answer of a server that is not busy; urllib3's own way logs the address, and names in it."""
+        for attempt in range(RETRIES if method == "GET" else 0):
+            with suppress(requests.ConnectionError, requests.Timeout):
+                response = super().request(method, url, *args, **kwargs)
+                if response.status_code not in _BUSY:
+                    return response
+                response.close()
+            time.sleep(PAUSE * 2**attempt)
+        return super().request(method, url, *args, **kwargs)
 
     def _bounded(self, response: requests.Response) -> bytes:
         content, until = bytearray(), time.monotonic() + WHOLE

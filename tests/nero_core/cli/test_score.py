@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -19,6 +20,7 @@ from nero_core.data.folders import read_folder
 from nero_core.data.left_out import LeftOut
 from nero_core.inspector import Inspector
 from nero_core.models import Classifier
+from tests.nero_core.data.dicom_files import dicom
 
 Run = Callable[..., Result]
 KEYS = ["file", "sha256", "predicted", "confidence", "method", "score", "threshold", "is_ood", "verdict", "p_value"]
@@ -290,3 +292,27 @@ def test_what_the_page_calls_borderline_is_called_so(nero: Run, tiny_bundle: Pat
     table = nero(*command).stdout
     assert table.count(" borderline ") == sum(line["verdict"] == "borderline" for line in lines)
     assert table.count(" OOD ") == sum(line["verdict"] == "unlike" for line in lines)
+
+
+def test_frames_of_dicom_files_are_images_and_files_without_a_suffix_are_found(
+    nero: Run, tiny_bundle: Path, tmp_path: Path
+):
+    frames = np.random.default_rng(0).integers(0, 256, (3, 40, 48, 3), dtype=np.uint8)
+    (tmp_path / "loop.dcm").write_bytes(dicom(frames))
+    (tmp_path / "IM000001").write_bytes(dicom(frames[0]))
+    (tmp_path / "1.2.840.113").write_bytes(dicom(frames[1])[132:])  # without preamble
+    (tmp_path / "DICOMDIR").write_bytes(dicom(frames[0]))
+    (tmp_path / "README").write_bytes(b"no image")
+    (tmp_path / "cut.dcm").write_bytes(dicom(frames)[:-9])
+    result = nero("score", tiny_bundle, tmp_path, "--method", "nero", "--json")
+    assert result.exit_code == 1
+    lines = {Path(line["file"]).name: line for line in map(json.loads, result.stdout.splitlines())}
+    assert list(lines) == ["1.2.840.113", "IM000001", "cut.dcm", *(f"loop.dcm#frame {number}" for number in (1, 2, 3))]
+    assert "cut off" in lines["cut.dcm"]["error"]
+    assert lines["IM000001"]["score"] == pytest.approx(lines["loop.dcm#frame 1"]["score"], rel=1e-5)
+    assert lines["1.2.840.113"]["score"] == pytest.approx(lines["loop.dcm#frame 2"]["score"], rel=1e-5)
+    assert len({line["sha256"] for name, line in lines.items() if "sha256" in line}) == 5
+    assert "2 files of other kinds (no suffix 2)" in result.stderr
+    one = nero("score", tiny_bundle, tmp_path / "loop.dcm#frame 2", "--method", "nero", "--json")
+    again = json.loads(one.stdout)
+    assert (again["file"], again["sha256"]) == (str(tmp_path / "loop.dcm#frame 2"), lines["loop.dcm#frame 2"]["sha256"])

@@ -13,12 +13,12 @@ import pydicom.data
 import pytest
 from PIL import Image
 from pydicom import dcmread
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import pixel_array
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 from nero_core.data.decode import Limits, decode_image
 from nero_core.data.dicom_file import read_dicom
@@ -26,6 +26,7 @@ from nero_core.data.dicom_picture import stored_picture
 from nero_core.data.dicom_samples import one_frame
 from nero_core.data.frames import decode_frames, frames_in
 from nero_core.errors import ImageError
+from tests.nero_core.data.dicom_files import dicom
 
 OWN = Path(pydicom.data.__file__).parent / "test_files"
 FILES = {
@@ -93,34 +94,6 @@ def reference(path: Path, index: int) -> np.ndarray:
         low, high = shown.min(), shown.max()
     grey = np.rint(np.clip((shown - low) / (high - low), 0, 1) * 255).astype(np.uint8)
     return np.repeat((255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey)[..., None], 3, axis=2)
-
-
-def dicom(samples: np.ndarray, syntax: str = ExplicitVRLittleEndian, **elements: Any) -> bytes:
-    """A file of these samples, ``height width``, ``height width 3``, or of frames of them."""
-    data = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=bytes(128))
-    data.file_meta.TransferSyntaxUID = syntax
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = "1.2.3"
-    data.PatientName = "Secret^Name"
-    colours = 3 if samples.shape[-1] == 3 else 1
-    shape = samples.shape[:-1] if colours == 3 else samples.shape
-    data.SamplesPerPixel, (data.Rows, data.Columns) = colours, shape[-2:]
-    data.PhotometricInterpretation = "RGB" if colours == 3 else "MONOCHROME2"
-    data.BitsAllocated = data.BitsStored = samples.dtype.itemsize * 8
-    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, int(samples.dtype.kind == "i")
-    if colours == 3:
-        data.PlanarConfiguration = 0
-    if len(shape) == 3:
-        data.NumberOfFrames = shape[0]
-    data.PixelData = samples.tobytes()
-    for name, value in elements.items():
-        setattr(data, name, value)
-    if "BitsStored" in elements and "HighBit" not in elements:
-        data.HighBit = data.BitsStored - 1
-    data["PixelData"].VR = "OB" if data.BitsAllocated <= 8 or data.file_meta.TransferSyntaxUID.is_encapsulated else "OW"
-    buffer = io.BytesIO()
-    data.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 def pixels(data: bytes, **options: Any) -> np.ndarray:

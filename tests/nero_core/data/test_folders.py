@@ -15,6 +15,7 @@ from nero_core.data.decode import decode_batch, decode_image
 from nero_core.data.folders import file_digest, iterate_batches, read_folder, split
 from nero_core.data.left_out import LeftOut
 from nero_core.errors import CalibrationError, ImageError
+from tests.nero_core.data.dicom_files import dicom
 
 
 def write(path: Path, seed: int = 0) -> Path:
@@ -282,3 +283,13 @@ def test_a_class_with_too_few_different_images_is_named() -> None:
 def test_fractions_that_are_no_shares_are_refused(fractions: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="expected positive shares that sum to 1"):
         split(LABELS, IDS, fractions, seed=0)
+
+
+def test_a_dicom_file_of_several_frames_counts_by_its_first_and_the_others_are_told(dataset: Path) -> None:
+    frames = np.zeros((4, 20, 24, 3), np.uint8)
+    (dataset / "polyp/loop.dcm").write_bytes(dicom(frames))
+    (dataset / "polyp/IM0001").write_bytes(dicom(frames[0]))
+    folder = read_folder(dataset)
+    assert names(folder.paths)[-2:] == ["polyp/b.png", "polyp/loop.dcm"]
+    assert "polyp/IM0001" in names(folder.paths)
+    assert str(folder.left_out) == "gut: 7 images are read. Left out: 3 frames after the first of a DICOM file."

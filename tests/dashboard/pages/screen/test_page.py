@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from nero_core import COMPOSITES, Explorer
 from nero_core.errors import CalibrationError
 from tests.dashboard.material import html, png, until
+from tests.nero_core.data.dicom_files import dicom
 
 Start = Callable[..., AppTest]
 
@@ -218,6 +220,27 @@ def test_too_many_files_are_a_sentence_and_the_first_are_used(app: Start, monkey
     no_traceback(running)
     assert "Expected at most 2 files and 300 MB together. Found 3 files" in running.warning[0].value
     assert running.selectbox(key="file").options == ["0.png", "1.png"]
+
+
+def test_a_dicom_file_is_its_frames_and_says_nothing_of_the_patient(app: Start, monkeypatch: pytest.MonkeyPatch):
+    frames = np.random.default_rng(0).integers(0, 256, (3, 40, 48, 3), dtype=np.uint8)
+    running = upload(app(), ("loop.dcm", dicom(frames)), ("frame.png", png()))
+    no_traceback(running)
+    assert running.selectbox(key="file").options == [*(f"loop.dcm#frame {n}" for n in (1, 2, 3)), "frame.png"]
+    assert running.subheader[0].value.replace("\\", "") == "loop.dcm#frame 1"
+    assert not any("Secret" in text.value for text in (*running.caption, *running.markdown))
+    monkeypatch.setenv("NERO_SHOW_STUDY_TAGS", "1")
+    running.run()
+    assert any("PatientName Secret" in text.value.replace("\\", "") for text in running.caption)
+
+
+def test_frames_count_as_files(app: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dashboard.components.uploader.MOST_FILES", 2)
+    frames = np.random.default_rng(0).integers(0, 256, (3, 40, 48, 3), dtype=np.uint8)
+    running = upload(app(), ("loop.dcm", dicom(frames)), ("frame.png", png()))
+    no_traceback(running)
+    assert "Found 4 files; the first 2 are used" in running.warning[0].value
+    assert running.selectbox(key="file").options == ["loop.dcm#frame 1", "loop.dcm#frame 2"]
 
 
 def test_control_characters_do_not_make_two_names_one(app: Start):
