@@ -1,8 +1,9 @@
 """One frame of a DICOM file → samples, by decoders of permissive licences.
 
-pydicom unpacks what is not compressed and run lengths, and has Pillow (JPEG), pyjpegls and pylibjpeg-openjpeg (JPEG
-2000) do the rest; imagecodecs reads JPEG that is lossless or has 12 bit. What a codestream says of its own size is
-compared with the file's before it is decoded. pylibjpeg-rle stays out: a damaged file ends the process in it.
+pydicom unpacks what is not compressed and run lengths, and has Pillow do JPEG and pylibjpeg-openjpeg JPEG 2000;
+imagecodecs reads JPEG that is lossless or has 12 bit, and JPEG-LS. What a codestream says of its own size is compared
+with the file's before it is decoded. Two stay out for what damaged files do to them: pylibjpeg-rle ends the process,
+and pyjpegls computes for seconds.
 """
 
 import struct
@@ -36,7 +37,7 @@ from nero_core.data.jpeg_frame import jpeg_frame
 
 JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless)
 JPEG_2000 = (JPEG2000Lossless, JPEG2000, HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL)
-BY_IMAGECODECS = (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
+BY_IMAGECODECS = (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless)
 SYNTAXES = (*NATIVE, *JPEG, *JPEG_2000, RLELossless)  # that are read
 _VIDEO = "1.2.840.10008.1.2.4.10"  # MPEG-2, MPEG-4 and HEVC are 1.2.840.10008.1.2.4.100 to .108
 _SIZ = b"\xff\x4f\xff\x51"  # with which a JPEG 2000 codestream begins
@@ -131,14 +132,14 @@ def _plugin(syntax: UID) -> str:
     """pydicom's name of the decoder: always these, whatever else may be installed."""
     if syntax == RLELossless:
         return "pydicom"
-    if syntax in JPEG_2000:
-        return "pylibjpeg"
-    return "pillow" if syntax == JPEGBaseline8Bit else "pyjpegls"
+    return "pylibjpeg" if syntax in JPEG_2000 else "pillow"
 
 
 def _by_imagecodecs(picture: StoredPicture, encoded: bytes) -> Shaped[np.ndarray, "..."]:
-    """JPEG that is lossless or has 12 bit."""
-    samples = imagecodecs.jpeg8_decode(encoded)
+    """JPEG that is lossless or has 12 bit, and JPEG-LS."""
+    frame = jpeg_frame(encoded)
+    is_ls = frame is not None and frame.is_ls
+    samples = (imagecodecs.jpegls_decode if is_ls else imagecodecs.jpeg8_decode)(encoded)
     expected = (picture.height, picture.width, *((3,) if picture.samples == 3 else ()))
     if samples.shape != expected or samples.dtype.itemsize * 8 > picture.bits:
         raise DicomError("whose picture is of another size than it says")
@@ -146,8 +147,7 @@ def _by_imagecodecs(picture: StoredPicture, encoded: bytes) -> Shaped[np.ndarray
         spare = 8 * picture.bits // 8 - picture.used
         signed = samples.astype(f"u{picture.bits // 8}") << spare
         return signed.view(f"i{picture.bits // 8}") >> spare
-    frame = jpeg_frame(encoded)
-    if picture.photometric.startswith("YBR_FULL") and frame is not None and frame.is_lossless:
+    if picture.photometric.startswith("YBR_FULL") and frame is not None and (frame.is_lossless or is_ls):
         return convert_color_space(samples, "YBR_FULL", "RGB")  # libjpeg converts what is lossy alone
     return samples
 

@@ -45,9 +45,14 @@ class JpegFrame:
         return self.marker in _LOSSLESS
 
     @property
+    def is_ls(self) -> bool:
+        """JPEG-LS."""
+        return self.marker == _LS
+
+    @property
     def unusual(self) -> str:
         """What it is in words where it is none of the usual JPEGs, else ""."""
-        if self.marker == _LS:
+        if self.is_ls:
             return "a JPEG-LS image"
         if self.is_lossless:
             return "a lossless JPEG"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import data_store
+import jpeg_ls
 import numpy as np
 import pydicom.data
 import pytest
@@ -18,7 +19,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import pixel_array
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
-from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit, JPEGLSLossless
 
 from nero_core.data.decode import Limits, decode_image
 from nero_core.data.dicom_file import read_dicom
@@ -159,6 +160,14 @@ def test_a_jpeg_within_is_the_jpeg() -> None:
     )
     expected = np.asarray(Image.open(io.BytesIO(buffer.getvalue()))).astype(int)
     assert np.abs(pixels(data) - expected).max() <= 2  # colours are converted once by libjpeg, once in float
+
+
+@pytest.mark.parametrize("interleaved", [0, 1, 2])  # by picture, by line, by pixel
+def test_jpeg_ls_is_read_however_its_colours_are_interleaved(interleaved: int) -> None:
+    stored = np.moveaxis(COLOUR, 2, 0) if interleaved == 0 else COLOUR
+    encoded = jpeg_ls.encode_buffer(stored.tobytes(), 20, 30, 3, 8, 0, interleaved)
+    data = dicom(COLOUR, JPEGLSLossless, PixelData=encapsulate([bytes(encoded)]))
+    np.testing.assert_array_equal(pixels(data), COLOUR)
 
 
 def test_a_window_is_the_formula_of_the_standard() -> None:
