@@ -28,7 +28,7 @@ def find(
     as_json: AsJson = False,
 ) -> None:
     """Find studies in the PACS. Names and dates are listed only where NERO_SHOW_STUDY_TAGS=1."""
-    from nero_core.data.study_tags import study_tags_are_shown
+    from nero_core.data.patient_tags import study_tags_are_shown
     from nero_core.pacs import Archive, read_settings
 
     filters = {
@@ -64,7 +64,7 @@ def pull(
     The files hold pixels and UIDs; names and dates only where NERO_SHOW_STUDY_TAGS=1.
     """
     from nero_core.atomic import new_file
-    from nero_core.data.study_tags import study_tags_are_shown
+    from nero_core.data.patient_tags import study_tags_are_shown
     from nero_core.pacs import Archive, read_settings
     from nero_core.pacs.picture_only import picture_only
     from nero_core.pacs.study import as_file, images

@@ -4,10 +4,10 @@ from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveContents, ArchiveLimit
 from nero_core.data.decode import Limits, Picture, decode_batch, decode_image, thumbnail, to_batch
 from nero_core.data.dicom import frame_digest
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches, read_folder, split
-from nero_core.data.frame_name import frame_name
+from nero_core.data.frame_names import frame_name
 from nero_core.data.frames import decode_frames, frames_in
 from nero_core.data.left_out import LeftOut
-from nero_core.data.study_tags import study_tags, study_tags_are_shown
+from nero_core.data.patient_tags import study_tags, study_tags_are_shown
 from nero_core.spelling import same_name
 
 __all__ = [

@@ -25,7 +25,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from nero_core.data.dicom import decode_dicom, frame_digest
 from nero_core.data.file_kind import DICOM, image_kind, kind_in_disguise, other_kind
-from nero_core.data.frame_name import split_frame
+from nero_core.data.frame_names import split_frame
 from nero_core.data.limits import (
     FORMATS,
     SUFFIXES,

@@ -7,7 +7,7 @@ from pathlib import Path
 from nero_core.data.decode import Limits, Picture, decode_image, file_name, read_whole
 from nero_core.data.dicom import count_frames, decode_dicom_frames, frame_digest
 from nero_core.data.file_kind import DICOM, image_kind
-from nero_core.data.frame_name import frame_name, split_frame
+from nero_core.data.frame_names import frame_name, split_frame
 
 _BEFORE_PIXELS = 2**20  # bytes of a file in which its number of frames stands
 
