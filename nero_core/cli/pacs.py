@@ -12,6 +12,9 @@ from nero_core.cli.options import Device, Seed, Tpr, make_folder
 from nero_core.cli.terminal import VERDICTS, printable
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from nero_core.pacs.results import ImageResult
     from nero_core.pacs.study import Scored
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -106,37 +109,46 @@ def push(
     from nero_core.atomic import write_bytes
     from nero_core.errors import NeroError
     from nero_core.inspector import Inspector
-    from nero_core.pacs import Archive, read_settings
-    from nero_core.pacs.study import answer, as_file, context_of, images, score_instance
+    from nero_core.pacs import Archive, read_settings, structured_report
+    from nero_core.pacs.study import as_file, capture_of, context_of, images, score_instance
 
     torch.manual_seed(seed)
     archive, inspector = Archive(read_settings()), Inspector.load(bundle, device)
     chosen = method or inspector.default_method(tpr)
     inspector.reference_scores(chosen, tpr)  # an unknown method or tpr is an error before anything is fetched
-    skipped, scored, failed = Counter[str](), list["Scored"](), 0
+    context, skipped, results, failed, sent = context_of(inspector, tpr), Counter[str](), list["ImageResult"](), 0, 0
+    if out is not None:
+        make_folder(out)
+
+    def deliver(one: "Dataset") -> None:
+        if out is None:
+            archive.store([one])
+        else:
+            write_bytes(out / f"{one.Modality}-{one.InstanceNumber}.dcm", as_file(one))
+
     for number, dataset in enumerate(images(archive, study, lambda reason: skipped.update([reason])), start=1):
         name = f"image {number} of the study"
         try:
-            scored.append(score_instance(inspector, dataset, chosen, tpr, name))
+            scored = score_instance(inspector, dataset, chosen, tpr, name)
         except NeroError as error:
             failed += 1
-            typer.echo(
-                json_line({"instance": str(dataset.SOPInstanceUID), "error": str(error)}) if as_json else str(error)
-            )
+            record = {"instance": str(dataset.SOPInstanceUID), "error": str(error)}
+            typer.echo(json_line(record) if as_json else printable(str(error)))
             continue
-        _tell(scored[-1], name, as_json)
-    if not scored:
+        _tell(scored, name, as_json)
+        results += scored.results
+        capture = capture_of(scored, context, number)
+        if capture is not None:  # sent at once: the maps of a whole study are not held
+            deliver(capture)
+            sent += 1
+    if not results:
         _tell_skipped(skipped)
         raise NeroError("Expected a study with images that can be scored. Found none. Name another study.")
-    objects = answer(scored, context_of(inspector, tpr))
-    if out is None:
-        sent = archive.store(list(objects))
-        typer.echo(f"{sent} {'object' if sent == 1 else 'objects'} sent to {archive.host}.", err=as_json)
-    else:
-        make_folder(out)
-        for one in objects:
-            write_bytes(out / f"{one.Modality}-{one.InstanceNumber}.dcm", as_file(one))
-        typer.echo(f"Nothing sent; written to {printable(str(out))}.", err=as_json)
+    deliver(structured_report(results, context))
+    sent += 1
+    objects = "1 object" if sent == 1 else f"{sent} objects"
+    told = f"{objects} sent to {archive.host}." if out is None else f"Nothing sent; {objects} in {printable(str(out))}."
+    typer.echo(told, err=as_json)
     if inspector.no_unlikeness_because:
         typer.echo(f"No maps: {inspector.no_unlikeness_because}", err=True)
     _tell_skipped(skipped)

@@ -18,7 +18,6 @@ from nero_core.pacs.archive import Archive
 from nero_core.pacs.picture_only import picture_only
 from nero_core.pacs.results import ImageResult, ResultContext, has_pixels, is_own, without_pixels
 from nero_core.pacs.secondary_capture import secondary_capture
-from nero_core.pacs.structured_report import structured_report
 from nero_core.version import __version__
 
 WHAT = "Where the image is unlike the reference images"
@@ -47,7 +46,7 @@ def images(
     Raises:
         PacsError: no such study, or the PACS does not answer.
     """
-    for instance in archive.instances(study):
+    for instance in list(archive.instances(study)):  # listed before answers join the study, and move its pages
         dataset = archive.fetch(instance)
         if is_own(dataset):
             on_skipped("a result that was sent before")
@@ -91,12 +90,11 @@ def score_instance(inspector: Inspector, dataset: Dataset, method: str, tpr: flo
     return Scored(tuple(results), _map(inspector, least[1]), least[0])
 
 
-def answer(scored: list[Scored], context: ResultContext) -> Iterator[Dataset]:
-    """What is sent back: a Secondary Capture of each map, and one Structured Report on all images."""
-    for number, one in enumerate(scored, start=1):
-        if one.map is not None:
-            yield secondary_capture(one.map, WHAT, one.mapped, context, number)
-    yield structured_report([result for one in scored for result in one.results], context)
+def capture_of(scored: Scored, context: ResultContext, number: int) -> Dataset | None:
+    """The map as a Secondary Capture, the ``number``-th of its series; None where there is no map."""
+    if scored.map is None:
+        return None
+    return secondary_capture(scored.map, WHAT, scored.mapped, context, number)
 
 
 def context_of(inspector: Inspector, tpr: float | None) -> ResultContext:
