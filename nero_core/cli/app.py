@@ -56,13 +56,16 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[Callable[..., None], str]]]] = {  #
         "The log of what was done, by whom.",
         {"verify": (db.verify, "nero audit verify")},
     ),
+    "pacs": (
+        "Find studies in a PACS (DICOMweb), fetch them, send results back. NERO_PACS_URL says where it is.",
+        {
+            "find": (find, "nero pacs find --modality ES --date 20260101-"),
+            "pull": (pull, "nero pacs pull 1.2.840.113619.2.55 --out study"),
+            "push": (push, "nero pacs push 1.2.840.113619.2.55 --bundle bundles/phantom"),
+        },
+    ),
 }
 CONTEXT = {"help_option_names": ["-h", "--help"]}
-PACS_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
-    "find": (find, "nero pacs find --modality ES --date 20260101-"),
-    "pull": (pull, "nero pacs pull 1.2.840.113619.2.55 --out study"),
-    "push": (push, "nero pacs push 1.2.840.113619.2.55 --bundle bundles/phantom"),
-}
 
 app = typer.Typer(
     name="nero",
@@ -80,13 +83,6 @@ for group, (group_help, commands) in GROUPS.items():
     for name, (command, example) in commands.items():
         under.command(name, epilog=f"Example: {example}")(guard(command))
     app.add_typer(under)
-pacs = typer.Typer(
-    help="Find studies in a PACS (DICOMweb), fetch them, send results back. NERO_PACS_URL says where it is.",
-    no_args_is_help=True,
-)
-for name, (command, example) in PACS_COMMANDS.items():
-    pacs.command(name, epilog=f"Example: {example}")(guard(command))
-app.add_typer(pacs, name="pacs")
 
 
 def _print_version(wanted: bool) -> bool:

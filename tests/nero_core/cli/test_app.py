@@ -19,7 +19,6 @@ import typer
 from typer.testing import CliRunner, Result
 
 from nero_core.cli.app import COMMANDS, GROUPS, app
-from nero_core.cli.app import COMMANDS, PACS_COMMANDS, app
 from nero_core.cli.guard import guard
 from nero_core.cli.json_lines import json_line
 from nero_core.cli.options import listed
@@ -178,14 +177,6 @@ def test_class_names_come_by_commas_or_by_repetition():
 
 def test_every_command_is_registered_once():
     assert len(app.registered_commands) == len(COMMANDS)
-    assert [group.name for group in app.registered_groups] == ["pacs"]
-
-
-@pytest.mark.parametrize("name", sorted(PACS_COMMANDS))
-def test_help_of_each_command_of_the_pacs_has_an_example(nero: Run, name: str):
-    result = nero("pacs", name, "--help")
-    assert result.exit_code == 0
-    assert f"Example: nero pacs {name} " in result.output
 
 
 def test_an_os_error_is_one_sentence_with_status_2(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
