@@ -23,8 +23,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(wide_bundle: Path, phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all browser tests, with two samples and a second bundle, which is the same under another name."""
+def holds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a file ``verdicts`` or ``maps`` holds back those of ``server``; a test that makes one removes it."""
+    return tmp_path_factory.mktemp("holds")
+
+
+@pytest.fixture(scope="session")
+def server(
+    wide_bundle: Path, phantoms: Path, holds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One server for all browser tests, with two samples and a second bundle, which is the same under another name.
+
+    Numba compiles nothing in it, which takes longer than a small map without: what is compiled, other tests lay out.
+    """
     folder = tmp_path_factory.mktemp("server")
     samples, other = folder / "samples", folder / "other"
     samples.mkdir()
@@ -33,7 +44,9 @@ def server(wide_bundle: Path, phantoms: Path, tmp_path_factory: pytest.TempPathF
         (samples / f"{Path(name).name}.jpg").write_bytes(first.read_bytes())
     shutil.copytree(wide_bundle, other)
     places = {"NERO_SAMPLES": str(samples), "NERO_BUNDLES": str(other), "NERO_HOME": str(folder / "home")}
-    with Server(wide_bundle, NERO_DEVICE="cpu", **places) as running:
+    files = {f"NERO_TEST_{name.upper()}": str(holds / name) for name in ("verdicts", "maps")}
+    settings = {"NERO_DEVICE": "cpu", "NUMBA_DISABLE_JIT": "1", **places, **files}
+    with Server(wide_bundle, entry="tests.browser.gated_server", **settings) as running:
         yield running
 
 

@@ -274,12 +274,12 @@ def test_what_a_link_chose_stays_chosen_on_the_other_pages_and_on_the_way_back(b
 
 
 def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
-    browser: Browser, wide_bundle: Path, tmp_path: Path
+    browser: Browser, server: Server, holds: Path
 ):
-    gate = tmp_path / "gate"
-    environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path), "NERO_TEST_GATE": str(gate)}
-    with Server(wide_bundle, entry="tests.browser.gated_server", **environment) as gated:
-        viewer, other = (opened(browser, gated, "look=image+map&map=UMAP") for _ in range(2))
+    hold = holds / "maps"
+    hold.touch()
+    try:
+        viewer, other = (opened(browser, server, "look=image+map&map=UMAP") for _ in range(2))
         main = viewer.get_by_test_id("stMainBlockContainer")
         expect(other.get_by_text("Laying out").first).to_be_visible()
         main.get_by_role("button", name="Stop").click()
@@ -293,7 +293,8 @@ def test_a_map_is_stopped_told_to_others_begun_again_and_goes_on_after_a_reload(
         expect(other.get_by_text("Laying out").first).to_be_visible()
         other.reload()
         expect(other.get_by_text("Laying out").first).to_be_visible()
-        gate.touch()
-        expect(other.get_by_text("Which images are near each other")).to_be_visible(timeout=240_000)
-        for page in (viewer, other):
-            expect_no_problems(page)
+    finally:
+        hold.unlink()
+    expect(other.get_by_text("Which images are near each other")).to_be_visible(timeout=240_000)
+    for page in (viewer, other):
+        expect_no_problems(page)

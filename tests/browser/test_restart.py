@@ -18,30 +18,47 @@ def look_at_the_server(page: Page) -> None:
     looked.value.finished()
 
 
-def one_after_the_other(bundle: Path, home: Path) -> tuple[Server, Server]:
-    """Two servers of one address, to be started one after the other."""
+def one_after_the_other(bundle: Path, home: Path, hold: Path) -> tuple[Server, Server]:
+    """Two servers of one address, one after the other; imports of the first wait while ``hold`` is there."""
     surroundings = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(home)}
-    first, second = (Server(bundle, **surroundings) for _ in range(2))
+    first = Server(bundle, entry="tests.browser.gated_server", NERO_TEST_IMPORTS=str(hold), **surroundings)
+    second = Server(bundle, **surroundings)
     second.port, second.address = first.port, first.address
     return first, second
 
 
-def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_brings_another_back(
+def test_pages_say_that_their_server_starts_stopped_and_was_restarted_and_come_back_with_their_settings(
     browser: Browser, wide_bundle: Path, tmp_path: Path
 ):
-    first, second = one_after_the_other(wide_bundle, tmp_path)
+    """One life of a server, since each start takes seconds: it imports, it runs, it is gone, and there is another."""
+    hold = tmp_path / "hold"
+    hold.touch()
+    first, second = one_after_the_other(wide_bundle, tmp_path / "home", hold)
     with first:
+        early = browser.open(first.address)
+        expect(early.get_by_text("The server is starting")).to_be_visible()
+        hold.unlink()
+        expect(early.get_by_text("Drop an image above")).to_be_visible(timeout=90_000)
+        settle(early)
+        expect(early.get_by_text("The server is starting")).to_have_count(0)
+        early.close()
         lesson = browser.open(f"{first.address}/learn?step=scale&lesson_k=9&sample=polyps")
         lesson.get_by_role("heading", name="Step 6 of 8").wait_for()
         explorer = browser.open(f"{first.address}/neuron_explorer?channel=7")
         expect(explorer.get_by_role("heading", name="Channel 7", exact=True)).to_be_visible()
-        settle(explorer)
-        settle(lesson)
-        look_at_the_server(lesson)
-        expect(lesson.locator(".nero-restarted")).to_have_count(0)  # while the server runs nothing is said
+        about = browser.open(f"{first.address}/about_this_model")
+        for page in (explorer, about, lesson):
+            settle(page)
+        for page in (about, lesson):
+            look_at_the_server(page)
+            expect(page.locator(".nero-restarted")).to_have_count(0)  # while the server runs nothing is said
+    stopped = about.get_by_role("alert").filter(has_text="The server has stopped")
+    expect(stopped).to_be_visible(timeout=60_000)
+    expect(about.get_by_text("streamlit run")).to_be_hidden()
     with second:
         notice = lesson.get_by_role("alert").filter(has_text="restarted")
         expect(notice).to_be_visible(timeout=90_000)
+        expect(stopped).to_have_count(0, timeout=90_000)
         notice.get_by_role("button", name="Reload").click()
         lesson.get_by_role("heading", name="Step 6 of 8").wait_for()
         settle(lesson)
@@ -59,36 +76,3 @@ def test_a_page_left_open_says_so_and_comes_back_with_its_settings_and_a_click_b
         assert "channel=" not in explorer.url
         assert "not foreseen" not in explorer.locator("body").inner_text()
     assert "Traceback" not in second.log
-
-
-def test_a_page_whose_server_has_stopped_says_so_in_words_for_its_reader_and_comes_back(
-    browser: Browser, wide_bundle: Path, tmp_path: Path
-):
-    first, second = one_after_the_other(wide_bundle, tmp_path)
-    with first:
-        page = browser.open(f"{first.address}/about_this_model")
-        settle(page)
-        look_at_the_server(page)
-    notice = page.get_by_role("alert").filter(has_text="The server has stopped")
-    expect(notice).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("streamlit run")).to_be_hidden()
-    with second:
-        expect(notice).to_have_count(0, timeout=90_000)
-
-
-def test_who_comes_while_the_server_still_imports_reads_so_at_once(browser: Browser, wide_bundle: Path, tmp_path: Path):
-    hold = tmp_path / "hold"
-    hold.touch()
-    surroundings = {
-        "NERO_DEVICE": "cpu",
-        "NERO_BUNDLES": "",
-        "NERO_HOME": str(tmp_path),
-        "NERO_TEST_IMPORTS": str(hold),
-    }
-    with Server(wide_bundle, entry="tests.browser.gated_server", **surroundings) as server:
-        page = browser.open(server.address)
-        expect(page.get_by_text("The server is starting")).to_be_visible()
-        hold.unlink()
-        expect(page.get_by_text("Drop an image above")).to_be_visible(timeout=90_000)
-        settle(page)
-        expect(page.get_by_text("The server is starting")).to_have_count(0)

@@ -222,22 +222,20 @@ def test_a_visit_to_the_card_keeps_the_sample_and_the_settings(browser: Browser,
 
 
 def test_no_verdict_and_no_picture_of_the_one_stands_beside_the_name_of_the_other(
-    browser: Browser, wide_bundle: Path, tmp_path: Path
+    browser: Browser, server: Server, holds: Path
 ):
     """On a server that takes its time."""
-    hold = tmp_path / "hold"
-    environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(tmp_path), "NERO_TEST_HOLD": str(hold)}
-    environment["NERO_TEST_GATE"] = str(tmp_path)
-    with Server(wide_bundle, entry="tests.browser.gated_server", **environment) as slow:
-        page = browser.open(slow.address)
-        page.get_by_text("Drop an image above").wait_for()
-        upload(page, ("first.png", png(1)), ("second.png", png(2)))
-        cards = [page.locator(".nero-verdict h2"), page.get_by_role("img", name=re.compile("^The image"))]
-        expect(page.get_by_role("heading", name="first.png")).to_be_visible()
-        settle(page)
-        for card in cards:
-            expect(card).to_be_visible()
-        hold.touch()
+    page = browser.open(server.address)
+    page.get_by_text("Drop an image above").wait_for()
+    upload(page, ("first.png", png(1)), ("second.png", png(2)))
+    cards = [page.locator(".nero-verdict h2"), page.get_by_role("img", name=re.compile("^The image"))]
+    expect(page.get_by_role("heading", name="first.png")).to_be_visible()
+    settle(page)
+    for card in cards:
+        expect(card).to_be_visible()
+    hold = holds / "verdicts"
+    hold.touch()
+    try:
         page.get_by_role("button", name="Next").click()
         expect(page.get_by_role("heading", name="second.png")).to_be_visible()
         for card in cards:
@@ -245,12 +243,13 @@ def test_no_verdict_and_no_picture_of_the_one_stands_beside_the_name_of_the_othe
         page.wait_for_timeout(2000)  # as a slow server takes
         for card in cards:
             assert not card.first.is_visible()
+    finally:
         hold.unlink()
-        for card in cards:
-            expect(card).to_be_visible()
-        expect(page.get_by_role("img", name="The image second.png")).to_be_visible()
-        settle(page)
-        expect_no_problems(page)
+    for card in cards:
+        expect(card).to_be_visible()
+    expect(page.get_by_role("img", name="The image second.png")).to_be_visible()
+    settle(page)
+    expect_no_problems(page)
 
 
 def test_the_disclaimer_is_seen_on_a_phone(browser: Browser, server: Server):
