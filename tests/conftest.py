@@ -22,6 +22,7 @@ from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
 from tests import postgresql as server
+from tests.warm_process import WarmProcesses
 
 TINY_SIDE = 64  # pixels
 COMMON = {"allow_reduced_rank": True, "synthetic": True, "device": "cpu"}  # of all bundles that tests calibrate
@@ -71,13 +72,28 @@ def postgresql() -> Iterator[server.PostgreSQL]:
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes that share the tests of a run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def warm(shared: Path) -> Iterator[WarmProcesses]:
+    """``warm.run("-m", "nero_core.cli", "score", …)``: processes that find PyTorch imported."""
+    processes = WarmProcesses(shared)
+    yield processes
+    processes.close()
+
+
+@pytest.fixture(scope="session")
+def made_once(shared: Path) -> MadeOnce:
     """``made_once(name, make)`` is a folder that ``make`` fills, once in a run, for all processes that share its tests.
 
     No test writes into it.
     """
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
-    shared.mkdir(exist_ok=True)
 
     def folder(name: str, make: Callable[[Path], object]) -> Path:
         whole, part = shared / name, shared / f"{name}.part"

@@ -12,6 +12,7 @@ import pytest
 import nero_core
 from nero_core import errors
 from nero_core.version import UNKNOWN, versions
+from tests.warm_process import WarmProcesses
 
 USERS = """Bundle COMPOSITES DETECTORS Explorer Head Inspector NeroError __version__ build_detector calibrate
 find_bundles import_checkpoint pack_bundle read_result run_benchmark train unpack_bundle""".split()
@@ -23,7 +24,7 @@ def run(code: str) -> str:
 
 
 @pytest.mark.parametrize("package", LAZY)
-def test_each_name_of_the_stub_is_the_one_of_its_module(package: str) -> None:
+def test_each_name_of_the_stub_is_the_one_of_its_module(warm: WarmProcesses, package: str) -> None:
     """In a process of its own, where modules of the same names are loaded first: they must not stand in the way."""
     stub = Path(import_module(package).__file__ or "").with_suffix(".pyi").read_text(encoding="utf-8")
     imports = [node for node in ast.walk(ast.parse(stub)) if isinstance(node, ast.ImportFrom)]
@@ -36,7 +37,8 @@ package, homes = import_module({package!r}), {homes!r}
 modules = {{home: import_module(home) for home in homes.values()}}
 print([name for name, home in homes.items() if getattr(package, name) is not getattr(modules[home], name)])
 """
-    assert run(code) == "[]"
+    done = warm.run("-c", code)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_what_a_user_calls_is_there_and_every_error() -> None:

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from nero_core.calibration import Bundle, find_bundles, read_card
 from nero_core.calibration.feature_bank_file import unpack_banks
 from nero_core.errors import BundleError
+from tests.warm_process import WarmProcesses
 
 
 @pytest.fixture
@@ -172,7 +171,7 @@ def test_banks_that_are_no_safetensors_are_refused(data: bytes) -> None:
 FILES = ("bundle.json", "model.safetensors", "banks.safetensors", "references.safetensors")
 
 
-def test_loading_opens_each_file_once(referenced_bundle: Path) -> None:
+def test_loading_opens_each_file_once(warm: WarmProcesses, referenced_bundle: Path) -> None:
     """As the interpreter tells it, whoever opens the file and however."""
     code = """
 import sys, collections
@@ -186,7 +185,7 @@ sys.addaudithook(hear)
 names = set(Bundle.load(folder).card.files) | {"bundle.json"}
 assert opened == dict.fromkeys(names, 1), opened
 """
-    done = subprocess.run([sys.executable, "-c", code, str(referenced_bundle)], capture_output=True, text=True)
+    done = warm.run("-c", code, referenced_bundle)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,15 +1,14 @@
 """Running ``nero`` in this process and as a process of its own."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from nero_core.cli.app import app
+from tests.warm_process import WarmProcesses
 
 Run = Callable[..., Result]
 
@@ -25,18 +24,6 @@ def nero() -> Run:
 
 
 @pytest.fixture(scope="session")
-def nero_process() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The same as a real process."""
-
-    def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "nero_core.cli", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    return run
+def nero_process(warm: WarmProcesses) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same as a process of its own."""
+    return partial(warm.run, "-m", "nero_core.cli")

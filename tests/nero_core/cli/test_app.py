@@ -24,13 +24,13 @@ from nero_core.cli.json_lines import json_line
 from nero_core.cli.options import listed
 from nero_core.cli.terminal import printable
 from nero_core.errors import BundleError
+from tests.warm_process import WarmProcesses
 
 ALL = {
     **COMMANDS,
     **{f"{group} {name}": entry for group, (_, commands) in GROUPS.items() for name, entry in commands.items()},
 }
 Run = Callable[..., Result]
-Process = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_help_names_every_command(nero: Run):
@@ -111,8 +111,9 @@ def test_an_unforeseen_error_is_one_sentence_with_a_hint_and_status_1(
         guard(command)()
 
 
-def test_a_real_process_shows_no_traceback_and_ends_with_status_2(nero_process: Process, tmp_path: Path):
-    done = nero_process("score", tmp_path / "nowhere", tmp_path, "--json")
+def test_a_real_process_shows_no_traceback_and_ends_with_status_2(tmp_path: Path):
+    command = [sys.executable, "-m", "nero_core.cli", "score", tmp_path / "nowhere", tmp_path, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("Error: Expected a bundle folder")
@@ -120,18 +121,15 @@ def test_a_real_process_shows_no_traceback_and_ends_with_status_2(nero_process: 
 
 
 @pytest.mark.parametrize("stage", ["digests", "references"])
-def test_sigterm_tidies_up_and_is_status_143(phantoms: Path, tiny_checkpoint: Path, tmp_path: Path, stage: str):
+def test_sigterm_tidies_up_and_is_status_143(
+    warm: WarmProcesses, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path, stage: str
+):
     images = shutil.make_archive(str(tmp_path / "id"), "zip", phantoms / "id")
     temporary, progress = tmp_path / "temporary", tmp_path / "progress"
     temporary.mkdir()
     command = ("calibrate", tiny_checkpoint, images, "--out", tmp_path / "bundle", "--progress", progress)
-    with subprocess.Popen(
-        [sys.executable, "-m", "nero_core.cli", *map(str, command), "--device", "cpu", "--allow-reduced-rank"],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    options = ("--device", "cpu", "--allow-reduced-rank")
+    with warm.start("-m", "nero_core.cli", *command, *options, env={"TMPDIR": str(temporary)}) as process:
         while process.poll() is None and not (
             progress.exists() and stage in progress.read_text() and any(temporary.iterdir())
         ):
@@ -236,8 +234,19 @@ QUICK = {  # a command line of each kind of output: help, one line, a table, JSO
     ("kind", "closed"),
     [(kind, ">&-") for kind in QUICK] + [("version", "2>&-"), ("version", "<&-"), ("lines", ">&- 2>&- <&-")],
 )
-def test_a_closed_stream_is_no_error(tiny_bundle: Path, phantoms: Path, tmp_path: Path, kind: str, closed: str):
-    done = _in_a_shell(closed, tiny_bundle, phantoms, tmp_path, kind)
+def test_a_closed_stream_is_no_error(
+    warm: WarmProcesses, tiny_bundle: Path, phantoms: Path, tmp_path: Path, kind: str, closed: str
+):
+    """As a shell closes it, for what is done at once; else as the interpreter finds it closed."""
+    words = _words(tiny_bundle, phantoms, tmp_path, kind)
+    if kind in ("help", "version"):
+        command = " ".join(map(shlex.quote, [sys.executable, *words]))
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {closed}"], capture_output=True, text=True, timeout=120, check=False
+        )
+    else:
+        streams = [("<&-", ">&-", "2>&-").index(each) for each in closed.split()]
+        done = warm.run(*words, closed=streams)
     assert done.returncode == (2 if kind == "error" else 0), done.stderr
     assert "unforeseen" not in done.stderr
     assert done.stdout == "" or ">&-" not in closed.split()
@@ -247,24 +256,19 @@ def test_a_closed_stream_is_no_error(tiny_bundle: Path, phantoms: Path, tmp_path
 @pytest.mark.skipif(sys.platform == "win32", reason="its shell has no pipes of this kind")
 @pytest.mark.parametrize("kind", ["help", "lines", "table"])
 def test_a_reader_that_left_ends_every_command_without_a_word(
-    tiny_bundle: Path, phantoms: Path, tmp_path: Path, kind: str
+    warm: WarmProcesses, tiny_bundle: Path, phantoms: Path, tmp_path: Path, kind: str
 ):
-    done = _in_a_shell("| true", tiny_bundle, phantoms, tmp_path, kind, "; exit ${PIPESTATUS[0]}")
-    assert done.returncode in (0, 1)
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = warm.run(*_words(tiny_bundle, phantoms, tmp_path, kind), to=writer)
+    finally:
+        os.close(writer)
+    assert done.returncode == 1
     assert done.stderr == ""
 
 
-def _in_a_shell(
-    streams: str, bundle: Path, phantoms: Path, out: Path, kind: str, then: str = ""
-) -> subprocess.CompletedProcess[str]:
+def _words(bundle: Path, phantoms: Path, out: Path, kind: str) -> list[str]:
+    """What is given to Python."""
     image = next((phantoms / "id").rglob("*.jpg"))
-    words = QUICK[kind].format(bundle=bundle, image=image, out=out / "out").split()
-    command = " ".join(map(shlex.quote, [sys.executable, "-m", "nero_core.cli", *words]))
-    return subprocess.run(
-        ["bash", "-c", f"{command} {streams}{then}"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return ["-m", "nero_core.cli", *QUICK[kind].format(bundle=bundle, image=image, out=out / "out").split()]

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -159,7 +158,7 @@ def test_an_altered_bundle_is_told_with_status_2(nero: Run, tiny_bundle: Path, i
     assert "banks.safetensors" in result.stderr
 
 
-def test_a_real_process_writes_json_on_stdout_and_nothing_else(
+def test_a_process_of_its_own_writes_json_on_stdout_and_nothing_else(
     nero_process: Callable[..., subprocess.CompletedProcess[str]], tiny_bundle: Path, images: Path
 ):
     (images / "b.png").write_bytes(b"")
@@ -243,20 +242,14 @@ def test_what_decoding_did_is_told_on_stderr_beside_the_table_and_not_in_the_lin
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_a_name_that_the_terminals_encoding_lacks_does_not_cost_the_table(
-    tiny_bundle: Path, images: Path, encoding: str
+    nero_process: Callable[..., subprocess.CompletedProcess[str]], tiny_bundle: Path, images: Path, encoding: str
 ):
     shutil.copy(images / "a.jpg", images / "żółw.jpg")
-    done = subprocess.run(
-        [sys.executable, "-m", "nero_core.cli", "score", tiny_bundle, images, "--method", "nero", "--device", "cpu"],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    command = ("score", tiny_bundle, images, "--method", "nero", "--device", "cpu")
+    done = nero_process(*command, env={"PYTHONIOENCODING": encoding})
     assert done.returncode == 0, done.stderr
-    table = done.stdout.decode(encoding)
-    assert all(name in table for name in ("a.jpg", "c.jpg", "d.jpg", "\\u017c"))
-    assert b"4 images are read" in done.stderr
+    assert all(name in done.stdout for name in ("a.jpg", "c.jpg", "d.jpg", "\\u017c"))
+    assert "4 images are read" in done.stderr
 
 
 def test_score_and_class_folders_see_the_same_images(images: Path, tmp_path: Path):

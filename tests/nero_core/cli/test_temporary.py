@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from nero_core.cli.temporary import PREFIX, sweep, temporary_folder
+from tests.warm_process import WarmProcesses
 
 HOLD = """
 import sys, time
@@ -79,28 +81,19 @@ def test_folders_of_others_and_links_stay(root: Path, tmp_path_factory: pytest.T
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="knows no such locks")
 def test_a_killed_calibration_of_a_zip_leaves_nothing_once_another_command_has_started(
-    phantoms: Path, tiny_checkpoint: Path, tmp_path: Path
+    warm: WarmProcesses, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path
 ):
     images = shutil.make_archive(str(tmp_path / "id"), "zip", phantoms / "id")
     temporary, progress = tmp_path / "temporary", tmp_path / "progress"
     temporary.mkdir()
-    command = [sys.executable, "-m", "nero_core.cli", "calibrate", str(tiny_checkpoint), images]
-    command += [
-        "--out",
-        str(tmp_path / "bundle"),
-        "--progress",
-        str(progress),
-        "--device",
-        "cpu",
-        "--allow-reduced-rank",
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    nero = partial(warm.start, "-m", "nero_core.cli", env={"TMPDIR": str(temporary)})
+    out = ("--out", tmp_path / "bundle", "--progress", progress)
+    with nero("calibrate", tiny_checkpoint, images, *out, "--device", "cpu", "--allow-reduced-rank") as process:
         while process.poll() is None and not (progress.exists() and "digests" in progress.read_text()):
             time.sleep(0.01)
         process.kill()
+        assert process.wait(60) == -signal.SIGKILL
     assert any(temporary.rglob("*.jpg"))
-    other = [sys.executable, "-m", "nero_core.cli", "benchmark", str(tmp_path / "no bundle")]
-    done = subprocess.run(other, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 2
+    with nero("benchmark", tmp_path / "no bundle") as other:
+        assert other.wait(120) == 2
     assert list(temporary.iterdir()) == []

