@@ -146,6 +146,14 @@ class WarmProcesses:
             out, err = process.communicate(timeout=timeout)
             return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def python(self) -> list[str]:
+        """In the place of ``sys.executable``, where code under test starts the process."""
+        if not hasattr(os, "fork"):
+            return [sys.executable]
+        self._connect().close()
+        script = str(Path(__file__).with_name("warm_python.py"))
+        return [sys.executable, "-I", "-S", script, (self._shared / "warm").read_text()]
+
     def close(self) -> None:
         """End what was started here to fork from; others start their own."""
         if self._server is not None and self._server.stdin is not None:
@@ -208,13 +216,27 @@ def serve(address: str) -> NoReturn:
 def attend(connection: socket.socket) -> NoReturn:
     """Fork once more, and tell which process that is and how it ended."""
     _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+    if not streams:
+        os._exit(0)  # somebody has only looked
     asked = json.loads(connection.makefile("r").readline())
+    wakes, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(woken)
     pid = os.fork()
     if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         become(streams, asked)
     with suppress(OSError):  # who asked may have left
         connection.sendall(f"{pid}\n".encode())
-        connection.sendall(f"{os.waitpid(pid, 0)[1]}\n".encode())
+    while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
+        if connection in select.select([connection, wakes], [], [])[0]:
+            os.kill(pid, signal.SIGKILL)  # who asked is gone
+            ended = os.waitpid(pid, 0)
+            break
+    with suppress(OSError):
+        connection.sendall(f"{ended[1]}\n".encode())
     os._exit(0)
 
 

@@ -11,12 +11,14 @@ import torch
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
+from dashboard.work import jobs
 from dashboard.work.background_task import THREADS
 from nero_core import BenchmarkResult, Inspector, compare_banks
 from nero_core.benchmark.result_file import read_result, write_result
 from nero_core.calibration import Bundle
 from nero_core.types import Channels, ReferenceScores
 from tests.conftest import MadeOnce
+from tests.warm_process import WarmProcesses
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -89,6 +91,12 @@ def loaded(wide_bundle: Path, loaded_wide: Bundle, monkeypatch: pytest.MonkeyPat
         return Inspector(loaded_wide, torch.device("cpu")) if is_tiny else load(path, device)
 
     monkeypatch.setattr(Inspector, "load", given)
+
+
+@pytest.fixture
+def warm_jobs(warm: WarmProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of jobs run in processes that find PyTorch imported."""
+    monkeypatch.setattr(jobs, "nero", lambda *given: [*warm.python(), "-m", "nero_core.cli", *map(str, given)])
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 """What several tests of the dashboard are made of."""
 
 import io
+import threading
 import time
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+
+from dashboard.work.background_task import THREADS
 
 CLASSES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 
@@ -32,10 +35,19 @@ def until(running: AppTest, holds: Callable[[], object], seconds: float = 240) -
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.1)
+        _let_others_work()
         running.run()
         no_traceback(running)
     return running
+
+
+def _let_others_work() -> None:
+    """Until a task or a job beside the page has ended, but no longer than half a second: each look at a page costs."""
+    time.sleep(0.1)
+    deadline = time.monotonic() + 0.4
+    for thread in threading.enumerate():
+        if thread.name.startswith((THREADS, "job ")):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def asked(running: AppTest, name: str) -> str:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nero_core.cli.temporary import PREFIX, sweep, temporary_folder
-from tests.warm_process import WarmProcesses
+from tests.warm_process import WarmProcess, WarmProcesses
 
 HOLD = """
 import sys, time
@@ -32,12 +31,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def holding(root: Path) -> tuple[subprocess.Popen[str], Path]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD], env={**os.environ, "TMPDIR": str(root)}, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    return process, Path(process.stdout.readline().strip())
+def holding(warm: WarmProcesses, root: Path) -> tuple[WarmProcess, Path]:
+    reader, writer = os.pipe()
+    process = warm.start("-c", HOLD, env={"TMPDIR": str(root)}, to=writer)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        return process, Path(told.readline().strip())
 
 
 def test_temporary_files_lie_in_it_and_it_is_gone_at_the_end_also_after_an_error(root: Path):
@@ -51,18 +50,14 @@ def test_temporary_files_lie_in_it_and_it_is_gone_at_the_end_also_after_an_error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="knows no such locks")
-def test_what_a_killed_process_left_is_removed_and_what_a_living_one_uses_stays(root: Path):
-    dead, left = holding(root)
-    living, used = holding(root)
-    try:
-        dead.send_signal(signal.SIGKILL)
-        dead.communicate(timeout=60)
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_uses_stays(warm: WarmProcesses, root: Path):
+    (dead, left), (living, used) = holding(warm, root), holding(warm, root)
+    with dead, living:
+        dead.kill()
+        dead.wait(60)
         with temporary_folder():
             assert not left.exists()
             assert (used / "unpacked").read_text() == "x"
-    finally:
-        living.kill()
-        living.communicate(timeout=60)
     assert list(root.iterdir()) == [used]
 
 

@@ -108,6 +108,7 @@ def test_a_bundle_without_ood_images_offers_to_bring_some(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_jobs")
 def test_a_zip_is_compared_in_a_process_and_found_again_by_its_address(app: Start, phantoms: Path):
     running = compare(app)
     running.file_uploader(key="ood_zip").set_value(("my set.zip", zipped(phantoms / "ood"), "application/zip"))

@@ -80,6 +80,7 @@ def errors(running: AppTest) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_jobs")
 def test_a_checkpoint_and_images_become_a_reference_set(app: Start, knowing: Path, phantoms: Path):
     running = filled(app, knowing, phantoms)
     assert running.text_area(key="class_names").value == CLASSES
@@ -105,6 +106,7 @@ def test_a_checkpoint_and_images_become_a_reference_set(app: Start, knowing: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_jobs")
 def test_a_reference_set_may_be_made_without_traced_channels(app: Start, knowing: Path, phantoms: Path):
     running = filled(app, knowing, phantoms)
     running.text_input(key="title_of_bundle").set_value("Bare").run()
@@ -132,6 +134,7 @@ def test_too_few_images_are_told_before_the_start_and_the_tick_box_is_named(app:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_jobs")
 def test_after_a_failure_files_and_fields_are_still_there(app: Start, knowing: Path, phantoms: Path):
     running = filled(app, knowing, phantoms)
     running.text_input(key="title_of_bundle").set_value("Once more").run()
@@ -140,7 +143,10 @@ def test_after_a_failure_files_and_fields_are_still_there(app: Start, knowing: P
     making = asked(running, "making")
     job = jobs.find(making, "calibrate")
     assert job is not None
-    until(running, lambda: job.progress.exists() and job.progress.read_text(), 240)
+    deadline = time.monotonic() + 240
+    while not (job.progress.exists() and job.progress.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     (job.inputs / "id_zip" / "id.zip").unlink()  # as a disk fails
     for pid in children_of(job.folder):
         os.kill(pid, signal.SIGKILL)
