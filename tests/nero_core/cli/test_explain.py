@@ -27,6 +27,7 @@ from nero_core.phantom.drawing import ID_CLASSES
 from nero_core.types import Channels, ImageBatch, Observation
 
 Run = Callable[..., Result]
+COARSE = ("--dpi", 72)  # where nobody looks at the plots: they are drawn in a fraction of the time
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_where_it_is_unlike_is_drawn_and_told_where_the_bundle_keeps_patches(
     texts: list[str] = []
     plain = explain_files.caption
     monkeypatch.setattr(explain_files, "caption", lambda pixels, text: texts.append(text) or plain(pixels, text))
-    options = ("--concepts", 1, "--device", "cpu", "--format", "png", "--format", "svg")
+    options = ("--concepts", 1, *COARSE, "--device", "cpu", "--format", "png", "--format", "svg")
     result = nero("explain", patched_bundle, image, "--out", tmp_path, *options)
     assert result.exit_code == 0, result.output
     unlike = json.loads((tmp_path / "explanation.json").read_text())["unlike"]
@@ -113,7 +114,7 @@ def test_one_pass_of_the_plain_model_and_one_digest_serve_all(
 
     monkeypatch.setattr(Classifier, "observe", count_pass)
     monkeypatch.setattr(hashlib, "sha256", count_digest)
-    result = nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 2, "--device", "cpu")
+    result = nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 2, *COARSE, "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert passes == [(image.name,)]
     assert sum(hashed) == 1
@@ -139,7 +140,10 @@ def test_the_captions_say_what_is_shown_and_how_much_relevance_it_keeps(
     texts: list[str] = []
     plain = explain_files.caption
     monkeypatch.setattr(explain_files, "caption", lambda pixels, text: texts.append(text) or plain(pixels, text))
-    assert nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, "--device", "cpu").exit_code == 0
+    assert (
+        nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, *COARSE, "--device", "cpu").exit_code
+        == 0
+    )
     record = json.loads((tmp_path / "explanation.json").read_text())
     conservation, [concept] = record["conservation"], record["concepts"]
     use = channel_use(concept["relevance"], concept["centroid"])
@@ -270,7 +274,7 @@ def test_score_and_explain_agree(nero: Run, record: dict, tiny_bundle: Path, ima
 def test_concepts_may_be_picked_by_relevance(
     nero: Run, tiny_bundle: Path, tiny_inspector: Inspector, image: Path, tmp_path: Path
 ):
-    options = ("--out", tmp_path, "--concepts", 2, "--by", "relevance", "--device", "cpu")
+    options = ("--out", tmp_path, "--concepts", 2, "--by", "relevance", *COARSE, "--device", "cpu")
     assert nero("explain", tiny_bundle, image, *options).exit_code == 0
     shown = [concept["channel"] for concept in json.loads((tmp_path / "explanation.json").read_text())["concepts"]]
     batch = tiny_inspector.decode([image])
@@ -285,7 +289,7 @@ def test_concepts_may_be_picked_by_relevance(
 def test_the_former_name_of_contribution_is_taken(nero: Run, tiny_bundle: Path, image: Path, tmp_path: Path):
     shown = []
     for by in ("share", "contribution"):
-        options = ("--out", tmp_path / by, "--concepts", 2, "--by", by, "--device", "cpu")
+        options = ("--out", tmp_path / by, "--concepts", 2, "--by", by, *COARSE, "--device", "cpu")
         assert nero("explain", tiny_bundle, image, *options).exit_code == 0
         record = json.loads((tmp_path / by / "explanation.json").read_text())
         shown.append([(concept["channel"], concept["share"]) for concept in record["concepts"]])
@@ -309,7 +313,7 @@ def test_what_decoding_did_is_recorded_and_told(nero: Run, tiny_bundle: Path, re
     path = tmp_path / "pages.tif"
     pages = [Image.effect_noise((64, 64), spread).convert("RGB") for spread in (20, 40)]
     pages[0].save(path, save_all=True, append_images=pages[1:])
-    result = nero("explain", tiny_bundle, path, "--out", tmp_path / "why", "--concepts", 1, "--device", "cpu")
+    result = nero("explain", tiny_bundle, path, "--out", tmp_path / "why", "--concepts", 1, *COARSE, "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert "Note: First of 2 pages." in result.stdout
     assert json.loads((tmp_path / "why" / "explanation.json").read_text())["note"] == "First of 2 pages."
@@ -339,7 +343,7 @@ def mapless_bundle(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_an_architecture_without_heatmaps_gets_the_plots_and_the_reason(
     nero: Run, mapless_bundle: Path, image: Path, tmp_path: Path
 ):
-    result = nero("explain", mapless_bundle, image, "--out", tmp_path, "--device", "cpu")
+    result = nero("explain", mapless_bundle, image, "--out", tmp_path, *COARSE, "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert {path.name for path in tmp_path.iterdir()} == {
         "histogram.png",
@@ -371,7 +375,7 @@ def test_heatmaps_stand_where_the_blocks_cannot_be_measured(
         raise RelevanceError("Expected finite relevance at layer4.0.")
 
     monkeypatch.setattr(Inspector, "blocks", refuse)
-    result = nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, "--device", "cpu")
+    result = nero("explain", tiny_bundle, image, "--out", tmp_path, "--concepts", 1, *COARSE, "--device", "cpu")
     assert result.exit_code == 0 and "No heatmap" not in result.stdout
     record = json.loads((tmp_path / "explanation.json").read_text())
     assert record["conservation"]["blocks"] == [] and record["heatmap"] == "heatmap.png" and record["reason"] is None
@@ -391,7 +395,7 @@ def test_more_concepts_than_channels_are_told_with_status_2_and_are_no_reason_to
 def test_an_explanation_with_heatmaps_has_the_same_keys(
     nero: Run, mapless_bundle: Path, image: Path, record: dict, tmp_path: Path
 ):
-    assert nero("explain", mapless_bundle, image, "--out", tmp_path, "--device", "cpu").exit_code == 0
+    assert nero("explain", mapless_bundle, image, "--out", tmp_path, *COARSE, "--device", "cpu").exit_code == 0
     assert json.loads((tmp_path / "explanation.json").read_text()).keys() == record.keys()
     assert (record["heatmap"], record["reason"]) == ("heatmap.png", None)
 
@@ -404,7 +408,7 @@ def test_class_names_with_steering_characters_do_not_reach_the_terminal(
     card = json.loads((hostile / "bundle.json").read_text())
     card["model"]["classes"] = [f"\x1b[2J{name}" + "y" * 5000 for name in card["model"]["classes"]]
     (hostile / "bundle.json").write_text(json.dumps(card))
-    result = nero("explain", hostile, image, "--out", tmp_path / "why", "--concepts", 1, "--device", "cpu")
+    result = nero("explain", hostile, image, "--out", tmp_path / "why", "--concepts", 1, *COARSE, "--device", "cpu")
     assert "\x1b" not in result.output
     assert len(result.output) < 2000
     assert "�[2J" in result.output or result.exit_code == 2  # shown without, or refused by the bundle
@@ -437,6 +441,8 @@ def test_a_name_with_steering_characters_does_not_reach_the_terminal(
 ):
     hostile = tmp_path / "a\x1b[2J.jpg"
     shutil.copy(image, hostile)
-    result = nero("explain", tiny_bundle, hostile, "--out", tmp_path / "why", "--concepts", 1, "--device", "cpu")
+    result = nero(
+        "explain", tiny_bundle, hostile, "--out", tmp_path / "why", "--concepts", 1, *COARSE, "--device", "cpu"
+    )
     assert result.exit_code == 0, result.output
     assert "\x1b[2J" not in result.output
