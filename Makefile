@@ -23,7 +23,7 @@ READY_DEV := $(VENV)/.ready-dev$(KIND)
 TORCH = $(shell sed -nE 's/^(torch|torchvision)(==[^ ;]+).*/\1\2/p' requirements.txt)
 CUDA := ^(nvidia|cuda)-|^triton==
 
-# A file's tests stay in one process, and share what they make; files in the order of their names, browser tests first.
+# A file's tests stay in one process, and share what they make; the longest file first, then in the order of their names.
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Named after the drawing's code, so that phantoms of two versions are never mixed.
 DRAWING = $(filter-out %/__init__.py %/perturbation.py %/quiz.py,$(wildcard nero_core/phantom/*.py))

@@ -36,6 +36,11 @@ os.environ.setdefault("NUMBA_OPT", "0")  # UMAP's kernels are compiled a third f
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file of more than a minute is begun first: a process that came to it last would go on when others are done."""
+    items.sort(key=lambda item: item.path.name != "test_demo_bundle.py")
+
+
 @pytest.fixture
 def shapes_unchecked() -> Iterator[None]:
     """Lets wrong shapes reach the code, as they would outside the tests, where annotations are not checked."""
