@@ -76,7 +76,6 @@ def postgresql() -> Iterator[server.PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all processes that share the tests of a run."""
     base = tmp_path_factory.getbasetemp()
