@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from nero_core.data.folders import ImageFolder, iterate_batches
-from nero_core.detectors.patches import CORESET, POOL, PatchFit, PatchModel, PatchStage, unit_patches, unlikeness_map
+from nero_core.detectors.patch_fit import CORESET, POOL, PatchFit
+from nero_core.detectors.patches import PatchModel, PatchStage, unit_patches, unlikeness_map
 from nero_core.errors import CalibrationError
 from nero_core.models.classifier import Classifier
 from nero_core.models.stages import patch_stage_names
@@ -66,12 +67,12 @@ def make_patches(
     fits = {name: PatchFit(len(fit), seed, pool) for name in patch_stage_names(classifier.model)}
     for batch in batches(fit):
         for name, maps in classifier.patches(batch.pixels).items():
-            fits[name].add(unit_patches(maps, size))
+            fits[name].add(unit_patches(maps))
     stages = {name: fitted.finish(coreset).to(classifier.device) for name, fitted in fits.items()}
     parts: dict[str, list[torch.Tensor]] = {name: [] for name in stages}
     for batch in batches(calibration):
         for name, maps in classifier.patches(batch.pixels).items():
-            parts[name].append(stages[name].log_distances(unit_patches(maps, size)).cpu())
+            parts[name].append(stages[name].log_distances(stages[name].patches(maps, size)).cpu())
     distances = {name: torch.cat(logs, dim=1) for name, logs in parts.items()}
     cpu = torch.device("cpu")
     limited = {name: stage.to(cpu).with_limits(distances[name]) for name, stage in stages.items()}

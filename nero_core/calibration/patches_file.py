@@ -1,6 +1,6 @@
 """Patches as the bytes of ``patches.safetensors``: of each stage the tensors ``STAGE.whitening``, ``STAGE.places``,
-``STAGE.coreset``, ``STAGE.usual``, ``STAGE.limits`` and ``STAGE.excess``, and ``reading``: level, usual share, colour
-limit.
+``STAGE.layout``, ``STAGE.coreset``, ``STAGE.usual``, ``STAGE.limits`` and ``STAGE.excess``, and ``reading``: level,
+usual share, colour limit. Files that were made before there was a layout have none, at no stage, and are read as then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,24 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from nero_core.calibration.feature_bank_file import no_safetensors
-from nero_core.detectors.patches import CORESET, WIDEST, PatchModel, PatchStage
+from nero_core.detectors.patch_fit import CORESET, LAYOUT, WIDEST
+from nero_core.detectors.patches import PatchModel, PatchStage, coarse_grid
 from nero_core.errors import BundleError
 from nero_core.models.tensor_file import Header, read_header
 
 MAX_CORESET = 5 * CORESET  # patches a stage
-_DTYPES = {"whitening": "F16", "places": "F16", "coreset": "F16", "usual": "F32", "limits": "F32", "excess": "F32"}
+MAX_LAYOUT = 4 * LAYOUT  # directions a stage
+_DTYPES = {
+    "whitening": "F16",
+    "places": "F16",
+    "layout": "F16",
+    "coreset": "F16",
+    "usual": "F32",
+    "limits": "F32",
+    "excess": "F32",
+}
 _READING = "reading"
-_HALF = ("whitening", "places", "coreset")
+_LAYOUT = "layout"
 
 
 def pack_patches(patches: PatchModel) -> bytes:
@@ -28,7 +38,8 @@ def pack_patches(patches: PatchModel) -> bytes:
     for name, stage in patches.stages.items():
         for part in _DTYPES:
             values: Tensor = getattr(stage, part).cpu()
-            tensors[f"{name}.{part}"] = (values.half() if part in _HALF else values.float()).contiguous()
+            if part != _LAYOUT or len(values):
+                tensors[f"{name}.{part}"] = (values.half() if _DTYPES[part] == "F16" else values.float()).contiguous()
     return save(tensors)
 
 
@@ -60,12 +71,16 @@ def unpack_patches(data: bytes, stages: Sequence[str], channels: Mapping[str, in
             "Expected a level ≥ 0, a share from 0 to 1, and a colour limit, deviations and excesses > 0 in the "
             f"patches. Found {level:g}, {usual:g}, {limit:g} and {min(map(float, spreads)):g}. Make the bundle again."
         )
+    for name in stages:
+        places = tensors[f"{name}.places"]
+        tensors.setdefault(f"{name}.{_LAYOUT}", torch.zeros(0, *coarse_grid(places.shape[:2]), places.shape[2]))
     made = {name: PatchStage(**{part: tensors[f"{name}.{part}"].float() for part in _DTYPES}) for name in stages}
     return PatchModel(MappingProxyType(made), level, usual, limit)
 
 
 def _check_header(header: Header, stages: Sequence[str], channels: Mapping[str, int]) -> None:
-    known = {_READING, *(f"{name}.{part}" for name in stages for part in _DTYPES)}
+    parts = _DTYPES if any(name.endswith(f".{_LAYOUT}") for name in header) else _DTYPES.keys() - {_LAYOUT}
+    known = {_READING, *(f"{name}.{part}" for name in stages for part in parts)}
     different = sorted(header.keys() ^ known)
     if different:
         actual = f"no {different[0]}" if different[0] in known else repr(different[0][:80])
@@ -78,11 +93,11 @@ def _check_header(header: Header, stages: Sequence[str], channels: Mapping[str, 
             f"Expected three numbers as F64 in {_READING}. Found {header[_READING]}. Make the bundle again."
         )
     for name in stages:
-        for part, wanted in _DTYPES.items():
-            dtype = header[f"{name}.{part}"][0]
+        for part in parts:
+            dtype, wanted = header[f"{name}.{part}"][0], _DTYPES[part]
             if dtype != wanted:
                 raise BundleError(f"Expected {name}.{part} as {wanted}. Found {dtype}. Make the bundle again.")
-        _check_shapes(name, {part: header[f"{name}.{part}"][1] for part in _DTYPES}, channels[name])
+        _check_shapes(name, {part: header[f"{name}.{part}"][1] for part in parts}, channels[name])
 
 
 def _check_shapes(name: str, shapes: Mapping[str, tuple[int, ...]], channels: int) -> None:
@@ -92,15 +107,20 @@ def _check_shapes(name: str, shapes: Mapping[str, tuple[int, ...]], channels: in
     wanted = {
         "whitening": (channels, directions),
         "places": (*grid, directions),
+        "layout": (*shapes.get("layout", ())[:1], *coarse_grid(grid or (0, 0)), directions),
         "coreset": (*coreset[:1], directions),
         "usual": (2, *grid),
         "limits": (2,),
         "excess": (2,),
     }
-    different = [part for part, shape in wanted.items() if shapes[part] != shape]
-    if different or not 1 <= coreset[0] <= MAX_CORESET or min(grid) < 1:
-        part = different[0] if different else "coreset" if not 1 <= coreset[0] <= MAX_CORESET else "places"
+    different = [part for part, shape in shapes.items() if shape != wanted[part]]
+    different += ["coreset"] if not 1 <= coreset[0] <= MAX_CORESET else []
+    different += ["layout"] if not 1 <= shapes.get("layout", (1,))[0] <= MAX_LAYOUT else []
+    different += ["places"] if min(grid) < 1 else []
+    if different:
+        part = different[0]
         raise BundleError(
-            f"Expected {name}.{part} of shape {wanted[part]}, with {channels} channels and 1 to {MAX_CORESET} patches. "
+            f"Expected {name}.{part} of shape {wanted[part]}, with {channels} channels, 1 to {MAX_CORESET} patches and "
+            f"1 to {MAX_LAYOUT} directions of the layout. "
             f"Found {shapes[part]}. The patches belong to another model: make the bundle again."
         )

@@ -60,7 +60,7 @@ def calibrate(
     from nero_core.calibration import calibrate as run
     from nero_core.calibration.references import REFERENCES
     from nero_core.data.archive import unpacked
-    from nero_core.detectors.patches import CORESET
+    from nero_core.detectors.patch_fit import CORESET
 
     with progress_bar(file=progress) as advance, temporary_folder(), ExitStack() as stack:
         folder, ood_folder, test_folder = (

@@ -1,19 +1,23 @@
 """How unlike those of the fit images each patch of an image is, at one stage of the network.
 
 A patch is one position of a stage's map, brought to unit length, so that a lamp that is nearer or farther changes
-little; maps finer than 16 pixels are averaged over 3 × 3 positions first. Two distances ask whether it is usual: from
-what stands at this *place* in the fit images, and from the *nearest* patch anywhere in them. A patch is unlike them as
-far as both say so.
+little; maps of more than 7 × 7 positions are averaged over 3 × 3 of them first. Where the lumen lies and what the light
+is like change all patches of an image together: this common part is told by the whole image, along the directions in
+which the fit images differ most (its *layout*), and is taken off. Two distances ask whether what is left is usual: from
+what stands at this *place* in the fit images, and from the *nearest* that is left anywhere in them. A patch is unlike
+them as far as both say so.
 
 Reference:
     Defard et al., PaDiM, ICPR Workshops 2021 (a Gaussian at each position); Roth et al., PatchCore, CVPR 2022 (distance
-    to a coreset of patches); Pickands, Annals of Statistics 1975 (excesses over a high threshold are exponential).
+    to a coreset of patches); Turk & Pentland, Eigenfaces, 1991 (what the main directions of whole images leave);
+    Pickands, Annals of Statistics 1975 (excesses over a high threshold are exponential).
 Differs:
-    One covariance for all positions, whose whitening both distances share; patches have unit length; stages are not
-    concatenated but scaled by what images outside the fit exceed, and added.
+    One covariance for all positions, whose whitening both distances share; patches have unit length; the layout is
+    coarse, of patches and not of pixels; stages are not concatenated but scaled by what images outside the fit exceed,
+    and added.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -21,14 +25,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from nero_core.errors import CalibrationError
-
-WIDEST = 128  # directions a patch is compared in; PaDiM: random ones do as well as all
-SHRINKAGE = 0.01  # of the covariance towards the scaled identity; ten times less or more changes little
-CORESET = 2_000  # patches that are kept
-POOL = 20_000  # patches that the coreset is chosen from
-LIMIT = 0.97  # share of ID patches that are usual by one distance; by both, about 99 % are
-FINE = 16  # pixels a position; finer maps are averaged over their neighbours
+LIMIT = 0.98  # share of ID patches that are usual by one distance; by both, about 99 % are
+_FINE = 16  # pixels a position; of bundles without a layout, finer maps were averaged over their neighbours
+# Positions a side of the layout at most, where 14 and 28 find no more; maps that have more are averaged over 3 × 3.
+COARSE = 7
 _PRIOR = 10  # images
 _LEAST = 1e-6  # distance, so that it has a logarithm, and deviation
 
@@ -40,7 +40,10 @@ class PatchStage:
     Attributes:
         whitening: A; a patch x of unit length is compared as ``Aᵀx``, whose covariance around its place is 1.
         places: ``Aᵀμ`` of the mean patch μ at each position.
-        coreset: whitened fit patches that cover all of them.
+        layout: orthonormal directions V in which whole images differ from ``places``, on a coarse grid; none in bundles
+            that were made before there was a layout.
+        coreset: what the layout leaves of whitened fit patches, and covers all of it; without a layout, the whitened
+            patches themselves.
         usual: mean and deviation, at each position, of the logarithm of the distance to the place, over ID images
             outside the fit.
         limits: what the share ``LIMIT`` of patches of these images stays below: of that logarithm, standardised at its
@@ -50,19 +53,38 @@ class PatchStage:
 
     whitening: Float[Tensor, "channels directions"]
     places: Float[Tensor, "rows columns directions"]
+    layout: Float[Tensor, "components coarse_rows coarse_columns directions"]
     coreset: Float[Tensor, "patches directions"]
     usual: Float[Tensor, "2 rows columns"]
     limits: Float[Tensor, " 2"]
     excess: Float[Tensor, " 2"]
 
+    def patches(
+        self, maps: Float[Tensor, "batch channels rows columns"], size: tuple[int, int]
+    ) -> Float[Tensor, "batch channels rows columns"]:
+        """Patches of maps of the stage, as the stage was fitted on: see ``unit_patches``.
+
+        Args:
+            maps: of the stage.
+            size: height and width of the image, in pixels.
+        """
+        return unit_patches(maps) if len(self.layout) else _unit(maps, size[0] < _FINE * maps.shape[2])
+
     def log_distances(self, patches: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "2 batch _ _"]:
         """Logarithms of the distance of each patch to its place and to the nearest patch of the coreset.
 
+        With ``e = Aᵀ(x − μ)``, ``c`` its means over coarse cells and ``Vᵀc`` the image's scores, both are distances of
+        ``e − VVᵀc``, upsampled.
+
         Args:
-            patches: of ``unit_patches``.
+            patches: of the method of that name.
         """
         white = patches.permute(0, 2, 3, 1) @ self.whitening
-        place = torch.linalg.vector_norm(white - self.places, dim=-1)
+        left = white - self.places
+        if len(self.layout):
+            scores = torch.einsum("brcd,krcd->bk", coarse(left), self.layout)
+            left = white = left - refined(torch.einsum("bk,krcd->brcd", scores, self.layout), left.shape[1:3])
+        place = torch.linalg.vector_norm(left, dim=-1)
         flat = white.reshape(-1, white.shape[-1])
         nearest = torch.cat([torch.cdist(rows, self.coreset).amin(dim=1) for rows in flat.split(4096)])
         return torch.stack([place, nearest.reshape(place.shape)]).clamp_min(_LEAST).log()
@@ -131,7 +153,7 @@ class PatchModel:
             maps: of ``Classifier.patches``.
             size: height and width of the image.
         """
-        found = {name: stage.log_distances(unit_patches(maps[name], size)) for name, stage in self.stages.items()}
+        found = {name: stage.log_distances(stage.patches(maps[name], size)) for name, stage in self.stages.items()}
         return unlikeness_map(self.stages, found, size)
 
     def to(self, device: torch.device) -> "PatchModel":
@@ -153,109 +175,38 @@ def _upsampled(grid: Float[Tensor, "batch rows columns"], size: tuple[int, int])
 
 
 def unit_patches(
-    maps: Float[Tensor, "batch channels rows columns"], size: tuple[int, int]
+    maps: Float[Tensor, "batch channels rows columns"],
 ) -> Float[Tensor, "batch channels rows columns"]:
-    """The patches of a stage: of unit length, and averaged over 3 × 3 where the map is finer than 16 pixels.
+    """The patches of a stage: of unit length, and averaged over 3 × 3 where a side has more than ``COARSE``."""
+    return _unit(maps, max(maps.shape[2:]) > COARSE)
 
-    Args:
-        maps: of the stage.
-        size: height and width of the image, in pixels.
-    """
+
+def _unit(maps: Float[Tensor, "batch channels rows columns"], is_averaged: bool) -> Tensor:
     patches: Tensor = functional.normalize(maps.float(), dim=1)
-    if size[0] < FINE * maps.shape[2]:
-        patches = functional.avg_pool2d(patches, 3, 1, 1, count_include_pad=False)
-    return patches
+    return functional.avg_pool2d(patches, 3, 1, 1, count_include_pad=False) if is_averaged else patches
 
 
-class PatchFit:
-    """Gathers the patches of one stage over the fit images, in memory that does not grow with their number.
-
-    Args:
-        images: how many will come.
-        seed: of the patches that are drawn for the coreset, and of the directions of a wide stage.
-        pool: patches that the coreset is chosen from.
-    """
-
-    def __init__(self, images: int, seed: int = 0, pool: int = POOL) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
-        self._each = -(-pool // max(images, 1))
-        self._directions: Tensor | None = None
-        self._sum: Tensor | None = None
-        self._square: Tensor | None = None
-        self._count = 0
-        self._drawn: list[Tensor] = []
-
-    def add(self, patches: Float[Tensor, "batch channels rows columns"]) -> None:
-        """Take the patches of some more fit images."""
-        rows = patches.cpu().permute(0, 2, 3, 1)
-        if self._directions is None:
-            self._directions = self._draw_directions(rows.shape[-1])
-        rows = rows @ self._directions
-        flat = rows.reshape(len(rows), -1, rows.shape[-1])
-        exact = flat.double()
-        total, square = exact.sum(dim=0), torch.einsum("bpi,bpj->ij", exact, exact)
-        self._sum = total if self._sum is None else self._sum + total
-        self._square = square if self._square is None else self._square + square
-        self._grid, self._count = rows.shape[1:3], self._count + len(rows)
-        for image in flat:
-            self._drawn.append(image[torch.randperm(len(image), generator=self._generator)[: self._each]])
-
-    def finish(self, coreset: int = CORESET) -> PatchStage:
-        """Whitening, places and coreset of the patches that came; its limits come from ``with_limits``.
-
-        Args:
-            coreset: patches to keep.
-
-        Raises:
-            CalibrationError: no patches came, or none that differ within a place.
-        """
-        if self._sum is None or self._square is None or self._directions is None:
-            raise CalibrationError("Expected fit images for the patches. Found none. Add ID images.")
-        means = self._sum / self._count
-        scatter = self._square - self._count * means.T @ means
-        covariance = scatter / (self._count * len(means))
-        values, vectors = torch.linalg.eigh(covariance)
-        level = float(values.clamp_min(0).mean())
-        if level <= 1e-12:  # of patches of unit length: rounding
-            raise CalibrationError(
-                "Expected fit images whose patches differ. Found equal ones at each place. Add ID images."
-            )
-        scale = ((1 - SHRINKAGE) * values.clamp_min(0) + SHRINKAGE * level).rsqrt()
-        whitening = _as_stored(self._directions.double() @ (vectors * scale))
-        back = self._directions  # means and drawn patches are in the directions; the whitening takes channels
-        places = _as_stored((means.float() @ back.T) @ whitening).reshape(*self._grid, -1)
-        drawn = (torch.cat(self._drawn) @ back.T) @ whitening
-        nothing = torch.tensor([0.0, 1.0])  # until the limits are known
-        usual = nothing.view(2, 1, 1).expand(2, *self._grid)
-        return PatchStage(whitening, places, _as_stored(farthest(drawn, coreset)), usual, torch.zeros(2), torch.ones(2))
-
-    def _draw_directions(self, channels: int) -> Float[Tensor, "channels directions"]:
-        """The identity, or random orthonormal directions of a stage that is wider than ``WIDEST``."""
-        if channels <= WIDEST:
-            return torch.eye(channels)
-        drawn = torch.randn((channels, WIDEST), generator=self._generator, dtype=torch.float64)
-        directions: Tensor = torch.linalg.qr(drawn).Q
-        return directions.float()
+def coarse(values: Float[Tensor, "batch rows columns directions"]) -> Float[Tensor, "batch _ _ directions"]:
+    """Means over square cells, so large that neither side has more than ``COARSE``."""
+    pooled: Tensor = functional.avg_pool2d(values.permute(0, 3, 1, 2), _cell(values.shape[1:3]), ceil_mode=True)
+    return pooled.permute(0, 2, 3, 1)
 
 
-def farthest(points: Float[Tensor, "points directions"], count: int) -> Float[Tensor, "coreset directions"]:
-    """The first point, then again and again the point that is farthest from all that were chosen (Gonzalez 1985).
-
-    Fewer than ``count`` where the points have no more that differ.
-    """
-    square = points.square().sum(dim=1)
-    chosen, distance = [0], torch.full_like(square, torch.inf)
-    while len(chosen) < min(count, len(points)):
-        last = points[chosen[-1]]
-        distance = torch.minimum(distance, square + last.square().sum() - 2 * (points @ last))
-        distance[chosen[-1]] = 0
-        best = int(distance.argmax())
-        if float(distance[best]) <= 1e-6 * float(square.max()):  # rounding: all others are copies
-            break
-        chosen.append(best)
-    return points[chosen]
+def coarse_grid(grid: Sequence[int]) -> tuple[int, int]:
+    """Rows and columns that ``coarse`` leaves of a grid of positions."""
+    cell = _cell(grid)
+    return -(-grid[0] // cell), -(-grid[1] // cell)
 
 
-def _as_stored(values: Tensor) -> Float[Tensor, "*shape"]:
-    """Rounded to float16, as the file holds them."""
-    return values.half().float()
+def _cell(grid: Sequence[int]) -> int:
+    return max(1, -(-max(grid) // COARSE))
+
+
+def refined(
+    values: Float[Tensor, "batch _ _ directions"], grid: Sequence[int]
+) -> Float[Tensor, "batch rows columns directions"]:
+    """Coarse values at each position of a grid, bilinearly."""
+    finer: Tensor = functional.interpolate(
+        values.permute(0, 3, 1, 2), size=tuple(grid), mode="bilinear", align_corners=False
+    )
+    return finer.permute(0, 2, 3, 1)

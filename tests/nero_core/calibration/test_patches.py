@@ -4,12 +4,13 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 
 from nero_core.calibration import Bundle, calibrate, read_card
 from nero_core.calibration.bundle_archive import pack_bundle, unpack_bundle
@@ -17,6 +18,7 @@ from nero_core.calibration.patches import BEYOND, make_patches
 from nero_core.calibration.patches_file import pack_patches, unpack_patches
 from nero_core.data.decode import decode_batch
 from nero_core.data.folders import ImageFolder, file_digest, read_folder
+from nero_core.detectors.patch_fit import PatchFit
 from nero_core.detectors.patches import PatchModel, unit_patches
 from nero_core.errors import BundleError, CalibrationError
 from nero_core.models.stages import patch_stage_names, stage_channels, stage_names
@@ -69,22 +71,23 @@ def test_the_pass_that_ends_early_gives_the_maps_whose_means_are_the_stages(load
         torch.testing.assert_close(maps.mean(dim=(2, 3)), stages[name])
 
 
-def test_the_coreset_is_of_fit_images_and_the_limits_of_calibration_images(
+def test_all_but_the_limits_is_of_fit_images_and_the_limits_of_calibration_images(
     loaded: Bundle, parts: dict[str, ImageFolder]
 ) -> None:
-    """Each patch of the coreset is one of a fit image; the limits leave 3 % of those of the calibration images."""
-    classifier = loaded.classifier
+    """The limits leave 2 % of the patches of the calibration images."""
+    classifier, size = loaded.classifier, loaded.classifier.input_size
+    pixels = {part: decode_batch(images.paths, size).pixels for part, images in parts.items()}
+    fit = [classifier.patches(batch) for batch in pixels["fit"].split(16)]  # as they are read
+    calibration = classifier.patches(pixels["calibration"])
     for name, stage in patches_of(loaded).stages.items():
-        nearest, values = {}, {}
-        for part, images in parts.items():
-            pixels = decode_batch(images.paths, classifier.input_size).pixels
-            patches = unit_patches(classifier.patches(pixels)[name], classifier.input_size)
-            white = (patches.permute(0, 2, 3, 1) @ stage.whitening).reshape(-1, stage.whitening.shape[1])
-            nearest[part] = torch.cdist(stage.coreset, white).amin(dim=1)
-            values[part] = stage.log_distances(patches)[1]
-        scale = float(nearest["calibration"].median())
-        assert float(nearest["fit"].max()) < 0.05 * scale
-        assert float((values["calibration"] > stage.limits[1]).double().mean()) == pytest.approx(0.03, abs=0.005)
+        again = PatchFit(len(parts["fit"]), loaded.card.seed)
+        for maps in fit:
+            again.add(unit_patches(maps[name]))
+        expected = again.finish(200)
+        for part in ("whitening", "places", "layout", "coreset"):
+            assert torch.equal(getattr(stage, part).cpu(), getattr(expected, part))
+        nearest = stage.log_distances(stage.patches(calibration[name], size))[1]
+        assert float((nearest > stage.limits[1]).double().mean()) == pytest.approx(0.02, abs=0.005)
 
 
 def test_a_usual_image_is_quiet(loaded: Bundle, parts: dict[str, ImageFolder]) -> None:
@@ -110,6 +113,17 @@ def test_patches_come_back_as_they_were_written(loaded: Bundle) -> None:
     again = unpack_patches(data, patch_stage_names(model), stage_channels(model))
     assert pack_patches(again) == data
     assert (again.level, again.usual, again.limit) == (patches.level, patches.usual, patches.limit)
+
+
+def test_a_file_of_before_there_was_a_layout_is_read_as_then(loaded: Bundle) -> None:
+    patches, model = patches_of(loaded), loaded.classifier.model
+    older = {name: replace(stage, layout=stage.layout[:0]) for name, stage in patches.stages.items()}
+    data = pack_patches(replace(patches, stages=older))
+    assert not any("layout" in name for name in load(data))
+    again = unpack_patches(data, patch_stage_names(model), stage_channels(model))
+    for name, stage in again.stages.items():
+        assert stage.layout.shape == older[name].layout.shape and len(stage.layout) == 0
+        assert torch.equal(stage.coreset, patches.stages[name].coreset.cpu())
 
 
 def test_the_card_lists_them_and_a_packed_bundle_brings_them(patched_bundle: Path, tmp_path: Path) -> None:
@@ -154,6 +168,10 @@ WRONG: dict[str, tuple[Callable[[Tensors], object], str]] = {
     "another number of channels": (put(".whitening", lambda values: values[1:]), "whitening of shape"),
     "another grid": (put(".usual", lambda values: values[:, 1:]), "usual of shape"),
     "no patch": (put(".coreset", lambda values: values[:0]), "coreset of shape"),
+    "a layout at one stage alone": (lambda tensors: tensors.pop(first(tensors, ".layout")), "belong to another model"),
+    "no direction of the layout": (put(".layout", lambda values: values[:0]), "layout of shape"),
+    "too many of them": (put(".layout", lambda values: values[:1].expand(300, -1, -1, -1)), "1 to 256 directions"),
+    "a finer layout": (put(".layout", lambda values: values.repeat(1, 2, 2, 1)), "layout of shape"),
     "not finite": (put(".places", lambda values: values * torch.inf), "finite numbers"),
     "no deviation": (put(".usual", lambda values: values * 0), "deviations and excesses > 0"),
     "no colour limit": (put("reading", lambda values: values * 0), "colour limit"),
