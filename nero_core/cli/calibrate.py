@@ -51,7 +51,7 @@ def calibrate(
     ] = False,
     no_patches: Annotated[
         bool,
-        typer.Option("--no-patches", help="Keep no patches, which show where an image is unlike: some 1 MB less."),
+        typer.Option("--no-patches", help="Keep no patches, which show where an image is unlike: some 2 MB less."),
     ] = False,
     device: Device = "auto",
     progress: ProgressFile = None,

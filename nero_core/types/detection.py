@@ -14,7 +14,7 @@ VERDICT = "verdict"  # the method that tests twice, see `nero_core.calibration.v
 #: its two tests, and what they are called in the terms of a `Detection`
 TESTS: Mapping[str, str] = MappingProxyType({"nero": "nero", "nero_deep": "deep"})
 STAGE_PART = "part "  # before the name of a stage
-MOST = 0.5  # of an image
+MOST = 0.9  # of an image: other kinds of pictures are nearly wholly unlike, findings never
 FOREIGN_LEVEL = 5  # at the level of the verdict itself, lesions with dye would be called foreign too
 
 
