@@ -1,7 +1,7 @@
 """``compare_banks``: every method fitted on one bank, scored over ID and OOD images, with figures and intervals."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -101,8 +101,8 @@ def compare_banks(
         fit_images=len(bundle.fit),
         id_name=id_name,
         ood_name=ood_name,
-        id_digest=_set_digest(id_bank.ids),
-        ood_digest=_set_digest(ood_bank.ids),
+        id_digest=set_digest(id_bank.ids),
+        ood_digest=set_digest(ood_bank.ids),
         id_classes=_present(_class_counts(id_labels, id_classes)),
         ood_classes=MappingProxyType(_class_counts(ood_labels, ood_classes)),
         ood_labels=ood_labels,
@@ -200,7 +200,7 @@ def _present(counts: Mapping[str, int]) -> Mapping[str, int]:
     return MappingProxyType({name: count for name, count in counts.items() if count})
 
 
-def _set_digest(ids: Sequence[str]) -> str:
+def set_digest(ids: Collection[str]) -> str:
     """sha256 over the sorted digests: the same images in another order are the same set."""
     return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
 

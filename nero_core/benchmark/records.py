@@ -117,12 +117,12 @@ class MethodResult:
         pooled: its figures over all OOD images.
         per_class: its figures on each OOD class against all ID images, by class name.
         rank: place by pooled AUROC, 1 = best; equals share a place.
-        fit_seconds: time of the fit.
+        fit_seconds: time of the fit; None where it is not kept.
         seconds_per_image: time to score all observed ID images at once, without the forward pass, over their number:
             the median of five runs, or one run where that takes over a second. None where the score needs a second
             pass, whose time a bank does not tell.
-        id_scores: score of each ID image.
-        ood_scores: score of each OOD image.
+        id_scores: score of each ID image; none where they are not kept.
+        ood_scores: score of each OOD image; likewise.
         lists: of a benchmark of image lists, the figures of each list against the ID list alone.
         tiers: of such a benchmark, the mean of each figure over the lists of a tier, each list counting once.
     """
@@ -133,12 +133,17 @@ class MethodResult:
     pooled: Figures
     per_class: Fixed[Figures]
     rank: Positive
-    fit_seconds: Seconds
+    fit_seconds: Seconds | None
     seconds_per_image: Seconds | None
     id_scores: IdScores
     ood_scores: OodScores
     lists: Fixed[Figures] = field(default_factory=lambda: MappingProxyType({}))
     tiers: Fixed[Figures] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether the scores behind the figures are there."""
+        return len(self.id_scores) > 0
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
@@ -168,7 +173,7 @@ class BenchmarkResult:
         id_accuracy: share of ID images whose class the classifier names; in [0, 1].
         seed: of the resamples.
         replicates: number of resamples behind each interval.
-        device: where the methods were timed, in words, with the CPU's threads.
+        device: where the methods were timed, in words, with the CPU's threads; empty where no times are kept.
         methods: by rank.
         skipped: methods that could not take part.
         made_with: versions of the libraries.
@@ -221,7 +226,7 @@ class BenchmarkResult:
             raise ValueError("no ID images, or no OOD images")
         present = {name for name, count in self.ood_classes.items() if count}
         for method in self.methods:
-            if len(method.id_scores) != self.id_size or len(method.ood_scores) != self.ood_size:
+            if (len(method.id_scores), len(method.ood_scores)) not in ((self.id_size, self.ood_size), (0, 0)):
                 raise ValueError(f"not one score of {method.method[:40]} for each image")
             if set(method.per_class) != present:
                 raise ValueError(f"figures of {method.method[:40]} for other OOD classes than there are")

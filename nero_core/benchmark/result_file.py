@@ -104,6 +104,8 @@ def is_result(path: Path) -> bool:
 def _check_figures(source: Path, result: BenchmarkResult) -> None:
     """See that AUROC and both FPR95 over all OOD images, and those of each image list, are those of the scores."""
     for method in result.methods:
+        if not method.has_scores:
+            raise _strange(source, f"no scores of {method.method[:40]}")
         _check_values(source, f"in {method.method[:40]}", method.pooled, method.id_scores, method.ood_scores)
         if result.tiers is None:
             continue

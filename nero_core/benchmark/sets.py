@@ -47,10 +47,7 @@ def read_ood_set(root: Path, class_names: Sequence[str]) -> ImageFolder:
 
 def each_once(images: ImageFolder, digests: Sequence[str]) -> tuple[ImageFolder, tuple[str, ...]]:
     """The images without exact copies, which would count twice; the first of each stays."""
-    first: dict[str, int] = {}
-    for index, digest in enumerate(digests):
-        first.setdefault(digest, index)
-    return images.select(tuple(first.values())), tuple(first)
+    return images.select(tuple(first_places(digests))), tuple(dict.fromkeys(digests))
 
 
 def check_source(*given: str | Path | None) -> None:
@@ -127,14 +124,21 @@ def check_sets(
 
 def distinct(bank: FeatureBank) -> FeatureBank:
     """The bank without exact copies, which would count twice; the first of each stays."""
-    first: dict[str, int] = {}
-    for index, digest in enumerate(bank.ids):
-        first.setdefault(digest, index)
-    if len(first) == len(bank):
+    rows = first_places(bank.ids)
+    if len(rows) == len(bank):
         return bank
-    rows = list(first.values())
     scores = MappingProxyType({name: values[rows] for name, values in bank.scores.items()})
-    return replace(bank, features=bank.features[rows], labels=bank.labels[rows], ids=tuple(first), scores=scores)
+    return replace(
+        bank, features=bank.features[rows], labels=bank.labels[rows], ids=tuple(dict.fromkeys(bank.ids)), scores=scores
+    )
+
+
+def first_places(ids: Sequence[str]) -> list[int]:
+    """Where each id stands first."""
+    first: dict[str, int] = {}
+    for index, digest in enumerate(ids):
+        first.setdefault(digest, index)
+    return list(first.values())
 
 
 def check_separate(fit: FeatureBank, id_bank: FeatureBank, ood_bank: FeatureBank) -> None:

@@ -7,6 +7,7 @@ Layout of the folder::
     banks.safetensors   features, labels and ids of the fit, calibration and (optional) OOD images
     references.safetensors  optional: for each channel the fit images that use it most, and where in them
     patches.safetensors     optional: what the patches of an image are compared with, to show where it is unlike
+    comparison.json.gz      optional: how every method does on the bundle's own ID and OOD images
     thumbnails/…webp    one small picture of each fit image, named by the sha256 of the image's file
 """
 
@@ -19,6 +20,7 @@ import torch
 
 from nero_core.calibration.card import (
     BANKS,
+    COMPARISON,
     PATCHES,
     REFERENCES,
     THUMBNAILS,
@@ -55,6 +57,8 @@ class Bundle:
         digest: sha256 of the card, which holds the digests of all other files: it names the bundle.
         references: reference images of every channel, or None where the bundle keeps none.
         patches: what the patches of an image are compared with, or None where the bundle keeps none.
+        comparison: bytes of the file that says how every method does on the bundle's own images, which
+            ``nero_core.benchmark.stored_comparison`` reads; None where the bundle keeps none.
     """
 
     path: Path
@@ -66,6 +70,7 @@ class Bundle:
     digest: str
     references: References | None = None
     patches: PatchModel | None = None
+    comparison: bytes | None = None
 
     @property
     def fit_size(self) -> int:
@@ -141,6 +146,7 @@ class Bundle:
             digest,
             references,
             patches,
+            _read_checked(path, COMPARISON, card) if COMPARISON in card.files else None,
         )
 
 

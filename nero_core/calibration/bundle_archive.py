@@ -11,10 +11,9 @@ from pathlib import Path
 from nero_core.atomic import new_file, new_folder
 from nero_core.calibration.bundle_files import check_place
 from nero_core.calibration.card import (
-    BANKS,
     CARD,
     MAX_CARD_BYTES,
-    REFERENCES,
+    PARTS,
     THUMBNAILS,
     BundleCard,
     most_bytes,
@@ -24,7 +23,7 @@ from nero_core.calibration.card import (
 )
 from nero_core.data.folders import file_digest
 from nero_core.errors import BundleError
-from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS
+from nero_core.models.checkpoint import MAX_WEIGHT_BYTES
 from nero_core.zip_reader import PIECE, ZipError, ZipLimits, check_plain, check_sizes, open_zip, pieces
 
 SUFFIX = ".nero.zip"
@@ -181,7 +180,7 @@ def _check_replaceable(file: Path) -> None:
         return
     try:
         with _opened(file) as (_, entries):
-            names = entries.keys() - {CARD, WEIGHTS, BANKS, REFERENCES}
+            names = entries.keys() - {CARD, *PARTS}
         is_bundle = all(name.startswith(f"{THUMBNAILS}/") for name in names)
     except (OSError, BundleError):
         is_bundle = False

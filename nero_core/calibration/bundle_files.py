@@ -3,13 +3,13 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from nero_core.atomic import new_folder, part_of
 from nero_core.calibration.bundle import Bundle
-from nero_core.calibration.card import BANKS, CARD, PATCHES, REFERENCES, THUMBNAILS, BundleCard
+from nero_core.calibration.card import BANKS, CARD, PARTS, PATCHES, REFERENCES, THUMBNAILS, BundleCard, read_card
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.feature_bank_file import pack_banks
 from nero_core.calibration.patches_file import pack_patches
@@ -52,14 +52,48 @@ def save_bundle(
         BundleError: the folder holds something that is not a bundle, or cannot be written.
     """
     check_place(folder)
+
+    def write(part: Path) -> Bundle:
+        _write(part, card, classifier, banks, thumbnails, half, references, half_features, patches)
+        return Bundle.load(part, classifier.device)
+
+    return _put(folder, write)
+
+
+def add_part(folder: Path, name: str, data: bytes) -> Bundle:
+    """Write one of the optional files of a bundle that is there, with a new card; an older such file goes.
+
+    The bundle is copied beside its place, loaded as others will, and put there as ``save_bundle`` does.
+
+    Args:
+        folder: the bundle.
+        name: of the file, among ``PARTS``.
+        data: its bytes.
+
+    Raises:
+        BundleError: the folder is no whole bundle, or cannot be written.
+    """
+    check_place(folder)
+    card, _ = read_card(folder)
+
+    def write(part: Path) -> Bundle:
+        shutil.copytree(folder.resolve(), part)
+        (part / name).write_bytes(data)
+        _write_card(part, card, {**card.files, name: hashlib.sha256(data).hexdigest()})
+        return Bundle.load(part)
+
+    return _put(folder, write)
+
+
+def _put(folder: Path, write: Callable[[Path], Bundle]) -> Bundle:
+    """Have a bundle written beside its place, and only then put it there."""
     place = folder.resolve()  # a link stays a link
     older = part_of(place).with_suffix(".older")
     try:
         _settle(older, place)  # a process that had our number was killed between two renames
         try:
             with new_folder(place) as part:
-                _write(part, card, classifier, banks, thumbnails, half, references, half_features, patches)
-                bundle = Bundle.load(part, classifier.device)
+                bundle = write(part)
                 if place.exists():
                     place.rename(older)
         finally:
@@ -112,7 +146,7 @@ def _foreign(folder: Path) -> list[str]:
     if CARD not in names:
         return names
     inside = (folder / THUMBNAILS).iterdir() if (folder / THUMBNAILS).is_dir() else ()
-    return [name for name in names if name not in (CARD, WEIGHTS, BANKS, REFERENCES, PATCHES, THUMBNAILS)] + sorted(
+    return [name for name in names if name not in (CARD, *PARTS, THUMBNAILS)] + sorted(
         f"{THUMBNAILS}/{path.name}" for path in inside if path.suffix != ".webp"
     )
 
@@ -142,5 +176,9 @@ def _write(
         names.append(f"{THUMBNAILS}/{reference_id}.webp")
         (folder / names[-1]).write_bytes(data)
     files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    whole = card.model_copy(update={"files": files})
+    _write_card(folder, card, files)
+
+
+def _write_card(folder: Path, card: BundleCard, files: Mapping[str, str]) -> None:
+    whole = card.model_copy(update={"files": dict(files)})
     (folder / CARD).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -17,15 +17,16 @@ CARD = "bundle.json"
 BANKS = "banks.safetensors"
 REFERENCES = "references.safetensors"
 PATCHES = "patches.safetensors"
+COMPARISON = "comparison.json.gz"
+PARTS = (WEIGHTS, BANKS, REFERENCES, PATCHES, COMPARISON)  # the files of a bundle besides its card and thumbnails
 THUMBNAILS = "thumbnails"
 MAX_CARD_BYTES = 64 * 2**20
 MAX_TITLE = 200  # characters
 MAX_THUMBNAIL_BYTES = 256 * 2**10  # a hundred times what one of 96 pixels takes
 MAX_PATCHES_BYTES = 64 * 2**20  # thirty times what those of a ResNet take
 MAX_REFERENCES_BYTES = 64 * 2**20  # fifteen times what four of each of 2048 channels take
-_FILE = re.compile(
-    rf"{'|'.join(re.escape(name) for name in (WEIGHTS, BANKS, REFERENCES, PATCHES))}|{THUMBNAILS}/[0-9a-f]{{64}}\.webp"
-)
+MAX_COMPARISON_BYTES = 2 * 2**20  # a hundred times what 30 methods on five classes take
+_FILE = re.compile(rf"{'|'.join(re.escape(name) for name in PARTS)}|{THUMBNAILS}/[0-9a-f]{{64}}\.webp")
 
 
 class NeroSettings(BaseModel):
@@ -167,7 +168,7 @@ def parse_card(data: bytes, source: str) -> tuple[BundleCard, str]:
     lacking = [name for name in (WEIGHTS, BANKS) if name not in card.files]
     if strange or lacking:
         raise BundleError(
-            f"Expected {source} to list {WEIGHTS}, {BANKS}, thumbnails and at most {REFERENCES} and {PATCHES} "
+            f"Expected {source} to list {WEIGHTS}, {BANKS}, thumbnails and at most {', '.join(PARTS[2:])} "
             f"besides. Found {f'the name {strange[0]!r}' if strange else f'no {lacking[0]}'}. Make the bundle again."
         )
     return card, hashlib.sha256(data).hexdigest()
@@ -193,7 +194,8 @@ def most_bytes(name: str) -> int:
     """The largest size that a file of a bundle may have."""
     if name.startswith(THUMBNAILS):
         return MAX_THUMBNAIL_BYTES
-    return {REFERENCES: MAX_REFERENCES_BYTES, PATCHES: MAX_PATCHES_BYTES}.get(name, MAX_WEIGHT_BYTES)
+    limits = {REFERENCES: MAX_REFERENCES_BYTES, PATCHES: MAX_PATCHES_BYTES, COMPARISON: MAX_COMPARISON_BYTES}
+    return limits.get(name, MAX_WEIGHT_BYTES)
 
 
 def unreadable(path: Path, error: OSError) -> BundleError:

@@ -30,6 +30,12 @@ def benchmark(
         list[str] | None, typer.Option(help="all, or names separated by commas; the option may be repeated.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; BUNDLE-benchmark here otherwise.")] = None,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Keep the figures in the bundle, where the page reads them: of its own images, all methods."
+        ),
+    ] = False,
     seed: Seed = 0,
     replicates: Annotated[int, typer.Option(min=100, max=10_000, help="Resamples behind each interval.")] = 1000,
     progress: ProgressFile = None,
@@ -41,14 +47,24 @@ def benchmark(
     """
     import torch
 
+    from nero_core.errors import NeroError
+
+    names = listed(methods)
+    names = None if names is None or "all" in names else names
+    others = [given for given in (id_images, ood, lists, data, names) if given is not None]
+    if keep and others:
+        raise NeroError(
+            f"Expected --keep with all methods on the bundle's own images. Found {printable(str(others[0]))} besides. "
+            "Leave one out."
+        )
     with progress_bar(file=progress) as advance, temporary_folder():
+        from nero_core.benchmark import add_comparison
         from nero_core.benchmark.run import default_out, run_benchmark
         from nero_core.cli.benchmark_table import print_result
         from nero_core.report import write_reports
 
         torch.manual_seed(seed)
         folder = default_out(bundle) if out is None else out
-        names = listed(methods)
         result = run_benchmark(
             bundle,
             id_images,
@@ -56,13 +72,15 @@ def benchmark(
             folder,
             lists=lists,
             data=data,
-            methods=None if names is None or "all" in names else names,
+            methods=names,
             seed=seed,
             replicates=replicates,
             device=device,
             on_progress=advance,
             on_left_out=tell_left_out,
         )
+        if keep:
+            add_comparison(bundle, result, device=device)
         page = write_reports(result, folder)[-1]
     print_result(result)
     typer.echo(f"Page: {printable(str(page))}")

@@ -87,12 +87,13 @@ def _sorted(title: str) -> str:
 def _row(method: MethodResult) -> str:
     figures = dict(method.pooled.items())
     cells = "".join(_bar(figures[name], name in FALLING) for name in FIGURE_NAMES)
+    fit = ("", "") if method.fit_seconds is None else (f"{method.fit_seconds:.6g}", f"{method.fit_seconds:.3f}")
     per_image = "" if method.seconds_per_image is None else f"{method.seconds_per_image:.9g}"
     return (
         f'<tr{" class=nero" if method.method.startswith("nero") else ""}><td data-v="{method.rank}">{method.rank}</td>'
         f'<th scope="row">{escape(method.method)}</th><td class="text">{escape(method.family)}</td>{cells}'
         f'<td data-v="{per_image}">{microseconds(method.seconds_per_image)}</td>'
-        f'<td data-v="{method.fit_seconds:.6g}">{method.fit_seconds:.3f}</td></tr>'
+        f'<td data-v="{fit[0]}">{fit[1]}</td></tr>'
     )
 
 

@@ -22,6 +22,7 @@ def csv_table(result: BenchmarkResult) -> str:
     times = ["fit_seconds", "microseconds_per_image"]
     writer.writerow(["method", "family", "rank", "ood", "ood_class", "id_images", "ood_images", *bounds, *times])
     for method in result.methods:
+        fit = "" if method.fit_seconds is None else f"{method.fit_seconds:.4f}"
         per_image = "" if method.seconds_per_image is None else f"{1e6 * method.seconds_per_image:.3f}"
         rows = [("pooled", "", result.id_size, result.ood_size, method.pooled)]
         for name, figures in method.per_class.items():
@@ -32,7 +33,7 @@ def csv_table(result: BenchmarkResult) -> str:
                 [
                     *(method.method, method.family, method.rank, kind, _cell(name), ids, images),
                     *_bounds(figures),
-                    *(f"{method.fit_seconds:.4f}", per_image),
+                    *(fit, per_image),
                 ]
             )
     return text.getvalue()

@@ -34,7 +34,8 @@ def benchmark_table(result: BenchmarkResult) -> None:
             f"{result.id_size} ID images ({words.plain(result.id_name)}) against {result.ood_size} OOD images "
             f"({words.plain(result.ood_name)}), fitted on {result.fit_images} others. No OOD image is fitted on. "
             f"Intervals: 95 %, {result.replicates} resamples, seed {result.seed}. "
-            f"Times on {words.plain(result.device)}, without the forward pass. Click a heading to sort."
+            + (f"Times on {words.plain(result.device)}, without the forward pass. " if result.device else "")
+            + "Click a heading to sort."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.download_button(
@@ -70,7 +71,9 @@ def table(result: BenchmarkResult) -> Table:
     for name in _NUMBERS:
         shown[name] = [100 * getattr(method.pooled, name).value for method in rows]
     shown["family"] = [method.family for method in rows]
-    shown["time"] = [None if method.seconds_per_image is None else 1e6 * method.seconds_per_image for method in rows]
+    if result.device:  # else no times are kept
+        seconds = [method.seconds_per_image for method in rows]
+        shown["time"] = [None if value is None else 1e6 * value for value in seconds]
     shown["paper"] = [DETECTORS[method.method].paper if method.method in DETECTORS else "" for method in rows]
     return shown
 

@@ -49,7 +49,7 @@ def test_methods_stand_by_rank_and_each_has_its_time(inspector: Inspector) -> No
     assert result.methods[0].rank == 1
     for method in result.methods:
         assert method.rank == 1 + sum(value > method.pooled.auroc.value for value in values)
-        assert method.fit_seconds > 0
+        assert method.fit_seconds is not None and method.fit_seconds > 0
         assert method.seconds_per_image is not None
         assert method.seconds_per_image > 0
 

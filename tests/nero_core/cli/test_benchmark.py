@@ -1,13 +1,15 @@
 """``nero benchmark``."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
-from nero_core.benchmark import read_result
+from nero_core.benchmark import read_result, stored_comparison
+from nero_core.calibration import Bundle
 
 Run = Callable[..., Result]
 SOME = ("--methods", "msp,nero", "--replicates", 100, "--device", "cpu")
@@ -95,3 +97,24 @@ def test_the_command_prints_the_tiers(
     shown = " ".join(result.stdout.split())
     assert "Each list against the 24 images of the ID list" in shown
     assert json.loads((tmp_path / "results.json").read_text())["tiers"]["near"] == ["mini_2", "mini_3"]
+
+
+def test_keep_leaves_the_figures_in_the_bundle(nero: Run, tiny_bundle: Path, tmp_path: Path):
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    result = nero("benchmark", bundle, "--keep", "--out", tmp_path / "out", "--replicates", 100, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    stored = stored_comparison(Bundle.load(bundle))
+    assert stored is not None
+    assert [method.pooled for method in stored.methods] == [
+        method.pooled for method in read_result(tmp_path / "out").methods
+    ]
+
+
+@pytest.mark.parametrize("besides", [("--methods", "msp"), ("--ood", "images")])
+def test_what_is_not_of_the_bundle_itself_is_not_kept_in_it(
+    nero: Run, tiny_bundle: Path, tmp_path: Path, besides: tuple[str, str]
+):
+    result = nero("benchmark", tiny_bundle, "--keep", "--out", tmp_path / "out", *besides)
+    assert result.exit_code == 2
+    assert "Expected --keep with all methods on the bundle's own images" in result.output
+    assert not (tmp_path / "out").exists()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from nero_core.benchmark import stored_comparison
+from nero_core.calibration import Bundle
 from nero_core.models import load_checkpoint
 
 Run = Callable[..., Result]
@@ -70,7 +72,22 @@ def test_calibrate_writes_a_bundle_and_tells_its_sizes(
     card = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert (card["title"], card["seed"], card["synthetic"], card["notes"]) == ("Mine", 5, True, ["Drawn."])
     assert "references.safetensors" not in card["files"]
+    stored = stored_comparison(Bundle.load(tmp_path / "bundle"))
+    assert stored is not None and stored.ood_size == card["counts"]["ood"]
     assert f"{card['counts']['calibration']} calibration and {card['counts']['ood']} OOD images" in result.stdout
+
+
+@pytest.mark.parametrize("without", ["--no-comparison", "OOD images"])
+def test_calibrate_makes_no_comparison_where_none_is_wanted_or_possible(
+    nero: Run, phantoms: Path, tiny_checkpoint: Path, tmp_path: Path, without: str
+):
+    more = ("--ood", phantoms / "ood", without) if without.startswith("--") else ()
+    result = nero(
+        *("calibrate", tiny_checkpoint, phantoms / "id", "--out", tmp_path / "bundle", "--allow-reduced-rank"),
+        *("--device", "cpu", "--no-references", "--no-patches", *more),
+    )
+    assert result.exit_code == 0, result.output
+    assert "comparison.json.gz" not in json.loads((tmp_path / "bundle" / "bundle.json").read_text())["files"]
 
 
 def test_calibrate_with_too_few_images_names_the_option_that_goes_on(
