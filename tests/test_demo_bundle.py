@@ -10,6 +10,9 @@ import torch
 from PIL import Image
 
 from nero_core import Explorer, Inspector
+from nero_core.benchmark import stored_comparison
+from nero_core.detectors import METHODS
+from nero_core.metrics import auroc
 from nero_core.phantom.drawing import CLASSES, ID_CLASSES, OOD_CLASSES, draw_phantom, encode_phantom
 from nero_core.types import Unlikeness
 
@@ -67,6 +70,19 @@ def test_the_task_is_learned_and_not_trivial(inspector: Inspector) -> None:
     assert numbers["id_accuracy"] >= 0.95
     assert 0.10 <= numbers["msp_fpr95_id_positive"] <= 0.85
     assert {"nero_auroc", "nero_fpr95_id_positive", "msp_auroc"} <= numbers.keys()
+
+
+def test_it_keeps_how_every_method_does_on_its_own_images(inspector: Inspector) -> None:
+    stored = stored_comparison(inspector.bundle)
+    assert stored is not None and (stored.id_size, stored.ood_size) == (
+        inspector.bundle.calibration_size,
+        inspector.bundle.ood_size,
+    )
+    assert {method.method for method in (*stored.methods, *stored.skipped)} == set(METHODS)
+    nero = next(method for method in stored.methods if method.method == "nero")
+    scores = inspector.reference_scores("nero")
+    assert scores.ood is not None
+    assert auroc(scores.calibration, scores.ood) == pytest.approx(nero.pooled.auroc.value, abs=1e-3)
 
 
 def test_the_card_says_that_the_images_are_drawn(inspector: Inspector) -> None:
