@@ -1,6 +1,7 @@
 """One image, every method: verdicts side by side, and in words where they disagree."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from dashboard import resources, state, words
 from dashboard.components.chooser import choose, title
 from dashboard.components.figure_download import figure_download, origin
 from dashboard.components.image_cards import end_of_card
+from dashboard.components.link_values import link_values, switch
 from dashboard.components.marks import picture
 from dashboard.components.samples import sample, sample_strip
 from dashboard.components.uploader import distinct_names
@@ -19,6 +21,7 @@ from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
 from nero_core import VERDICT, Inspector
 from nero_core.detectors import METHODS
+from nero_core.errors import NeroError
 from nero_core.figures import bar_figure
 from nero_core.types import Detection
 
@@ -26,10 +29,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: asked first; each is fitted in well under a second, all of them in some seconds
+FIRST = (VERDICT, "nero", "nero_deep", "nero_plus", "msp")
+
+
 def methods_on_image(inspector: Inspector, tpr: float) -> None:
-    """The image of "Screen an image", or a sample."""
+    """The image of "Screen an image", or a sample: by the first methods, or by every one where that is asked for."""
     with st.container(border=True, key="methods_on_image"), plain_errors():
-        st.subheader("This image, by every method", anchor=False)
+        st.subheader("This image, method by method", anchor=False)
         item = choose(_files(), sample(inspector))
         if item is None:
             st.markdown(
@@ -45,7 +52,17 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
         with words_side:
             title(item, resources.note(item))
             place = st.empty()
-            answers = _answers(inspector, item, tpr, place)
+            methods = asked_methods(inspector, tpr)
+            with link_values({state.compare.EVERY_METHOD: switch("switch to every method")}):
+                wants_all = st.toggle(
+                    f"Ask all {len(methods)} methods",
+                    key=state.compare.EVERY_METHOD,
+                    bind="query-params",
+                    help="The first time each is fitted: some seconds, a minute with a large reference set.",
+                )
+            best = _best(inspector)
+            chosen = methods if wants_all else [name for name in methods if name in (*FIRST, best)]
+            answers = _answers(inspector, item, chosen, tpr, place)
             detections = {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
             agreement = words.agreement(
                 {name: answer.verdict(0) for name, answer in detections.items() if name != VERDICT},
@@ -132,12 +149,19 @@ def _files() -> list[Source]:
     return distinct_names(files)
 
 
+def _best(inspector: Inspector) -> str:
+    """The method that does best on the reference set's own OOD images, where the set says so."""
+    with suppress(NeroError):
+        stored = resources.stored_comparison(inspector)
+        return "" if stored is None else stored.methods[0].method
+    return ""
+
+
 def _answers(
-    inspector: Inspector, item: Source, tpr: float, place: st.delta_generator.DeltaGenerator
+    inspector: Inspector, item: Source, methods: list[str], tpr: float, place: st.delta_generator.DeltaGenerator
 ) -> dict[str, Detection | str]:
     """Each method's answer; the first time a method is asked it is fitted, which may take a while."""
     answers: dict[str, Detection | str] = {}
-    methods = asked_methods(inspector, tpr)
     for done, name in enumerate(methods):
         place.progress(done / len(methods), text=f"Asking {words.method(name)}, {done + 1} of {len(methods)} …")
         answers[name] = resources.answer(inspector, item, name, tpr)

@@ -5,7 +5,7 @@ copied for each session. Results are kept under the digest of the image's bytes,
 setting; a file's name is never part of what is kept, since two people may have one image under different names.
 """
 
-from dashboard.resources.background_tasks import comparison, faithfulness, umap
+from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, umap
 from dashboard.resources.bundles import (
     answer_once,
     bundle_paths,
@@ -35,6 +35,8 @@ from dashboard.resources.verdicts import (
     detection,
     job_result,
     observation,
+    scored,
+    stored_comparison,
     what_if,
 )
 
@@ -49,6 +51,7 @@ __all__ = [
     "channel_summary",
     "channels",
     "comparison",
+    "comparison_so_far",
     "concept",
     "concepts",
     "detection",
@@ -72,11 +75,13 @@ __all__ = [
     "problem",
     "reference_channels",
     "samples",
+    "scored",
     "share_unlike",
     "sides",
     "similar",
     "source",
     "sources",
+    "stored_comparison",
     "tags",
     "umap",
     "unlikeness",

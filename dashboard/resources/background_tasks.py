@@ -30,6 +30,12 @@ def comparison(model: Inspector, instead_of: BackgroundTask[Any] | None = None) 
     return _shared(("comparison", key(model)), "a comparison of all methods", lambda: compute, instead_of)
 
 
+def comparison_so_far(model: Inspector) -> BackgroundTask[BenchmarkResult] | None:
+    """The same where somebody has begun it and nobody has stopped it; it begins nothing."""
+    task = _place(("comparison", key(model))).task
+    return None if task is None or task.state == "stopped" or task.is_unforeseen else task
+
+
 def umap(model: Inspector, instead_of: BackgroundTask[Any] | None = None) -> BackgroundTask[RelevanceMap]:
     """The map of all relevance vectors by UMAP. What places images on it is compiled too: no page waits for that.
 

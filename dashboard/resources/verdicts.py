@@ -8,6 +8,8 @@ from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source, decoded
 from dashboard.work.jobs import Job
 from nero_core import DETECTORS, BenchmarkResult, Inspector, read_result
+from nero_core.benchmark import stored_comparison as read_stored
+from nero_core.benchmark import with_scores
 from nero_core.errors import NeroError
 from nero_core.types import Channels, Detection, ImageBatch, Observation, WhatIf, WhatIfSettings
 
@@ -40,6 +42,20 @@ def channels(model: Inspector, item: Source) -> Channels:
 def what_if(model: Inspector, item: Source, settings: WhatIfSettings) -> WhatIf:
     """NERO under other settings, from the banks."""
     return _what_if(key(model), item.id, settings, model, item)
+
+
+def stored_comparison(model: Inspector) -> BenchmarkResult | None:
+    """How all methods do on the bundle's own images, where it keeps that: figures without scores.
+
+    Raises:
+        BundleError: what it keeps is no such comparison.
+    """
+    return _stored_comparison(key(model), model)
+
+
+def scored(model: Inspector, result: BenchmarkResult, methods: tuple[str, ...]) -> BenchmarkResult:
+    """The result in which these methods have their scores; their first time takes a fit each."""
+    return with_scores(model, result, methods)
 
 
 def job_result(job: Job) -> BenchmarkResult:
@@ -87,6 +103,11 @@ def _channels(model_key: str, image_id: str, _model: Inspector, _item: Source) -
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
 def _what_if(model_key: str, image_id: str, settings: WhatIfSettings, _model: Inspector, _item: Source) -> WhatIf:
     return explorer(_model).what_if(_observation(model_key, image_id, _model, _item), settings)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _stored_comparison(model_key: str, _model: Inspector) -> BenchmarkResult | None:
+    return read_stored(_model.bundle)
 
 
 @st.cache_resource(max_entries=8, ttl=HOUR, show_spinner="Reading the result …")

@@ -34,7 +34,17 @@ from dashboard.words.verdicts import (
     threshold,
     two_tests,
 )
-from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, queued, stage, waiting
+from dashboard.words.waiting import (
+    FORGOTTEN,
+    STOPPED,
+    composite_missing,
+    contents,
+    not_offered,
+    queued,
+    some_time,
+    stage,
+    waiting,
+)
 from nero_core.detectors import family_of_method as family
 from nero_core.figures import HEADLINE, SYNTHETIC, number
 from nero_core.figures import channel_use as use
@@ -85,6 +95,7 @@ __all__ = [
     "plain",
     "queued",
     "similar",
+    "some_time",
     "stage",
     "stage_name",
     "standing",

@@ -14,6 +14,7 @@ from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
 from dashboard.work.jobs import Job
 from nero_core import BenchmarkResult, Inspector
+from nero_core.detectors import METHODS
 
 KIND = "benchmark"
 
@@ -42,7 +43,10 @@ def asked_run(inspector: Inspector) -> BenchmarkResult | None:
 
 
 def own_banks(inspector: Inspector) -> BenchmarkResult | None:
-    """All methods on the reference set's own banks; None where it has no OOD images, and then the page says so."""
+    """All methods on the reference set's own banks: as it keeps them, or as somebody asks for them now.
+
+    None where it has no OOD images, or while nobody has asked, and then the page says so.
+    """
     if inspector.bundle.ood is None:
         with st.container(border=True, key="no_ood_bank"):
             st.subheader("Nothing to compare with yet", anchor=False)
@@ -51,12 +55,43 @@ def own_banks(inspector: Inspector) -> BenchmarkResult | None:
                 "came without OOD images. Upload some below: a zip of images that are unlike the reference set."
             )
         return None
+    with plain_errors():  # what is kept and cannot be read leaves the offer standing
+        stored = resources.stored_comparison(inspector)
+        if stored is not None:
+            return stored
+    if resources.comparison_so_far(inspector) is None and not state.compare.is_comparison_asked(
+        inspector.bundle.digest
+    ):
+        _offer(inspector)
+        return None
     task = task_progress(
         "comparison",
         "Comparing all methods on the reference set's own images",
         lambda instead_of: resources.comparison(inspector, instead_of),
     )
     return None if task is None else task.result()
+
+
+def _offer(inspector: Inspector) -> None:
+    bundle = inspector.bundle
+    takes = words.some_time(bundle.fit_size + bundle.calibration_size + bundle.ood_size)
+    with st.container(border=True, key="compare_offer"):
+        st.subheader("All methods on the same images", anchor=False)
+        st.markdown(
+            f"Which method tells this reference set's {bundle.calibration_size} calibration images best from its "
+            f"{bundle.ood_size} OOD images? It was made without this comparison, so it must be computed: "
+            f"{len(METHODS)} methods, {takes}. Other pages are slower meanwhile."
+        )
+        st.button(
+            "Compare now",
+            type="primary",
+            key="compare_now",
+            on_click=state.compare.ask_comparison,
+            args=(bundle.digest,),
+        )
+        st.caption(
+            "To have it here at once, make the reference set again, or run “nero benchmark FOLDER --keep” on it."
+        )
 
 
 def run_form(inspector: Inspector) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import charts, state, words
+from dashboard import charts, resources, state, words
 from dashboard.components.figure_download import figure_download
 from dashboard.components.link_values import choices, link_values
 from dashboard.plain_errors import plain_errors
@@ -71,8 +71,13 @@ def _curves(inspector: Inspector, result: BenchmarkResult, tpr: float, download:
             st.caption("Choose a method to see its curve.")
             return
         theme = theme_of(st.context.theme.type)
-        with st.spinner("Setting the thresholds …"):
+        with st.spinner("Scoring the images by these methods …"):
+            result = resources.scored(inspector, result, tuple(chosen))
+            lacking = [each.method for each in result.methods if each.method in chosen and not each.has_scores]
+            chosen = [name for name in chosen if name not in lacking]
             thresholds = _thresholds(inspector, result, chosen, tpr)
+        if lacking:
+            st.warning(f"No scores can be made by {words.plain(', '.join(lacking))}; the others are shown.")
         roc_side, score_side = st.columns(2, gap="medium")
         with roc_side:
             st.plotly_chart(

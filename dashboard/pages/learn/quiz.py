@@ -7,14 +7,14 @@ import streamlit as st
 from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.link_values import link_values, numbers
-from dashboard.components.methods_on_image import asked_methods, verdict_table
+from dashboard.components.methods_on_image import FIRST, asked_methods, verdict_table
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import VERDICT, Inspector
+from nero_core import Inspector
 from nero_core.phantom import QuizCase, can_be_quizzed
 from nero_core.types import Detection
 
-SHOWN = (VERDICT, "nero", "nero_deep", "nero_plus", "msp")  # beside the picture; the tally has all
+SHOWN = FIRST  # beside the picture; the tally has all
 YOU = "you"
 SEQUENCES = 10_000  # of pictures, to choose from
 

@@ -304,7 +304,7 @@ def test_a_figure_says_of_which_image_and_reference_set_it_is_and_the_screen_nam
 def test_the_comparison_of_methods_can_be_saved(
     app: Start, offered: Offered, digits: str, monkeypatch: pytest.MonkeyPatch, comparison: BenchmarkResult
 ):
-    monkeypatch.setattr("dashboard.resources.background_tasks.compare_banks", lambda *_, **__: comparison)
+    monkeypatch.setattr("dashboard.resources.verdicts.read_stored", lambda bundle: comparison)
     running = app(sample="polyps")
     running.switch_page("pages/compare/page.py").run()
     assert not running.exception

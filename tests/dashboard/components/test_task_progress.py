@@ -308,10 +308,13 @@ def test_a_comparison_that_is_stopped_says_so_and_begins_again(
 
     monkeypatch.setattr("dashboard.resources.background_tasks.compare_banks", gated)
     running = app("compare")
+    assert not gate.is_reached.is_set()  # nothing begins unasked
+    running.button(key="compare_now").click().run()
     assert gate.is_reached.wait(LONG)
     assert any("1 of 2" in text for text in bars(running.run()))
     running.button(key="stop_comparison").click().run()
     gate.open()
     assert words.STOPPED in [info.value for info in running.info]
+    assert app("compare").button(key="compare_now")  # who comes after the stop is asked first
     running.button(key="again_comparison").click().run()
     until(running, lambda: running.dataframe)

@@ -1,6 +1,7 @@
 """Compare methods over the tiny bundle, without a browser."""
 
 import io
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,11 +12,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import places
+from dashboard import places, words
 from dashboard.work import jobs
 from nero_core import DETECTORS, BenchmarkResult
+from nero_core.benchmark import add_comparison
 from nero_core.benchmark.result_file import write_result
 from nero_core.calibration import calibrate
+from nero_core.calibration.bundle_files import add_part
+from nero_core.calibration.card import COMPARISON
+from nero_core.detectors import METHODS
 from nero_core.store import add_job, claim_job, end_job
 from tests.dashboard.material import asked, html, no_traceback, png, until
 
@@ -26,6 +31,10 @@ PAGE = "pages/compare/page.py"
 def compare(app: Start, **query: str) -> AppTest:
     running = app("compare", **query)
     no_traceback(running)
+    for button in running.button:
+        if button.key == "compare_now":
+            button.click().run()
+            break
     return until(running, lambda: running.dataframe or running.get("file_uploader"))
 
 
@@ -50,8 +59,55 @@ def test_every_method_has_a_row_or_a_reason(app: Start):
     assert len(running.multiselect(key="methods").value) == 3
 
 
+def test_nothing_is_computed_before_somebody_asks_for_it(app: Start):
+    running = app("compare", sample="polyps")
+    no_traceback(running)
+    assert not running.dataframe and not running.get("progress")
+    offer = " ".join(text.value for text in running.markdown).replace("\\", "")
+    assert f"{len(METHODS)} methods, some ten seconds" in offer
+    assert 4 <= html(running).count('<th scope="row">') <= 6  # nor does the image ask for every method
+    again = app("compare")
+    assert again.button(key="compare_now")
+    again.button(key="compare_now").click().run()
+    until(again, lambda: again.dataframe)
+    assert app("compare").dataframe  # for everybody, and after a reload
+
+
+def test_what_the_reference_set_keeps_is_shown_at_once(
+    app: Start, wide_bundle: Path, comparison: BenchmarkResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def unasked(*args: object, **more: object) -> None:
+        pytest.fail("it is computed again")
+
+    bundle = Path(shutil.copytree(wide_bundle, tmp_path / "compared"))
+    add_comparison(bundle, comparison, device="cpu")
+    monkeypatch.setenv("NERO_BUNDLES", str(bundle))
+    monkeypatch.setattr("dashboard.resources.background_tasks.compare_banks", unasked)
+    running = app("compare", bundle="compared", sample="polyps")
+    no_traceback(running)
+    rows = running.dataframe[0].value
+    assert list(rows["rank"]) == [method.rank for method in comparison.methods]
+    assert "time" not in rows  # which it does not keep
+    assert len(running.get("plotly_chart")) == 3
+    assert not [button for button in running.button if button.key == "compare_now"]
+    best = words.method(comparison.methods[0].method)
+    assert f'<th scope="row">{best}<small>' in html(running)  # beside ours, of this image
+
+
+def test_a_comparison_that_cannot_be_read_is_said_and_can_be_made_anew(
+    app: Start, wide_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bundle = Path(shutil.copytree(wide_bundle, tmp_path / "odd"))
+    add_part(bundle, COMPARISON, b"no gzip")
+    monkeypatch.setenv("NERO_BUNDLES", str(bundle))
+    running = app("compare", bundle="odd")
+    no_traceback(running)
+    assert any("to be a comparison of methods" in error.value.replace("\\", "") for error in running.error)
+    assert running.button(key="compare_now")
+
+
 def test_a_link_opens_the_chosen_methods_and_the_sample_gets_every_verdict(app: Start):
-    running = compare(app, methods="msp", sample="polyps")
+    running = compare(app, methods="msp", sample="polyps", every_method="true")
     until(running, lambda: running.dataframe)
     assert running.multiselect(key="methods").value == ["msp"]
     page = html(running)
@@ -74,7 +130,7 @@ def test_the_verdict_by_two_tests_stands_beside_the_methods_where_the_reference_
 
 
 def test_the_p_values_are_sorted(app: Start):
-    running = compare(app, sample="polyps")
+    running = compare(app, sample="polyps", every_method="true")
     page = html(running)
     widths = [float(part.split("%")[0]) for part in page.split('<span class="nero-p"><i style="width:')[1:]]
     assert len(widths) >= 20
