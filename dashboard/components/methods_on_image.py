@@ -1,7 +1,6 @@
 """One image, every method: verdicts side by side, and in words where they disagree."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
 from nero_core import VERDICT, Inspector
 from nero_core.detectors import METHODS
-from nero_core.errors import NeroError
 from nero_core.figures import bar_figure
 from nero_core.types import Detection
 
@@ -60,7 +58,7 @@ def methods_on_image(inspector: Inspector, tpr: float) -> None:
                     bind="query-params",
                     help="The first time each is fitted: some seconds, a minute with a large reference set.",
                 )
-            best = _best(inspector)
+            best = next(iter(resources.ranked(inspector)), "")
             chosen = methods if wants_all else [name for name in methods if name in (*FIRST, best)]
             answers = _answers(inspector, item, chosen, tpr, place)
             detections = {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
@@ -147,14 +145,6 @@ def _files() -> list[Source]:
     """The files that came along and can be read."""
     files = [item for item in state.images.files_at_hand() if not resources.problem(item)]
     return distinct_names(files)
-
-
-def _best(inspector: Inspector) -> str:
-    """The method that does best on the reference set's own OOD images, where the set says so."""
-    with suppress(NeroError):
-        stored = resources.stored_comparison(inspector)
-        return "" if stored is None else stored.methods[0].method
-    return ""
 
 
 def _answers(

@@ -28,6 +28,7 @@ def verdict_card(
     item: Source | None = None,
     unlike: float = 1.0,
     picture: tuple[str, ...] = (),
+    best: str = "",
 ) -> None:
     """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
 
@@ -46,12 +47,15 @@ def verdict_card(
         item: the image that the card is of, where it is one of several to leaf through.
         unlike: share of the image that is unlike the reference images, patch by patch; 1 where it is not known.
         picture: what a reader should know of the picture itself.
+        best: which method served this reference set best, where that is worth a line.
     """
     with st.container(border=True, height="stretch", key="verdict"):
         st.html(headline(detection, index, is_synthetic, unlike))
         score = float(detection.score[index])
         if "p_nero" in detection.terms:
             st.html(marks.facts([(name, says, False) for name, says in words.two_tests(detection, index)]))
+        if best:
+            st.caption(words.plain(best))
         st.html(marks.score_scale(score, detection.threshold, score_domain(reference, score)))
         st.html(marks.facts(_facts(detection, class_names, nearest, index)))
         for says in (note, *picture):

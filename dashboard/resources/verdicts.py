@@ -53,6 +53,25 @@ def stored_comparison(model: Inspector) -> BenchmarkResult | None:
     return _stored_comparison(key(model), model)
 
 
+def ranked(model: Inspector) -> dict[str, tuple[int, tuple[float, float, float]]]:
+    """Rank and AUROC with its interval of each method on the bundle's own OOD images, the best first; none where the
+    bundle keeps no such comparison, or one that cannot be read, which the page of the comparison says."""
+    try:
+        stored = stored_comparison(model)
+    except NeroError:
+        return {}
+    return ranks(stored) if stored is not None else {}
+
+
+def ranks(result: BenchmarkResult) -> dict[str, tuple[int, tuple[float, float, float]]]:
+    """The same of any result."""
+    found = {}
+    for each in result.methods:
+        auroc = each.pooled.auroc
+        found[each.method] = (each.rank, (auroc.value, auroc.low, auroc.high))
+    return found
+
+
 def scored(model: Inspector, result: BenchmarkResult, methods: tuple[str, ...]) -> BenchmarkResult:
     """The result in which these methods have their scores; their first time takes a fit each."""
     return with_scores(model, result, methods)

@@ -18,7 +18,7 @@ from dashboard.words.channels import (
     where_unlike,
 )
 from dashboard.words.flags import BY_ORDER, GUESSING, REDUCED, page_terms
-from dashboard.words.methods import MEANING, agreement, figure, interval, method, standing
+from dashboard.words.methods import MEANING, agreement, figure, interval, method, served_best, standing
 from dashboard.words.numbers import duration, listed, percent, plain, tex
 from dashboard.words.picture import picture_notes, similar
 from dashboard.words.verdicts import (
@@ -31,6 +31,7 @@ from dashboard.words.verdicts import (
     p_value,
     stage_name,
     tally,
+    tests_disagree,
     threshold,
     two_tests,
 )
@@ -94,12 +95,14 @@ __all__ = [
     "picture_notes",
     "plain",
     "queued",
+    "served_best",
     "similar",
     "some_time",
     "stage",
     "stage_name",
     "standing",
     "tally",
+    "tests_disagree",
     "tex",
     "threshold",
     "two_tests",

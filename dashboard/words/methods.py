@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from dashboard.words.numbers import percent
 from nero_core.detectors import OURS
 from nero_core.types import VERDICT, Verdict
 
@@ -71,6 +72,31 @@ def standing(ranked: Mapping[str, tuple[int, tuple[float, float, float]]]) -> st
         rank, figure = ranked["nero"]
         text += f"NERO is number {rank} of {len(ranked)}, with {interval(*figure)}. "
     return text.strip()
+
+
+def served_best(ranked: Mapping[str, tuple[int, tuple[float, float, float]]], chosen: str, disagree: bool) -> str:
+    """Which method served the reference set best on its own OOD images, in one line beside a verdict.
+
+    Said where another than the chosen method is clearly better (its AUROC lies above the chosen one's interval), and
+    where the verdict's two tests disagree; else nothing.
+
+    Args:
+        ranked: as in ``standing``.
+        chosen: the method that the verdict is by.
+        disagree: whether one test says unlike and the other usual.
+    """
+    if chosen not in ranked:
+        return "The two tests disagree." if disagree else ""
+    best, (_, (value, _, _)) = next(iter(ranked.items()))
+    _, (own, _, high) = ranked[chosen]
+    is_clear = value > high
+    if not (disagree or is_clear):
+        return ""
+    lead = "The two tests disagree. " if disagree else ""
+    text = f"{lead}On this reference set's own OOD images, {method(best)} serves best: AUROC {percent(round(value, 3))}"
+    if best == chosen:
+        return f"{text}."
+    return f"{text} (this verdict: {percent(round(own, 3))}{'' if is_clear else ', no clear difference'})."
 
 
 def agreement(verdicts: Mapping[str, Verdict], families: Mapping[str, str]) -> str:

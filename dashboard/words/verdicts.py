@@ -44,11 +44,21 @@ def two_tests(detection: Detection, index: int) -> list[tuple[str, str]]:
     """What each of the verdict's two tests says, by its name: ``p 0.003, unlike, most of it at blocks.4``."""
     lines = []
     for name, part in TESTS.items():
-        p = float(detection.terms[f"p_{part}"][index])
-        usual = "unlike" if p <= 1 - detection.tpr + 1e-12 else "rare" if p <= 2 * (1 - detection.tpr) else "usual"
+        p, usual = float(detection.terms[f"p_{part}"][index]), _usual(detection, part, index)
         where = f", most of it at {deepest_part(detection, index)}" if name == "nero_deep" and usual != "usual" else ""
         lines.append((OURS[name], f"p {number(p, 2)}, {usual}{where}"))
     return lines
+
+
+def tests_disagree(detection: Detection, index: int) -> bool:
+    """Whether one of the verdict's two tests says unlike and the other usual; never of a single method."""
+    said = {_usual(detection, part, index) for part in TESTS.values() if f"p_{part}" in detection.terms}
+    return {"unlike", "usual"} <= said
+
+
+def _usual(detection: Detection, part: str, index: int) -> str:
+    p = float(detection.terms[f"p_{part}"][index])
+    return "unlike" if p <= 1 - detection.tpr + 1e-12 else "rare" if p <= 2 * (1 - detection.tpr) else "usual"
 
 
 def deciding(detection: Detection, index: int) -> str:

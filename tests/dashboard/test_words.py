@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import pytest
+import torch
 
 from dashboard import words
-from nero_core.types import Verdict
+from nero_core.types import Detection, Verdict
 
 
 def test_a_p_value_says_what_it_counts():
@@ -144,6 +146,45 @@ def test_who_is_best_is_not_called_settled_when_intervals_overlap():
     assert words.standing({"nero": (1, (0.9, 0.85, 0.95))}).startswith("NERO separates them best")
     assert "NERO is number" not in words.standing({"nero": (1, (0.9, 0.85, 0.95))})
     assert words.standing({}) == "No method could be compared."
+
+
+def test_the_method_that_served_best_is_said_where_it_matters():
+    ranked = {
+        "nero_plus": (1, (0.82, 0.79, 0.85)),
+        "verdict": (2, (0.797, 0.77, 0.825)),
+        "nero": (3, (0.76, 0.72, 0.797)),
+    }
+    own = "On this reference set's own OOD images, "
+    said = {
+        (chosen, disagree): words.served_best(ranked, chosen, disagree).replace("\u00a0", " ")
+        for chosen in (*ranked, "msp")
+        for disagree in (False, True)
+    }
+    assert said == {
+        ("nero_plus", False): "",
+        ("nero_plus", True): f"The two tests disagree. {own}NERO+ serves best: AUROC 82 %.",
+        ("verdict", False): "",  # its interval reaches the best
+        ("verdict", True): (
+            f"The two tests disagree. {own}NERO+ serves best: AUROC 82 % (this verdict: 79.7 %, no clear difference)."
+        ),
+        ("nero", False): f"{own}NERO+ serves best: AUROC 82 % (this verdict: 76 %).",
+        ("nero", True): f"The two tests disagree. {own}NERO+ serves best: AUROC 82 % (this verdict: 76 %).",
+        ("msp", False): "",
+        ("msp", True): "The two tests disagree.",
+    }
+    assert words.served_best({}, "verdict", False) == ""
+
+
+@pytest.mark.parametrize(
+    ("p_nero", "p_deep", "disagree"),
+    [(0.4, 0.003, True), (0.05, 0.5, True), (0.003, 0.01, False), (0.08, 0.01, False), (0.4, 0.5, False)],
+)
+def test_two_tests_disagree_where_one_says_unlike_and_the_other_usual(p_nero: float, p_deep: float, disagree: bool):
+    unit = torch.ones(1).double()
+    terms = {"p_nero": p_nero * unit, "p_deep": p_deep * unit}
+    detection = Detection("verdict", unit, 3.0, unit > 3, unit, torch.tensor([0]), unit, 300, 0.95, terms)
+    assert words.tests_disagree(detection, 0) == disagree
+    assert not words.tests_disagree(replace(detection, terms={}), 0)
 
 
 def test_a_set_of_images_is_told_by_class():

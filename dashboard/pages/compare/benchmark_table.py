@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import words
+from dashboard import resources, words
 from dashboard.charts import Table
 from dashboard.tables import csv_text, result_table
 from nero_core import DETECTORS, BenchmarkResult
-from nero_core.benchmark import MethodResult
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig  # handed on under no public name
@@ -21,8 +20,7 @@ def benchmark_table(result: BenchmarkResult) -> None:
     """The table, sortable by every column, with its words around it."""
     with st.container(border=True, key="benchmark"):
         st.subheader("All methods on the same images", anchor=False)
-        ranked = {method.method: (method.rank, _auroc(method)) for method in result.methods}
-        st.markdown(words.plain(words.standing(ranked)))
+        st.markdown(words.plain(words.standing(resources.ranks(result))))
         st.dataframe(
             table(result),
             hide_index=True,
@@ -99,8 +97,3 @@ def _columns() -> "dict[str, ColumnConfig]":
 
 def _title(name: str) -> str:
     return {**_BARS, **_NUMBERS, "interval": "Interval", "seconds_per_image": "Time an image"}[name]
-
-
-def _auroc(method: MethodResult) -> tuple[float, float, float]:
-    auroc = method.pooled.auroc
-    return auroc.value, auroc.low, auroc.high

@@ -66,6 +66,7 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
                 resources.sides(shown),
                 inspector.bundle.classifier.input_size,
             ),
+            best=words.served_best(resources.ranked(inspector), options.method, words.tests_disagree(detection, 0)),
         )
     with scores_side:
         score_histogram_card(inspector, shown, detection, options.download)

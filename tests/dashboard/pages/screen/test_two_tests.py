@@ -1,11 +1,15 @@
 """The page with a reference set that can test twice, which is what a stranger gets."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import words
+from nero_core import BenchmarkResult
+from nero_core.benchmark import add_comparison
 from tests.dashboard.material import asked, html, no_traceback
 
 
@@ -56,3 +60,23 @@ def test_a_share_that_needs_more_images_for_two_tests_says_so_and_one_test_stand
     no_traceback(running)
     assert not running.error
     assert any("at least 149 calibration images" in caption.value for caption in running.caption)
+
+
+def test_the_card_says_which_method_served_this_reference_set_best(
+    app: Callable[..., AppTest],
+    wide_bundle: Path,
+    comparison: BenchmarkResult,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    bundle = Path(shutil.copytree(wide_bundle, tmp_path / "compared"))
+    add_comparison(bundle, comparison, device="cpu")
+    monkeypatch.setenv("NERO_BUNDLES", str(bundle))
+    best = comparison.methods[0]
+    clearly_worse = [each for each in comparison.methods if each.pooled.auroc.high < best.pooled.auroc.value]
+    for method, is_said in ((clearly_worse[-1].method, True), (best.method, False)):
+        running = app(sample="polyps", method=method)
+        no_traceback(running)
+        captions = [caption.value.replace("\\", "") for caption in running.caption]
+        said = [text for text in captions if f"own OOD images, {words.method(best.method)} serves best" in text]
+        assert len(said) == is_said
