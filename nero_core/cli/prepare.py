@@ -11,6 +11,7 @@ import typer
 from nero_core.atomic import write_text
 from nero_core.cli.options import Seed, listed
 from nero_core.cli.progress import Advance, ProgressFile, progress_bar
+from nero_core.cli.temporary import temporary_folder
 from nero_core.cli.terminal import printable
 from nero_core.errors import DatasetError, DownloadError
 
@@ -57,7 +58,7 @@ def prepare(
 
     given = _given_protocol(dataset, protocol, id_classes)
     wanted = _agree(source, given, url, yes) if download else None
-    with progress_bar(file=progress) as advance:
+    with progress_bar(file=progress) as advance, temporary_folder():
         if wanted is not None:
             source = _fetch(wanted, advance)
         else:

@@ -92,3 +92,38 @@ def test_a_killed_calibration_of_a_zip_leaves_nothing_once_another_command_has_s
     with nero("benchmark", tmp_path / "no bundle") as other:
         assert other.wait(120) == 2
     assert list(temporary.iterdir()) == []
+
+
+WAIT = """
+import importlib, sys, time
+from nero_core.cli.app import main
+
+def wait(*given):
+    print("now", flush=True)
+    time.sleep(600)
+
+importlib.import_module("nero_core.datasets.prepare").check_archive = wait
+sys.argv = ["nero", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="knows no such locks")
+def test_a_killed_prepare_of_a_zip_in_a_zip_leaves_nothing_once_another_command_has_started(
+    phantoms: Path, tmp_path: Path
+):
+    shutil.make_archive(str(tmp_path / "inner" / "set"), "zip", phantoms / "id")
+    wrapped = shutil.make_archive(str(tmp_path / "wrapped"), "zip", tmp_path / "inner")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    arguments = ["prepare", "folder", wrapped, str(tmp_path / "out")]
+    command = [sys.executable, "-c", WAIT, *arguments]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "now\n"
+        process.kill()
+    assert any(temporary.rglob("*.zip"))
+    again = [sys.executable, "-m", "nero_core.cli", *arguments]
+    done = subprocess.run(again, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2 and "Expected --protocol or --id-classes" in done.stderr
+    assert list(temporary.iterdir()) == []
