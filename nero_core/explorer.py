@@ -171,7 +171,7 @@ class Explorer:
             NeroError: the index is outside the batch, or an observation keeps no images.
         """
         pixels, observation = self.inspector.observe_one(batch, index)
-        why = self.inspector.explain(observation, concepts=0, composite=composite)
+        why = self.inspector.explain(observation, concepts=0, composite=composite, with_unlikeness=False)
         classifier, target = self.inspector.bundle.classifier, why.explained_class
         by_composite = measure_faithfulness(
             class_outputs(classifier, target),

@@ -184,6 +184,7 @@ class Inspector:
         channels: Sequence[int] = (),
         composite: str | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        with_unlikeness: bool = True,
     ) -> Explanation:
         """Why one image got its NERO score.
 
@@ -204,6 +205,8 @@ class Inspector:
             composite: one of ``composites``, the first of them where None. It makes the class heatmap, and the others
                 too where it is one of ``concept_composites``; else these are made by the first of those.
             on_progress: called with the number of heatmaps that are done and of all: two and one a channel.
+            with_unlikeness: make the map of where the image is unlike too; False where nobody looks at it, or where
+                ``unlikeness`` has made it already.
 
         Raises:
             RelevanceError: the architecture or the image has no honest heatmap, the composite does not suit it, or a
@@ -245,7 +248,7 @@ class Inspector:
             sigma=attributor.sigma,
             concept_composite=attributor.composite,
             path=None if path is None else logit_path(path, observation.head.bias[target]),
-            unlike=None if self.no_unlikeness_because else self.unlikeness(observation),
+            unlike=self.unlikeness(observation) if with_unlikeness and not self.no_unlikeness_because else None,
         )
 
     def unlikeness(self, batch: ImageBatch | Observation, index: int = 0) -> Unlikeness:

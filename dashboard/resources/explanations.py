@@ -1,5 +1,6 @@
 """The maps on the page "Screen an image": the slow part."""
 
+from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
@@ -86,7 +87,10 @@ def _explanation(
 ) -> Explanation:
     by: Literal["contribution", "relevance"] = "relevance" if order == "relevance" else "contribution"
     observed = observation_with_image(_model, _item)
-    return _model.explain(observed, concepts=concepts, by=by, channels=chosen, composite=composite)
+    why = _model.explain(
+        observed, concepts=concepts, by=by, channels=chosen, composite=composite, with_unlikeness=False
+    )
+    return why if _model.no_unlikeness_because else replace(why, unlike=unlikeness(_model, _item))
 
 
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)

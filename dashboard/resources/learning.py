@@ -65,7 +65,7 @@ def _perturbed(
 def _perturbed_explanation(
     model_key: str, image_id: str, recipe: str, _model: Inspector, _shown: Perturbed
 ) -> Explanation:
-    return _model.explain(_shown.observation, concepts=0)
+    return _model.explain(_shown.observation, concepts=0, with_unlikeness=False)
 
 
 @st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)

@@ -5,6 +5,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -12,8 +13,9 @@ import torch
 
 from dashboard import resources
 from dashboard.work.background_task import BackgroundTask, TaskQueue
-from nero_core import Inspector
+from nero_core import Explorer, Inspector
 from nero_core.errors import BundleError
+from nero_core.types import Unlikeness
 from tests.umap_at_work import umap_at_work
 
 
@@ -81,6 +83,27 @@ def test_results_of_one_image_are_kept_apart_by_bundle_setting_and_method(
     assert len({id(answer) for answer in answers}) == len(asked)
     assert answers[2].detector == "msp" and answers[3].tpr == 0.8
     assert resources.detection(original, image, "nero", 0.9) is answers[0]  # kept, not computed again
+
+
+def test_the_map_of_where_an_image_is_unlike_is_made_once(
+    patched_bundle: Path, phantoms: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[int] = []
+    unlikeness = Inspector.unlikeness
+
+    def counted(self: Inspector, *given: Any) -> Unlikeness:
+        made.append(1)
+        return unlikeness(self, *given)
+
+    monkeypatch.setattr(Inspector, "unlikeness", counted)
+    model = Inspector.load(patched_bundle, "cpu")
+    file = sorted((phantoms / "ood").rglob("*.jpg"))[0]
+    item = resources.source("k", file.name, file.read_bytes())
+    shown = resources.unlikeness(model, item)
+    for concepts in (1, 2):
+        assert resources.explanation(model, item, concepts, "contribution").unlike is shown
+    Explorer(model).faithfulness(model.decode([file]))
+    assert len(made) == 1
 
 
 def test_users_at_once_get_their_own_images_results(wide_bundle: Path, phantoms: Path):

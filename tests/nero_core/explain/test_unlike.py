@@ -46,6 +46,8 @@ def test_the_explanation_carries_the_map_as_its_evidence(inspector: Inspector, p
     assert why.unlike is not None and torch.equal(why.evidence, why.unlike.heatmap)
     torch.testing.assert_close(why.evidence, inspector.unlikeness(observation, 1).heatmap)
     assert not torch.equal(why.evidence, why.nero_evidence)
+    without = inspector.explain(observation, index=1, concepts=1, with_unlikeness=False)
+    assert without.unlike is None and torch.equal(without.heatmap, why.heatmap)
 
 
 def test_a_bundle_without_patches_says_so_and_its_evidence_is_neros(loaded_tiny: Bundle, phantoms: Path) -> None:
