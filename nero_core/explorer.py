@@ -37,6 +37,7 @@ from nero_core.types import (
     MeanRelevance,
     MissingConcept,
     Observation,
+    OodOnMap,
     PictureMeasure,
     RelevanceMap,
     SimilarCases,
@@ -63,6 +64,7 @@ class Explorer:
         self._statistics: ChannelStatistics | None = None
         self._ood_relevance: Float[Tensor, "ood neurons"] | None = None
         self._layouts: dict[Kind, Layout] = {}
+        self._ood_on_maps: dict[Kind, OodOnMap] = {}
         self._measuring = threading.Lock()  # what is made once; others wait for it
         self._laying: dict[Kind, threading.Lock] = {kind: threading.Lock() for kind in get_args(Kind)}
         self._references: ThumbnailReferences | None = None
@@ -336,6 +338,28 @@ class Explorer:
         rows, distances = nearest_images(point, self._project(self.inspector.fit_relevance()), neighbours)
         ids = self.inspector.bundle.fit.ids
         return MapPlace(layout.place(point[None], patience)[0], tuple(ids[row] for row in rows), distances)
+
+    def ood_on_map(self, kind: Kind = "pca", patience: float | None = None) -> OodOnMap | None:
+        """Where the images of the OOD bank lie on the map, which none of them has shaped; placed once.
+
+        Args:
+            kind: of the map, which is made where it is not.
+            patience: as of ``place``.
+
+        Returns:
+            None where the bundle has no OOD images.
+
+        Raises:
+            RelevanceError: the relevance of an image is not finite, or there is no map.
+            BusyError: UMAP lays out a map, and the patience is over.
+        """
+        ood, relevance = self.inspector.bundle.ood, self._of_ood_images()
+        if ood is None or relevance is None:
+            return None
+        if kind not in self._ood_on_maps:  # two threads may both make it: it is the same
+            places = self._layout(kind, patience=patience).place(self._project(relevance), patience)
+            self._ood_on_maps[kind] = OodOnMap(places, ood.labels.cpu(), ood.ids)
+        return self._ood_on_maps[kind]
 
     def _of_ood_images(self) -> Float[Tensor, "ood neurons"] | None:
         ood = self.inspector.bundle.ood

@@ -28,7 +28,7 @@ from dashboard.resources.explanations import (
 )
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source, sources, tags
 from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
-from dashboard.resources.neurons import channel_summary, concept, place, reference_channels
+from dashboard.resources.neurons import channel_summary, concept, ood_on_map, place, reference_channels
 from dashboard.resources.verdicts import (
     answer,
     channels,
@@ -68,6 +68,7 @@ __all__ = [
     "name_of",
     "note",
     "observation",
+    "ood_on_map",
     "own_bundles",
     "perturbed",
     "perturbed_explanation",

@@ -47,6 +47,7 @@ def umap(model: Inspector, instead_of: BackgroundTask[Any] | None = None) -> Bac
     def compute(on_progress: Progress) -> RelevanceMap:
         laid = model_explorer.relevance_map("umap", on_progress)
         model_explorer.place(first, "umap")
+        model_explorer.ood_on_map("umap")
         return laid
 
     def ask(instead_of: BackgroundTask[Any] | None) -> BackgroundTask[RelevanceMap]:

@@ -8,7 +8,7 @@ from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source
 from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
-from nero_core.types import Channels, ChannelSummary, ConceptDepth, MapPlace, Observation
+from nero_core.types import Channels, ChannelSummary, ConceptDepth, MapPlace, Observation, OodOnMap
 
 PATIENCE = 1.0  # seconds that a page waits while a map is laid out
 
@@ -35,6 +35,11 @@ def place(model: Inspector, item: Source, kind: Literal["pca", "umap"]) -> MapPl
         BusyError: UMAP lays out another map now.
     """
     return _place(key(model), item.id, kind, model, item)
+
+
+def ood_on_map(model: Inspector, kind: Literal["pca", "umap"]) -> OodOnMap | None:
+    """Where the reference set's OOD images lie on a map that is made; raises as ``place``."""
+    return explorer(model).ood_on_map(kind, PATIENCE)
 
 
 @st.cache_resource(max_entries=64, ttl=HOUR, show_spinner=False)

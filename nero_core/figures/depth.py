@@ -26,7 +26,7 @@ from nero_core.figures.style import (
     styled,
 )
 from nero_core.relevance.composites import COMPOSITES
-from nero_core.types import ChannelSummary, Faithfulness, MapPlace, RelevanceMap
+from nero_core.types import ChannelSummary, Faithfulness, MapPlace, OodOnMap, RelevanceMap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +71,13 @@ def faithfulness_figure(result: Faithfulness, class_name: str) -> "Figure":
 
 
 @styled()
-def relevance_map_figure(layout: RelevanceMap, class_names: Sequence[str], place: MapPlace | None = None) -> "Figure":
+def relevance_map_figure(
+    layout: RelevanceMap,
+    class_names: Sequence[str],
+    place: MapPlace | None = None,
+    ood: OodOnMap | None = None,
+    others: Sequence[MapPlace] = (),
+) -> "Figure":
     """Relevance vectors of the fit images in the plane, a colour and a marker for each class; single column.
 
     The farthest stand at the edge, hollow. PCA has one scale for both axes, since distances on it mean something.
@@ -80,11 +86,15 @@ def relevance_map_figure(layout: RelevanceMap, class_names: Sequence[str], place
         layout: the map.
         class_names: of the ID classes.
         place: where this image lies, and the fit images nearest to it, which get a ring.
+        ood: where the OOD images lie: small crosses.
+        others: where further images lie: small stars.
     """
     points, labels = np.asarray(layout.coordinates), np.asarray(layout.labels)
-    rows = ceil((len(class_names) + (place is not None)) / 2)
+    rows = ceil((len(class_names) + (place is not None) + (ood is not None) + bool(others)) / 2)
     canvas = Canvas(SINGLE, 3.5 + 0.14 * rows)
     axes = canvas.plot(0.1, 0.08, *_PLANE)
+    ood_points = np.zeros((0, 2)) if ood is None else np.asarray(ood.coordinates)
+    other_points = np.asarray([np.asarray(other.here) for other in others]).reshape(-1, 2)
     low, high = _shown_part(layout, None if place is None else np.asarray(place.here))
     is_far = is_beyond(points, low, high)
     points = points.clip(low, high)
@@ -99,6 +109,17 @@ def relevance_map_figure(layout: RelevanceMap, class_names: Sequence[str], place
             far[:, 0], far[:, 1], s=11, marker=marker, facecolors="white", edgecolors=colour, linewidths=0.7,
             clip_on=False, zorder=3,
         )  # fmt: skip
+    for beside, marker, colour, size, name in (
+        (ood_points, "x", OOD, 9, f"OOD images ({len(ood_points)})"),
+        (other_points, "*", HERE, 34, f"other images ({len(other_points)})"),
+    ):
+        if len(beside):
+            inside, beyond_it = beside.clip(low, high), int(is_beyond(beside, low, high).sum())
+            name += f", {beyond_it} beyond" if beyond_it else ""
+            axes.scatter(
+                inside[:, 0], inside[:, 1], s=size, color=colour, marker=marker, linewidths=0.7, clip_on=False,
+                zorder=3, label=name,
+            )  # fmt: skip
     if place is not None:
         near = points[[layout.ids.index(reference) for reference in place.nearest if reference in layout.ids]]
         axes.scatter(near[:, 0], near[:, 1], s=28, facecolors="none", edgecolors=HERE, linewidths=0.7, clip_on=False)

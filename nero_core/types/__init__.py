@@ -24,6 +24,7 @@ from nero_core.types.explorer import (
     ConceptDepth,
     MapPlace,
     MeanRelevance,
+    OodOnMap,
     RelevanceMap,
     UpstreamChannels,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "MeanRelevance",
     "MissingConcept",
     "Observation",
+    "OodOnMap",
     "Output",
     "PictureMeasure",
     "ReferenceScores",

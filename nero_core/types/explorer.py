@@ -201,6 +201,21 @@ class RelevanceMap:
 
 
 @dataclass(frozen=True, slots=True)
+class OodOnMap:
+    """Where the images of the OOD bank lie on the map of the fit images. All tensors are on the CPU.
+
+    Attributes:
+        coordinates: one point an image, no unit.
+        labels: class index of each of them, into the bundle's ``ood_class_names``.
+        ids: sha256 of each image's file.
+    """
+
+    coordinates: Float[Tensor, "images 2"]
+    labels: Int[Tensor, " images"]
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MapPlace:
     """Where one image lies among the fit images.
 

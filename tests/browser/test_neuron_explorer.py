@@ -155,6 +155,24 @@ def test_a_point_under_the_pointer_shows_its_picture(browser: Browser, server: S
     expect_no_problems(page)
 
 
+def test_ood_images_stand_beside_the_reference_images_with_words_and_are_not_chosen(browser: Browser, server: Server):
+    page = opened(browser, server, "look=image+map")
+    count, crosses = page.locator(POINT).count(), page.locator("svg.plane .beside")
+    assert crosses.count() > 0
+    expect(page.locator(".map .legend")).to_contain_text(f"OOD images ({crosses.count()})")
+    inside = page.locator("svg.plane .beside:not(.far)").first
+    inside.scroll_into_view_if_needed()
+    page.mouse.move(*centre(inside))
+    expect(page.locator(".tip")).to_be_visible()
+    lasso(page)
+    expect(page.locator(".st-key-chosen_images")).to_contain_text(f"{count} images chosen: ")
+    page.get_by_text("OOD images of the reference set").click()
+    expect(crosses).to_have_count(0)
+    expect(page.locator(POINT)).to_have_count(count)
+    assert "map_ood=false" in page.url
+    expect_no_problems(page)
+
+
 def test_a_lasso_gathers_images_and_says_how_many_of_each_class(browser: Browser, server: Server):
     page = opened(browser, server, "look=image+map")
     count = page.locator(POINT).count()

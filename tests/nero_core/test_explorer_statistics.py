@@ -10,6 +10,7 @@ import torch
 from nero_core import Explorer, Inspector
 from nero_core.errors import BusyError, NeroError
 from nero_core.relevance.head import neuron_relevance
+from nero_core.types import Observation
 from tests.umap_at_work import umap_at_work
 
 
@@ -77,6 +78,22 @@ def test_the_distance_to_the_nearest_is_that_of_neros_projected_space(explorer: 
     row = inspector.bundle.fit.ids.index(place.nearest[0])
     expected = (components.cpu() @ (here - inspector.fit_relevance()[row])).abs().sum()
     assert place.distances[0] == pytest.approx(float(expected))
+
+
+def test_the_ood_images_lie_where_each_of_them_would_be_placed(explorer: Explorer):
+    inspector, ood = explorer.inspector, explorer.inspector.bundle.ood
+    assert ood is not None
+    on_map = explorer.ood_on_map()
+    assert on_map is not None and on_map.ids == ood.ids and torch.equal(on_map.labels, ood.labels)
+    for row in (0, len(ood) - 1):
+        one = Observation(ood.features[row : row + 1], inspector.bundle.classifier.head, ood.ids[row : row + 1])
+        torch.testing.assert_close(on_map.coordinates[row], explorer.place(one).here)
+    assert explorer.ood_on_map() is on_map
+
+
+def test_without_an_ood_bank_there_is_none_on_the_map(explorer: Explorer):
+    bundle = replace(explorer.inspector.bundle, ood=None)
+    assert Explorer(Inspector(bundle, torch.device("cpu"))).ood_on_map() is None
 
 
 def test_an_image_without_finite_relevance_is_a_sentence(explorer: Explorer):

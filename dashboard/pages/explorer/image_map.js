@@ -9,6 +9,8 @@ const SHAPES = [
   "M0,-5.2L1.5,-1.7L5.2,-1.6L2.3,0.7L3.3,4.4L0,2.3L-3.3,4.4L-2.3,0.7L-5.2,-1.6L-1.5,-1.7Z",
 ];
 const HERE = "M0,-9L9,0L0,9L-9,0Z";
+const OWN = "M0,-6.5L6.5,0L0,6.5L-6.5,0Z";
+const CROSS = "M-3.5,-3.5L3.5,3.5M-3.5,3.5L3.5,-3.5";
 const REACH = 14; // pixels between the pointer and the point that it means
 const MARGIN = 18;
 const HOME = [0, 0, 1, 1];
@@ -44,19 +46,23 @@ function build(root, data, tell) {
   const tools = root.querySelector(".tools"), legend = root.querySelector(".legend");
   const listening = new AbortController();
   const on = (element, kind, work) => element.addEventListener(kind, work, { signal: listening.signal });
-  const count = data.points.length;
+  const count = data.points.length, extra = data.extra; // points after the first ``count`` cannot be chosen
+  const every = [...data.points, ...extra.points];
   const map = { key: data.key, tell, end: () => { listening.abort(); watching.disconnect(); } };
   let chosen = new Set(), view = HOME, focus = -1, path = null, places = [];
 
   svg.replaceChildren();
   svg.setAttribute("aria-label", data.label);
-  const rings = draw("g", {}, svg), marks = draw("g", {}, svg);
+  const rings = draw("g", {}, svg), marks = draw("g", {}, svg), crosses = draw("g", {}, svg);
   const near = new Set(data.nearest);
   const points = data.points.map((_, i) => draw("path", {
     d: SHAPES[data.classes[i] % SHAPES.length],
     fill: data.colours[data.classes[i] % data.colours.length],
     class: near.has(i) ? "point near" : "point",
   }, marks));
+  extra.points.forEach((_, i) => points.push(i < extra.oods
+    ? draw("path", { d: CROSS, stroke: extra.colour, class: "beside" }, crosses)
+    : draw("path", { d: OWN, class: "beside own" }, svg)));
   const nearRings = data.nearest.map(() => draw("circle", { r: 8.5, class: "ring" }, rings));
   const here = data.here ? draw("path", { d: HERE, class: "here" }, svg) : null;
   const focused = draw("circle", { r: 10, class: "focus", visibility: "hidden" }, svg);
@@ -64,7 +70,7 @@ function build(root, data, tell) {
 
   const is_home = () => view === HOME;
   const whole = () => {
-    const of = data.here ? [...data.points, data.here] : data.points;
+    const of = data.here ? [...every, data.here] : every;
     const edge = (axis, pick) => of.reduce((found, one) => pick(found, one[axis]), of[0][axis]);
     return [edge(0, Math.min), edge(1, Math.min), edge(0, Math.max), edge(1, Math.max)];
   };
@@ -82,7 +88,7 @@ function build(root, data, tell) {
     const put = (element, [x, y]) => element.setAttribute("transform", `translate(${x.toFixed(1)},${y.toFixed(1)})`);
     // In the first view far points stand at its edge; in a closer one, what is outside is not drawn.
     const clamped = ([x, y]) => [Math.max(9, Math.min(width - 9, x)), Math.max(9, Math.min(height - 9, y))];
-    places = data.points.map(at).map((place, i) => {
+    places = every.map(at).map((place, i) => {
       const [x, y] = clamped(place), is_far = x !== place[0] || y !== place[1];
       points[i].classList.toggle("far", is_far && is_home());
       points[i].classList.toggle("out", is_far && !is_home());
@@ -104,8 +110,11 @@ function build(root, data, tell) {
     const picture = document.createElement("div"), words = document.createElement("span");
     picture.className = "picture";
     picture.setAttribute("role", "img");
-    picture.setAttribute("aria-label", `Reference image of ${data.names[data.classes[i]]}`);
-    if (data.sheet && data.tiles[i] >= 0) {
+    const beside = i >= count ? extra.said[i - count] : "";
+    picture.setAttribute("aria-label", beside || `Reference image of ${data.names[data.classes[i]]}`);
+    if (beside && extra.pictures[i - count]) {
+      picture.style.background = `center / contain no-repeat url("${extra.pictures[i - count]}")`;
+    } else if (!beside && data.sheet && data.tiles[i] >= 0) {
       const tile = data.tiles[i], rows = Math.ceil(data.pictures / data.columns);
       picture.style.backgroundImage = `url("${data.sheet}")`;
       picture.style.backgroundSize = `${96 * data.columns}px ${96 * rows}px`;
@@ -115,7 +124,7 @@ function build(root, data, tell) {
       picture.textContent = "no picture";
     }
     const rank = data.nearest.indexOf(i);
-    words.textContent = `${data.names[data.classes[i]]}, ${data.ids[i]}` +
+    words.textContent = beside || `${data.names[data.classes[i]]}, ${data.ids[i]}` +
       (rank >= 0 ? `; number ${rank + 1} of the nearest to this image` : "") + (chosen.has(i) ? "; chosen" : "");
     said.textContent = words.textContent;
     tip.replaceChildren(picture, words);
@@ -148,6 +157,7 @@ function build(root, data, tell) {
     });
     return best;
   };
+  const can_choose = (i) => i >= 0 && i < count;
   const toggled = (i) => { const next = new Set(chosen); if (!next.delete(i)) next.add(i); return next; };
   const inside = ([x, y]) => path.reduce((is, [ax, ay], k) => {
     const [bx, by] = path[(k + path.length - 1) % path.length];
@@ -201,11 +211,13 @@ function build(root, data, tell) {
   });
   for (const [shown, d, css, words] of [
     [data.here, HERE, "here", "this image"],
+    [extra.oods, CROSS, "beside", `OOD images (${extra.oods})`],
+    [extra.points.length - extra.oods, OWN, "beside own", `your other images (${extra.points.length - extra.oods})`],
     [data.nearest.length, "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0", "ring", "its nearest reference images"],
   ]) {
     if (!shown) continue;
     const row = document.createElement("span");
-    draw("path", { d, class: css }, draw("svg", { viewBox: "-9 -9 18 18", "aria-hidden": "true" }, row));
+    draw("path", { d, class: css, ...(css === "beside" && { stroke: extra.colour }) }, draw("svg", { viewBox: "-9 -9 18 18", "aria-hidden": "true" }, row));
     row.append(words);
     legend.append(row);
   }
@@ -233,9 +245,9 @@ function build(root, data, tell) {
     if (size < 6) {
       const i = nearestTo(x, y, REACH + 6 * (event.pointerType === "touch"));
       show(i);
-      if (i >= 0) choose(toggled(i));
+      if (can_choose(i)) choose(toggled(i));
     } else {
-      const found = places.flatMap((place, i) => (inside(place) ? [i] : []));
+      const found = places.flatMap((place, i) => (can_choose(i) && inside(place) ? [i] : []));
       choose(new Set(event.shiftKey ? [...chosen, ...found] : found));
     }
     path = null;
@@ -258,9 +270,9 @@ function build(root, data, tell) {
     } else if ((event.key === "Enter" || event.key === " ") && focus >= 0) {
       if (event.shiftKey) { // the point and what lies around it: what a lasso is for a pointer
         const [x, y] = places[focus];
-        const order = places.map(([px, py], i) => [(px - x) ** 2 + (py - y) ** 2, i]).sort((a, b) => a[0] - b[0]);
+        const order = places.slice(0, count).map(([px, py], i) => [(px - x) ** 2 + (py - y) ** 2, i]).sort((a, b) => a[0] - b[0]);
         choose(new Set([...chosen, ...order.slice(0, data.around).map(([, i]) => i)]));
-      } else choose(toggled(focus));
+      } else if (can_choose(focus)) choose(toggled(focus));
       show(focus);
     } else if (event.key === "Escape" && !tip.hidden) tip.hidden = true;
     else if (event.key === "Escape") choose(new Set());

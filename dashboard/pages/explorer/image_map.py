@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import streamlit as st
+import torch
 from PIL import Image, UnidentifiedImageError
 
 from dashboard import resources, state, words
@@ -18,6 +19,7 @@ from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin, reference_pixels
 from dashboard.components.link_values import choices, link_values
 from dashboard.components.task_progress import task_progress
+from dashboard.pages.explorer.map_beside import NOTHING, Beside, beside_data, map_beside
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from dashboard.theme import CLASSES, ID
@@ -88,16 +90,18 @@ def _laid(inspector: Inspector, kind: Literal["pca", "umap"]) -> RelevanceMap | 
 def _explore(inspector: Inspector, item: Source | None, laid: RelevanceMap) -> None:
     with plain_errors():
         place = None if item is None else _placed(inspector, item, laid.kind)
+        beside = map_beside(inspector, item, laid)
         # rows of one reference set mean no other: the key names it
         key = f"{state.explorer.IMAGE_MAP}_{laid.kind}_{inspector.bundle.digest[:12]}"
         answer = _map(
             key=key,
-            data=_data(inspector, item, laid, place) | {"chosen": state.explorer.chosen_on_map(key)},
+            data=_data(inspector, item, laid, place, beside) | {"chosen": state.explorer.chosen_on_map(key)},
             on_chosen_change=lambda: None,
         )
-        _caption(laid, place)
+        _caption(laid, place, beside)
         names = inspector.bundle.card.class_names
-        make = partial(relevance_map_figure, laid, names, place)
+        others = [MapPlace(torch.as_tensor(each), (), ()) for each in beside.own_points]
+        make = partial(relevance_map_figure, laid, names, place, beside.ood, others)
         footer = None if item is None or place is None else origin(inspector, item)
         figure_download(f"map by {laid.kind}", make, "relevance_map", footer=footer)
         if place is not None and item is not None:
@@ -119,7 +123,7 @@ def _placed(inspector: Inspector, item: Source, kind: Literal["pca", "umap"]) ->
     return None
 
 
-def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
+def _caption(laid: RelevanceMap, place: MapPlace | None, beside: Beside) -> None:
     if laid.kind == "pca":
         says = (
             "Each point is one reference image: its relevance in all channels along the two directions of largest "
@@ -136,19 +140,26 @@ def _caption(laid: RelevanceMap, place: MapPlace | None) -> None:
         if place is not None
         else ""
     )
-    beyond = (
-        " Points that lie far out are drawn hollow at the edge. “Show all” brings them in, with less detail."
-        if has_far_points(laid)
-        else ""
-    )
+    ood = ""
+    if beside.ood is not None and len(beside.ood.ids):
+        low, high = map_core(np.asarray(laid.coordinates))
+        far = int(is_beyond(np.asarray(beside.ood.coordinates), low, high).sum())
+        ood = (
+            " Crosses: the reference set's OOD images, which have not shaped the map; it keeps no pictures of them. "
+            f"{far} of the {len(beside.ood.ids)} lie beyond the reference images."
+        )
+    beyond = ""
+    if has_far_points(laid, beside):
+        hollow = ", hollow" if has_far_points(laid) else ""
+        beyond = f" Points that lie far out are drawn at the edge{hollow}. “Show all” brings them in, with less detail."
     more = f" Points after the first {MOST_PICTURES} have no picture." if len(laid.ids) > MOST_PICTURES else ""
-    st.caption(says + near + beyond + more)
+    st.caption(says + near + ood + beyond + more)
 
 
-def has_far_points(laid: RelevanceMap) -> bool:
+def has_far_points(laid: RelevanceMap, beside: Beside = NOTHING) -> bool:
     """Whether the part that is shown first leaves points out."""
     points = np.asarray(laid.coordinates)
-    return bool(is_beyond(points, *map_core(points)).any())
+    return bool(is_beyond(np.concatenate([points, beside.points]), *map_core(points)).any())
 
 
 def _nearest(inspector: Inspector, item: Source, place: MapPlace) -> None:
@@ -205,7 +216,9 @@ def strip_figure(inspector: Inspector, ids: Sequence[str], says: Sequence[str] =
     return panels_figure([("", panels)], 8)
 
 
-def _data(inspector: Inspector, item: Source | None, laid: RelevanceMap, place: MapPlace | None) -> dict[str, Any]:
+def _data(
+    inspector: Inspector, item: Source | None, laid: RelevanceMap, place: MapPlace | None, beside: Beside
+) -> dict[str, Any]:
     """What the browser draws: all coordinates in [0, 1], this image inside."""
     points = np.asarray(laid.coordinates)
     here = None if place is None else np.asarray(place.here)
@@ -216,7 +229,7 @@ def _data(inspector: Inspector, item: Source | None, laid: RelevanceMap, place: 
     names = list(inspector.bundle.card.class_names)
     image_id = item.id if item is not None and place is not None else ""
     return {
-        "key": f"{resources.key(inspector)} {laid.kind} {image_id}",
+        "key": f"{resources.key(inspector)} {laid.kind} {image_id} {beside.key}",
         "label": f"Map of {len(points)} reference images by {laid.kind.upper()}. Arrow keys walk from point to point.",
         "points": np.round((points - low) / span, 4).tolist(),
         "spans": span.tolist() if laid.kind == "pca" else None,  # one scale for both axes: distances mean something
@@ -231,6 +244,7 @@ def _data(inspector: Inspector, item: Source | None, laid: RelevanceMap, place: 
         "pictures": pictures,
         "columns": max(1, ceil(sqrt(pictures))),
         "around": AROUND,
+        "extra": beside_data(inspector, beside, low, span),
     }
 
 

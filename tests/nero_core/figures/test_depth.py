@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from nero_core.figures import relevance_map_figure
-from nero_core.types import MapPlace, RelevanceMap
+from nero_core.types import MapPlace, OodOnMap, RelevanceMap
 from tests.nero_core.figures.figure_text import overlaps, plot, text_of
 
 NAMES = ("normal-cecum", "normal-pylorus", "normal-z-line")
@@ -70,6 +70,19 @@ def test_this_image_far_out_stands_at_the_edge_too():
     star = plot(figure).collections[-1].get_offsets()
     assert np.asarray(star)[0, 0] == plot(figure).get_xlim()[1]
     assert "this image beyond, 1 nearest ringed" in text_of(figure)
+    assert overlaps(figure) == []
+
+
+def test_ood_images_and_further_images_are_named_and_counted_and_those_far_out_stand_at_the_edge():
+    ood = OodOnMap(
+        torch.tensor([[1.0, 0.5], [2.0, 0.2], [9e5, 0.3]]).double(), torch.zeros(3, dtype=torch.int64), ("a",)
+    )
+    others = [MapPlace(torch.tensor([3.0, 0.1]).double(), (), ())]
+    figure = relevance_map_figure(laid(cloud()), NAMES, None, ood, others)
+    assert "OOD images (3), 1 beyond" in text_of(figure) and "other images (1)" in text_of(figure)
+    places = [np.asarray(collection.get_offsets()) for collection in plot(figure).collections]
+    assert places[-2][:, 0].tolist() == [1.0, 2.0, plot(figure).get_xlim()[1]]
+    assert places[-1] == pytest.approx(np.array([[3.0, 0.1]]))
     assert overlaps(figure) == []
 
 
