@@ -72,7 +72,7 @@ gpu-check: $(READY_DEV)  ## Test and measure on a CUDA card, against the CPU (so
 define demo
 	$(BIN)/nero train $(SCRATCH)/train --arch $(2) --epochs $(3) --seed 0 --out $(SCRATCH)/checkpoint-$(1) $(6)
 	$(BIN)/nero calibrate $(SCRATCH)/checkpoint-$(1) $(SCRATCH)/calibration --ood $(SCRATCH)/ood --test $(SCRATCH)/test \
-	  --out assets/bundles/$(1) --half --synthetic --title "phantom · $(4)" $(7) \
+	  --out assets/bundles/$(1) --half --synthetic --no-quiz-images --title "phantom · $(4)" $(7) \
 	  --note "All images are drawn by nero phantom: a synthetic endoscope, no patient." \
 	  --note "$(4) $(5) on 650 phantoms a class (seed 0), $(3) epochs, as make demo-bundle does it." \
 	  --note "Fitted and calibrated on seed 1; the figures are measured on seed 2, 100 images a class."

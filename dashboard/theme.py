@@ -62,4 +62,10 @@ ICON = (
 )
 
 #: the lecture hall's switch
+#: the page alone; what it is not stands below it, since the side bar that says so is hidden
+FULL_SCREEN = (
+    "<style>:is(.stSidebar, .stAppHeader, [data-testid=stExpandSidebarButton]) { display: none !important; }\n"
+    ".stApp .stMainBlockContainer { max-width: none; padding: 0.75rem 2rem 1rem; }\n"
+    ".stElementContainer:has(.nero-disclaimer) { display: block !important; }</style>"
+)
 LARGE_TYPE = "<style>html { font-size: 125%; }</style>"

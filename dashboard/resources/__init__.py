@@ -27,7 +27,15 @@ from dashboard.resources.explanations import (
     unlikeness,
 )
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source, sources, tags
-from dashboard.resources.learning import Perturbed, drawn_case, perturbed, perturbed_explanation
+from dashboard.resources.learning import (
+    Perturbed,
+    drawn_case,
+    has_own_cases,
+    own_answer,
+    own_case,
+    perturbed,
+    perturbed_explanation,
+)
 from dashboard.resources.neurons import channel_summary, concept, ood_on_map, place, reference_channels
 from dashboard.resources.verdicts import (
     answer,
@@ -61,6 +69,7 @@ __all__ = [
     "explanation",
     "explorer",
     "faithfulness",
+    "has_own_cases",
     "inspector",
     "job_result",
     "key",
@@ -69,7 +78,9 @@ __all__ = [
     "note",
     "observation",
     "ood_on_map",
+    "own_answer",
     "own_bundles",
+    "own_case",
     "perturbed",
     "perturbed_explanation",
     "picture",

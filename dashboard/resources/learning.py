@@ -1,6 +1,7 @@
 """The page "Learn": perturbed images and the pictures of the quiz."""
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import streamlit as st
@@ -9,9 +10,13 @@ from numpy.typing import NDArray
 from dashboard.resources.bundles import key
 from dashboard.resources.images import HOUR, Source, own_size, source
 from nero_core import Inspector
+from nero_core.calibration import FeatureBank
 from nero_core.data import Picture
+from nero_core.errors import NeroError
 from nero_core.phantom import Perturbation, QuizCase, perturb, quiz_case
 from nero_core.types import Channels, Detection, Explanation, Observation
+
+_OWN = 0x52  # keeps this stream of random numbers apart from that of the drawn quiz
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,53 @@ def perturbed_explanation(model: Inspector, item: Source, perturbation: Perturba
 def drawn_case(seed: int, number: int) -> tuple[QuizCase, Source]:
     """A picture of the quiz, and the same as a file to score."""
     return _drawn_case(seed, number)
+
+
+def has_own_cases(model: Inspector) -> bool:
+    """Whether the reference set keeps pictures of ID and OOD images that no method was fitted on."""
+    return all(rows.size for rows in _own_rows(key(model), model))
+
+
+def own_case(model: Inspector, seed: int, number: int) -> tuple[QuizCase, Source]:
+    """A picture of the quiz from the reference set's own calibration and OOD images, and the same as a small file.
+
+    ID or OOD by the toss of a coin, then one of the images.
+    """
+    bank, row, is_ood = _own_place(model, seed, number)
+    names = model.bundle.card.ood_class_names if is_ood else model.bundle.card.class_names
+    data = model.thumbnail(bank.ids[row])
+    item = source(f"own {bank.ids[row]}", f"picture {number + 1}.webp", data)
+    return QuizCase(data, names[int(bank.labels[row])], is_ood), item
+
+
+def own_answer(model: Inspector, seed: int, number: int, method: str, tpr: float) -> Detection | str:
+    """What a method says of the image behind that picture, from the bank; or why it cannot."""
+    bank, row, _ = _own_place(model, seed, number)
+    part = slice(row, row + 1)
+    stages = {name: means[part] for name, means in bank.stages.items()}
+    head = model.bundle.classifier.head
+    try:
+        observed = Observation(bank.features[part], head, bank.ids[part], stages=MappingProxyType(stages))
+        return model.detect(observed, (method,), tpr)[method]
+    except NeroError as error:
+        return str(error)
+
+
+def _own_place(model: Inspector, seed: int, number: int) -> tuple[FeatureBank, int, bool]:
+    rng = np.random.default_rng([_OWN, seed, number])
+    is_ood = bool(rng.random() < 0.5)
+    bank = model.bundle.ood if is_ood else model.bundle.calibration
+    assert bank is not None  # has_own_cases
+    return bank, int(rng.choice(_own_rows(key(model), model)[is_ood])), is_ood
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _own_rows(model_key: str, _model: Inspector) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the calibration bank and of the OOD bank with a picture."""
+    bundle = _model.bundle
+    ids = (bundle.calibration.ids, () if bundle.ood is None else bundle.ood.ids)
+    inside, outside = (np.flatnonzero([bundle.has_thumbnail(image_id) for image_id in part]) for part in ids)
+    return inside, outside
 
 
 @st.cache_resource(max_entries=32, ttl=HOUR, show_spinner=False)

@@ -1,5 +1,7 @@
 """The page "Learn": the lesson, "perturb and watch" and the quiz."""
 
+import hashlib
+import re
 import time
 
 import streamlit as st
@@ -8,6 +10,8 @@ from dashboard.state.site import set_widgets
 
 # in the URL
 PART = "part"
+FULL_SCREEN = "full_screen"
+TALLY = "tally"
 STEP = "step"
 LESSON_CHANNEL = "lesson_channel"
 LESSON_CLASS = "lesson_class"
@@ -32,6 +36,7 @@ _ANSWERS = "quiz_answers"
 _REVEALED = "quiz_revealed"
 _REVEALED_AT = "quiz_revealed_at"
 _DRAGGED = "dragged_rectangle"
+MOST_ANSWERS = 200  # of one game in the URL
 DOUBLE_CLICK = 0.4  # seconds: the second click of a double one comes sooner
 
 
@@ -40,6 +45,11 @@ def go(part: str, step: str | None = None) -> None:
     st.session_state[PART] = part
     if step is not None:
         st.session_state[STEP] = step
+
+
+def leave_full_screen() -> None:
+    """Show the side bar again; for a callback."""
+    st.session_state[FULL_SCREEN] = False
 
 
 def strength(name: str) -> str:
@@ -100,6 +110,31 @@ def answers(game: Game) -> list[dict[str, bool]]:
     return by_game.setdefault(game, [])
 
 
+def tally_of_link(game: Game) -> str:
+    """What the URL says of this game's answers, ``1`` right and ``0`` wrong; nothing where it is of another game."""
+    name, _, said = st.query_params.get(TALLY, "").partition(".")
+    return said if name == _short(game) and re.fullmatch(rf"[01]{{1,{MOST_ANSWERS}}}", said) else ""
+
+
+def show_tally(game: Game, said: str) -> None:
+    """Write the answers into the URL, so that they survive a reload."""
+    text = f"{_short(game)}.{said[:MOST_ANSWERS]}" if said else None
+    if text is None:
+        st.query_params.pop(TALLY, None)
+    elif st.query_params.get(TALLY) != text:
+        st.query_params[TALLY] = text
+
+
+def restore(game: Game, given: list[dict[str, bool]]) -> None:
+    """The answers of before a reload."""
+    answers(game)[:] = given
+
+
+def _short(game: Game) -> str:
+    """A name of the game: its answers mean nothing under another threshold or reference set."""
+    return hashlib.sha256(repr(game).encode()).hexdigest()[:8]
+
+
 def answer(game: Game, number: int, right: dict[str, bool]) -> None:
     """The answer to one picture, which is revealed now; for a callback.
 
@@ -129,4 +164,5 @@ def next_picture() -> None:
 def restart_quiz(game: Game) -> None:
     """Forget the answers; for a callback."""
     st.session_state.get(_ANSWERS, {}).pop(game, None)
+    st.query_params.pop(TALLY, None)
     st.session_state[_REVEALED] = None

@@ -18,7 +18,16 @@ from dashboard.words.channels import (
     where_unlike,
 )
 from dashboard.words.flags import BY_ORDER, GUESSING, REDUCED, page_terms
-from dashboard.words.methods import MEANING, agreement, figure, interval, method, served_best, standing
+from dashboard.words.methods import (
+    MEANING,
+    agreement,
+    figure,
+    interval,
+    method,
+    others_explained,
+    served_best,
+    standing,
+)
 from dashboard.words.numbers import duration, listed, percent, plain, tex
 from dashboard.words.picture import picture_notes, similar
 from dashboard.words.verdicts import (
@@ -28,6 +37,7 @@ from dashboard.words.verdicts import (
     SYMBOL,
     change,
     deciding,
+    experiment,
     p_value,
     stage_name,
     tally,
@@ -76,6 +86,7 @@ __all__ = [
     "contents",
     "deciding",
     "duration",
+    "experiment",
     "faithfulness",
     "faithfulness_otherwise",
     "family",
@@ -89,6 +100,7 @@ __all__ = [
     "no_such_channel",
     "not_offered",
     "number",
+    "others_explained",
     "p_value",
     "page_terms",
     "percent",

@@ -47,6 +47,11 @@ def method(name: str) -> str:
     return "verdict, by two tests" if name == VERDICT else OURS.get(name, name)
 
 
+def others_explained(shown: str) -> str:
+    """Whose the explanations are, on a page whose verdict is by another method than NERO or its two tests."""
+    return f"Channels, concepts and missing evidence on this page explain NERO's score, not that of {shown}."
+
+
 def interval(value: float, low: float, high: float) -> str:
     """A share with its 95 % interval, in percent: ``76.6 % (74.1 to 78.9)``."""
     if not math.isfinite(value):

@@ -8,7 +8,8 @@ Layout of the folder::
     references.safetensors  optional: for each channel the fit images that use it most, and where in them
     patches.safetensors     optional: what the patches of an image are compared with, to show where it is unlike
     comparison.json.gz      optional: how every method does on the bundle's own ID and OOD images
-    thumbnails/…webp    one small picture of each fit image, named by the sha256 of the image's file
+    thumbnails/…webp    one small picture of each fit image, named by the sha256 of the image's file; and, for the
+                        quiz, of some calibration and OOD images
 """
 
 import hashlib
@@ -87,8 +88,12 @@ class Bundle:
         """Number of images in the OOD bank."""
         return 0 if self.ood is None else len(self.ood)
 
+    def has_thumbnail(self, image_id: str) -> bool:
+        """Whether there is a small picture of an image of the banks."""
+        return f"{THUMBNAILS}/{image_id}.webp" in self.card.files
+
     def thumbnail(self, reference_id: str) -> bytes:
-        """The WebP picture of a fit image.
+        """The WebP picture of a fit image, or of another image that ``has_thumbnail``.
 
         Raises:
             BundleError: the bundle has no picture of this id, or the file was altered.

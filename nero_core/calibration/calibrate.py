@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from nero_core.calibration.bundle import Bundle
@@ -43,6 +44,7 @@ from nero_core.version import PROGRAM, versions
 if TYPE_CHECKING:
     from nero_core.detectors.nero import NERO
 
+QUIZ_IMAGES = 120  # of each kind: a quarter of a megabyte
 _SCORED = ("nero", "nero_deep", "nero_plus", "msp")  # the methods whose thresholds and figures stand on the card
 _LIBRARIES = (PROGRAM, "torch", "timm", "pytorch-ood", "zennit", "zennit-crp")
 
@@ -64,6 +66,7 @@ def calibrate(
     notes: tuple[str, ...] = (),
     references: int = REFERENCES,
     patches: int = CORESET,
+    quiz_images: int = 0,
     device: str = "auto",
     on_progress: Progress | None = None,
     on_left_out: Tell = tell_nobody,
@@ -91,6 +94,7 @@ def calibrate(
             keep none. Where the architecture has no honest heatmap none are kept, and the card's last note says why.
         patches: patches of the fit images to keep at each of the two finest stages, for the map of where an image is
             unlike them; 0 to keep none. Where there can be none, the card's last note says why.
+        quiz_images: small pictures to keep of the calibration images, and as many of the OOD images, for the quiz.
         device: where to compute.
         on_progress: told (stage, done, total).
         on_left_out: told what each folder holds that is not read, where there is such a thing.
@@ -188,12 +192,14 @@ def calibrate(
         made_with=versions(_LIBRARIES),
         notes=notes,
     )
-    report("thumbnails", 0, len(fit_images))
-    thumbnails = [
-        (digest, small_picture(decode_image(path)))
-        for path, digest in zip(fit_images.paths, banks["fit"].ids, strict=True)
-    ]
-    report("thumbnails", len(fit_images), len(fit_images))
+    pictured = dict(zip(banks["fit"].ids, fit_images.paths, strict=True))
+    for name, others in (("calibration", calibration_images), ("ood", ood_images)):
+        if others is not None and quiz_images > 0:
+            chosen = np.linspace(0, len(others) - 1, min(quiz_images, len(others))).astype(int)
+            pictured |= {banks[name].ids[place]: others.paths[place] for place in chosen}
+    report("thumbnails", 0, len(pictured))
+    thumbnails = [(digest, small_picture(decode_image(path))) for digest, path in pictured.items()]
+    report("thumbnails", len(pictured), len(pictured))
     return save_bundle(Path(out), card, classifier, banks, thumbnails, half, reference_maps, half_features, patch_model)
 
 

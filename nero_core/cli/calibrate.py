@@ -59,6 +59,12 @@ def calibrate(
             "--no-comparison", help="Do not compare all methods on the set's own images: seconds to minutes less."
         ),
     ] = False,
+    no_quiz_images: Annotated[
+        bool,
+        typer.Option(
+            "--no-quiz-images", help="Keep no small pictures of calibration and OOD images, which the quiz shows."
+        ),
+    ] = False,
     device: Device = "auto",
     progress: ProgressFile = None,
 ) -> None:
@@ -68,6 +74,7 @@ def calibrate(
     """
     from nero_core.benchmark import add_comparison
     from nero_core.calibration import calibrate as run
+    from nero_core.calibration.calibrate import QUIZ_IMAGES
     from nero_core.calibration.references import REFERENCES
     from nero_core.data.archive import unpacked
     from nero_core.detectors.patch_fit import CORESET
@@ -96,6 +103,7 @@ def calibrate(
             notes=tuple(note or ()),
             references=0 if no_references else REFERENCES,
             patches=0 if no_patches else CORESET,
+            quiz_images=0 if no_quiz_images else QUIZ_IMAGES,
             device=device,
             on_progress=advance,
             on_left_out=tell_left_out,

@@ -166,6 +166,30 @@ def test_the_heatmap_follows_and_the_page_fits_a_narrow_screen(browser: Browser,
     expect_no_problems(page)
 
 
+def test_full_screen_has_no_side_bar_and_escape_brings_it_back(browser: Browser, server: Server):
+    page = browser.open(f"{server.address}/learn?full_screen=true&part=Quiz", width=1280)
+    side, disclaimer = page.get_by_test_id("stSidebar"), page.locator(".nero-disclaimer")
+    expect(page.get_by_role("heading", name="Learn", exact=True)).to_be_visible()
+    settle(page)
+    expect(side).to_be_hidden()
+    expect(disclaimer).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(side).to_be_visible()
+    settle(page)
+    assert "full_screen" not in page.url
+    page.get_by_text("Full screen").click()
+    expect(side).to_be_hidden()
+    settle(page)
+    assert "full_screen=true" in page.url
+    page.get_by_role("button", name="OOD", exact=False).click()
+    expect(page.get_by_text("of 1 right").first).to_be_visible()
+    settle(page)
+    page.reload()
+    expect(page.get_by_text("of 1 right").first).to_be_visible()
+    expect(side).to_be_hidden()
+    expect_no_problems(page)
+
+
 def test_the_quiz_keeps_a_tally_by_keyboard(browser: Browser, server: Server):
     page = browser.open(f"{server.address}/learn?part=Quiz&quiz=3", theme="dark")
     expect(page.get_by_role("heading", name="Picture 1:")).to_be_visible()

@@ -266,3 +266,21 @@ def test_a_change_of_score_is_told_by_its_ratio(before: float, after: float, sho
 )
 def test_a_channel_that_tells_ood_images_apart_says_in_which_direction(auroc: float, says: str):
     assert says in words.channel_in_set("polyps", 0.1, 0.2, auroc, has_ood=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (0.01, 0.4, "With the blur NERO no longer calls the image unlike (p 0.010 → 0.40, now like)."),
+        (0.4, 0.01, "With the blur NERO calls the image unlike, and before it did not (p 0.40 → 0.010)."),
+        (0.01, 0.02, "With the blur NERO still calls the image unlike (p 0.010 → 0.020)."),
+        (0.4, 0.08, "With the blur NERO still lets the image pass (p 0.40 → 0.080)."),
+    ],
+)
+def test_an_experiment_says_what_its_two_answers_show(before: float, after: float, expected: str):
+    unit = torch.ones(1).double()
+    answers = [
+        Detection("nero", unit, 3.0, p * unit <= 0.05, p * unit, torch.tensor([0]), unit, 300, 0.95)
+        for p in (before, after)
+    ]
+    assert words.experiment("the blur", *answers).startswith(expected)

@@ -5,6 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import state
 from dashboard.components.link_values import choices, link_values
+from dashboard.pages.learn.full_screen import full_screen
 from dashboard.pages.learn.lesson_steps import STEPS
 
 LESSON, PERTURB, QUIZ = PARTS = ("Step by step", "Perturb and watch", "Quiz")
@@ -27,6 +28,7 @@ def learn_head() -> tuple[str, DeltaGenerator]:
                 label_visibility="collapsed",
                 width="content",
             )
+        full_screen()
         place = st.container(horizontal=True, width="content", key="lesson_way")
     return chosen or LESSON, place
 

@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from html import escape
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,6 +11,7 @@ from dashboard import charts, resources, state, words
 from dashboard.components import marks
 from dashboard.components.figure_download import figure_download, origin
 from dashboard.components.verdict import headline
+from dashboard.pages.learn.experiments import experiments, lesson_of
 from dashboard.pages.learn.lesson import picked
 from dashboard.pages.learn.perturb_sliders import controls, undo_and_reset
 from dashboard.pages.learn.perturbed_figure import perturbed_figure
@@ -38,6 +40,7 @@ def _panel(inspector: Inspector, item: Source, tpr: float) -> None:
     """On a wide screen what comes of it stands still beside the sliders; on a narrow one a line of it does."""
     with plain_errors():
         line = st.container(key="perturb_line")
+        prepared = st.container(horizontal=True, vertical_alignment="center", gap="small", key="experiments")
         result_side, slider_side = st.columns([7, 5], gap="small")
         pictures = result_side.container(border=True, key="perturb_pictures")
         with slider_side.container(border=True, key="perturb_sliders"):
@@ -45,6 +48,8 @@ def _panel(inspector: Inspector, item: Source, tpr: float) -> None:
             perturbation = controls(inspector.bundle.classifier.mean)
             with buttons:  # after the sliders have said what can be taken back
                 undo_and_reset()
+        with prepared:
+            experiments()
         channels = st.container(border=True, key="perturb_channels")
         original = resources.perturbed(inspector, item, Perturbation(), tpr)
         shown = resources.perturbed(inspector, item, perturbation, tpr)
@@ -71,6 +76,8 @@ def _watch(
     after = shown.detection
     score, reference = float(after.score[0]), inspector.reference_scores("nero", after.tpr)
     st.html(headline(after, 0))
+    if lesson := lesson_of(original.detection, after):
+        st.html(f'<p class="nero-lesson" role="status">{escape(lesson)}</p>')
     st.html(marks.score_scale(score, after.threshold, score_domain(reference, score)))
     with st.container(horizontal=True, gap="small", key="perturb_pair"):
         with st.container(gap="xsmall"):

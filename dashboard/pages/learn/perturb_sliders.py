@@ -1,6 +1,7 @@
 """The sliders of "perturb and watch", and the way back from what they have done."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -80,7 +81,7 @@ def undo_and_reset() -> None:
         icon=":material/restart_alt:",
         key="perturb_reset",
         on_click=state.learn.set_all,
-        args=(_neutral(),),
+        args=(slider_values(),),
     )
 
 
@@ -133,11 +134,20 @@ def _widget_values(
     return values | dict(zip(state.learn.LESION_PLACE, place, strict=True))
 
 
-def _neutral() -> dict[str, object]:
-    """What every widget holds when nothing is perturbed."""
-    return _widget_values(
-        {name: spec.neutral for name, spec in PERTURBATIONS.items()}, [0] * 4, FILLS[0], NO_LESION, (50, 50, 40, 0)
-    )
+def slider_values(
+    strengths: Mapping[str, float] = MappingProxyType({}),
+    sides: tuple[int, int, int, int] = (0, 0, 0, 0),
+    lesion: str | None = None,
+) -> dict[str, object]:
+    """What every widget holds when this and nothing else is done to the image.
+
+    Args:
+        strengths: by name; one that is missing is neutral.
+        sides: of the hidden rectangle in percent: left, top, width, height.
+        lesion: to paste in the middle, or None.
+    """
+    every = {name: strengths.get(name, spec.neutral) for name, spec in PERTURBATIONS.items()}
+    return _widget_values(every, list(sides), FILLS[0], lesion or NO_LESION, (50, 50, 40, 0))
 
 
 def _as_slider(name: str, value: float) -> float:

@@ -1,4 +1,4 @@
-"""ID or OOD? Freshly drawn pictures to judge, against the methods."""
+"""ID or OOD? Pictures to judge, against the methods: freshly drawn ones, or the reference set's own."""
 
 from html import escape
 
@@ -8,6 +8,7 @@ from dashboard import resources, state, words
 from dashboard.components import marks
 from dashboard.components.link_values import link_values, numbers
 from dashboard.components.methods_on_image import FIRST, asked_methods, verdict_table
+from dashboard.pages.learn.first_look import first_look
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core import Inspector
@@ -23,12 +24,13 @@ def quiz(inspector: Inspector, tpr: float) -> None:
     """A seeded sequence, so that a whole room judges the same pictures."""
     with plain_errors():
         names = inspector.bundle.card.class_names
-        if not can_be_quizzed(names):
+        if not can_be_quizzed(names) and not resources.has_own_cases(inspector):
             listed = words.listed([words.plain(name) for name in names])
             st.info(
                 "The quiz draws its own pictures, of three places in the gut and of five findings, so that the answer "
                 f"is known. This reference set has other classes ({listed}), and no picture drawn here is certain to "
-                "be OOD for them. Choose the phantom's reference set in the side bar."
+                "be OOD for them; nor does it keep pictures of its own calibration and OOD images. Make it again with "
+                "nero calibrate and OOD images, or choose the phantom's reference set in the side bar."
             )
             return
         _card(inspector, tpr)
@@ -43,29 +45,74 @@ def _card(inspector: Inspector, tpr: float) -> None:
             )
         seed = int(sequence)
         game = (inspector.bundle.digest, tpr, seed)  # another threshold or classifier answers otherwise
-        answers, is_revealed = state.learn.answers(game), state.learn.is_revealed(game)
+        answers, is_revealed = _answers(inspector, game), state.learn.is_revealed(game)
+        state.learn.show_tally(game, "".join(str(int(given[YOU])) for given in answers))
         number = len(answers) - is_revealed
         with st.spinner("Drawing a picture …"):
-            case, item = resources.drawn_case(seed, number)
-            detections = _verdicts(inspector, item, tpr)
+            case, item = _case(inspector, seed, number)
+            detections = _verdicts(inspector, (seed, number), item, tpr)
+        first_look(inspector, is_open=not answers)
         with st.container(border=True, key="quiz_card"):
             picture_side, question_side = st.columns([2, 3], gap="large")
             with picture_side:
-                shown = marks.picture(resources.picture(item), f"Picture {number + 1} of the quiz, drawn")
+                kind = "small" if _is_own(inspector) else "drawn"
+                shown = marks.picture(resources.picture(item), f"Picture {number + 1} of the quiz, {kind}")
                 st.html(f'<div class="nero-picture nero-quiz-picture">{shown}</div>')
             with question_side:
                 st.subheader(f"Picture {number + 1}: ID or OOD?", anchor=False)
                 names = words.listed([words.plain(name) for name in inspector.bundle.card.class_names])
-                st.markdown(f"ID shows {names}, and nothing else. OOD shows a finding that the classifier never saw.")
+                if _is_own(inspector):
+                    st.markdown(
+                        f"ID is one of its classes: {names}. OOD is none of them. These are images of the reference "
+                        "set itself, in small: calibration images, on which the thresholds were set, and OOD images."
+                    )
+                else:
+                    st.markdown(
+                        f"ID shows {names}, and nothing else. OOD shows a finding that the classifier never saw."
+                    )
                 _buttons(case, detections, game, number, answers[-1][YOU] if is_revealed else None)
                 if is_revealed:
-                    _reveal(case, detections, answers[-1][YOU])
+                    _reveal(case, detections, answers[-1][YOU], "of the class" if _is_own(inspector) else "drawn as")
         _tally(answers, game)
 
 
-def _verdicts(inspector: Inspector, item: Source, tpr: float) -> dict[str, Detection]:
-    """What the methods say that fit this reference set."""
-    answers = {name: resources.answer(inspector, item, name, tpr) for name in asked_methods(inspector, tpr)}
+def _answers(inspector: Inspector, game: state.learn.Game) -> list[dict[str, bool]]:
+    """What was answered so far; after a reload what the URL says of it, with the methods asked again."""
+    answers, said = state.learn.answers(game), state.learn.tally_of_link(game)
+    if answers or not said:
+        return answers
+    _, tpr, seed = game
+    bar, given = st.empty(), []
+    for number, right in enumerate(said):
+        bar.progress(number / len(said), text=f"Counting your {len(said)} answers again, {number + 1} of {len(said)} …")
+        case, item = _case(inspector, seed, number)
+        given.append({YOU: right == "1"} | _right(case, _verdicts(inspector, (seed, number), item, tpr)))
+    bar.empty()
+    state.learn.restore(game, given)
+    return state.learn.answers(game)
+
+
+def _right(case: QuizCase, detections: dict[str, Detection]) -> dict[str, bool]:
+    return {name: bool(detection.is_ood[0]) == case.is_ood for name, detection in detections.items()}
+
+
+def _is_own(inspector: Inspector) -> bool:
+    """Whether the pictures are the reference set's own; of drawn ones there are always fresh ones that no set has."""
+    card = inspector.bundle.card
+    return not (card.synthetic and can_be_quizzed(card.class_names)) and resources.has_own_cases(inspector)
+
+
+def _case(inspector: Inspector, seed: int, number: int) -> tuple[QuizCase, Source]:
+    return resources.own_case(inspector, seed, number) if _is_own(inspector) else resources.drawn_case(seed, number)
+
+
+def _verdicts(inspector: Inspector, place: tuple[int, int], item: Source, tpr: float) -> dict[str, Detection]:
+    """What the methods say that fit this reference set; of its own images from the bank, not from the small picture."""
+    methods = asked_methods(inspector, tpr)
+    if _is_own(inspector):
+        answers = {name: resources.own_answer(inspector, *place, name, tpr) for name in methods}
+    else:
+        answers = {name: resources.answer(inspector, item, name, tpr) for name in methods}
     return {name: answer for name, answer in answers.items() if isinstance(answer, Detection)}
 
 
@@ -73,7 +120,7 @@ def _buttons(
     case: QuizCase, detections: dict[str, Detection], game: state.learn.Game, number: int, was_right: bool | None
 ) -> None:
     """The two answers. The one that was given turns into the way on, in its place, so that the focus stays on it."""
-    right = {name: bool(detection.is_ood[0]) == case.is_ood for name, detection in detections.items()}
+    right = _right(case, detections)
     given = None if was_right is None else was_right == case.is_ood
     with st.container(horizontal=True, key="quiz_buttons"):
         for label, symbol, says_ood in (("ID", "●", False), ("OOD", "◆", True)):
@@ -88,11 +135,11 @@ def _buttons(
             )
 
 
-def _reveal(case: QuizCase, detections: dict[str, Detection], is_right: bool) -> None:
+def _reveal(case: QuizCase, detections: dict[str, Detection], is_right: bool, shown_as: str) -> None:
     truth = "OOD" if case.is_ood else "ID"
     st.html(
         f'<p class="nero-quiz-answer" role="status">{"Right" if is_right else "Not this time"}: it is <b>{truth}</b>, '
-        f"drawn as {escape(case.label)}.</p>"
+        f"{shown_as} {escape(case.label)}.</p>"
     )
     st.html(verdict_table({name: detections[name] for name in SHOWN if name in detections}))
     st.caption("Unlike counts as OOD; like and borderline as ID. The smallest p comes first.")

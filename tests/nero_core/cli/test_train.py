@@ -72,7 +72,9 @@ def test_calibrate_writes_a_bundle_and_tells_its_sizes(
     card = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert (card["title"], card["seed"], card["synthetic"], card["notes"]) == ("Mine", 5, True, ["Drawn."])
     assert "references.safetensors" not in card["files"]
-    stored = stored_comparison(Bundle.load(tmp_path / "bundle"))
+    bundle = Bundle.load(tmp_path / "bundle")
+    assert bundle.ood is not None and all(map(bundle.has_thumbnail, (*bundle.calibration.ids, *bundle.ood.ids)))
+    stored = stored_comparison(bundle)
     assert stored is not None and stored.ood_size == card["counts"]["ood"]
     assert f"{card['counts']['calibration']} calibration and {card['counts']['ood']} OOD images" in result.stdout
 
@@ -84,10 +86,13 @@ def test_calibrate_makes_no_comparison_where_none_is_wanted_or_possible(
     more = ("--ood", phantoms / "ood", without) if without.startswith("--") else ()
     result = nero(
         *("calibrate", tiny_checkpoint, phantoms / "id", "--out", tmp_path / "bundle", "--allow-reduced-rank"),
-        *("--device", "cpu", "--no-references", "--no-patches", *more),
+        *("--device", "cpu", "--no-references", "--no-patches", "--no-quiz-images", *more),
     )
     assert result.exit_code == 0, result.output
     assert "comparison.json.gz" not in json.loads((tmp_path / "bundle" / "bundle.json").read_text())["files"]
+    assert not any(
+        map(Bundle.load(tmp_path / "bundle").has_thumbnail, Bundle.load(tmp_path / "bundle").calibration.ids)
+    )
 
 
 def test_calibrate_with_too_few_images_names_the_option_that_goes_on(

@@ -1,6 +1,7 @@
 """The page "Learn" over the tiny bundle, without a browser."""
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,13 +13,15 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import state, words
+from dashboard import resources, state, words
+from dashboard.pages.learn.experiments import EXPERIMENTS
 from dashboard.pages.learn.lesson_steps import STEPS
 from nero_core import Inspector
-from nero_core.calibration import feature_bank
+from nero_core.calibration import calibrate, feature_bank
 from nero_core.errors import CalibrationError
-from nero_core.types import ImageBatch, Observation
-from tests.dashboard.material import html
+from nero_core.types import Detection, ImageBatch, Observation
+from tests.conftest import COMMON, MadeOnce
+from tests.dashboard.material import CLASSES, asked, html
 
 Start = Callable[..., AppTest]
 
@@ -306,7 +309,8 @@ def test_a_sequence_is_the_same_for_whoever_opens_its_link(app: Start):
     def first(seed: str) -> str:
         st.cache_resource.clear()  # drawn again, as on another server
         st.cache_data.clear()
-        return html(learn(app, part="Quiz", quiz=seed)).split("<img")[1]
+        pictures = html(learn(app, part="Quiz", quiz=seed)).split("<img")
+        return next(picture for picture in pictures if "of the quiz" in picture)
 
     assert first("7") == first("7") != first("8")
 
@@ -326,6 +330,49 @@ def test_a_method_that_does_not_fit_takes_no_part(app: Start, monkeypatch: pytes
     page = html(running)
     assert "<span>NERO+</span>" not in page
     assert page.count('scope="row"') == 3
+
+
+@pytest.fixture
+def own_pictures(made_once: MadeOnce, tiny_checkpoint: Path, phantoms: Path) -> Path:
+    """A reference set of pictures that are said to be taken, which keeps three of each kind for the quiz."""
+
+    def make(folder: Path) -> None:
+        of = {"ood": phantoms / "ood", "references": 0, "patches": 0, "quiz_images": 3}
+        calibrate(tiny_checkpoint, phantoms / "id", folder / "own", title="Own", **of, **COMMON | {"synthetic": False})
+
+    return made_once("own-pictures", make) / "own"
+
+
+def test_a_reference_set_that_keeps_pictures_is_quizzed_with_its_own(
+    app: Start, own_pictures: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NERO_BUNDLES", str(own_pictures))
+    running = learn(app, part="Quiz", bundle="own")
+    no_traceback(running)
+    assert "These are images of the reference set itself" in page_text(running)
+    running.button(key="quiz_ood").click().run()
+    no_traceback(running)
+    assert "of the class" in html(running) and "drawn as" not in html(running)
+    assert "of 1 right" in html(running)
+
+
+def test_what_is_said_of_an_own_picture_is_said_of_the_image_itself(own_pictures: Path):
+    model = Inspector.load(own_pictures, "cpu")
+    assert model.bundle.ood is not None
+    seen = set()
+    for number in range(12):
+        case, item = resources.own_case(model, 1, number)
+        image_id = item.key.removeprefix("own ")
+        bank = model.bundle.ood if case.is_ood else model.bundle.calibration
+        row = bank.ids.index(image_id)
+        seen.add((image_id, case.is_ood))
+        detection = resources.own_answer(model, 1, number, "nero", 0.95)
+        scores = model.reference_scores("nero")
+        expected = scores.ood if case.is_ood else scores.calibration
+        assert isinstance(detection, Detection) and expected is not None
+        torch.testing.assert_close(detection.score[0], expected[row])
+        assert "looks at them once more" in str(resources.own_answer(model, 1, number, "odin", 0.95))
+    assert {is_ood for _, is_ood in seen} == {True, False} and len(seen) <= 6
 
 
 def test_other_classes_have_no_quiz_but_a_sentence(app: Start, monkeypatch: pytest.MonkeyPatch):
@@ -362,3 +409,67 @@ def test_features_that_are_not_finite_are_one_sentence(app: Start, monkeypatch: 
     assert [error.value.replace("\\", "") for error in running.error] == [
         "Expected finite features. Found NaN or infinity. Check the image and the weights."
     ]
+
+
+def is_full(running: AppTest) -> bool:
+    """Whether Escape is listened for."""
+    return any("nero_escape" in each.proto.component_name for each in running.get("bidi_component"))
+
+
+def test_full_screen_hides_the_side_bar_and_its_link_opens_it(app: Start):
+    running = learn(app)
+    assert not is_full(running)
+    running.toggle(key="full_screen").set_value(True).run()
+    no_traceback(running)
+    assert is_full(running)
+    again = learn(app, part="Quiz", full_screen="true")
+    no_traceback(again)
+    assert is_full(again)
+
+
+def test_a_first_look_shows_reference_images_of_every_class_until_the_first_answer(app: Start):
+    running = learn(app, part="Quiz")
+    (look,) = [box for box in running.expander if box.label == "First look: what ID looks like"]
+    assert look.proto.expanded
+    shown = html(running)
+    for name in CLASSES:
+        assert shown.count(f'alt="Reference image of {name}"') == 6
+    running.button(key="quiz_id").click().run()
+    (look,) = [box for box in running.expander if box.label == "First look: what ID looks like"]
+    assert not look.proto.expanded
+
+
+def test_the_tally_survives_a_reload_and_is_of_its_own_game(app: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dashboard.state.learn.DOUBLE_CLICK", 0.0)
+    running = learn(app, part="Quiz")
+    for _ in range(3):
+        running.button(key="quiz_ood").click().run()
+        running.button(key="quiz_ood").click().run()
+    no_traceback(running)
+    tally, before = asked(running, "tally"), html(running).split("quiz_tally")[-1]
+    assert re.fullmatch("[0-9a-f]{8}[.][01]{3}", tally)
+    again = learn(app, part="Quiz", tally=tally)
+    no_traceback(again)
+    assert "Picture 4:" in again.subheader[0].value
+    assert html(again).split("quiz_tally")[-1] == before
+    other = learn(app, part="Quiz", tally=tally, quiz="2")
+    assert "Picture 1:" in other.subheader[0].value and "tally" not in other.query_params
+    for spoiled in ("x", f"{tally.split('.')[0]}.12", "." * 500):
+        assert "Picture 1:" in learn(app, part="Quiz", tally=spoiled).subheader[0].value
+    again.button(key="quiz_restart").click().run()
+    assert "Picture 1:" in again.subheader[0].value and "tally" not in again.query_params
+
+
+@pytest.mark.parametrize("number", range(len(EXPERIMENTS)))
+def test_an_experiment_sets_the_sliders_and_says_what_came_of_it(app: Start, number: int):
+    running = learn(app, part="Perturb and watch", sample="polyps")
+    assert 'class="nero-lesson" role' not in html(running)
+    running.button(key=f"experiment_{number}").click().run()
+    no_traceback(running)
+    lesson = html(running).split('class="nero-lesson" role="status">')[1].split("</p>")[0]
+    assert lesson.startswith(f"With {EXPERIMENTS[number].did} NERO ")
+    verdict = html(running).split('class="nero-verdict"')[1]
+    is_unlike = "<h2>Unlike the reference images" in verdict
+    assert ("calls the image unlike" in lesson and "no longer" not in lesson) == is_unlike  # as the page shows
+    running.slider(key="perturb_blur").set_value(0.5).run()
+    assert 'class="nero-lesson" role' not in html(running)  # it is that experiment no more
