@@ -12,7 +12,7 @@ from dashboard.components.image_cards import end_of_card
 from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
 from nero_core.figures import score_domain, verdict_figure
-from nero_core.types import Detection, ReferenceScores
+from nero_core.types import VERDICT, Detection, ReferenceScores
 
 
 def verdict_card(
@@ -68,7 +68,8 @@ def verdict_card(
                 st.html(marks.facts([("Score", f"{words.threshold(nero, index)}.", False)]))
                 st.html(score_apart(nero, class_names[nearest], index))
         else:
-            st.caption(f"The score of {words.plain(detection.detector)} is one number. NERO's can be taken apart.")
+            method = words.plain(words.method(detection.detector))
+            st.caption(f"The score of {method} is one number. {words.others_explained(method)}")
         make = partial(verdict_figure, detection, reference, class_names, nearest, index)
         figure_download(f"{detection.detector} verdict", make, "verdict_card", footer=footer)
         if item is not None:
@@ -112,9 +113,10 @@ def score_apart(detection: Detection, nearest: str, index: int) -> str:
 def _facts(detection: Detection, class_names: tuple[str, ...], nearest: int, index: int) -> list[tuple[str, str, bool]]:
     is_ood = bool(detection.is_ood[index])
     predicted = f"{class_names[int(detection.predicted[index])]}, probability {float(detection.confidence[index]):.2f}"
+    by = "" if detection.detector == VERDICT else f"{words.method(detection.detector)} "
     return [
-        ("Score", f"{words.threshold(detection, index)}.", False),
+        ("Score", f"{by}{words.threshold(detection, index)}.", False),
         ("How unusual", words.p_value(float(detection.p_value[index]), detection.calibration_size), False),
         ("Predicted", f"{predicted}. {words.DIMMED}" if is_ood else predicted, is_ood),
-        ("Nearest class", f"{class_names[nearest]} (centroid of its relevance)", False),
+        ("Nearest class", f"{class_names[nearest]} (by NERO, centroid of its relevance)", False),
     ]

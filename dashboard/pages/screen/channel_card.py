@@ -141,8 +141,8 @@ def _plot(
         + ", ".join(str(channel) for channel in named),
     )
     st.caption(
-        "Bars: this image. Marks: class means. Where a bar leaves its grey mark, the channel adds to the distance; "
-        f"the contributions of all {size} add up to {words.number(float(channels.contribution.sum()))}, the distance. "
+        "Bars: this image. Marks: class means. Where a bar leaves its grey mark, the channel adds to NERO's distance; "
+        f"the contributions of all {size} add up to it: {words.number(float(channels.contribution.sum()))}. "
         "Click a bar to open it."
     )
 

@@ -17,7 +17,7 @@ from dashboard.pages.screen.faithfulness import composite_choice, how_faithful, 
 from dashboard.pages.screen.missing_evidence import missing_evidence
 from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
-from nero_core import Inspector
+from nero_core import VERDICT, Inspector
 from nero_core.figures import (
     UNLIKE,
     evidence_as_shown,
@@ -71,7 +71,7 @@ def _views(inspector: Inspector, item: Source, options: Options, sheet: DeltaGen
             closer = st.empty()  # written in every run, so that Streamlit lets the fragment fill it
         pixels = resources.picture(item)
         if view == "evidence" and not inspector.no_unlikeness_because:
-            _unlike(inspector, item, pixels)
+            _unlike(inspector, item, pixels, options.method)
         elif view == "image" or not inspector.composites:
             _original(inspector, item, pixels)
             if view != "image":
@@ -122,7 +122,7 @@ def _explained(
             end_of_card(item)
 
 
-def _unlike(inspector: Inspector, item: Source, pixels: NDArray[np.uint8]) -> None:
+def _unlike(inspector: Inspector, item: Source, pixels: NDArray[np.uint8], method: str) -> None:
     """The map of the patches, for any architecture; its colours are fixed against the reference images."""
     place = st.container()
     with link_values(_OFFERS):
@@ -136,7 +136,8 @@ def _unlike(inspector: Inspector, item: Source, pixels: NDArray[np.uint8]) -> No
             f'<div class="nero-picture">{marks.picture(shown, f"{UNLIKE}, on {item.name}")}</div>'
             + marks.legend("positive", unlike.limit, "beyond what is usual; brighter = less usual")
         )
-        st.caption(words.where_unlike(unlike))
+        whose = "" if method == VERDICT else f" It does not explain the score of {words.plain(words.method(method))}."
+        st.caption(words.where_unlike(unlike) + whose)
     make = partial(unlike_figure, pixels, unlike, opacity)
     figure_download("evidence", make, "evidence", footer=origin(inspector, item))
 

@@ -28,9 +28,9 @@ def missing_evidence(inspector: Inspector, item: Source) -> None:
     channels = resources.channels(inspector, item)
     missing = resources.missing_evidence(inspector, item)
     nearest = inspector.bundle.card.class_names[channels.nearest]
-    st.markdown(f"**{TITLE}**")
+    st.markdown(f"**{TITLE}**, for NERO")
     if not missing:
-        st.caption(f"None: no channel with less relevance than in {words.plain(nearest)} adds to the distance.")
+        st.caption(f"None: no channel with less relevance than in {words.plain(nearest)} adds to NERO's distance.")
         return
     whole = float(channels.contribution.sum())
     st.html(f'<div class="nero-lacking">{"".join(_row(inspector, concept, whole) for concept in missing)}</div>')
@@ -41,7 +41,7 @@ def missing_evidence(inspector: Inspector, item: Source) -> None:
 
 def _says(missing: tuple[MissingConcept, ...], nearest: str, has_maps: bool) -> str:
     """How to read the list: of the two kinds those that are in it."""
-    told = [f"Channels with less relevance here than {nearest} has on average, with what they add to the distance."]
+    told = [f"Channels with less relevance here than {nearest} has on average, with what they add to NERO's distance."]
     if not all(concept.is_counter_evidence for concept in missing):
         told.append("Missing evidence: used less here; what is missing has no place in the image.")
     if any(concept.is_counter_evidence for concept in missing):

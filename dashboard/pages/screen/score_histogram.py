@@ -46,11 +46,12 @@ def _histogram(inspector: Inspector, item: Source, detection: Detection, downloa
             alt=f"Scores of the reference images; threshold {words.number(reference.threshold)}, "
             f"this image {words.number(score)}",
         )
-        st.caption(
+        how = (
             "Each row is a class, each dot an image, each box the middle half; further right is more unusual."
             if by_class
             else "How many images of each group have which score; further right is more unlike the reference images."
         )
+        st.caption(f"Scores by {words.plain(words.method(reference.detector))}. {how}")
         with st.container(horizontal=True):
             with st.popover("Data table", icon=":material/table:", type="tertiary"):
                 st.dataframe(

@@ -119,6 +119,23 @@ def test_a_link_opens_the_same_view(app: Start):
     assert any("is one number" in caption.value for caption in running.caption)
 
 
+@pytest.mark.parametrize(("method", "named"), [("knn", "knn"), ("nero_deep", "NERO, all depths"), ("nero", "")])
+def test_each_panel_says_whose_explanation_it_is(app: Start, method: str, named: str):
+    running = app(sample="polyps", view="evidence", method=method)
+    no_traceback(running)
+    text = "\n".join(
+        [html(running), *(part.value for part in [*running.caption, *running.markdown, *running.subheader])]
+    )
+    text = text.replace("\\", "")
+    assert ("explain NERO's score, not that of" in text) == bool(named)
+    assert f"explain NERO's score, not that of {named}" in text or not named
+    assert f"<dd>{named or 'NERO'} " in text  # the score line
+    assert f"Scores by {named or 'NERO'}." in text
+    assert "Missing evidence and counter-evidence**, for NERO" in text
+    assert "Concepts that moved NERO's score" in text
+    assert "adds to NERO's distance; the contributions" in text
+
+
 @pytest.mark.parametrize(
     ("view", "composite", "says"),
     [
