@@ -17,8 +17,6 @@ from nero_core.errors import BundleError
 ORDERS = ("contribution", "relevance")
 CONCEPTS = (4, 16)  # the fewest and the most
 
-DISCLAIMER = "Research and teaching. Not a medical device."
-
 
 def frame(pages: Sequence[st.Page], visitor: Visitor) -> None:
     """Everything that does not wait for a reference set, and the place that pages fill above it."""
@@ -33,8 +31,8 @@ def frame(pages: Sequence[st.Page], visitor: Visitor) -> None:
             st.html(theme.LARGE_TYPE)
         if visitor.name:
             access.log_out(f"{visitor.name} ({visitor.role})")
-        st.caption(DISCLAIMER)
-    st.html(f'<p class="nero-disclaimer">{DISCLAIMER}</p>')  # where the side bar is closed at first: on phones
+        st.caption(words.DISCLAIMER)
+    st.html(f'<p class="nero-disclaimer">{words.DISCLAIMER}</p>')  # where the side bar is closed at first: on phones
 
 
 def reference_set() -> Inspector:

@@ -79,15 +79,10 @@ def verdict_card(
 def headline(detection: Detection, index: int, is_synthetic: bool = False, unlike: float = 1.0) -> str:
     """Symbol, verdict and advice; of drawn reference images, what that is worth, as large as the advice."""
     verdict = detection.verdict(index)
-    advice = words.ADVICE[verdict]
-    if is_synthetic:
-        advice = words.SYNTHETIC if verdict == "like" else f"{advice} {words.SYNTHETIC}"
-    if detection.is_foreign(index, unlike):
-        advice = f"{words.FOREIGN} {advice}"
     return (
         f'<div class="nero-verdict" role="status"><span class="symbol" aria-hidden="true" '
         f'style="color:{VERDICT_COLOUR[verdict]}">{words.SYMBOL[verdict]}</span>'
-        f"<h2>{words.HEADLINE[verdict]}</h2><p>{advice}</p></div>"
+        f"<h2>{words.HEADLINE[verdict]}</h2><p>{words.advice(detection, index, is_synthetic, unlike)}</p></div>"
     )
 
 
@@ -112,11 +107,10 @@ def score_apart(detection: Detection, nearest: str, index: int) -> str:
 
 def _facts(detection: Detection, class_names: tuple[str, ...], nearest: int, index: int) -> list[tuple[str, str, bool]]:
     is_ood = bool(detection.is_ood[index])
-    predicted = f"{class_names[int(detection.predicted[index])]}, probability {float(detection.confidence[index]):.2f}"
     by = "" if detection.detector == VERDICT else f"{words.method(detection.detector)} "
     return [
         ("Score", f"{by}{words.threshold(detection, index)}.", False),
         ("How unusual", words.p_value(float(detection.p_value[index]), detection.calibration_size), False),
-        ("Predicted", f"{predicted}. {words.DIMMED}" if is_ood else predicted, is_ood),
-        ("Nearest class", f"{class_names[nearest]} (by NERO, centroid of its relevance)", False),
+        ("Predicted", words.predicted(detection, index, class_names), is_ood),
+        ("Nearest class", words.nearest_class(class_names[nearest]), False),
     ]

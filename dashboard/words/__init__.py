@@ -28,23 +28,9 @@ from dashboard.words.methods import (
     served_best,
     standing,
 )
-from dashboard.words.numbers import duration, listed, percent, plain, tex
+from dashboard.words.numbers import duration, listed, plain, tex
 from dashboard.words.picture import picture_notes, similar
-from dashboard.words.verdicts import (
-    ADVICE,
-    DIMMED,
-    FOREIGN,
-    SYMBOL,
-    change,
-    deciding,
-    experiment,
-    p_value,
-    stage_name,
-    tally,
-    tests_disagree,
-    threshold,
-    two_tests,
-)
+from dashboard.words.verdicts import change, experiment, tally
 from dashboard.words.waiting import (
     FORGOTTEN,
     STOPPED,
@@ -57,7 +43,26 @@ from dashboard.words.waiting import (
     waiting,
 )
 from nero_core.detectors import family_of_method as family
-from nero_core.figures import HEADLINE, SYNTHETIC, number
+from nero_core.figures import (
+    ADVICE,
+    DIMMED,
+    DISCLAIMER,
+    FOREIGN,
+    HEADLINE,
+    SYMBOL,
+    SYNTHETIC,
+    advice,
+    deciding,
+    nearest_class,
+    number,
+    p_value,
+    percent,
+    predicted,
+    stage_name,
+    tests_disagree,
+    threshold,
+    two_tests,
+)
 from nero_core.figures import channel_use as use
 
 __all__ = [
@@ -65,6 +70,7 @@ __all__ = [
     "ALL_ZERO",
     "BY_ORDER",
     "DIMMED",
+    "DISCLAIMER",
     "FOREIGN",
     "FORGOTTEN",
     "GUESSING",
@@ -75,6 +81,7 @@ __all__ = [
     "STOPPED",
     "SYMBOL",
     "SYNTHETIC",
+    "advice",
     "agreement",
     "change",
     "channel",
@@ -97,6 +104,7 @@ __all__ = [
     "lost",
     "map_keeps",
     "method",
+    "nearest_class",
     "no_such_channel",
     "not_offered",
     "number",
@@ -106,6 +114,7 @@ __all__ = [
     "percent",
     "picture_notes",
     "plain",
+    "predicted",
     "queued",
     "served_best",
     "similar",

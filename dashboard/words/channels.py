@@ -3,8 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from dashboard.words.numbers import listed, percent, plain
-from nero_core.figures import MUCH_CANCELLATION, UNLIKE, conservation_text, conservation_text_briefly, number
+from dashboard.words.numbers import listed, plain
+from nero_core.figures import (
+    MUCH_CANCELLATION,
+    UNLIKE,
+    conservation_text,
+    conservation_text_briefly,
+    number,
+    percent,
+)
 from nero_core.figures import channel_use as use
 from nero_core.types import BlockConservation, Channels, Concept, Explanation, Faithfulness, Unlikeness
 

@@ -5,8 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from dashboard.words.numbers import percent
 from nero_core.detectors import OURS
+from nero_core.figures import percent
 from nero_core.types import VERDICT, Verdict
 
 #: what each figure of the benchmark means, in one line

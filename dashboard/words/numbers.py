@@ -16,18 +16,6 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", _BREAKING.sub(" ", text).strip(" "))
 
 
-def percent(share: float) -> str:
-    """``0.975`` → ``97.5 %``, with a space that does not break: up to three significant digits, a true minus sign.
-
-    Less than a hundredth of a percent is ``nearly 0 %``: nobody reads ``−7.25e-05 %``.
-    """
-    value = 100 * share
-    if value and abs(value) < 0.01:
-        return "nearly 0\u00a0%"
-    shown = f"{float(f'{value:.3g}'):g}" if abs(value) < 1e5 else number(value)
-    return f"{shown}\u00a0%".replace("-", "−", 1)
-
-
 def tex(value: float, digits: int = 3) -> str:
     """A number inside a formula: ``1.2 \\cdot 10^{-7}``."""
     if not math.isfinite(value):

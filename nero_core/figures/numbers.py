@@ -28,3 +28,15 @@ def number(value: SupportsFloat, digits: int = 3) -> str:
     else:
         shown = f"{mantissa} × 10{str(exponent).translate(_SUPERSCRIPT)}"
     return f"−{shown}" if value < 0 else shown
+
+
+def percent(share: SupportsFloat) -> str:
+    """``0.975`` → ``97.5 %``, with a space that does not break: up to three significant digits, a true minus sign.
+
+    Less than a hundredth of a percent is ``nearly 0 %``: nobody reads ``−7.25e-05 %``.
+    """
+    value = 100 * float(share)
+    if value and abs(value) < 0.01:
+        return "nearly 0\u00a0%"
+    shown = f"{float(f'{value:.3g}'):g}" if abs(value) < 1e5 else number(value)
+    return f"{shown}\u00a0%".replace("-", "−", 1)

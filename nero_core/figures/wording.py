@@ -12,6 +12,7 @@ HEADLINE: dict[Verdict, str] = {
     "unlike": "Unlike the reference images",
 }
 UNLIKE = "Where it is unlike the reference images"  # title of the map
+DISCLAIMER = "Research and teaching. Not a medical device."
 SYNTHETIC = "This demo learned from computer-drawn pictures. Do not rely on its answer for real images."
 MUCH_OF_FEW = 0.1  # of all relevance: where so few images hold more, their mean is said to be much theirs
 MUCH_CANCELLATION = 3.0  # Σ|R| over |ΣR|: from here on a map's sum says little of what it shows
