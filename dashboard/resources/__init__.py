@@ -16,6 +16,7 @@ from dashboard.resources.bundles import (
     own_bundles,
     samples,
 )
+from dashboard.resources.case_reports import ReportForm, ReportSettings, case_report
 from dashboard.resources.explanations import (
     blocks,
     concepts,
@@ -53,11 +54,14 @@ from dashboard.resources.verdicts import (
 __all__ = [
     "HOUR",
     "Perturbed",
+    "ReportForm",
+    "ReportSettings",
     "Source",
     "answer",
     "answer_once",
     "blocks",
     "bundle_paths",
+    "case_report",
     "channel_summary",
     "channels",
     "comparison",

@@ -24,6 +24,9 @@ WHAT_IF_TPR = "whatif_accept"
 # in the session alone
 RELEVANCE_WAY = "where_relevance_goes"
 CHANNEL_PLOT = "channel_plot"
+REPORT_NOTES = "report_notes"
+REPORT_DATE = "report_date"
+_REPORT = "report_prepared"
 _STOPPED = "faithfulness_stopped"
 
 
@@ -33,6 +36,16 @@ def open_channel() -> None:
     if points and "customdata" in points[0]:
         picked = points[0]["customdata"]
         st.session_state[CHANNEL] = int(picked[0] if isinstance(picked, list | tuple) else picked)
+
+
+def prepare_report(image_id: str) -> None:
+    """Somebody took notes and date for the report of this image."""
+    st.session_state[_REPORT] = image_id
+
+
+def is_report_prepared(image_id: str) -> bool:
+    """Whether that was the last image whose report was asked for."""
+    return bool(st.session_state.get(_REPORT) == image_id)
 
 
 def stop_faithfulness(map_key: str) -> None:

@@ -17,6 +17,7 @@ from nero_core.cli.pack import pack, unpack
 from nero_core.cli.pacs import find, pull, push
 from nero_core.cli.phantom import phantom
 from nero_core.cli.prepare import prepare
+from nero_core.cli.report import report
 from nero_core.cli.score import score
 from nero_core.cli.streams import open_closed_streams
 from nero_core.cli.terminal import write_anything
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # name → function, e
     "calibrate": (calibrate, "nero calibrate models/phantom data/calibration --out bundles/phantom --ood data/ood"),
     "score": (score, "nero score bundles/phantom image.png folder --json"),
     "explain": (explain, "nero explain bundles/phantom image.png --out why"),
+    "report": (report, "nero report image.png --bundle bundles/phantom --out image.pdf --date 2026-11-28"),
     "pack": (pack, "nero pack bundles/phantom phantom.nero.zip"),
     "unpack": (unpack, "nero unpack phantom.nero.zip --into bundles/phantom"),
     "benchmark": (benchmark, "nero benchmark bundles/phantom --ood data/ood --out results"),

@@ -1,7 +1,7 @@
 """Where images come from: files (``decode``), class-per-folder datasets (``folders``), archives (``archive``)."""
 
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveContents, ArchiveLimits, check_archive, unpacked
-from nero_core.data.decode import Limits, Picture, decode_batch, decode_image, thumbnail, to_batch
+from nero_core.data.decode import Limits, Picture, decode_batch, decode_image, file_name, thumbnail, to_batch
 from nero_core.data.dicom import frame_digest
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches, read_folder, split
 from nero_core.data.frame_names import frame_name
@@ -23,6 +23,7 @@ __all__ = [
     "decode_frames",
     "decode_image",
     "file_digest",
+    "file_name",
     "frame_digest",
     "frame_name",
     "frames_in",

@@ -149,8 +149,8 @@ def draw_histogram(
     for name, values, colour, hatch in groups:
         heights = histogram_counts(values, edges) if has_tails else np.histogram(values, edges)[0]
         axes.stairs(
-            100 * heights / max(1, len(values)), edges, fill=True, alpha=0.6, facecolor=colour, edgecolor=colour,
-            hatch=hatch, label=name,
+            100 * heights / max(1, len(values)), edges, fill=True, alpha=0.6, facecolor=colour,
+            edgecolor="white" if hatch else colour, linewidth=0 if hatch else None, hatch=hatch, label=name,
         )  # fmt: skip
 
 

@@ -187,7 +187,9 @@ def encode(pixels: UInt8[np.ndarray, "height width 3"], form: Literal["png", "we
     return buffer.getvalue()
 
 
-def data_uri(picture: UInt8[np.ndarray, "height width 3"] | bytes, form: Literal["png", "webp", "jpeg"] = "png") -> str:
+def data_uri(
+    picture: UInt8[np.ndarray, "height width 3"] | bytes, form: Literal["png", "webp", "jpeg", "svg+xml"] = "png"
+) -> str:
     """``data:image/…`` for an ``<img>``; bytes are taken as an image file of that form."""
     data = picture if isinstance(picture, bytes) else encode(picture, "webp" if form == "webp" else "png")
     return f"data:image/{form};base64,{base64.b64encode(data).decode('ascii')}"

@@ -13,6 +13,7 @@ from dashboard.pages.screen.channel_card import channel_card
 from dashboard.pages.screen.concept_gallery import concept_gallery
 from dashboard.pages.screen.empty_state import empty_state
 from dashboard.pages.screen.image_card import image_card
+from dashboard.pages.screen.report_download import report_download
 from dashboard.pages.screen.score_histogram import score_histogram_card
 from dashboard.pages.screen.similar_cases import similar_cases
 from dashboard.pages.screen.what_if import what_if_panel
@@ -37,7 +38,8 @@ if shown is None:
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="title_row"):
     title(shown, resources.note(shown))
-    sheet = st.container(width="content")
+    with st.container(horizontal=True, width="content"):
+        report, sheet = st.container(width="content"), st.container(width="content")
 image_side, verdict_side = st.columns([5, 6], gap="medium")
 closer_look = st.container()
 scores_side, channels_side = st.columns(2, gap="medium")
@@ -72,6 +74,8 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
         score_histogram_card(inspector, shown, detection, options.download)
 with channels_side:
     channel_card(inspector, shown, options, open_channel)
+with report, plain_errors():
+    report_download(inspector, shown, options)
 with image_side:
     image_card(inspector, shown, options, sheet, closer_look)
 similar_cases(inspector, shown)
