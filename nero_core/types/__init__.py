@@ -30,6 +30,7 @@ from nero_core.types.explorer import (
 )
 from nero_core.types.observation import Head, ImageBatch, Observation
 from nero_core.types.stages import LAST_STAGE, Stages
+from nero_core.types.timeline import FrameAccount, FrameScore, Stretch, Timeline, is_unlike, time_stamp
 from nero_core.types.unlikeness import Unlikeness
 from nero_core.types.what_if import WhatIf, WhatIfSettings
 
@@ -48,6 +49,8 @@ __all__ = [
     "Explanation",
     "Faithfulness",
     "FlippingCurves",
+    "FrameAccount",
+    "FrameScore",
     "Head",
     "ImageBatch",
     "Imputation",
@@ -63,9 +66,13 @@ __all__ = [
     "RelevanceMap",
     "SimilarCases",
     "Stages",
+    "Stretch",
+    "Timeline",
     "Unlikeness",
     "UpstreamChannels",
     "Verdict",
     "WhatIf",
     "WhatIfSettings",
+    "is_unlike",
+    "time_stamp",
 ]
