@@ -30,10 +30,14 @@ from nero_core.types import (
     Explanation,
     Faithfulness,
     FlippingCurves,
+    FrameAccount,
+    FrameScore,
     MapPlace,
     MeanRelevance,
     ReferenceScores,
     RelevanceMap,
+    Stretch,
+    Timeline,
     Unlikeness,
 )
 from tests.nero_core.figures.figure_text import overlaps
@@ -55,6 +59,16 @@ SCORES = ReferenceScores(
     ood_labels=torch.arange(60) % 2,
     threshold=2.0,
     tpr=0.95,
+)
+TIMELINE = Timeline(
+    name="clip.mp4",
+    id="1" * 64,
+    detector="nero",
+    tpr=0.95,
+    threshold=2.0,
+    frames=tuple(FrameScore(t / 2, t, "2" * 64, 1.0, 1 / (t + 1), t > 20, "like", 0, 0.9) for t in range(30)),
+    stretches=(Stretch(10.0, 14.5, 10, 1 / 30),),
+    account=FrameAccount(30, 30),
 )
 MEAN = MeanRelevance(
     id=random(NEURONS, seed=4) / 100,
@@ -150,6 +164,7 @@ FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
         ("signed", 1.0, names[0]),
         names[1],
     ),
+    "timeline": lambda names: figures.timeline_figure(replace(TIMELINE, detector=names[0])),
     "verdict": lambda names: figures.verdict_figure(
         replace(DETECTION, terms={name: torch.ones(1) for name in ("distance", "bias", "scale")}), SCORES, names, 2
     ),
