@@ -22,6 +22,7 @@ from nero_core.cli.score import score
 from nero_core.cli.streams import open_closed_streams
 from nero_core.cli.terminal import write_anything
 from nero_core.cli.train import train
+from nero_core.cli.video import video
 from nero_core.version import __version__
 
 TERMINATED = 128 + signal.SIGTERM  # exit status, as shells give it
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # name → function, e
     ),
     "calibrate": (calibrate, "nero calibrate models/phantom data/calibration --out bundles/phantom --ood data/ood"),
     "score": (score, "nero score bundles/phantom image.png folder --json"),
+    "video": (video, "nero video clip.mp4 --bundle bundles/phantom --every 0.5 --json"),
     "explain": (explain, "nero explain bundles/phantom image.png --out why"),
     "report": (report, "nero report image.png --bundle bundles/phantom --out image.pdf --date 2026-11-28"),
     "pack": (pack, "nero pack bundles/phantom phantom.nero.zip"),
