@@ -17,6 +17,7 @@ from dashboard.charts.frame import Table, toolbar
 from dashboard.charts.image_pair import PAIR_TOP, image_pair, pair_order, pair_table
 from dashboard.charts.lesson import channel_bars, class_bars, drag_picture, least_relevant, lesson_channels
 from dashboard.charts.scores import score_histogram, score_table, scores_by_class
+from dashboard.charts.timeline import timeline_plot, timeline_table
 from nero_core.figures import Sort, channel_order
 
 __all__ = [
@@ -52,5 +53,7 @@ __all__ = [
     "scores_by_class",
     "statistics_order",
     "statistics_table",
+    "timeline_plot",
+    "timeline_table",
     "toolbar",
 ]
