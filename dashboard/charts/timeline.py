@@ -2,16 +2,15 @@
 
 from math import log10
 
-import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import words
 from dashboard.charts.frame import Table, framed, legend, plain_names
 from dashboard.theme import OOD, Theme
+from nero_core.figures import time_ticks
 from nero_core.types import Timeline, is_unlike, time_stamp
 
 LOWEST, HIGHEST = 0.001, 1.3  # of the axis, at least; logarithmic, since what matters lies near 0
-MOST_TICKS = 8
 
 
 def timeline_plot(timeline: Timeline, theme: Theme, chosen: int | None = None) -> go.Figure:
@@ -83,10 +82,8 @@ def timeline_plot(timeline: Timeline, theme: Theme, chosen: int | None = None) -
         tickformat="~g",
         dtick=1,
     )
-    ticks = [float(tick) for tick in np.linspace(frames[0].time, frames[-1].time, MOST_TICKS)] if frames else []
-    figure.update_xaxes(
-        title="time in the video", tickvals=ticks, ticktext=[time_stamp(tick)[:-3] for tick in ticks], zeroline=False
-    )
+    ticks = time_ticks(timeline)
+    figure.update_xaxes(title="time in the video", tickvals=list(ticks), ticktext=list(ticks.values()), zeroline=False)
     return framed(figure, theme, height=340, top=36)
 
 

@@ -81,7 +81,7 @@ def video(
         print_timeline(timeline, class_names)
     tell_account(timeline)
     if figure is not None and form is not None:
-        _save(timeline, figure, form)
+        _save(timeline, inspector.bundle.card.title, figure, form)
     if not timeline.frames:
         raise typer.Exit(FAULT)
 
@@ -159,8 +159,8 @@ def _form(path: Path) -> str:
     return form
 
 
-def _save(timeline: "Timeline", path: Path, form: str) -> None:
+def _save(timeline: "Timeline", title: str, path: Path, form: str) -> None:
     from nero_core.atomic import write_bytes
     from nero_core.figures import figure_bytes, timeline_figure
 
-    write_bytes(path, figure_bytes(timeline_figure(timeline), form))  # type: ignore[arg-type]  # see _form
+    write_bytes(path, figure_bytes(timeline_figure(timeline, title), form))  # type: ignore[arg-type]  # see _form

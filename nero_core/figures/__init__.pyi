@@ -57,6 +57,7 @@ from .style import ID as ID
 from .style import OOD as OOD
 from .style import figure_bytes as figure_bytes
 from .style import label as label
+from .timeline import time_ticks as time_ticks
 from .timeline import timeline_figure as timeline_figure
 from .verdict import verdict_figure as verdict_figure
 from .verdict_words import ADVICE as ADVICE

@@ -164,7 +164,7 @@ FIGURES: dict[str, Callable[[tuple[str, ...]], object]] = {
         ("signed", 1.0, names[0]),
         names[1],
     ),
-    "timeline": lambda names: figures.timeline_figure(replace(TIMELINE, detector=names[0])),
+    "timeline": lambda names: figures.timeline_figure(replace(TIMELINE, detector=names[0]), names[1]),
     "verdict": lambda names: figures.verdict_figure(
         replace(DETECTION, terms={name: torch.ones(1) for name in ("distance", "bias", "scale")}), SCORES, names, 2
     ),
