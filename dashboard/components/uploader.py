@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import resources, state, words
+from dashboard.plain_errors import plain_errors
 from dashboard.resources import Source
 from nero_core.data import Limits
 
@@ -21,10 +22,13 @@ MOST_FILES = 100  # one examination's frames; each is decoded and checked when i
 MOST_MEGABYTES = 300  # together: ten sessions then stay within 3 GB of the server's memory
 
 
-def upload(beside: DeltaGenerator) -> list[Source]:
-    """The uploaded files that can be read, in their order; ``beside`` says what is wrong with the others."""
+def upload(beside: DeltaGenerator) -> tuple[list[Source], list[Source]]:
+    """The images and the videos that can be read, in their order; ``beside`` says what is wrong with the others.
+
+    The frame of a video that was chosen in its timeline is one of the images.
+    """
     files = st.file_uploader(
-        "Images: PNG, JPEG, TIFF, BMP, WebP or DICOM",
+        "Images: PNG, JPEG, TIFF, BMP, WebP or DICOM. Videos: MP4, MOV, AVI, MKV or WebM",
         accept_multiple_files=True,
         key=state.images.FILES,
         on_change=state.images.files_changed,
@@ -48,8 +52,22 @@ def upload(beside: DeltaGenerator) -> list[Source]:
         with beside:
             _say(sources, problems)
         sources = [item for item, wrong in zip(sources, problems, strict=True) if not wrong]
-    state.images.take_new_files([item.key for item in sources])
-    return sources
+    videos = [item for item in sources if resources.is_video(item)]
+    images = [item for item in sources if not resources.is_video(item)] + _frames(videos)
+    state.images.take_new_files([item.key for item in images])
+    return images, videos
+
+
+def _frames(videos: list[Source]) -> list[Source]:
+    """The frame of each video that was chosen."""
+    frames = []
+    for item in videos:
+        time = state.images.frame_time(item.key)
+        if time is not None:
+            with plain_errors():
+                frames.append(resources.video_frame(item, time))
+    state.images.keep_frames(frames)
+    return frames
 
 
 def _problems(sources: list[Source]) -> list[str]:
@@ -59,7 +77,7 @@ def _problems(sources: list[Source]) -> list[str]:
         for number, item in enumerate(sources):
             if time.monotonic() - begun > PATIENCE:
                 place.progress(number / len(sources), text=f"{number} of {len(sources)} files are read …")
-            problems.append(resources.problem(item))
+            problems.append(resources.video_problem(item) if resources.is_video(item) else resources.problem(item))
     place.empty()
     return problems
 

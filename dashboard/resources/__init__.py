@@ -6,6 +6,7 @@ setting; a file's name is never part of what is kept, since two people may have 
 """
 
 from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, umap
+from dashboard.resources.background_tasks import comparison, faithfulness, timeline, umap
 from dashboard.resources.bundles import (
     answer_once,
     bundle_paths,
@@ -50,6 +51,7 @@ from dashboard.resources.verdicts import (
     stored_comparison,
     what_if,
 )
+from dashboard.resources.videos import frame_key, is_video, video_frame, video_problem
 
 __all__ = [
     "HOUR",
@@ -74,7 +76,9 @@ __all__ = [
     "explorer",
     "faithfulness",
     "has_own_cases",
+    "frame_key",
     "inspector",
+    "is_video",
     "job_result",
     "key",
     "missing_evidence",
@@ -103,7 +107,10 @@ __all__ = [
     "sources",
     "stored_comparison",
     "tags",
+    "timeline",
     "umap",
     "unlikeness",
+    "video_frame",
+    "video_problem",
     "what_if",
 ]

@@ -16,7 +16,8 @@ from dashboard.resources.images import HOUR, Source
 from dashboard.resources.verdicts import observation_with_image
 from dashboard.work.background_task import BackgroundTask, Progress
 from nero_core import BenchmarkResult, Inspector, compare_banks
-from nero_core.types import Faithfulness, Observation, RelevanceMap
+from nero_core.types import Faithfulness, Observation, RelevanceMap, Timeline
+from nero_core.video import Sampling, Video, score_video
 
 Result = TypeVar("Result")
 
@@ -71,6 +72,24 @@ def faithfulness(
         return lambda on_progress: model_explorer.faithfulness(observed, composite=composite, on_progress=on_progress)
 
     return _shared(("faithfulness", key(model), item.id, composite), "figures of faithfulness", prepare, instead_of)
+
+
+def timeline(
+    model: Inspector,
+    item: Source,
+    method: str,
+    tpr: float,
+    every: float,
+    instead_of: BackgroundTask[Any] | None = None,
+) -> BackgroundTask[Timeline]:
+    """A video's frames, scored; ``every`` in seconds. Its name is left out, since others may have the same file."""
+
+    def compute(on_progress: Progress) -> Timeline:
+        video = Video(item.data, "video", digest=item.id)
+        return score_video(video, model, method, tpr, Sampling(every=every), on_progress=on_progress)
+
+    subject = ("timeline", key(model), item.id, method, f"{tpr}", f"{every}")
+    return _shared(subject, "the timeline of a video", lambda: compute, instead_of)
 
 
 @dataclass(slots=True)

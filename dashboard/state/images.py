@@ -12,6 +12,10 @@ _SHOWN_FILE = "shown_file"
 _KNOWN_FILES = "known_files"
 _DRAWN_FILES = "drawn_files"
 _KEPT_FILES = "kept_files"
+_FRAME_TIMES = "frame_times"
+_FRAMES = "frames"
+_TIMELINE = "timeline"
+_EVERY = "every"
 
 
 def sample() -> str | None:
@@ -44,7 +48,43 @@ def file() -> str | None:
 
 def files_at_hand() -> list[Source]:
     """All files of this session: on pages without an uploader."""
-    return [*kept_files(), *st.session_state.get(_DRAWN_FILES, [])]
+    return [*kept_files(), *st.session_state.get(_DRAWN_FILES, []), *st.session_state.get(_FRAMES, [])]
+
+
+def timeline_key(video: str) -> str:
+    """The key of a video's chart."""
+    return f"{_TIMELINE} {video}"
+
+
+def every_key(video: str) -> str:
+    """The key of the box that says how often a video is looked at."""
+    return f"{_EVERY} {video}"
+
+
+def clicked_frame(video: str) -> int | None:
+    """The point of a video's chart that was clicked; for a callback."""
+    points = st.session_state[timeline_key(video)].selection.points
+    if not points or "customdata" not in points[0]:
+        return None
+    picked = points[0]["customdata"]
+    return int(picked[0] if isinstance(picked, list | tuple) else picked)
+
+
+def choose_frame(video: str, time: float, frame: str) -> None:
+    """Show a frame of a video; ``frame`` is the key that it has among the files."""
+    st.session_state[_FRAME_TIMES] = {**st.session_state.get(_FRAME_TIMES, {}), video: time}
+    choose_file(frame)
+
+
+def frame_time(video: str) -> float | None:
+    """The seconds of the frame of a video that was chosen last."""
+    time: float | None = st.session_state.get(_FRAME_TIMES, {}).get(video)
+    return time
+
+
+def keep_frames(frames: list[Source]) -> None:
+    """The frames that were chosen, one a video: on pages without an uploader."""
+    st.session_state[_FRAMES] = frames
 
 
 def keep_shown(file_id: str) -> None:

@@ -63,6 +63,10 @@ from nero_core.figures import (
     threshold,
     two_tests,
 )
+from dashboard.words.videos import stretches
+from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, queued, stage, waiting
+from nero_core.detectors import family_of_method as family
+from nero_core.figures import HEADLINE, SYNTHETIC, number
 from nero_core.figures import channel_use as use
 
 __all__ = [
@@ -122,6 +126,7 @@ __all__ = [
     "stage",
     "stage_name",
     "standing",
+    "stretches",
     "tally",
     "tests_disagree",
     "tex",

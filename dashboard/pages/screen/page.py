@@ -16,6 +16,7 @@ from dashboard.pages.screen.image_card import image_card
 from dashboard.pages.screen.report_download import report_download
 from dashboard.pages.screen.score_histogram import score_histogram_card
 from dashboard.pages.screen.similar_cases import similar_cases
+from dashboard.pages.screen.video_card import video_cards
 from dashboard.pages.screen.what_if import what_if_panel
 from dashboard.plain_errors import plain_errors
 from nero_core import VERDICT
@@ -27,13 +28,15 @@ files_side, samples_side = st.columns([4, 7], gap="medium")
 with samples_side:
     sample_strip(inspector)
 with files_side:
-    files = upload(beside=samples_side)
+    files, videos = upload(beside=samples_side)
+video_cards(inspector, videos, options)
 
 shown = choose(files, sample(inspector))
 guide = st.empty()  # what it holds goes at once when an image comes, and not when the page is done
 if shown is None:
-    with guide:
-        empty_state(inspector)
+    if not videos:
+        with guide:
+            empty_state(inspector)
     st.stop()
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="title_row"):
