@@ -5,8 +5,7 @@ copied for each session. Results are kept under the digest of the image's bytes,
 setting; a file's name is never part of what is kept, since two people may have one image under different names.
 """
 
-from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, umap
-from dashboard.resources.background_tasks import comparison, faithfulness, timeline, umap
+from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, timeline, umap
 from dashboard.resources.bundles import (
     answer_once,
     bundle_paths,
@@ -75,8 +74,8 @@ __all__ = [
     "explanation",
     "explorer",
     "faithfulness",
-    "has_own_cases",
     "frame_key",
+    "has_own_cases",
     "inspector",
     "is_video",
     "job_result",

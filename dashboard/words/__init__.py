@@ -31,6 +31,7 @@ from dashboard.words.methods import (
 from dashboard.words.numbers import duration, listed, plain, tex
 from dashboard.words.picture import picture_notes, similar
 from dashboard.words.verdicts import change, experiment, tally
+from dashboard.words.videos import stretches
 from dashboard.words.waiting import (
     FORGOTTEN,
     STOPPED,
@@ -63,10 +64,6 @@ from nero_core.figures import (
     threshold,
     two_tests,
 )
-from dashboard.words.videos import stretches
-from dashboard.words.waiting import FORGOTTEN, STOPPED, composite_missing, contents, not_offered, queued, stage, waiting
-from nero_core.detectors import family_of_method as family
-from nero_core.figures import HEADLINE, SYNTHETIC, number
 from nero_core.figures import channel_use as use
 
 __all__ = [
