@@ -1,7 +1,7 @@
 """What the timeline of a video says."""
 
-from dashboard.words.numbers import listed, percent
-from nero_core.figures import number
+from dashboard.words.numbers import listed
+from nero_core.figures import number, percent
 from nero_core.types import Timeline, time_stamp
 
 
