@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nero_core.cli import db
+from nero_core.cli import db, worklist
 from nero_core.cli.benchmark import benchmark
 from nero_core.cli.calibrate import calibrate
 from nero_core.cli.dashboard import dashboard
@@ -54,6 +54,14 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[Callable[..., None], str]]]] = {  #
             "backup": (db.backup, "nero db backup nero-backup.db"),
             "restore": (db.restore, "nero db restore nero-backup.db --replace"),
             "prune": (db.prune, "nero db prune --older-than 90d"),
+        },
+    ),
+    "worklist": (
+        "Many images as one list: scored once each, reviewed, written out.",
+        {
+            "score": (worklist.score, "nero worklist score frames --bundle bundles/phantom --out monday"),
+            "list": (worklist.list_worklists, "nero worklist list"),
+            "export": (worklist.export, "nero worklist export monday --format csv --out monday.csv"),
         },
     ),
     "audit": (

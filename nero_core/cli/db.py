@@ -1,6 +1,5 @@
 """``nero db`` and ``nero audit``: the database of worklists, results and reviews, and its log."""
 
-import getpass
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import typer
 
 from nero_core.cli.terminal import printable
 from nero_core.errors import StoreError
+from nero_core.store.settings import local_user
 
 if TYPE_CHECKING:
     from nero_core.store import Store
@@ -50,7 +50,7 @@ def restore(
 
     check = put_back(file, replace=replace)
     with _store() as store:
-        record(store, _user(), "database restored", lines=check.lines, head=check.head)
+        record(store, local_user(), "database restored", lines=check.lines, head=check.head)
     typer.echo(f"Restored {printable(str(file))}: {check.lines} lines of the audit log, and one that says so")
 
 
@@ -60,7 +60,7 @@ def prune(older_than: OlderThan) -> None:
 
     days = read_age(older_than)
     with _store() as store:
-        worklists, jobs, files = delete_old(store, days, _user())
+        worklists, jobs, files = delete_old(store, days, local_user())
     typer.echo(f"Deleted {worklists} worklists, {jobs} jobs and {files} uploaded files older than {days:g} days")
 
 
@@ -96,10 +96,3 @@ def _store() -> "Iterator[Store]":
 
     with open_store() as store:
         yield store
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return "operator"

@@ -19,7 +19,7 @@ from nero_core.cli.progress import progress_bar
 if TYPE_CHECKING:
     from nero_core.data.left_out import LeftOut, Tell
     from nero_core.inspector import Inspector
-    from nero_core.types import Detection, ImageBatch
+    from nero_core.types import ImageBatch
 
 BATCH = 32  # images a forward pass, and so the most in memory
 
@@ -168,21 +168,6 @@ def _score_each(
         return [[{"error": f"{readable[0].names[0]}: {error}"}]]
 
 
-def _parts(detection: "Detection", index: int) -> dict[str, Any]:
-    """Score and p-value of the two tests behind a verdict; nothing for a single method."""
-    from nero_core.types import TESTS, VERDICT
-
-    if detection.detector != VERDICT:
-        return {}
-    terms = detection.terms
-    return {
-        "parts": {
-            name: {"score": float(terms[f"score_{part}"][index]), "p_value": float(terms[f"p_{part}"][index])}
-            for name, part in TESTS.items()
-        }
-    }
-
-
 def _score(
     inspector: "Inspector", readable: "list[ImageBatch]", methods: tuple[str, ...], tpr: float | None
 ) -> Iterator[list[dict[str, Any]]]:
@@ -219,7 +204,7 @@ def _score(
                 "is_ood": bool(detection.is_ood[index]),
                 "verdict": detection.verdict(index),
                 "p_value": float(detection.p_value[index]),
-                **_parts(detection, index),
+                **({"parts": parts} if (parts := detection.parts(index)) else {}),
             }
             for name, detection in detections.items()
         ]

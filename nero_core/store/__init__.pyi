@@ -42,11 +42,13 @@ from .scoring import renew_claim as renew_claim
 from .scoring import save_results as save_results
 from .settings import database_url as database_url
 from .settings import home as home
+from .settings import local_user as local_user
 from .statistics import Discoveries as Discoveries
 from .statistics import Week as Week
 from .statistics import bundles_in_use as bundles_in_use
 from .statistics import discoveries as discoveries
 from .statistics import p_values as p_values
+from .statistics import perceptual_hashes as perceptual_hashes
 from .statistics import weeks as weeks
 from .store import Store as Store
 from .store import open_store as open_store

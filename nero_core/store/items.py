@@ -37,6 +37,7 @@ class Filter:
         decisions: of the last review; ``none`` for items without one.
         p_at_most: p-value at or below which an item passes.
         text: part of the name, or the beginning of the digest; upper and lower case alike.
+        besides: numbers of items that do not pass.
     """
 
     states: Collection[ItemState] = ()
@@ -45,6 +46,7 @@ class Filter:
     decisions: Collection[str] = ()
     p_at_most: float | None = None
     text: str = ""
+    besides: Collection[int] = ()
 
 
 EVERYTHING = Filter()
@@ -131,6 +133,8 @@ def _order(sort: Sort, descending: bool) -> tuple[ColumnElement[Any], ...]:
 
 def _conditions(worklist: int, where: Filter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [ItemRow.worklist == worklist]
+    if where.besides:
+        conditions.append(ItemRow.id.not_in(where.besides))
     if where.states:
         conditions.append(ItemRow.state.in_(where.states))
     if where.verdicts:

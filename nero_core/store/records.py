@@ -68,6 +68,7 @@ class Result:
         parts: what the method is made of, by name; as in the lines of ``nero score --json``.
         error: why there is no score, without the file's name; empty where there is one.
         at: when it was saved; None before.
+        perceptual_hash: 64 bits in hexadecimal that hardly differ between near-duplicates; None where there are none.
     """
 
     bundle: str
@@ -83,6 +84,7 @@ class Result:
     parts: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     error: str = ""
     at: datetime | None = None
+    perceptual_hash: str | None = None
 
     def __post_init__(self) -> None:
         numbers = {name: getattr(self, name) for name in ("confidence", "score", "threshold", "p_value")}

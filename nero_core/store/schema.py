@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISIONS = ("v0001", "v0002")  # of the schema, oldest first; the last is the one that this program speaks
+REVISIONS = ("v0001", "v0002", "v0003")  # of the schema, oldest first; the last is the one that this program speaks
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -139,6 +139,7 @@ class ResultRow(Base):
     parts: Mapped[dict[str, Any]]
     error: Mapped[str]
     at: Mapped[datetime]
+    perceptual_hash: Mapped[str | None] = mapped_column(String(16))
 
 
 class ReviewRow(Base):

@@ -1,5 +1,6 @@
 """What the operator sets by environment variables: where the database is, and what may be kept in it."""
 
+import getpass
 import os
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def keeps_names() -> bool:
 def keeps_pixels() -> bool:
     """``NERO_KEEP_PIXELS=1``: whether uploaded files are kept for as long as their worklist."""
     return _switch("NERO_KEEP_PIXELS")
+
+
+def local_user() -> str:
+    """Who acts where nobody has logged in: the user of this computer."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "operator"
 
 
 def _switch(name: str) -> bool:

@@ -119,6 +119,15 @@ def p_values(store: Store, bundle: str, since: datetime | None = None) -> tuple[
         return tuple((row.at, float(row.p_value or 0)) for row in connection.execute(query.order_by(ResultRow.id)))
 
 
+def perceptual_hashes(store: Store, worklist: int) -> tuple[tuple[int, str], ...]:
+    """Number and perceptual hash of each item of a worklist that has one, in the order of the worklist."""
+    query = select(ItemRow.id, ResultRow.perceptual_hash).join(ResultRow, ResultRow.item == ItemRow.id)
+    query = query.where(ItemRow.worklist == worklist, ResultRow.perceptual_hash.is_not(None))
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(ItemRow.position))
+        return tuple((row.id, str(row.perceptual_hash)) for row in rows)
+
+
 def bundles_in_use(store: Store) -> tuple[str, ...]:
     """Digests of the bundles that have results, in order."""
     with store.reading() as connection:

@@ -63,6 +63,19 @@ class Detection:
         """What each stage adds to the score of all depths, the earliest first; empty for other methods."""
         return {name.removeprefix(STAGE_PART): part for name, part in self.terms.items() if name.startswith(STAGE_PART)}
 
+    def parts(self, index: int) -> dict[str, dict[str, float]]:
+        """Score and p-value of the two tests behind the verdict on one image, by their names in the catalog; empty for
+        a single method."""
+        if self.detector != VERDICT:
+            return {}
+        return {
+            name: {
+                "score": float(self.terms[f"score_{part}"][index]),
+                "p_value": float(self.terms[f"p_{part}"][index]),
+            }
+            for name, part in TESTS.items()
+        }
+
     def is_foreign(self, index: int, unlike: float = 1.0) -> bool:
         """Whether one image is probably another kind of picture: the verdict rejects it, its earliest stage alone does
         so too, at a fifth of the level, and most of it is unlike the reference images. A finding is a part of it.

@@ -1,0 +1,8 @@
+"""Worklists: images that are listed, scored by claims, grouped, and written out as a table.
+
+``__init__.pyi`` lists what the room hands on; each name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

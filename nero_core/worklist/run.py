@@ -1,0 +1,209 @@
+"""Scoring a worklist: claims of some items at a time, each with a lease, and results that are saved as they come.
+
+A process that is killed loses nothing that was saved; its claim ends with its lease, and whoever resumes scores what is
+left. Nothing is scored twice: see ``nero_core.store.scoring``.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nero_core.data import file_digest
+from nero_core.errors import ImageError, NeroError
+from nero_core.inspector import Inspector
+from nero_core.store import (
+    Filter,
+    Item,
+    Store,
+    Worklist,
+    add_worklist,
+    claim_items,
+    discoveries,
+    find_items,
+    find_worklists,
+    release_claim,
+    renew_claim,
+    save_results,
+    upload_path,
+    worklist,
+)
+from nero_core.worklist.files import File, read_bytes
+from nero_core.worklist.scores import score_files
+
+BATCH = 32  # items of a claim, and images of a forward pass
+LEASE = 30.0  # seconds after which the items of a scorer that gives no sign of life go to another
+LOOK = 0.5  # seconds between looks at items that another scorer has
+RATE = 0.1  # of Benjamini–Hochberg, where nobody asks for another
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a worklist stands.
+
+    Attributes:
+        total: items.
+        scored: with a score.
+        failed: with a reason why there is none.
+        verdicts: items by verdict.
+        rate: of Benjamini–Hochberg.
+        unlike: items that are unlike at that rate.
+    """
+
+    total: int
+    scored: int
+    failed: int
+    verdicts: Mapping[str, int]
+    rate: float
+    unlike: int
+
+
+def begin(
+    store: Store, inspector: Inspector, name: str, owner: str, files: Sequence[File], method: str, tpr: float | None
+) -> Worklist:
+    """Add a worklist of files that wait to be scored.
+
+    Raises:
+        NeroError: the name is taken, or the method cannot score with this bundle.
+    """
+    inspector.reference_scores(method, tpr)
+    if find_worklists(store, owner, name):
+        raise NeroError(f"Expected a new name for a worklist. Found one of the name {name!r}. Choose another name.")
+    settings: dict[str, Any] = {} if tpr is None else {"tpr": tpr}
+    items = [file.item for file in files]
+    return add_worklist(store, name, owner, inspector.bundle.digest, method, items, settings)
+
+
+def check_files(store: Store, listed: Worklist, files: Sequence[File]) -> int:
+    """Whether all that waits can be had, from these files or from the uploads; a wrong folder is found out before it
+    is scored.
+
+    Returns:
+        How many of the files are none of the worklist.
+
+    Raises:
+        NeroError: something cannot.
+    """
+    digests = {file.digest for file in files}
+    known: set[str] = set()
+    missing = 0
+    for item in _items(store, listed.id):
+        known.add(item.digest)
+        is_open = item.state in ("waiting", "claimed")
+        missing += is_open and item.digest not in digests and upload_path(store, item.digest) is None
+    if missing:
+        raise NeroError(
+            f"Expected the files of the worklist {listed.name!r}. Found that {missing} of those that wait are missing. "
+            "Name the folder or zip that it was made from."
+        )
+    return len(digests - known)
+
+
+def score_worklist(
+    store: Store,
+    number: int,
+    inspector: Inspector,
+    files: Sequence[File] = (),
+    on_progress: OnProgress = lambda done, total: None,
+    batch: int = BATCH,
+    lease: float = LEASE,
+) -> None:
+    """Score what waits, until every item has its result or its reason.
+
+    Items that another scorer has are waited for: they end, or come back when its lease ends. Whatever stops this
+    scorer, the claim is given back.
+
+    Args:
+        store: where the worklist is.
+        number: of the worklist.
+        inspector: of the bundle that it was made for.
+        files: where the images lie; what is not among them is taken from the uploads.
+        on_progress: told how many items are done, of all.
+        batch: items of a claim.
+        lease: seconds; renewed while this process lives.
+
+    Raises:
+        NeroError: the bundle is another, or the store does not answer.
+    """
+    listed = worklist(store, number)
+    if listed.bundle != inspector.bundle.digest:
+        raise NeroError(
+            f"Expected the bundle that the worklist {listed.name!r} was made for, of digest {listed.bundle[:12]}. "
+            f"Found {inspector.bundle.digest[:12]}. Name that bundle, or make a new worklist."
+        )
+    tpr = listed.settings.get("tpr")
+    paths = {file.digest: file.path for file in files}
+    while listed.done < listed.total:
+        on_progress(listed.done, listed.total)
+        claim = claim_items(store, number, batch, lease)
+        if claim.items:
+            try:
+                with _alive(store, claim.token, lease):
+                    found = (_read(store, item, paths) for item in claim.items)
+                    results = score_files(inspector, found, listed.method, tpr)
+                pairs = zip(claim.items, results, strict=True)
+                save_results(store, claim.token, {item.id: result for item, result in pairs})
+            finally:
+                release_claim(store, claim.token)
+        else:
+            time.sleep(LOOK)
+        listed = worklist(store, number)
+    on_progress(listed.done, listed.total)
+
+
+def summary(store: Store, number: int, rate: float = RATE) -> Summary:
+    """How a worklist stands, with Benjamini–Hochberg over what is scored so far."""
+    counts = worklist(store, number).counts
+    verdicts = {
+        verdict: find_items(store, number, where=Filter(verdicts=(verdict,)), limit=1).total
+        for verdict in ("unlike", "borderline", "like")
+    }
+    unlike = len(discoveries(store, number, rate).items)
+    scored, failed = counts.get("scored", 0), counts.get("failed", 0)
+    return Summary(sum(counts.values()), scored, failed, verdicts, rate, unlike)
+
+
+def _read(store: Store, item: Item, paths: Mapping[str, Path]) -> bytes | ImageError:
+    """The bytes of an item, which are those of its digest; or why not."""
+    path = paths.get(item.digest) or upload_path(store, item.digest)
+    if path is None:
+        return ImageError("Expected the uploaded file. Found that it is no longer there. Upload it again.")
+    try:
+        if file_digest(path) != item.digest:
+            return ImageError("Expected the file as it was listed. Found that it has changed. List it again.")
+        return read_bytes(path)
+    except ImageError as error:
+        return ImageError(str(error).removeprefix(f"{path.parent.name}/{path.name}: "))
+
+
+def _items(store: Store, number: int, size: int = 500) -> Iterator[Item]:
+    offset = 0
+    while (page := find_items(store, number, offset=offset, limit=size)).items:
+        yield from page.items
+        offset += len(page.items)
+
+
+@contextmanager
+def _alive(store: Store, token: str, lease: float) -> Iterator[None]:
+    """Renew the lease while the block lasts, however long an image takes."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(lease / 3):
+            try:
+                renew_claim(store, token, lease)
+            except NeroError:  # the database is busy or gone for a moment; saving will tell if it stays so
+                continue
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
