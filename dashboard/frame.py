@@ -15,6 +15,7 @@ PAGES = Path(__file__).parent / "pages"
 LOGO = assets() / "logo.svg"
 ROOMS: tuple[tuple[str, str, str, str, access.Role], ...] = (  # folder, address, title, icon, who may
     ("screen", "screen_an_image", "Screen an image", "image_search", "viewer"),
+    ("worklist", "worklist", "Worklist", "checklist", "reviewer"),
     ("compare", "compare_methods", "Compare methods", "compare_arrows", "viewer"),
     ("explorer", "neuron_explorer", "Neuron explorer", "hub", "viewer"),
     ("learn", "learn", "Learn", "school", "viewer"),

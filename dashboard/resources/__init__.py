@@ -6,6 +6,8 @@ setting; a file's name is never part of what is kept, since two people may have 
 """
 
 from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, timeline, umap
+from dashboard.resources import worklists
+from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, umap
 from dashboard.resources.bundles import (
     answer_once,
     bundle_paths,
@@ -112,4 +114,5 @@ __all__ = [
     "video_frame",
     "video_problem",
     "what_if",
+    "worklists",
 ]

@@ -134,3 +134,9 @@ def files_changed() -> None:
 def remove_kept_files() -> None:
     """Forget the files of earlier visits."""
     st.session_state[_KEPT_FILES] = []
+
+
+def add_file(item: Source) -> None:
+    """Show a file that came from elsewhere than the uploader, beside those of earlier visits."""
+    st.session_state[_KEPT_FILES] = [*(file for file in kept_files() if file.key != item.key), item]
+    choose_file(item.key)

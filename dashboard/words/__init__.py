@@ -1,5 +1,6 @@
 """Numbers into sentences. Plain and precise; never a diagnosis."""
 
+from dashboard.words import worklists
 from dashboard.words.channels import (
     ALL_ZERO,
     LITTLE_CONTRAST,
@@ -133,4 +134,5 @@ __all__ = [
     "waiting",
     "weight",
     "where_unlike",
+    "worklists",
 ]

@@ -11,7 +11,7 @@ from nero_core.models.checkpoint import WEIGHTS
 from nero_core.store import Result
 from nero_core.types import Detection
 from nero_core.version import __version__
-from nero_core.worklist.near_duplicates import perceptual_hash
+from nero_core.worklist.duplicates import perceptual_hash
 
 Found = bytes | ImageError
 _NO_NAME = "image"  # stands in messages where the name would, and is taken out again: names are not the store's

@@ -8,7 +8,7 @@ from typing import Any
 
 from nero_core.errors import StoreError
 from nero_core.store import Item, Store, discoveries, find_items, record
-from nero_core.worklist.near_duplicates import Duplicates, near_duplicates
+from nero_core.worklist.duplicates import Duplicates, near_duplicates
 from nero_core.worklist.run import RATE
 
 Row = dict[str, Any]

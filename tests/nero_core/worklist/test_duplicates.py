@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance
 
 from nero_core.store import NewItem, Store, add_worklist, claim_items, save_results
 from nero_core.worklist import near_duplicates
-from nero_core.worklist.near_duplicates import perceptual_hash
+from nero_core.worklist.duplicates import perceptual_hash
 from tests.nero_core.store.material import BUNDLE, digest, scored
 
 

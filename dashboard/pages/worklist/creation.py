@@ -1,0 +1,97 @@
+"""A new worklist: from files, a zip, or a folder on the server. What comes is written to the disk at once."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import streamlit as st
+
+from dashboard import places, state, words
+from dashboard.components.staged_upload import most_megabytes
+from dashboard.pages.worklist.reader import reader
+from dashboard.plain_errors import plain_errors
+from dashboard.work import worklist_jobs
+from nero_core import Inspector
+from nero_core.atomic import new_file
+from nero_core.data import LeftOut
+from nero_core.errors import NeroError
+from nero_core.store import Store, Worklist
+from nero_core.worklist import File, begin, files_of, keep_files
+
+PIECE = 2**20  # bytes
+ZIP = ".zip"
+
+
+def creation(store: Store, inspector: Inspector) -> None:
+    """The form."""
+    with st.container(border=True, key="new_worklist"), plain_errors():
+        st.subheader("A new worklist", anchor=False)
+        name = st.text_input("Name", key=state.worklist.NAME, max_chars=200, placeholder="Monday morning").strip()
+        folder = ""
+        if places.data() is not None:
+            folder = st.text_input(
+                "A folder on the server", key=state.worklist.FOLDER, placeholder="below the server's data folder"
+            ).strip()
+        most = most_megabytes()
+        given = st.file_uploader(
+            f"Or images, or a zip of images, at most {most} MB each",
+            accept_multiple_files=True,
+            key=state.worklist.uploads_key(),
+            max_upload_size=most,
+        )
+        kept = "names" if store.keeps_names else "no names of files, only a digest of each"
+        st.caption(
+            "Scored with the reference set that is chosen in the side bar, "
+            f"{words.plain(inspector.bundle.card.title)}. This server keeps {kept}. "
+            "Do not write the name of a patient into the name of the list."
+        )
+        if st.button("Make the worklist", type="primary", key="make_worklist", disabled=not (given or folder)):
+            listed = _make(store, inspector, name, folder, given)
+            state.worklist.empty_uploads()
+            state.worklist.show(listed.id)
+            st.rerun()
+
+
+def _make(store: Store, inspector: Inspector, name: str, folder: str, given: Sequence[BinaryIO]) -> Worklist:
+    """Write the files to the store's folder, list them, and begin to score.
+
+    Raises:
+        NeroError: there is no name, nothing that could be an image, or no room.
+    """
+    if not name:
+        raise NeroError("Expected a name for the worklist. Found none. Write one above.")
+    bar = st.progress(0.0, text="Reading the files …")
+    left_out: list[LeftOut] = []
+
+    def tell(done: int, total: int) -> None:
+        bar.progress(done / total, text=f"Writing the files to the server's disk: {done} of {total} …")
+
+    with ExitStack() as stack:
+        inside = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=places.make_private(places.home() / "tmp"))))
+        sources = [places.below_data(folder)] if folder else [_written(file, inside) for file in given]
+        files: list[File] = []
+        for source in sources:
+            files += stack.enter_context(files_of(source, inside, left_out.append))
+        keep_files(store, files, tell)
+        method = inspector.default_method()
+        listed = begin(store, inspector, name, reader(), files, method, None)
+    bar.empty()
+    worklist_jobs.score(listed, inspector.bundle.path)
+    if left_out:
+        state.site.announce(" ".join(map(str, left_out)))
+    return listed
+
+
+def _written(file: BinaryIO, inside: Path) -> Path:
+    """An upload on the disk under its name, beside others of that name."""
+    folder = Path(tempfile.mkdtemp(dir=inside))
+    shown = str(getattr(file, "name", "image"))
+    suffix = Path(shown).suffix[:8]
+    path = folder / f"{places.folder_name(Path(shown).stem)}{suffix}"
+    file.seek(0)
+    with new_file(path) as part, part.open("wb") as out:
+        while piece := file.read(PIECE):
+            out.write(piece)
+    return path

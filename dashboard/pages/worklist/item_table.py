@@ -1,0 +1,172 @@
+"""The items as a table: sorted, filtered and paged by the database."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from dashboard import resources, state, words
+from nero_core.figures import data_uri
+from nero_core.store import Filter, Item, ItemPage, Store, Worklist, find_items
+from nero_core.types import Verdict
+
+PAGE = 50  # items
+HERE = " "  # heading of the column that marks the item that is read
+SORTS = {
+    "p_value": "p, the most unlike first",
+    "position": "order of the files",
+    "predicted": "prediction",
+    "verdict": "verdict",
+    "name": "name",
+    "review": "review",
+    "state": "status",
+}
+VERDICTS: tuple[Verdict, ...] = ("unlike", "borderline", "like")
+DECISIONS = {"none": "not reviewed", "agree": "agreed", "override": "overridden", "second_look": "second look"}
+RATES = (0.01, 0.05, 0.1, 0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which items are shown, and in which order."""
+
+    sort: str
+    descending: bool
+    where: Filter
+    unlike: frozenset[int]
+
+    def page(self, store: Store, listed: Worklist, offset: int, limit: int = PAGE) -> ItemPage:
+        """Some of them."""
+        sort: Any = self.sort
+        return find_items(store, listed.id, sort, self.descending, self.where, offset, limit)
+
+
+def item_table(store: Store, listed: Worklist) -> View:
+    """Settings, the page of the table on which the item that is read stands, and its pages."""
+    view = _view(listed)
+    total = view.page(store, listed, 0, 1).total
+    if state.worklist.place() >= total:
+        state.worklist.go_to_place(total - 1)
+    if not total:
+        st.info("No image passes these filters.", icon=":material/filter_alt:")
+        return view
+    first = state.worklist.place() // PAGE * PAGE
+    items = view.page(store, listed, first).items
+    _table(listed, items, view, first)
+    if total > PAGE:
+        _pages(first, total)
+    return view
+
+
+def _view(listed: Worklist) -> View:
+    again = state.worklist.first_place
+    with st.container(horizontal=True, vertical_alignment="bottom", key="order"):
+        sort = st.selectbox(
+            "Sort by", list(SORTS), format_func=SORTS.__getitem__, key=state.worklist.SORT, width=260, on_change=again
+        )
+        descending = st.toggle("Reverse", key=state.worklist.DESCENDING, on_change=again)
+        text = st.text_input(
+            "Find", key=state.worklist.TEXT, placeholder="name or digest", width=200, max_chars=100, on_change=again
+        )
+    with st.expander("Filters, and unlike over the whole list", icon=":material/filter_alt:"):
+        verdicts = st.pills("Verdict", VERDICTS, selection_mode="multi", key=state.worklist.VERDICTS, on_change=again)
+        decisions = st.pills(
+            "Review",
+            list(DECISIONS),
+            format_func=DECISIONS.__getitem__,
+            selection_mode="multi",
+            key=state.worklist.DECISIONS,
+            on_change=again,
+        )
+        one_each = st.toggle("One of each group of near-duplicates", key=state.worklist.ONE_EACH, on_change=again)
+        rate = st.select_slider(
+            "Rate for the whole list (Benjamini–Hochberg)",
+            RATES,
+            value=0.1,
+            format_func=words.percent,
+            key=state.worklist.RATE,
+            on_change=again,
+        )
+        found = resources.worklists.called(listed.id, listed.done, rate)
+        st.markdown(words.worklists.unlike_at_rate(found))
+        only = st.toggle("Only those", key=state.worklist.ONLY_UNLIKE, on_change=again)
+    where = Filter(
+        verdicts=tuple(name for name in VERDICTS if name in verdicts), decisions=tuple(decisions), text=text.strip()
+    )
+    if only:
+        where = replace(where, p_at_most=found.p_at_most)
+    if one_each:
+        where = replace(where, besides=tuple(resources.worklists.alike(listed.id, listed.done).first_of))
+    return View(sort or "p_value", descending, where, frozenset(found.items))
+
+
+def _table(listed: Worklist, items: tuple[Item, ...], view: View, first: int) -> None:
+    alike = resources.worklists.alike(listed.id, listed.done)
+    rows = [_row(item, item.id in view.unlike, alike.size(item.id)) for item in items]
+    rows[state.worklist.place() - first][HERE] = "▸"
+    columns = {
+        HERE: st.column_config.TextColumn(width=30),
+        "picture": st.column_config.ImageColumn("", width=64),
+        "verdict": st.column_config.TextColumn(width=110),
+        "p": st.column_config.NumberColumn(format="%.3g", width=60),
+        "name": st.column_config.TextColumn(width=140),
+        "prediction": st.column_config.TextColumn(width=120),
+        "status": st.column_config.TextColumn(width=120),
+        "no.": st.column_config.NumberColumn(width=50),
+        "alike": st.column_config.NumberColumn(width=50, help="How many images are nearly the same, this one included"),
+    }
+    key = f"items_{listed.id}_{first}_{hash((view.sort, view.descending, view.where))}"
+    chosen = st.dataframe(
+        rows,
+        hide_index=True,
+        column_config=columns,
+        row_height=56,
+        placeholder="",
+        height=min(10, len(rows)) * 56 + 40,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
+        alt=f"{len(rows)} images of the worklist with their verdicts",
+    )
+    picked = state.worklist.picked(key, list(chosen["selection"]["rows"]))
+    if picked is not None and picked < len(items):
+        state.worklist.go_to_place(first + picked)
+    st.caption("◆ unlike, ▲ borderline, ● like; ◆◆ unlike over the whole list. Select a row to read its image.")
+
+
+def _row(item: Item, is_unlike: bool, alike: int) -> dict[str, object]:
+    result, small = item.result, resources.worklists.small(item.digest)
+    verdict = result.verdict if result is not None else None
+    said = f"{words.SYMBOL[verdict] * (2 if is_unlike else 1)} {verdict}" if verdict else ""
+    return {
+        HERE: "",
+        "picture": data_uri(small, "webp") if small else None,
+        "verdict": said,
+        "p": result.p_value if result is not None else None,
+        "name": words.worklists.item_name(item),
+        "prediction": result.predicted if result is not None else "",
+        "status": words.worklists.review(item.review) if item.review else words.worklists.STATE[item.state],
+        "no.": item.position + 1,
+        "alike": alike if alike > 1 else None,
+    }
+
+
+def _pages(first: int, total: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="pages"):
+        st.button(
+            "Page before",
+            icon=":material/chevron_left:",
+            key="page_before",
+            on_click=state.worklist.go_to_place,
+            args=(first - PAGE,),
+            disabled=first == 0,
+        )
+        st.markdown(f"{first + 1} to {min(first + PAGE, total)} of {total}", width="content")
+        st.button(
+            "Page after",
+            icon=":material/chevron_right:",
+            key="page_after",
+            on_click=state.worklist.go_to_place,
+            args=(first + PAGE,),
+            disabled=first + PAGE >= total,
+        )

@@ -1,0 +1,34 @@
+"""Worklist: many images as one list, scored in the background, read one by one."""
+
+import streamlit as st
+
+from dashboard import resources, state
+from dashboard.components.sidebar import reference_set
+from dashboard.pages.worklist.creation import creation
+from dashboard.pages.worklist.download import download
+from dashboard.pages.worklist.item_card import item_card
+from dashboard.pages.worklist.item_table import item_table
+from dashboard.pages.worklist.scoring import scoring
+from dashboard.pages.worklist.shelf import opened, shelf
+from dashboard.plain_errors import plain_errors
+
+st.title("Worklist", anchor=False)
+inspector = reference_set()
+store = resources.worklists.store()
+listed = opened(store)
+if listed is None:
+    shelf(store)
+    creation(store, inspector)
+    st.stop()
+
+with plain_errors():
+    scoring(store, listed)
+table_side, item_side = st.columns([7, 5], gap="medium")
+with table_side, plain_errors():
+    view = item_table(store, listed)
+    download(store, listed)
+with item_side, plain_errors():
+    item_card(store, listed, view)
+st.button(
+    "All worklists, or a new one", icon=":material/arrow_back:", key="leave", on_click=state.worklist.show, args=(None,)
+)

@@ -1,0 +1,9 @@
+"""Whose worklists are shown, and who reviews."""
+
+from dashboard.access import admit
+from nero_core.store import local_user
+
+
+def reader() -> str:
+    """The address of who has logged in; the user of this computer where nobody needs to."""
+    return admit().name or local_user()

@@ -1,0 +1,53 @@
+"""The worklists that there are, and the one that the URL names."""
+
+import streamlit as st
+
+from dashboard import state, words
+from dashboard.pages.worklist.reader import reader
+from nero_core.errors import StoreError
+from nero_core.store import Store, Worklist, delete_worklist, find_worklists, worklist
+
+
+def opened(store: Store) -> Worklist | None:
+    """The worklist that the URL names; None where it names none, or one that is not here, which the page says."""
+    number = state.worklist.shown()
+    if number is None:
+        return None
+    try:
+        return worklist(store, number, reader())
+    except StoreError as error:
+        st.warning(words.plain(str(error)), icon=":material/link_off:")
+        return None
+
+
+def shelf(store: Store) -> None:
+    """The list, the newest first."""
+    with st.container(border=True, key="shelf"):
+        found = find_worklists(store, reader())
+        if not found:
+            st.subheader("Many images, one list", anchor=False)
+            st.markdown(
+                "Give the frames of a morning as files or as a zip. They are scored in the background, and you read "
+                "them one by one, the most unlike first: agree, or say what you see instead. What is scored stays, "
+                "also when you close this page or the server restarts."
+            )
+            return
+        st.subheader("Your worklists", anchor=False)
+        for listed in found:
+            _row(store, listed)
+
+
+def _row(store: Store, listed: Worklist) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"list_{listed.id}"):
+        made = f"{listed.added:%Y-%m-%d %H:%M} UTC"
+        st.markdown(f"**{words.plain(listed.name)}**  \n{words.worklists.standing(listed)} {made}", width="stretch")
+        st.button("Open", key=f"open_{listed.id}", on_click=state.worklist.show, args=(listed.id,))
+        with st.popover("Delete"):
+            st.markdown(
+                f"Delete {words.plain(listed.name)} with its images, results and reviews? It cannot be brought back."
+            )
+            st.button("Yes, delete it", key=f"delete_{listed.id}", on_click=_delete, args=(store, listed))
+
+
+def _delete(store: Store, listed: Worklist) -> None:
+    delete_worklist(store, listed.id, reader(), listed.owner)

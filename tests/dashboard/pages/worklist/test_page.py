@@ -1,0 +1,227 @@
+"""Worklist over the tiny bundle, without a browser."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from dashboard.work import worklist_jobs
+from nero_core.calibration import Bundle
+from nero_core.store import (
+    NewItem,
+    Store,
+    add_worklist,
+    claim_items,
+    find_items,
+    find_worklists,
+    local_user,
+    open_store,
+    put_upload,
+    reviews_of,
+    save_results,
+)
+from tests.dashboard.material import asked, html, no_traceback, png, until
+from tests.nero_core.store.material import failed, items, scored
+
+Start = Callable[..., AppTest]
+P_VALUES = (0.5, 0.02, 0.9, 0.001, 0.07)
+
+
+@pytest.fixture
+def stored(app: Start, loaded_wide: Bundle, monkeypatch: pytest.MonkeyPatch) -> tuple[Store, int]:
+    """Five scored items, three with a picture, the second and the third nearly the same; one without a score."""
+    monkeypatch.setenv("NERO_KEEP_NAMES", "1")
+    monkeypatch.delenv("NERO_DATABASE_URL", raising=False)
+    store = open_store()
+    digests = [put_upload(store, png(seed=seed)) for seed in range(3)]
+    lines = [*(NewItem(digest, f"frame {place}.png") for place, digest in enumerate(digests)), *items(3, first=3)]
+    number = add_worklist(store, "Monday", local_user(), loaded_wide.digest, "nero", lines).id
+    claim = claim_items(store, number)
+    hashes = ("0" * 16, "f" * 16, "f" * 15 + "e", "a" * 16, "5" * 16)
+    results = {
+        item.id: replace(
+            scored(p, "unlike" if p <= 0.05 else "borderline" if p <= 0.1 else "like", bundle=loaded_wide.digest),
+            perceptual_hash=hashed,
+        )
+        for item, p, hashed in zip(claim.items, P_VALUES, hashes, strict=False)
+    }
+    save_results(store, claim.token, {**results, claim.items[5].id: failed()})
+    return store, number
+
+
+def opened(app: Start, number: int) -> AppTest:
+    running = app("worklist", worklist=str(number))
+    no_traceback(running)
+    return running
+
+
+def names(running: AppTest) -> list[str]:
+    return list(running.dataframe[0].value["name"])
+
+
+def heading(running: AppTest) -> str:
+    return str(running.subheader[-1].value).replace("\\", "")
+
+
+def test_the_empty_page_says_what_it_is_for(app: Start):
+    running = app("worklist")
+    no_traceback(running)
+    assert [heading.value for heading in running.subheader] == ["Many images, one list", "A new worklist"]
+    assert running.button(key="make_worklist").disabled
+    assert any("only a digest of each" in caption.value for caption in running.caption)
+
+
+def test_a_link_to_a_worklist_that_is_not_here_says_so(app: Start):
+    for asked_for in ("77", "../../etc", "1e9"):
+        running = app("worklist", worklist=asked_for)
+        no_traceback(running)
+        assert bool(running.warning) == (asked_for == "77")
+        assert running.button(key="make_worklist")
+
+
+def test_the_most_unlike_comes_first_and_the_order_is_the_databases(app: Start, stored: tuple[Store, int]):
+    running = opened(app, stored[1])
+    assert names(running) == [f"frame {place}.png" for place in (3, 1, 4, 0, 2, 5)]
+    table = running.dataframe[0].value
+    assert list(table["verdict"])[:2] == ["◆◆ unlike", "◆◆ unlike"] and list(table["status"])[-1] == "not scored"
+    assert [isinstance(picture, str) for picture in table["picture"]] == [False, True, False, True, True, False]
+    assert heading(running) == "frame 3.png"
+    running.selectbox(key="worklist_sort").set_value("position").run()
+    no_traceback(running)
+    assert names(running) == [f"frame {place}.png" for place in range(6)]
+    assert heading(running) == "frame 0.png" and "<img" in html(running)
+    running.toggle(key="worklist_descending").set_value(True).run()
+    assert names(running)[0] == "frame 5.png"
+    assert any("Expected an image. Found none." in warning.value.replace("\\", "") for warning in running.warning)
+
+
+def test_filters_take_out_what_is_not_asked_for(app: Start, stored: tuple[Store, int]):
+    running = opened(app, stored[1])
+    sentence = next(text.value for text in running.markdown if "taken together" in text.value)
+    assert sentence.startswith("2 of 5 images are unlike, all taken together (p at most 0.020).")
+    running.toggle(key="worklist_only_unlike").set_value(True).run()
+    assert names(running) == ["frame 3.png", "frame 1.png"]
+    running.toggle(key="worklist_only_unlike").set_value(False).run()
+    running.toggle(key="worklist_one_each").set_value(True).run()
+    assert names(running) == [f"frame {place}.png" for place in (3, 1, 4, 0, 5)]
+    running.text_input(key="worklist_text").set_value("FRAME 4").run()
+    assert names(running) == ["frame 4.png"]
+    running.text_input(key="worklist_text").set_value("no such").run()
+    no_traceback(running)
+    assert any("No image passes" in info.value for info in running.info)
+
+
+def test_reviews_are_saved_and_lead_on(app: Start, stored: tuple[Store, int]):
+    store, number = stored
+    running = opened(app, number)
+    first, second = (item.id for item in find_items(store, number, "p_value").items[:2])
+    running.button(key="review_A").click().run()
+    no_traceback(running)
+    assert [review.decision for review in reviews_of(store, first)] == ["agree"]
+    assert heading(running) == "frame 1.png"
+    running.text_input(key=f"comment_{second}").set_value("Bile.").run()
+    running.button(key="review_L").click().run()
+    no_traceback(running)
+    saved = reviews_of(store, second)[0]
+    assert (saved.decision, saved.verdict, saved.comment, saved.reader) == ("override", "like", "Bile.", local_user())
+    assert heading(running) == "frame 4.png"
+    running.button(key="previous_item").click().run()
+    assert heading(running) == "frame 1.png"
+    assert any("overridden: like the reference images" in text.value.replace("\\", "") for text in running.markdown)
+    assert running.dataframe[0].value["status"].iloc[0] == f"agreed, by {local_user()}"
+
+
+def test_a_long_list_is_paged_by_the_database(app: Start, loaded_wide: Bundle):
+    with open_store() as store:
+        number = add_worklist(store, "Long", local_user(), loaded_wide.digest, "nero", items(120)).id
+        claim = claim_items(store, number, 120)
+        save_results(store, claim.token, {item.id: scored() for item in claim.items})
+    running = opened(app, number)
+    assert len(running.dataframe[0].value) == 50
+    running.button(key="page_after").click().run()
+    running.button(key="page_after").click().run()
+    no_traceback(running)
+    assert list(running.dataframe[0].value["no."]) == list(range(101, 121))
+    assert running.button(key="page_after").disabled
+    running.button(key="previous_item").click().run()
+    assert running.dataframe[0].value["no."].iloc[0] == 51
+    assert len(names(running)[0]) == 8  # names are not kept: a short digest
+
+
+def test_an_item_opens_on_screen_an_image(app: Start, stored: tuple[Store, int]):
+    running = opened(app, stored[1])
+    running.button(key="next_item").click().run()
+    running.button(key="open_item").click().run()
+    no_traceback(running)
+    assert heading_of_screen(running) == "frame 1.png"
+
+
+def heading_of_screen(running: AppTest) -> str:
+    return str(running.subheader[0].value).replace("\\", "")
+
+
+def test_what_waits_without_a_scorer_offers_to_go_on(app: Start):
+    with open_store() as store:
+        number = add_worklist(store, "Old", local_user(), "e" * 64, "nero", items(2)).id
+    running = opened(app, number)
+    assert any("Nothing is being scored now" in caption.value for caption in running.caption)
+    running.button(key="resume").click().run()
+    no_traceback(running)
+    assert any("the reference set that this worklist was made for" in error.value for error in running.error)
+
+
+@pytest.mark.slow
+def test_a_scorer_that_fails_says_why(app: Start, tmp_path: Path):
+    app("worklist")
+    with open_store() as store:
+        listed = add_worklist(store, "Old", local_user(), "e" * 64, "nero", items(2))
+    worklist_jobs.score(listed, tmp_path / "no bundle")
+    running = opened(app, listed.id)
+    until(running, lambda: running.error)
+    assert "bundle" in running.error[0].value
+    assert [button.key for button in running.button if button.key in ("resume", "stop_scoring")] == ["resume"]
+
+
+def test_a_list_is_deleted_from_the_shelf(app: Start, stored: tuple[Store, int]):
+    store, number = stored
+    running = app("worklist")
+    assert any("Monday" in text.value and "6 of 6 images are done" in text.value for text in running.markdown)
+    running.button(key=f"delete_{number}").click().run()
+    no_traceback(running)
+    assert not find_worklists(store)
+    assert running.subheader[0].value == "Many images, one list"
+
+
+@pytest.mark.slow
+def test_files_and_a_zip_become_a_worklist_that_is_scored_in_the_background(app: Start, phantoms: Path):
+    running = app("worklist")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted((phantoms / "ood" / "polyps").glob("*.jpg")):
+            archive.write(path, path.name)
+    small = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(small, "PNG")
+    files = [
+        ("red.png", small.getvalue(), "image/png"),
+        ("frames.zip", packed.getvalue(), "application/zip"),
+        ("broken.png", b"no picture", "image/png"),
+    ]
+    running.text_input(key="worklist_name").set_value("Monday").run()
+    running.file_uploader(key="worklist_files_0").set_value(files)
+    running.run()
+    running.button(key="make_worklist").click().run()
+    no_traceback(running)
+    number = int(asked(running, "worklist"))
+    with open_store() as store:
+        until(running, lambda: find_worklists(store)[0].done == 6)
+        running.run()
+        no_traceback(running)
+        assert find_worklists(store)[0].counts == {"scored": 5, "failed": 1}
+        assert [item.name for item in find_items(store, number).items] == [""] * 6
+    assert any("6 of 6 images are done, 1 of them without a score" in caption.value for caption in running.caption)
+    assert len(running.dataframe[0].value) == 6
