@@ -5,9 +5,8 @@ copied for each session. Results are kept under the digest of the image's bytes,
 setting; a file's name is never part of what is kept, since two people may have one image under different names.
 """
 
-from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, timeline, umap
 from dashboard.resources import worklists
-from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, umap
+from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, timeline, umap
 from dashboard.resources.bundles import (
     answer_once,
     bundle_paths,

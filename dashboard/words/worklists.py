@@ -1,7 +1,6 @@
 """What is said of worklists and their items."""
 
-from dashboard.words.numbers import percent
-from nero_core.figures import HEADLINE, number, short_id
+from nero_core.figures import HEADLINE, number, percent, short_id
 from nero_core.store import Discoveries, Item, Review, Worklist
 
 STATE = {"waiting": "waits", "claimed": "is being scored", "scored": "scored", "failed": "not scored"}
