@@ -113,3 +113,8 @@ def test_a_page_of_five_thousand_is_quick(store: Store):
     page = find_items(store, number, "p_value", True, Filter(verdicts=("like",)), offset=4000, limit=50)
     assert [item.position for item in page.items[:2]] == [999, 998] and page.total == 5000
     assert time.monotonic() - begin < 2, "first paint is to be within two seconds"
+
+
+def test_items_that_are_named_are_left_out(mixed: tuple[Store, int, list[int]]):
+    store, number, ids = mixed
+    assert places(store, number, where=Filter(besides=(ids[0], ids[3]))) == [1, 2, 4, 5, 6]

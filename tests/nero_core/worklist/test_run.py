@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nero_core.data.limits import FORMATS
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
 from nero_core.store import Store, audit_lines, claim_items, find_items, worklist
@@ -44,7 +45,7 @@ def test_every_item_has_its_result_or_its_reason(store: Store, tiny_inspector: I
     assert [item.state for item in items].count("scored") == 8
     broken = [item for item in items if item.state == "failed"]
     assert len(broken) == 1 and broken[0].result is not None
-    assert broken[0].result.error.startswith("Expected a PNG, JPEG, TIFF, BMP or WebP image; found")
+    assert broken[0].result.error.startswith(f"Expected {FORMATS}; found text.")
     assert "frame 8" not in broken[0].result.error
     detection = tiny_inspector.detect(tiny_inspector.decode([files[0].path]), ("nero",))["nero"]
     first = items[0].result
