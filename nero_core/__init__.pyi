@@ -22,6 +22,7 @@ from .errors import DatasetError as DatasetError
 from .errors import DownloadError as DownloadError
 from .errors import ImageError as ImageError
 from .errors import NeroError as NeroError
+from .errors import PacsError as PacsError
 from .errors import RelevanceError as RelevanceError
 from .errors import StoreError as StoreError
 from .explorer import Explorer as Explorer

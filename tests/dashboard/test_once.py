@@ -100,6 +100,9 @@ def test_the_other_pages_make_none_of_it_anew(app: Start, counts: Counts):
     running.switch_page("pages/compare/page.py").run()
     no_traceback(running)
     until(running, lambda: "nero-methods" in html(running))
+    assert counts.all == (1, 1, 1)
+    running.toggle(key="every_method").set_value(True).run()
+    no_traceback(running)
     assert counts.all == (1, 1, 1 + 2)  # ODIN passes the image twice to make its own features
     running.switch_page("pages/learn/page.py").run()
     running.segmented_control(key="part").set_value("Perturb and watch").run()

@@ -21,16 +21,21 @@ export default function ({ setTriggerValue }) {
 
 
 def full_screen() -> None:
-    """The switch, and what it does."""
-    with link_values({state.learn.FULL_SCREEN: switch("switch to full screen")}):
+    """The switch in the side bar, and what it does; then the way back stands where this is called."""
+    with st.sidebar, link_values({state.learn.FULL_SCREEN: switch("switch to full screen")}):
         is_full = st.toggle(
             "Full screen",
             key=state.learn.FULL_SCREEN,
             bind="query-params",
-            width="content",
             help="Hides the side bar and the menu. Escape brings them back.",
         )
     if is_full:
         st.html(theme.FULL_SCREEN)
+        st.button(
+            "Leave full screen",
+            icon=":material/close_fullscreen:",
+            key="leave",
+            on_click=state.learn.leave_full_screen,
+        )
         with st.container(key="escape"):
             _escape(key="leave_full_screen", on_left_change=state.learn.leave_full_screen)

@@ -36,7 +36,7 @@ def test_every_card_of_the_screen_bears_the_mark_of_the_image_that_is_named(
     running = app(sample=sample)
     no_traceback(running)
     (rule,) = rules(running)
-    assert len(marks(running)) == 6  # image, verdict, scores, channels, concepts, what if
+    assert len(marks(running)) == 7  # image, verdict, scores, channels, similar images, concepts, what if
     assert set(marks(running)) == {re.findall(r":not\(:has\(\.(of-image-\w+)\)\)", rule)[0]}
     assert all(f".st-key-{name}" in rule for name in CARDS)
 
