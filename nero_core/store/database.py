@@ -1,6 +1,7 @@
 """Connections to SQLite and to PostgreSQL, and their errors in words."""
 
 import os
+import time
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -71,7 +72,16 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: object) -> None:  # noqa: ANN401  of sqlite3, wrapped by SQLAlchemy
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):  # a commit outlives a power cut
+        deadline = time.monotonic() + PATIENCE
+        while True:  # SQLite does not wait where two make a new file a WAL one at once: one is told so immediately
+            try:
+                cursor.execute("PRAGMA journal_mode=WAL")
+                break
+            except Exception as error:
+                if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        for pragma in ("foreign_keys=ON", "synchronous=FULL"):  # a commit outlives a power cut
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
