@@ -1,8 +1,8 @@
 """Connections to SQLite and to PostgreSQL, and their errors in words."""
 
 import os
-import time
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
