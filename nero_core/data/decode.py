@@ -8,7 +8,6 @@ No global setting of Pillow is changed and its plugins are called directly, so t
 
 import hashlib
 import io
-import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +38,7 @@ from nero_core.data.limits import (
 )
 from nero_core.data.pillow_pixels import is_still_webp, memory_per_pixel, rgb, still_webp
 from nero_core.data.png_parts import without_metadata
+from nero_core.data.regular_file import regular_file
 from nero_core.data.tiff import decode_tiff
 from nero_core.errors import ImageError
 from nero_core.types import ImageBatch
@@ -194,22 +194,9 @@ def read_whole(source: str | Path | bytes, name: str, limits: Limits) -> bytes:
     """
     if isinstance(source, bytes):
         return source
-    path = Path(source)
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise refusal(name, FORMATS, "a folder", "Name the image files inside it.")
-        if not stat.S_ISREG(status.st_mode):  # a pipe or a device would block or never end
-            raise refusal(name, FORMATS, "something that is not a regular file", "Copy the image into a file.")
-        check_bytes(status.st_size, name, limits)
-        with path.open("rb") as file:
-            return file.read(status.st_size + 1)  # not all: the file may have grown since stat
-    except FileNotFoundError as error:
-        raise refusal(name, FORMATS, "no such file", "Check the path.") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        actual = getattr(error, "strerror", None) or "a path that no file can have"
-        remedy = "Check the path and the right to read it."
-        raise refusal(name, FORMATS, f"a file that cannot be read ({actual.lower()})", remedy) from error
+    with regular_file(Path(source), name, FORMATS, "image") as (file, size):
+        check_bytes(size, name, limits)
+        return file.read(size + 1)  # not all: the file may have grown since it was looked at
 
 
 Decoded = tuple[UInt8[np.ndarray, "height width 3"], int, list[str]]  # pixels, EXIF orientation, notes

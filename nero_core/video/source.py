@@ -6,12 +6,12 @@ files and network protocols are out of its reach. Which decoders may run stands 
 
 import hashlib
 import io
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nero_core.data.regular_file import regular_file
 from nero_core.video.limits import CODECS, VIDEOS, VideoLimits, refusal, video_kind, what_instead
 
 if TYPE_CHECKING:
@@ -125,17 +125,5 @@ def _check_duration(seconds: float | None, name: str, limits: VideoLimits) -> No
 
 
 def _head(path: Path, name: str) -> tuple[bytes, int]:
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise refusal(name, VIDEOS, "a folder", "Name the video inside it.")
-        if not stat.S_ISREG(status.st_mode):  # a pipe or a device would block or never end
-            raise refusal(name, VIDEOS, "something that is not a regular file", "Copy the video into a file.")
-        with path.open("rb") as file:
-            return file.read(HEAD), status.st_size
-    except FileNotFoundError as error:
-        raise refusal(name, VIDEOS, "no such file", "Check the path.") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        actual = (getattr(error, "strerror", None) or "a path that no file can have").lower()
-        remedy = "Check the path and the right to read it."
-        raise refusal(name, VIDEOS, f"a file that cannot be read ({actual})", remedy) from error
+    with regular_file(path, name, VIDEOS, "video") as (file, size):
+        return file.read(HEAD), size

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nero_core.data import Limits, file_digest, unpacked
+from nero_core.data.decode import read_whole
 from nero_core.data.left_out import Tally, Tell, tell_nobody
 from nero_core.data.walk import images_below, split_entries
 from nero_core.errors import ImageError, NeroError
 from nero_core.store import NewItem, Store, put_upload
 
 OnFile = Callable[[int, int], object]
-MOST_BYTES = Limits().max_bytes
 MOST_NAME = 500  # characters
 
 
@@ -70,28 +70,12 @@ def keep_files(store: Store, files: Sequence[File], on_file: OnFile = lambda don
 
     Raises:
         StoreError: no room, or no right to write.
-        ImageError: a file has changed since it was listed, or cannot be read.
+        ImageError: a file has changed since it was listed, is too large or cannot be read.
     """
     for number, file in enumerate(files, 1):
-        if put_upload(store, read_bytes(file.path)) != file.digest:
+        if put_upload(store, read_whole(file.path, file.name, Limits())) != file.digest:
             raise ImageError(f"{file.name}: expected the file as it was listed; found that it has changed. Try again.")
         on_file(number, len(files))
-
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, at most one more than an image may have: decoding then says that it is too large.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ImageError(
-            f"Expected a file that can be read. Found: {(error.strerror or 'an error').lower()}. Check the right to "
-            "read it."
-        ) from error
 
 
 def _listed(folder: Path, on_left_out: Tell, on_file: OnFile) -> tuple[File, ...]:

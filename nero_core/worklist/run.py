@@ -4,6 +4,7 @@ A process that is killed loses nothing that was saved; its claim ends with its l
 left. Nothing is scored twice: see ``nero_core.store.scoring``.
 """
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nero_core.data import file_digest
+from nero_core.data.decode import Limits, read_whole
 from nero_core.errors import ImageError, NeroError
 from nero_core.inspector import Inspector
 from nero_core.store import (
@@ -31,8 +32,8 @@ from nero_core.store import (
     upload_path,
     worklist,
 )
-from nero_core.worklist.files import File, read_bytes
-from nero_core.worklist.scores import score_files
+from nero_core.worklist.files import File
+from nero_core.worklist.scores import NO_NAME, score_files
 
 BATCH = 32  # items of a claim, and images of a forward pass
 LEASE = 30.0  # seconds after which the items of a scorer that gives no sign of life go to another
@@ -174,11 +175,12 @@ def _read(store: Store, item: Item, paths: Mapping[str, Path]) -> bytes | ImageE
     if path is None:
         return ImageError("Expected the uploaded file. Found that it is no longer there. Upload it again.")
     try:
-        if file_digest(path) != item.digest:
-            return ImageError("Expected the file as it was listed. Found that it has changed. List it again.")
-        return read_bytes(path)
+        data = read_whole(path, NO_NAME, Limits())
     except ImageError as error:
-        return ImageError(str(error).removeprefix(f"{path.parent.name}/{path.name}: "))
+        return error
+    if hashlib.sha256(data).hexdigest() != item.digest:
+        return ImageError("Expected the file as it was listed. Found that it has changed. List it again.")
+    return data
 
 
 def _items(store: Store, number: int, size: int = 500) -> Iterator[Item]:

@@ -14,7 +14,7 @@ from nero_core.version import __version__
 from nero_core.worklist.duplicates import perceptual_hash
 
 Found = bytes | ImageError
-_NO_NAME = "image"  # stands in messages where the name would, and is taken out again: names are not the store's
+NO_NAME = "image"  # stands in messages where the name would, and is taken out again: names are not the store's
 
 
 def score_files(inspector: Inspector, files: Iterable[Found], method: str, tpr: float | None = None) -> list[Result]:
@@ -42,9 +42,9 @@ def _decode(inspector: Inspector, file: Found) -> Picture | str:
     try:
         if isinstance(file, ImageError):
             raise file
-        return resize(decode_image(file, _NO_NAME), inspector.bundle.classifier.input_size)
+        return resize(decode_image(file, NO_NAME), inspector.bundle.classifier.input_size)
     except ImageError as error:
-        sentence = str(error).removeprefix(f"{_NO_NAME}: ")
+        sentence = str(error).removeprefix(f"{NO_NAME}: ")
         return sentence[:1].upper() + sentence[1:]
 
 
@@ -57,7 +57,7 @@ def _score_each(inspector: Inspector, pictures: list[Picture], method: str, tpr:
     except NeroError as error:
         if len(pictures) > 1:
             return [_score_each(inspector, [picture], method, tpr)[0] for picture in pictures]
-        return [replace(_empty(inspector, method), error=str(error).replace(f"{_NO_NAME}: ", ""))]
+        return [replace(_empty(inspector, method), error=str(error).replace(f"{NO_NAME}: ", ""))]
 
 
 def _score(inspector: Inspector, pictures: list[Picture], method: str, tpr: float | None) -> list[Result]:
