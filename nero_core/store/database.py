@@ -72,15 +72,7 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: object) -> None:  # noqa: ANN401  of sqlite3, wrapped by SQLAlchemy
         cursor = connection.cursor()
-        deadline = time.monotonic() + PATIENCE
-        while True:  # SQLite does not wait where two make a new file a WAL one at once: one is told so immediately
-            try:
-                cursor.execute("PRAGMA journal_mode=WAL")
-                break
-            except Exception as error:
-                if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        _write_ahead(cursor)
         for pragma in ("foreign_keys=ON", "synchronous=FULL"):  # a commit outlives a power cut
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -90,6 +82,22 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))
 
     return engine
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Keep the log that lets readers go on beside a writer.
+
+    SQLite itself does not wait where two ask for it of a new file at once: one is refused immediately.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _postgresql(url: URL) -> Engine:
