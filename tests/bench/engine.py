@@ -1,6 +1,7 @@
 """What an Inspector does, against the bare forward pass or the plain gradient of the same model."""
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -11,14 +12,12 @@ from nero_core.data import Picture, decode_image
 from nero_core.phantom import Lesion, Perturbation, Rectangle, perturb
 from nero_core.phantom.drawing import CLASSES, draw_phantom, encode_phantom
 from nero_core.relevance.concept import conditions
+from nero_core.types import ImageBatch
 from tests.bench.timing import paired, seconds
 
 
-def detect_against_forward(
-    inspector: Inspector, files: list[Path], rounds: int, method: str = "nero"
-) -> tuple[float, float, float]:
-    """A method on 32 decoded images against the model's own forward pass of the same batch."""
-    batch = inspector.decode(files)
+def bare_forward(inspector: Inspector, batch: ImageBatch) -> Callable[[], None]:
+    """The model's own forward pass of a batch that lies on its device, normalised."""
     classifier = inspector.bundle.classifier
     mean = torch.tensor(classifier.mean, device=inspector.device).view(1, 3, 1, 1)
     std = torch.tensor(classifier.std, device=inspector.device).view(1, 3, 1, 1)
@@ -28,7 +27,15 @@ def detect_against_forward(
         with torch.no_grad():
             classifier.model(pixels)
 
-    return paired(lambda: inspector.detect(batch, (method,)), forward, rounds)
+    return forward
+
+
+def detect_against_forward(
+    inspector: Inspector, files: list[Path], rounds: int, method: str = "nero"
+) -> tuple[float, float, float]:
+    """A method on 32 decoded images against the model's own forward pass of the same batch."""
+    batch = inspector.decode(files)
+    return paired(lambda: inspector.detect(batch, (method,)), bare_forward(inspector, batch), rounds)
 
 
 def explain_against_gradient(inspector: Inspector, files: list[Path], rounds: int) -> tuple[float, float, float]:

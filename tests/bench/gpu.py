@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from nero_core.device import describe_device
 from nero_core.errors import NeroError
 from nero_core.models import ModelCard, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
-from nero_core.types import VERDICT, ImageBatch
-from tests.bench.engine import explain_against_gradient, heatmaps_against_gradient
+from nero_core.types import VERDICT
+from tests.bench.engine import bare_forward, explain_against_gradient, heatmaps_against_gradient
 from tests.bench.methods import made_bank
 from tests.bench.timing import paired, seconds
 
@@ -127,7 +127,7 @@ def _ratios(inspector: Inspector, files: list[Path], rounds: int) -> Iterator[Ro
     arch = inspector.bundle.card.arch
     batch = inspector.decode(files)
     on_device = replace(batch, pixels=batch.pixels.to(inspector.device))
-    forward = _forward(inspector, on_device)
+    forward = bare_forward(inspector, on_device)
     for name in ("nero", inspector.default_method()):
         for what, images in (("images on the device", on_device), ("images on the host", batch)):
             measured, other, ratio = paired(lambda n=name, i=images: inspector.detect(i, [n]), forward, rounds)
@@ -145,23 +145,10 @@ def _ratios(inspector: Inspector, files: list[Path], rounds: int) -> Iterator[Ro
     row = f"8 conditional heatmaps ÷ gradient of 8, {arch}"
     yield row, f"{1000 * measured:.1f} ms", f"{1000 * other:.1f} ms", f"{ratio:.2f}", "≤ 1"
     if not inspector.no_unlikeness_because:
-        one = _forward(inspector, on_device.select(0))
+        one = bare_forward(inspector, on_device.select(0))
         measured, other, ratio = paired(lambda: inspector.unlikeness(on_device), one, rounds)
         row = f"map of where it is unlike ÷ bare forward of one, {arch}"
         yield row, f"{1000 * measured:.1f} ms", f"{1000 * other:.1f} ms", f"{ratio:.2f}", ""
-
-
-def _forward(inspector: Inspector, batch: ImageBatch) -> Callable[[], None]:
-    classifier = inspector.bundle.classifier
-    mean = torch.tensor(classifier.mean, device=inspector.device).view(1, 3, 1, 1)
-    std = torch.tensor(classifier.std, device=inspector.device).view(1, 3, 1, 1)
-    pixels = ((batch.pixels.to(inspector.device) - mean) / std).contiguous(memory_format=torch.channels_last)
-
-    def forward() -> None:
-        with torch.no_grad():
-            classifier.model(pixels)
-
-    return forward
 
 
 def _catalog(device: torch.device, rounds: int) -> Iterator[Row]:
