@@ -11,6 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import resources, words
+from dashboard.components.download_row import download_row
 from dashboard.options import Options
 from dashboard.resources import Source
 from nero_core import Inspector
@@ -69,18 +70,7 @@ def figure_download(
 def figure_forms(name: str, make: "Callable[[], Figure]", key: str, footer: Origin | None = None) -> None:
     """The three formats alone, for where a popover is open already; arguments as of ``figure_download``."""
     stem = file_name(name) if footer is None else f"{file_name(name)}-{short_id(footer.image_id)}"
-    with st.container(horizontal=True):
-        for form, (title, mime) in _FORMS.items():
-            st.download_button(
-                title,
-                partial(_draw, make, form, footer),
-                file_name=f"{stem}.{form}",
-                mime=mime,
-                key=f"{key}_{form}",
-                on_click="ignore",
-                type="tertiary",
-                icon=":material/download:",
-            )
+    download_row(_FORMS, lambda form: partial(_draw, make, form, footer), stem, key)
 
 
 def sheet_download(inspector: Inspector, item: Source, options: Options, composite: str | None) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import resources, state
+from dashboard.components.download_row import download_row
 from dashboard.options import Options
 from dashboard.resources import ReportForm, ReportSettings, Source
 from nero_core import Inspector
@@ -34,15 +35,9 @@ def report_download(inspector: Inspector, item: Source, options: Options) -> Non
             return
         composite = state.screen.composite(inspector.composites)
         settings = ReportSettings(options.method, options.tpr, composite, text or "", made_on)
-        with st.container(horizontal=True):
-            for form, (title, mime) in _FORMS.items():
-                st.download_button(
-                    title,
-                    partial(resources.case_report, inspector, item, settings, form),
-                    file_name=f"report-{short_id(item.id)}.{form}",
-                    mime=mime,
-                    key=f"report_{form}",
-                    on_click="ignore",
-                    type="tertiary",
-                    icon=":material/download:",
-                )
+        download_row(
+            _FORMS,
+            lambda form: partial(resources.case_report, inspector, item, settings, form),
+            f"report-{short_id(item.id)}",
+            "report",
+        )
