@@ -53,6 +53,11 @@ def first_place() -> None:
     st.session_state[_PLACE] = 0
 
 
+def propose_name(name: str) -> None:
+    """The name of a new worklist where nobody has written one yet."""
+    st.session_state.setdefault(NAME, name)
+
+
 def uploads_key() -> str:
     """The uploader's key; a new one empties it, so that the session holds no files that lie on the disk."""
     return f"worklist_files_{st.session_state.get(_UPLOADS, 0)}"

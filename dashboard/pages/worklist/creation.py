@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +29,8 @@ def creation(store: Store, inspector: Inspector) -> None:
     """The form."""
     with st.container(border=True, key="new_worklist"), plain_errors():
         st.subheader("A new worklist", anchor=False)
-        name = st.text_input("Name", key=state.worklist.NAME, max_chars=200, placeholder="Monday morning").strip()
+        state.worklist.propose_name(f"{datetime.now():%Y-%m-%d %H:%M}")
+        name = st.text_input("Name", key=state.worklist.NAME, max_chars=200).strip()
         folder = ""
         if places.data() is not None:
             folder = st.text_input(
@@ -36,7 +38,7 @@ def creation(store: Store, inspector: Inspector) -> None:
             ).strip()
         most = most_megabytes()
         given = st.file_uploader(
-            f"Or images, or a zip of images, at most {most} MB each",
+            f"{'Images' if places.data() is None else 'Or images'}, or a zip of images, at most {most} MB each",
             accept_multiple_files=True,
             key=state.worklist.uploads_key(),
             max_upload_size=most,

@@ -1,6 +1,7 @@
 """Worklist over the tiny bundle, without a browser."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,6 +74,10 @@ def test_the_empty_page_says_what_it_is_for(app: Start):
     no_traceback(running)
     assert [heading.value for heading in running.subheader] == ["Many images, one list", "A new worklist"]
     assert running.button(key="make_worklist").disabled
+    proposed = running.text_input(key="worklist_name")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", proposed.value)
+    proposed.set_value("Monday").run()
+    assert running.text_input(key="worklist_name").value == "Monday"
     assert any("only a digest of each" in caption.value for caption in running.caption)
 
 
