@@ -1,5 +1,6 @@
 """What a researcher asks beyond one verdict: channels in depth, maps of the reference set, other settings."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -45,6 +46,7 @@ from nero_core.types import (
     WhatIfSettings,
 )
 
+PICTURES = 1000  # reference images whose light and colour are measured: the first verdict waits for it
 UPSTREAM = 5  # channels of the stage before
 
 
@@ -201,8 +203,8 @@ class Explorer:
     def check_picture(self, picture: Picture) -> tuple[PictureMeasure, ...]:
         """Light, contrast, sharpness, colour and shape of a picture against those of the fit images, both made small.
 
-        The fit images' own are measured once, from the bundle's small pictures; those that are missing or altered are
-        left out, and where all are, nothing is said.
+        The fit images' own are measured once, from the bundle's small pictures, or from every n-th where there are more
+        than ``PICTURES``; those that are missing or altered are left out, and where all are, nothing is said.
         """
         if self._pictures is None:  # two threads may both measure: it is the same
             self._pictures = measure_pictures(self._fit_pictures())
@@ -211,7 +213,8 @@ class Explorer:
         return check_picture(_pixels(small_picture(picture)), self._pictures)
 
     def _fit_pictures(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-        for image_id in self.inspector.bundle.fit.ids:
+        ids = self.inspector.bundle.fit.ids
+        for image_id in ids[:: math.ceil(len(ids) / PICTURES)]:
             with suppress(BundleError, ImageError):
                 yield _pixels(self.inspector.thumbnail(image_id))
 

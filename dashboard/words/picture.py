@@ -22,7 +22,7 @@ _WORDS: Mapping[str, _Sides] = {
 
 
 def picture_notes(
-    measures: Sequence[PictureMeasure], sides: tuple[int, int], input_size: tuple[int, int]
+    measures: Sequence[PictureMeasure], sides: tuple[int, int], input_size: tuple[int, int], whole: int | None = None
 ) -> tuple[str, ...]:
     """What a reader should know of the picture before the verdict; nothing where it is as the reference images are.
 
@@ -30,12 +30,16 @@ def picture_notes(
         measures: of ``Explorer.check_picture``.
         sides: height and width of the file's own picture, in pixels.
         input_size: height and width that the classifier reads.
+        whole: number of reference images, of which some may have been measured; None = those that were.
     """
     told: dict[str, list[str]] = {}
     for one in measures:
         if side := one.side():
             share = one.share_below if side > 0 else 1 - one.share_below
-            whom = f"all {one.images} reference images" if share == 1 else "99 % of the reference images"
+            every = f"all {one.images} reference images"
+            if whole is not None and one.images < whole:
+                every += " that were measured"
+            whom = every if share == 1 else "99 % of the reference images"
             told.setdefault(whom, []).append(_WORDS[one.name].higher if side > 0 else _WORDS[one.name].lower)
     notes = [f"The picture is {_listed(words)} than {whom}." for whom, words in told.items()]
     if min(sides[0] / input_size[0], sides[1] / input_size[1]) < 1:

@@ -13,7 +13,7 @@ class PictureMeasure:
         lowest: of the reference images.
         highest: of the reference images.
         share_below: share of the reference images with a lower value, in [0, 1]; those with the same value count half.
-        images: number of reference images.
+        images: number of reference images that were measured.
     """
 
     name: str

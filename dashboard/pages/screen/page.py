@@ -70,6 +70,7 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
                 resources.picture_check(inspector, shown),
                 resources.sides(shown),
                 inspector.bundle.classifier.input_size,
+                inspector.bundle.fit_size,
             ),
             best=words.served_best(resources.ranked(inspector), options.method, words.tests_disagree(detection, 0)),
         )

@@ -16,6 +16,13 @@ def test_what_stands_out_is_listed_by_whom_it_stands_out_from() -> None:
     )
 
 
+def test_of_many_reference_images_those_that_were_measured_are_named() -> None:
+    (note,) = picture_notes([measure("light", 0.0)], (500, 600), (224, 224), whole=900)
+    assert note == "The picture is darker than all 381 reference images that were measured."
+    (note,) = picture_notes([measure("light", 0.0)], (500, 600), (224, 224), whole=381)
+    assert note == "The picture is darker than all 381 reference images."
+
+
 def test_an_ordinary_picture_has_no_notes_and_a_small_one_is_said_to_be_enlarged() -> None:
     assert picture_notes([measure("light", 0.4)], (224, 300), (224, 224)) == ()
     (note,) = picture_notes([], (64, 300), (224, 224))
