@@ -40,6 +40,14 @@ def _perturbed(page: Page) -> None:
         slider.press("ArrowRight")
 
 
+def _worklist(page: Page) -> None:
+    page.locator("input[type=file]").set_input_files(sorted((ROOT / "assets" / "samples").glob("*.jpg")))
+    settle(page)
+    page.get_by_role("button", name="Make the worklist").click()
+    page.get_by_text("8 of 8 images are done").wait_for(timeout=PATIENCE)
+    page.locator(".st-key-item").wait_for()
+
+
 SHOTS: Mapping[str, tuple[str, Callable[[Page], None]]] = MappingProxyType(
     {
         "screen": (f"?{BUNDLE}&sample=dyed-resection-margins&view=evidence", _wait(".nero-concept")),
@@ -49,6 +57,7 @@ SHOTS: Mapping[str, tuple[str, Callable[[Page], None]]] = MappingProxyType(
         "learn": (f"learn?{SAMPLE}&step=distance", _wait(".st-key-lesson")),
         "perturb": (f"learn?{SAMPLE}&part=Perturb+and+watch", _perturbed),
         "quiz": (f"learn?{SAMPLE}&part=Quiz", _wait(".st-key-quiz_card")),
+        "worklist": (f"worklist?{BUNDLE}", _worklist),
         "compare": (f"compare_methods?{SAMPLE}", _wait(".st-key-benchmark", ".nero-methods")),
         "own-model": ("your_own_model", _wait(".st-key-step_make")),
         "about": (f"?{BUNDLE}", _about),

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ from nero_core import Inspector
 from nero_core.atomic import new_file
 from nero_core.data import LeftOut
 from nero_core.errors import NeroError
-from nero_core.store import Store, Worklist
+from nero_core.store import Store, Worklist, find_worklists
 from nero_core.worklist import File, begin, files_of, keep_files
 
 PIECE = 2**20  # bytes
@@ -29,7 +30,7 @@ def creation(store: Store, inspector: Inspector) -> None:
     """The form."""
     with st.container(border=True, key="new_worklist"), plain_errors():
         st.subheader("A new worklist", anchor=False)
-        state.worklist.propose_name(f"{datetime.now():%Y-%m-%d %H:%M}")
+        state.worklist.propose_name(_free_name(store))
         name = st.text_input("Name", key=state.worklist.NAME, max_chars=200).strip()
         folder = ""
         if places.data() is not None:
@@ -54,6 +55,13 @@ def creation(store: Store, inspector: Inspector) -> None:
             state.worklist.empty_uploads()
             state.worklist.show(listed.id)
             st.rerun()
+
+
+def _free_name(store: Store) -> str:
+    """The minute, with a number where a worklist of this minute is there already."""
+    minute, taken = f"{datetime.now():%Y-%m-%d %H:%M}", {listed.name for listed in find_worklists(store, reader())}
+    names = (minute if number == 1 else f"{minute} ({number})" for number in count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _make(store: Store, inspector: Inspector, name: str, folder: str, given: Sequence[BinaryIO]) -> Worklist:

@@ -5,6 +5,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,15 @@ def test_the_empty_page_says_what_it_is_for(app: Start):
     proposed.set_value("Monday").run()
     assert running.text_input(key="worklist_name").value == "Monday"
     assert any("only a digest of each" in caption.value for caption in running.caption)
+
+
+def test_the_proposed_name_is_one_that_is_free(app: Start, loaded_wide: Bundle):
+    first = app("worklist").text_input(key="worklist_name").value
+    with open_store() as store:
+        for minutes in range(3):  # the clock may go on meanwhile
+            moment = datetime.fromisoformat(first) + timedelta(minutes=minutes)
+            add_worklist(store, f"{moment:%Y-%m-%d %H:%M}", local_user(), loaded_wide.digest, "nero", items(1))
+    assert app("worklist").text_input(key="worklist_name").value.endswith(" (2)")
 
 
 def test_a_link_to_a_worklist_that_is_not_here_says_so(app: Start):
