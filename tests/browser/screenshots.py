@@ -44,8 +44,9 @@ def _worklist(page: Page) -> None:
     page.locator("input[type=file]").set_input_files(sorted((ROOT / "assets" / "samples").glob("*.jpg")))
     settle(page)
     page.get_by_role("button", name="Make the worklist").click()
+    page.locator(".st-key-item").wait_for()  # and not the list of worklists, which holds another one's words
     page.get_by_text("8 of 8 images are done").wait_for(timeout=PATIENCE)
-    page.locator(".st-key-item").wait_for()
+    page.locator(".st-key-reviews").wait_for()
 
 
 SHOTS: Mapping[str, tuple[str, Callable[[Page], None]]] = MappingProxyType(
