@@ -21,10 +21,18 @@ def scatter_spectrum(
     With fewer images than neurons they come from the smaller ``XXᵀ = U Λ Uᵀ``, as ``XᵀU Λ^(−1/2)``.
     """
     images, neurons = centred.shape
-    is_wide = neurons > images
-    values, vectors = torch.linalg.eigh(centred @ centred.T if is_wide else centred.T @ centred)
+    if neurons <= images:
+        return spectrum_of(centred.T @ centred, images)
+    values, vectors = spectrum_of(centred @ centred.T, neurons)
+    return values, centred.T @ (vectors / values.sqrt())
+
+
+def spectrum_of(
+    scatter: Float[Tensor, "width width"], summed: int
+) -> tuple[Float[Tensor, " rank"], Float[Tensor, "width rank"]]:
+    """The same of a matrix that is a sum of so many products."""
+    values, vectors = torch.linalg.eigh(scatter)
     # The rank as numpy.linalg.matrix_rank judges it, for the squared singular values.
-    floor = values[-1].clamp_min(0) * max(centred.shape) * torch.finfo(values.dtype).eps
+    floor = values[-1].clamp_min(0) * max(summed, len(scatter)) * torch.finfo(values.dtype).eps
     rank = int((values > floor).sum())
-    values, vectors = values.flip(0)[:rank], vectors.flip(1)[:, :rank]
-    return values, centred.T @ (vectors / values.sqrt()) if is_wide else vectors
+    return values.flip(0)[:rank], vectors.flip(1)[:, :rank]

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, class_means, unit_length
 from nero_core.detectors.checks import Labels
-from nero_core.detectors.components import principal_components
+from nero_core.detectors.components import principal_components, spectrum_of
+from nero_core.detectors.moments import Moments, RowsOf, batch_moments
+from nero_core.detectors.passes import Passes, Sums
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
@@ -141,20 +144,22 @@ class NERO(HeadDetector):
         Raises:
             CalibrationError: shapes do not fit the head, there are under 2 images, or features are not finite.
         """
-        features, labels = self._feature_bank(x, y, minimum=2)
-        relevance, bias = self._relevance(features)
-        if not bool(relevance.isfinite().all() and bias.isfinite().all()):
-            raise CalibrationError("Expected finite relevance. Found NaN or infinity: a logit is 0. Raise ε.")
-        self.classes = labels.unique()
-        self.means = class_means(relevance, labels, self.classes)
-        self.components = principal_components(relevance, self.components_wanted)
-        self.centroids = self.means @ self.components.T
-        with_bias = torch.cat([relevance, bias[:, None]], dim=1)
-        means = class_means(with_bias, labels, self.classes)
-        spread = _pairwise(with_bias, means, self.norm).amin(dim=1).mean()
-        size = bias.abs().mean()
-        self.bias_scale = torch.where(size > 0, spread / size.clamp_min(torch.finfo(size.dtype).tiny), 0.0)
+        with_bias, labels = self._rows(x, y, minimum=2)
+        classes = labels.unique()
+        means = class_means(with_bias, labels, classes)
+        components = principal_components(with_bias[:, :-1], self.components_wanted)
+        self._keep(classes, means, components, _spread(with_bias, means, self.norm))
         return self
+
+    def fit_passes(self) -> Passes:
+        """The same fit from sums over batches, see `fit_in_passes`."""
+        moments: Moments = yield partial(batch_moments, self._rows, self.head.classes)
+        moments.check_enough()
+        classes, neurons = moments.classes, self.head.neurons
+        _, vectors = spectrum_of(moments.scatter_about(moments.mean)[:neurons, :neurons], moments.images)
+        means = moments.means[classes]
+        spread = yield partial(_batch_spread, self._rows, means, self.norm)
+        self._keep(classes, means, vectors[:, : self.components_wanted].T.contiguous(), spread)
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """``S(x)``, ≥ 0; higher = more OOD.
@@ -222,6 +227,21 @@ class NERO(HeadDetector):
                 f"Expected k between 1 and {neurons} channels. Found {self.k}. The paper has 175 for 512."
             )
 
+    def _rows(
+        self, x: Tensor, y: Labels, minimum: int = 1
+    ) -> tuple[Float[Tensor, "batch neurons_and_bias"], Int[Tensor, " batch"]]:
+        features, labels = self._feature_bank(x, y, minimum)
+        relevance, bias = self._relevance(features)
+        if not bool(relevance.isfinite().all() and bias.isfinite().all()):
+            raise CalibrationError("Expected finite relevance. Found NaN or infinity: a logit is 0. Raise ε.")
+        return torch.cat([relevance, bias[:, None]], dim=1), labels
+
+    def _keep(self, classes: Tensor, means: Tensor, components: Tensor, spread: Sums) -> None:
+        self.classes, self.means, self.components = classes, means[:, :-1].contiguous(), components
+        self.centroids = self.means @ components.T
+        distance, size = spread.values / spread.images
+        self.bias_scale = torch.where(size > 0, distance / size.clamp_min(torch.finfo(size.dtype).tiny), 0.0)
+
     def _relevance(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return neuron_relevance(self._features(x), self.head, self.epsilon)
 
@@ -241,6 +261,16 @@ class NERO(HeadDetector):
         lowest = relevance.topk(self.k, dim=1, largest=False, sorted=False).indices
         part, total = activation.gather(1, lowest).sum(dim=1), activation.sum(dim=1)
         return torch.where(total > 0, part / total.clamp_min(torch.finfo(total.dtype).tiny), 1.0)
+
+
+def _spread(with_bias: Tensor, means: Tensor, norm: int) -> Sums:
+    """Sums of the distance to the nearest mean, and of ``|r_β|``."""
+    distance = _pairwise(with_bias, means, norm).amin(dim=1)
+    return Sums(len(with_bias), torch.stack([distance.sum(), with_bias[:, -1].abs().sum()]))
+
+
+def _batch_spread(rows: RowsOf, means: Tensor, norm: int, x: Tensor, y: Labels) -> Sums:
+    return _spread(rows(x, y)[0], means, norm)
 
 
 def _pairwise(x: Tensor, y: Tensor, norm: int) -> Tensor:

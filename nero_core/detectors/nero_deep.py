@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -13,7 +14,8 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector, stage_columns, unit_length
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.nero_plus import decision_vector
-from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian
+from nero_core.detectors.passes import Passes, side_by_side
+from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian, tied_gaussian_passes
 from nero_core.types import LAST_STAGE, Head
 
 
@@ -100,15 +102,15 @@ class NeroDeep(HeadDetector):
             CalibrationError: shapes do not fit, values are not finite, or no class has two images that differ.
         """
         vectors, labels = self._stage_bank(x, y)
-        self.classes = labels.unique()
-        fitted, units = {}, {}
-        for name, vector in vectors.items():
-            fitted[name] = fit_tied_gaussian(vector, labels)
-            logs = self._log(fitted[name].held_out[fitted[name].held_out.isfinite()])
-            deviation = float(logs.std(correction=0))
-            units[name] = float(logs.mean()), deviation if deviation > 0 else 1.0
-        self.fitted, self.units = fitted, units
+        self._keep(labels.unique(), {name: fit_tied_gaussian(vector, labels) for name, vector in vectors.items()})
         return self
+
+    def fit_passes(self) -> Passes:
+        """The same fit from sums over batches, see `fit_in_passes`."""
+        fits = yield from side_by_side(
+            {name: tied_gaussian_passes(partial(self._stage_rows, name), self.head.classes) for name in self.stages}
+        )
+        self._keep(fits[LAST_STAGE][0], {name: gaussian for name, (_, gaussian) in fits.items()})
 
     def predict_features(self, x: Float[Tensor, "batch columns"]) -> Float[Tensor, " batch"]:
         """``S(x)``, any real number; higher = more OOD.
@@ -137,16 +139,25 @@ class NeroDeep(HeadDetector):
 
     def _vectors(self, x: Tensor) -> dict[str, Float[Tensor, "batch _"]]:
         columns = stage_columns(x, self.stages, self.weight.device)
-        last = columns.pop(LAST_STAGE)
-        return {
-            **{name: unit_length(means) for name, means in columns.items()},
-            LAST_STAGE: decision_vector(last, self.head),
-        }
+        return {name: self._vector(name, means) for name, means in columns.items()}
+
+    def _vector(self, name: str, means: Float[Tensor, "batch _"]) -> Float[Tensor, "batch _"]:
+        return decision_vector(means, self.head) if name == LAST_STAGE else unit_length(means)
 
     def _stage_bank(self, x: Tensor, y: Labels) -> tuple[dict[str, Float[Tensor, "batch _"]], Int[Tensor, " batch"]]:
         vectors = self._vectors(x)
         _, labels = self._feature_bank(x[:, -self.stages[LAST_STAGE] :], y, minimum=2)
         return vectors, labels
+
+    def _stage_rows(self, name: str, x: Tensor, y: Labels) -> tuple[Float[Tensor, "batch _"], Int[Tensor, " batch"]]:
+        columns = stage_columns(x, self.stages, self.weight.device)
+        _, labels = self._feature_bank(columns[LAST_STAGE], y, minimum=1)
+        return self._vector(name, columns[name]), labels
+
+    def _keep(self, classes: Int[Tensor, " classes"], fitted: dict[str, TiedGaussian]) -> None:
+        self.classes, self.fitted = classes, fitted
+        units = {name: gaussian.log_distance for name, gaussian in fitted.items()}
+        self.units = {name: (mean, deviation if deviation > 0 else 1.0) for name, (mean, deviation) in units.items()}
 
     def _in_units(self, name: str, distance: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         mean, deviation = self.units[name]

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, unit_length
 from nero_core.detectors.checks import Labels
-from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian
+from nero_core.detectors.passes import Passes
+from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian, tied_gaussian_passes
 from nero_core.types import Head
 
 
@@ -97,10 +98,13 @@ class NeroPlus(HeadDetector):
             CalibrationError: shapes do not fit the head, features are not finite, or no class has two images that
                 differ.
         """
-        features, labels = self._feature_bank(x, y, minimum=2)
-        self.classes = labels.unique()
-        self.gaussian = fit_tied_gaussian(self._vector(features), labels, self.shrinkage)
+        vectors, labels = self._rows(x, y, minimum=2)
+        self.classes, self.gaussian = labels.unique(), fit_tied_gaussian(vectors, labels, self.shrinkage)
         return self
+
+    def fit_passes(self) -> Passes:
+        """The same fit from sums over batches, see `fit_in_passes`."""
+        self.classes, self.gaussian = yield from tied_gaussian_passes(self._rows, self.head.classes, self.shrinkage)
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """``S(x)``, ≥ 0; higher = more OOD.
@@ -125,6 +129,10 @@ class NeroPlus(HeadDetector):
         self._check_fitted(None if self.gaussian is None else self.gaussian.means)
         assert self.gaussian is not None
         return self.gaussian
+
+    def _rows(self, x: Tensor, y: Labels, minimum: int = 1) -> tuple[Float[Tensor, "batch _"], Int[Tensor, " batch"]]:
+        features, labels = self._feature_bank(x, y, minimum)
+        return self._vector(features), labels
 
     def _vector(self, features: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch _"]:
         return decision_vector(features, self.head, self.with_features)

@@ -1,16 +1,19 @@
 """Residual: how far a feature lies from the space that ID features vary in."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pytorch_ood.api import DetectorInfo, Paper, Task
 from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import scatter_spectrum
+from nero_core.detectors.moments import Moments, batch_moments
+from nero_core.detectors.passes import Passes
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -76,6 +79,12 @@ class Residual(HeadDetector):
         self.principal = scatter_spectrum(features - self.origin)[1][:, : self.dimension].contiguous()
         return self
 
+    def fit_passes(self) -> Passes:
+        """The same fit from sums over batches, see `fit_in_passes`."""
+        moments: Moments = yield partial(batch_moments, self._rows, self.head.classes)
+        moments.check_enough()
+        self.principal = moments.about(self.origin)[1][:, : self.dimension].contiguous()
+
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """``S(x)``, ≥ 0; higher = more OOD.
 
@@ -87,3 +96,6 @@ class Residual(HeadDetector):
         offset = self._features(x) - self.origin
         outside: Tensor = torch.linalg.vector_norm(offset - (offset @ principal) @ principal.T, dim=1)
         return outside
+
+    def _rows(self, x: Tensor, y: Labels) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
+        return self._feature_bank(x, y, minimum=1)

@@ -1,6 +1,10 @@
 """One covariance for all classes, shrunk by as much as the images themselves ask for."""
 
+import math
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -8,6 +12,7 @@ from torch import Tensor
 
 from nero_core.detectors.base import class_means, varies
 from nero_core.detectors.components import scatter_spectrum
+from nero_core.detectors.moments import Moments, RowsOf, batch_moments
 from nero_core.errors import CalibrationError
 
 #: the α that are tried: 10⁻⁶ to 0.8, ten a decade
@@ -23,13 +28,13 @@ class TiedGaussian:
     D × D matrices are never needed. With α = 0 it is the pseudo-inverse: other directions do not count.
 
     Attributes:
-        means: of each class.
+        means: of each class that has images, in the order of the classes.
         vectors: V, the directions in which the fit images vary within their classes.
         precisions: along each of them.
         rest: the precision of all other directions.
         shrinkage: α.
-        held_out: distance of each fit image to its class, both without it; nan where the class has no other image, and
-            with α = 0.
+        log_distance: mean and deviation of ``log d`` of the fit images to their classes, each left out of both (those
+            whose class has no other image do not count); nan with α = 0.
     """
 
     means: Float[Tensor, "classes neurons"]
@@ -37,7 +42,7 @@ class TiedGaussian:
     precisions: Float[Tensor, " rank"]
     rest: float
     shrinkage: float
-    held_out: Float[Tensor, " images"]
+    log_distance: tuple[float, float]
 
     def distances(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, "batch classes"]:
         """Squared distance of each row to each class mean, ≥ 0."""
@@ -59,6 +64,112 @@ class TiedGaussian:
         white = offset @ self.vectors
         inside = white @ self.vectors.T
         return offset * ((white * self.precisions) @ self.vectors.T + self.rest * (offset - inside))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Sums over images that were left out, at each α that is tried; of images whose class has another one.
+
+    Attributes:
+        images: how many there are.
+        log_likelihood: ``Σ log p_i``, but for a constant.
+        log_distance: ``Σ log d_i``.
+        log_square: ``Σ (log d_i)²``.
+    """
+
+    images: int
+    log_likelihood: Float[Tensor, " shrinkages"]
+    log_distance: Float[Tensor, " shrinkages"]
+    log_square: Float[Tensor, " shrinkages"]
+
+    def __add__(self, other: "LeftOut") -> "LeftOut":
+        """The sums over the images of both."""
+        return LeftOut(
+            self.images + other.images,
+            self.log_likelihood + other.log_likelihood,
+            self.log_distance + other.log_distance,
+            self.log_square + other.log_square,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How ID images vary within their classes: what a covariance is made of, and how it serves images left out of it.
+
+    Attributes:
+        counts: images of each class.
+        means: of each class.
+        values: eigenvalues of the scatter ``S`` within the classes, without those that are 0 but for rounding.
+        vectors: their eigenvectors.
+    """
+
+    counts: Float[Tensor, " classes"]
+    means: Float[Tensor, "classes neurons"]
+    values: Float[Tensor, " rank"]
+    vectors: Float[Tensor, "neurons rank"]
+
+    @property
+    def mean_variance(self) -> float:
+        """``t = tr(S) / (nD)``."""
+        return float(self.values.sum() / self.counts.sum()) / len(self.vectors)
+
+    def left_out(
+        self, x: Float[Tensor, "batch neurons"], index: Int[Tensor, " batch"], shrinkages: Sequence[float]
+    ) -> tuple[Float[Tensor, "batch shrinkages"], Float[Tensor, "batch shrinkages"]]:
+        """Distance and log-likelihood, but for a constant, of images that are among the counted, each left out.
+
+        nan where the class has no other image. Formulas: `fit_tied_gaussian`.
+
+        Args:
+            x: some of the images.
+            index: their classes, as rows of ``means``.
+            shrinkages: each α that is tried, in (0, 1].
+        """
+        alpha = x.new_tensor(shrinkages)
+        within = x - self.means[index]
+        projected = (within @ self.vectors).square()
+        outside = (within.square().sum(dim=1) - projected.sum(dim=1)).clamp_min(0)  # what rounding leaves there
+        counts, others = self.counts[index], float(self.counts.sum()) - 1
+        ratio = torch.where(counts > 1, counts / (counts - 1).clamp_min(1), torch.nan)[:, None]
+        base = alpha * self.mean_variance
+        variances = (1 - alpha) * self.values[:, None] / others + base
+        q = projected @ (1 / variances) + outside[:, None] / base
+        shrunk = (1 - (1 - alpha) * ratio / others * q).clamp_min(torch.finfo(x.dtype).eps)
+        distance = ratio.square() * q / shrunk
+        log_det = variances.log().sum(dim=0) + (len(self.vectors) - len(self.values)) * base.log()
+        return distance, -0.5 * (log_det + shrunk.log() + distance)
+
+    def gaussian(self, shrinkage: float | None, left_out: LeftOut | None) -> TiedGaussian:
+        """The covariance of this α, or of the likeliest one of ``SHRINKAGES`` where None.
+
+        Args:
+            shrinkage: α.
+            left_out: sums at this α, or at each of ``SHRINKAGES``; None with α = 0.
+        """
+        images = float(self.counts.sum())
+        if left_out is None:
+            return TiedGaussian(self.means, self.vectors, images / self.values, 0.0, 0.0, (math.nan, math.nan))
+        best = int(left_out.log_likelihood.argmax())
+        alpha = SHRINKAGES[best] if shrinkage is None else shrinkage
+        mean = float(left_out.log_distance[best]) / left_out.images
+        deviation = math.sqrt(max(float(left_out.log_square[best]) / left_out.images - mean**2, 0.0))
+        base = alpha * self.mean_variance
+        precisions = 1 / ((1 - alpha) * self.values / images + base)
+        return TiedGaussian(self.means, self.vectors, precisions, 1 / base, alpha, (mean, deviation))
+
+
+def spread_of(x: Float[Tensor, "images neurons"], labels: Int[Tensor, " images"]) -> Spread:
+    """The spread of images that are all at hand; of their classes alone.
+
+    Raises:
+        CalibrationError: no class has two images that differ.
+    """
+    classes, index = labels.unique(return_inverse=True)
+    means = class_means(x, labels, classes)
+    within = x - means[index]
+    if not varies(within, x):
+        raise CalibrationError("Expected a class with ID images that differ. Found equal ones. Add ID images.")
+    return Spread(torch.bincount(index).to(x), means, *scatter_spectrum(within))
 
 
 def fit_tied_gaussian(
@@ -86,34 +197,59 @@ def fit_tied_gaussian(
         1996 (leave-one-out by a change of rank one).
     Differs: the shrinkage is towards the scaled identity, and t is that of all images, also for the one left out.
     """
-    classes, index = labels.unique(return_inverse=True)
-    counts = torch.bincount(index)[index].to(x)
-    means = class_means(x, labels, classes)
-    within = x - means[index]
-    if not varies(within, x):
+    spread = spread_of(x, labels)
+    if shrinkage == 0:
+        return spread.gaussian(0.0, None)
+    index = labels.unique(return_inverse=True)[1]
+    return spread.gaussian(shrinkage, _sums(spread, x, index, _candidates(shrinkage)))
+
+
+def tied_gaussian_passes(
+    rows: RowsOf, classes: int, shrinkage: float | None = None
+) -> Generator[Any, Any, tuple[Int[Tensor, " present"], TiedGaussian]]:
+    """The same fit from sums alone, in two passes: moments, and then how likely each α is. One pass with α = 0.
+
+    Args:
+        rows: what is fitted of a batch, and its classes.
+        classes: rows of the head.
+        shrinkage: α in [0, 1]; chosen where None.
+
+    Returns:
+        The classes that have images, and their Gaussian.
+
+    Raises:
+        CalibrationError: there are fewer images than columns, or no class has two images that differ.
+    """
+    moments: Moments = yield partial(batch_moments, rows, classes)
+    moments.check_enough()
+    present = moments.classes
+    if not moments.varies:
         raise CalibrationError("Expected a class with ID images that differ. Found equal ones. Add ID images.")
-    values, vectors = scatter_spectrum(within)
-    images, width = x.shape
-    projected, square = (within @ vectors).square(), within.square().sum(dim=1)
-    rest = (square - projected.sum(dim=1)).clamp_min(0)  # what rounding leaves outside the eigenvectors
-    mean_variance = float(values.sum()) / images / width
-    spare = counts > 1
-    ratio = torch.where(spare, counts / (counts - 1).clamp_min(1), torch.nan)
+    spread = Spread(moments.counts[present], moments.means[present], *moments.within())
+    if shrinkage == 0:
+        return present, spread.gaussian(0.0, None)
+    left_out: LeftOut = yield partial(_batch_sums, rows, spread, present, _candidates(shrinkage))
+    return present, spread.gaussian(shrinkage, left_out)
 
-    def left_out(alpha: float) -> tuple[Tensor, float]:
-        """Distances of the images that were left out, and their mean log-likelihood but for a constant."""
-        base = alpha * mean_variance
-        variances = (1 - alpha) * values / max(images - 1, 1) + base
-        q = projected @ (1 / variances) + rest / base
-        beta = (1 - alpha) * ratio / max(images - 1, 1)
-        shrunk = (1 - beta * q).clamp_min(torch.finfo(x.dtype).eps)
-        distance = ratio.square() * q / shrunk
-        log_det = float(variances.log().sum()) + (width - len(values)) * float(torch.tensor(base).log())
-        return distance, -0.5 * (log_det + float((shrunk.log() + distance)[spare].mean()))
 
-    alpha = max(SHRINKAGES, key=lambda candidate: left_out(candidate)[1]) if shrinkage is None else shrinkage
-    if alpha == 0:
-        return TiedGaussian(means, vectors, images / values, 0.0, 0.0, torch.full_like(square, torch.nan))
-    base = alpha * mean_variance
-    precisions = 1 / ((1 - alpha) * values / images + base)
-    return TiedGaussian(means, vectors, precisions, 1 / base, alpha, left_out(alpha)[0])
+def _candidates(shrinkage: float | None) -> Sequence[float]:
+    return SHRINKAGES if shrinkage is None else (shrinkage,)
+
+
+def _sums(spread: Spread, x: Tensor, index: Tensor, shrinkages: Sequence[float]) -> LeftOut:
+    distance, likelihood = spread.left_out(x, index, shrinkages)
+    spare = distance[:, 0].isfinite()
+    logs = distance[spare].clamp_min(torch.finfo(distance.dtype).tiny).log()
+    return LeftOut(int(spare.sum()), likelihood[spare].sum(dim=0), logs.sum(dim=0), logs.square().sum(dim=0))
+
+
+def _batch_sums(
+    rows: RowsOf,
+    spread: Spread,
+    present: Tensor,
+    shrinkages: Sequence[float],
+    x: Tensor,
+    y: Any,  # noqa: ANN401
+) -> LeftOut:
+    vectors, labels = rows(x, y)
+    return _sums(spread, vectors, torch.searchsorted(present, labels), shrinkages)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nero_core.detectors.tied_gaussian import SHRINKAGES, fit_tied_gaussian
+from nero_core.detectors.tied_gaussian import SHRINKAGES, fit_tied_gaussian, spread_of
 from nero_core.errors import CalibrationError
 
 
@@ -31,11 +31,15 @@ def slow_left_out(x: Tensor, labels: Tensor, alpha: float, index: int, variance:
 @pytest.mark.parametrize(("images", "width"), [(30, 5), (12, 20)])
 def test_what_is_left_out_is_as_far_as_when_all_is_fitted_again_without_it(images: int, width: int) -> None:
     x, labels = made(images, width)
-    found = fit_tied_gaussian(x, labels, 0.1)
-    within = x - found.means[labels]
-    variance = float(within.square().mean())
-    expected = [slow_left_out(x, labels, 0.1, index, variance)[0] for index in range(images)]
-    torch.testing.assert_close(found.held_out, torch.tensor(expected, dtype=torch.float64), rtol=1e-8, atol=0)
+    spread = spread_of(x, labels)
+    variance = float((x - spread.means[labels]).square().mean())
+    expected = torch.tensor(
+        [slow_left_out(x, labels, 0.1, index, variance)[0] for index in range(images)], dtype=torch.float64
+    )
+    torch.testing.assert_close(spread.left_out(x, labels, [0.1])[0][:, 0], expected, rtol=1e-8, atol=0)
+    mean, deviation = fit_tied_gaussian(x, labels, 0.1).log_distance
+    assert mean == pytest.approx(float(expected.log().mean()), rel=1e-8)
+    assert deviation == pytest.approx(float(expected.log().std(correction=0)), rel=1e-6)
 
 
 @pytest.mark.parametrize(("images", "width"), [(60, 5), (12, 20)])
@@ -83,7 +87,12 @@ def test_the_order_of_the_images_does_not_matter() -> None:
 
 def test_a_class_of_one_image_chooses_nothing_and_equal_images_are_refused() -> None:
     x, labels = made(30, 5)
-    found = fit_tied_gaussian(torch.cat([x, x[:1] + 9]), torch.cat([labels, torch.tensor([7])]))
-    assert bool(found.held_out[-1].isnan()) and bool(found.held_out[:-1].isfinite().all())
+    more, its_labels = torch.cat([x, x[:1] + 9]), torch.cat([labels, torch.tensor([7])])
+    index = its_labels.unique(return_inverse=True)[1]
+    distance, likelihood = spread_of(more, its_labels).left_out(more, index, [0.1])
+    for values in (distance, likelihood):
+        assert bool(values[-1].isnan().all()) and bool(values[:-1].isfinite().all())
+    mean, deviation = fit_tied_gaussian(more, its_labels, 0.1).log_distance
+    assert mean == pytest.approx(float(distance[:-1].log().mean())) and deviation > 0
     with pytest.raises(CalibrationError, match="that differ"):
         fit_tied_gaussian(x[:1].expand(6, -1), torch.arange(6) % 2)
