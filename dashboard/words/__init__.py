@@ -30,7 +30,7 @@ from dashboard.words.methods import (
     standing,
 )
 from dashboard.words.numbers import duration, listed, plain, tex
-from dashboard.words.picture import picture_notes, similar
+from dashboard.words.picture import picture_notes
 from dashboard.words.verdicts import change, experiment, tally
 from dashboard.words.videos import stretches
 from dashboard.words.waiting import (
@@ -60,6 +60,7 @@ from nero_core.figures import (
     p_value,
     percent,
     predicted,
+    similar,
     stage_name,
     tests_disagree,
     threshold,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from nero_core.types import PictureMeasure, SimilarCases
+from nero_core.types import PictureMeasure
 
 
 class _Sides(NamedTuple):
@@ -48,14 +48,6 @@ def picture_notes(
             "classifier reads."
         )
     return tuple(notes)
-
-
-def similar(cases: SimilarCases) -> str:
-    """Whether any reference image is near, and how near is near."""
-    near = f"near is up to {cases.limit:.2f}, within which {round(100 * cases.share)} % of other ID images have one"
-    if cases.is_near:
-        return f"The nearest by the angle between features; {near}."
-    return f"No reference image is similar. The nearest is at a distance of {cases.distances[0]:.2f}; {near}."
 
 
 def _listed(words: Sequence[str]) -> str:

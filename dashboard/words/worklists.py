@@ -1,16 +1,11 @@
 """What is said of worklists and their items."""
 
-from nero_core.figures import HEADLINE, number, percent, short_id
-from nero_core.store import Discoveries, Item, Review, Worklist
+from nero_core.figures import HEADLINE, number, percent
+from nero_core.store import Discoveries, Review, Worklist
+from nero_core.worklist import DECISION
+from nero_core.worklist import item_name as item_name
 
 STATE = {"waiting": "waits", "claimed": "is being scored", "scored": "scored", "failed": "not scored"}
-DECISION = {"agree": "agreed", "override": "overridden", "second_look": "second look", "comment": "commented"}
-
-
-def item_name(item: Item) -> str:
-    """The name of a file, or a short digest where the server keeps no names."""
-    name = item.name or short_id(item.digest)
-    return name if item.frame is None else f"{name}, frame {item.frame + 1}"
 
 
 def standing(listed: Worklist) -> str:

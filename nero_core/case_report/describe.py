@@ -1,6 +1,7 @@
 """An Inspector and an image → the description of a case."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -8,8 +9,10 @@ from typing import TYPE_CHECKING
 from nero_core.calibration.card import BundleCard
 from nero_core.case_report.drawings import channel_plot, image_maps, score_plot
 from nero_core.case_report.letters import spelled
-from nero_core.case_report.records import Case, CaseReport, Facts, Review
+from nero_core.case_report.records import Case, CaseReport, Facts, Overview, Review, Similar
+from nero_core.case_report.similar import similar_cases
 from nero_core.errors import CalibrationError, NeroError, RelevanceError
+from nero_core.explorer import Explorer
 from nero_core.figures.numbers import number
 from nero_core.figures.verdict_words import advice, deciding, nearest_class, p_value, predicted, threshold, two_tests
 from nero_core.figures.wording import DISCLAIMER, HEADLINE, SYNTHETIC
@@ -38,7 +41,8 @@ def describe_case(
     tpr: float | None = None,
     composite: str | None = None,
     text: str = "",
-    review: Review | None = None,
+    reviews: Sequence[Review] = (),
+    explorer: Explorer | None = None,
 ) -> Case:
     """Everything that the report of one image says. It computes all of it anew, one image a batch, so that whoever asks
     gets the same.
@@ -50,12 +54,13 @@ def describe_case(
         tpr: share of ID images that should pass; the bundle's own where None.
         composite: how the class heatmap is made; the architecture's own where None.
         text: free text, printed as it stands.
-        review: what a reader made of it.
+        reviews: what readers made of it.
+        explorer: of the inspector, which several cases share; a new one where None.
 
     Raises:
         NeroError: the text is too long; an unknown method; a method, tpr or composite that does not suit the bundle.
     """
-    _check_text(text)
+    check_text(text)
     method = method or inspector.default_method(tpr)
     observation = inspector.observe(inspector.decode([picture]))
     decides = method
@@ -76,31 +81,38 @@ def describe_case(
     unlike = why.unlike if why is not None else None
     if unlike is None and not inspector.no_unlikeness_because:
         unlike = inspector.unlikeness(observation)
-    return _case(inspector, picture, detection, tested, channels, why, reason, unlike, text, review)
+    similar = similar_cases(explorer or Explorer(inspector), observation)
+    case = _case(inspector, picture, detection, tested, channels, why, reason, unlike, similar)
+    return replace(case, text=text, reviews=tuple(reviews))
 
 
 def describe_report(
-    inspector: "Inspector", cases: Sequence[Case], made_on: date | None = None, left_out: Facts = ()
+    inspector: "Inspector",
+    cases: Sequence[Case],
+    made_on: date | None = None,
+    left_out: Facts = (),
+    overview: Overview | None = None,
 ) -> CaseReport:
     """The cases with what answered and its limits.
 
     Args:
         inspector: that the cases were described with.
-        cases: at least one.
+        cases: at least one, unless there is an overview.
         made_on: the date to print; None = undated. Nothing else in the report says when it was made.
         left_out: files that are in no case, with the reason.
+        overview: of a worklist.
 
     Raises:
         NeroError: there is no case, or too many for one file.
     """
-    if not 1 <= len(cases) <= MOST_CASES:
+    if not (0 if overview else 1) <= len(cases) <= MOST_CASES:
         raise NeroError(
             f"Expected 1 to {MOST_CASES} images for one report. Found {len(cases)}. "
             + ("Make several reports." if cases else "Name images that can be read.")
         )
     card = inspector.bundle.card
     limits = (DISCLAIMER, SYNTHETIC, MEANS) if card.synthetic else (DISCLAIMER, MEANS)
-    return CaseReport(tuple(cases), _model(card, inspector.bundle.digest), limits, made_on, left_out)
+    return CaseReport(tuple(cases), _model(card, inspector.bundle.digest), limits, made_on, left_out, overview)
 
 
 def _case(
@@ -112,8 +124,7 @@ def _case(
     why: Explanation | None,
     reason: str,
     unlike: Unlikeness | None,
-    text: str,
-    review: Review | None,
+    similar: Similar,
 ) -> Case:
     card, verdict = inspector.bundle.card, detection.verdict(0)
     reference = inspector.reference_scores(tested.detector, tested.tpr)
@@ -136,8 +147,7 @@ def _case(
         ),
         histogram=score_plot(reference, float(tested.score[0])),
         channels=channel_plot(channels, in_figures),
-        text=text,
-        review=review,
+        similar=similar,
     )  # fmt: skip
 
 
@@ -168,6 +178,7 @@ def _model(card: BundleCard, digest: str) -> Facts:
     )
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Refuse free text that is too long."""
     if len(text) > LONGEST_TEXT:
         raise NeroError(f"Expected at most {LONGEST_TEXT} characters of text. Found {len(text)}. Shorten it.")

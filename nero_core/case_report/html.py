@@ -4,8 +4,18 @@ from html import escape
 from importlib.resources import files
 
 from nero_core.case_report.letters import visible
-from nero_core.case_report.records import Case, CaseReport, Facts, Map, Plot
-from nero_core.case_report.words import BRACKETS, colour, dimmed, made_on, review_facts, summary, tally
+from nero_core.case_report.records import Case, CaseReport, Facts, Map, Neighbour, Overview, Plot, Row, Similar
+from nero_core.case_report.words import (
+    BRACKETS,
+    answered,
+    colour,
+    dimmed,
+    made_on,
+    review_facts,
+    row_symbol,
+    rows,
+    tally,
+)
 from nero_core.figures.render import data_uri
 from nero_core.figures.verdict_words import SYMBOL
 
@@ -16,7 +26,7 @@ def html_report(report: CaseReport) -> bytes:
     """The report as HTML, UTF-8. Every word of others is escaped and kept from turning the text around it; the policy
     in its head lets no script run and nothing be fetched."""
     style = files("nero_core.case_report").joinpath("report.css").read_text("utf-8")
-    cases = "\n".join(_case(case, report) for case in report.cases)
+    cases = "\n".join(_case(case, place, report) for place, case in enumerate(report.cases))
     body = _summary(report) + cases
     limits = report.limits if "[U+" not in body else (*report.limits, BRACKETS)
     return (
@@ -24,46 +34,79 @@ def html_report(report: CaseReport) -> bytes:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(report.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}\n"
-        f'<section class="closing"><h2>What answered, and its limits</h2><div>{_facts(report.model)}'
+        f'<section class="closing"><h2>What answered, and its limits</h2><div>{_facts(answered(report))}'
         f"<div>{''.join(f'<p>{_safe(line)}</p>' for line in limits)}</div></div></section>\n"
         "</main>\n</body>\n</html>\n"
     ).encode("utf-8", errors="replace")
 
 
 def _summary(report: CaseReport) -> str:
-    rows = summary(report)
-    if not rows:
+    listed = rows(report)
+    if not listed and report.overview is None:
         return ""
-    cells = "".join(
-        f'<tr><td class="number">{row["place"]}</td><td><a href="#case{row["place"]}">{_safe(row["name"])}</a></td>'
-        f'<td><span style="color:{row["colour"]}" aria-hidden="true">{row["symbol"]}</span> '
-        f"{escape(row['headline'])}</td>"
-        f'<td>{_safe(row["predicted"])}</td><td class="number">{escape(row["p_value"])}</td>'
-        f"<td>{_safe(row['review'])}</td></tr>\n"
-        for row in rows
-    )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("", "Image", "Verdict", "Predicted", "p", "Review"))
+    names = ("", "Image", "Verdict", "Predicted", "p", "Review")
+    heads = "".join(f'<th scope="col">{name}</th>' for name in names)
+    body = "".join(map(_row, listed))
+    table = f"<table><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table>" if listed else ""
     left_out = f"<h2>Not in this report</h2>{_facts(report.left_out)}" if report.left_out else ""
+    front = f"<p>{escape(tally(report))}</p>" if report.overview is None else _front(report.overview)
+    return f"<article>{_head(report)}<h1>{escape(report.title)}</h1>{front}\n{table}{left_out}</article>\n"
+
+
+def _front(overview: Overview) -> str:
+    pages = f"<p>{escape(overview.pages)}</p>" if overview.pages else ""
     return (
-        f"<article>{_head(report)}<h1>{escape(report.title)}</h1><p>{escape(tally(report))}</p>\n"
-        f"<table><thead><tr>{heads}</tr></thead>\n<tbody>{cells}</tbody></table>{left_out}</article>\n"
+        f"{_facts(overview.facts)}<h2>Sign-off</h2><p>{escape(overview.open)}</p>"
+        f"{_facts(overview.readers) if overview.readers else ''}{_notes(overview.text)}{pages}"
     )
 
 
-def _case(case: Case, report: CaseReport) -> str:
-    place = report.cases.index(case) + 1
-    symbol = f'<span style="color:{colour(case.verdict)}" aria-hidden="true">{SYMBOL[case.verdict]}</span>'
-    text = f'<h2>Notes</h2><p class="text">{_safe(case.text.strip())}</p>' if case.text.strip() else ""
-    review = "" if case.review is None else f"<h2>Review</h2>{_facts(review_facts(case.review))}"
+def _row(row: Row) -> str:
+    symbol, tint = row_symbol(row)
+    name = _safe(row.name)
+    linked = name if row.case is None else f'<a href="#case{row.case + 1}">{name}</a>'
     return (
-        f'<article id="case{place}">{_head(report)}<h1>{symbol} {escape(case.headline)}</h1>'
+        f'<tr><td class="number">{row.place}</td><td>{linked}</td>'
+        f'<td><span style="color:{tint}" aria-hidden="true">{symbol}</span> {_safe(row.says)}</td>'
+        f'<td>{_safe(row.predicted)}</td><td class="number">{escape(row.p_value)}</td>'
+        f"<td>{_safe(row.review)}</td></tr>\n"
+    )
+
+
+def _case(case: Case, place: int, report: CaseReport) -> str:
+    symbol = f'<span style="color:{colour(case.verdict)}" aria-hidden="true">{SYMBOL[case.verdict]}</span>'
+    reviews = "".join(f"<h2>Review</h2>{_facts(review_facts(review))}" for review in case.reviews)
+    maps = f'<div class="maps">{"".join(map(_map, case.maps))}</div>\n' if case.maps else ""
+    missing = f"<p><small>{_safe(case.missing)}</small></p>\n" if case.missing else ""
+    return (
+        f'<article id="case{place + 1}">{_head(report)}<h1>{symbol} {escape(case.headline)}</h1>'
         f"<p>{escape(case.advice)}</p>\n<dl><dt>Image</dt><dd>{_safe(case.name)}</dd>"
         f"<dt>sha256</dt><dd><small>{escape(case.image_id)}</small></dd></dl>\n"
-        f'<div class="maps">{"".join(map(_map, case.maps))}</div>\n'
+        f"{missing}{maps}"
         f'<div class="numbers"><div><h2>In numbers</h2>{_facts(case.facts, dimmed(case))}</div>'
         f"{_plot(case.histogram)}</div>\n"
-        f"{_plot(case.channels)}\n{text}{review}</article>"
+        f"{_plot(case.channels)}\n{_similar(case.similar)}{_notes(case.text)}{reviews}</article>"
     )
+
+
+def _notes(text: str) -> str:
+    return f'<h2>Notes</h2><p class="text">{_safe(text.strip())}</p>' if text.strip() else ""
+
+
+def _similar(similar: Similar | None) -> str:
+    if similar is None:
+        return ""
+    pictures = "".join(map(_neighbour, similar.neighbours))
+    row = f'<div class="similar">{pictures}</div>' if pictures else ""
+    return f"<h2>Similar reference images</h2>{row}<p><small>{escape(similar.says)}</small></p>\n"
+
+
+def _neighbour(item: Neighbour) -> str:
+    alt = f"Reference image of {item.name}, at a distance of {item.distance}"
+    shown = "<p>no picture</p>"
+    if item.picture:
+        shown = f'<img alt="{escape(visible(alt))}" src="{data_uri(item.picture, "jpeg")}">'
+    return f"<figure>{shown}<figcaption>{_safe(item.name)} {escape(item.distance)}</figcaption></figure>"
 
 
 def _head(report: CaseReport) -> str:
@@ -84,7 +127,9 @@ def _map(item: Map) -> str:
     )
 
 
-def _plot(item: Plot) -> str:
+def _plot(item: Plot | None) -> str:
+    if item is None:
+        return ""
     shown = f'<img alt="{escape(visible(item.alt))}" src="{data_uri(item.picture, "svg+xml")}">'
     return f'<figure class="plot"><h2>{escape(item.title)}</h2>{shown}</figure>'
 

@@ -8,8 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nero_core.case_report.letters import families, font_files, spelled
-from nero_core.case_report.records import Case, CaseReport, Facts, Map, Plot
-from nero_core.case_report.words import BRACKETS, colour, dimmed, made_on, review_facts, summary, tally
+from nero_core.case_report.records import Case, CaseReport, Facts, Map, Overview, Plot, Row, Similar
+from nero_core.case_report.words import (
+    BRACKETS,
+    answered,
+    colour,
+    dimmed,
+    made_on,
+    review_facts,
+    row_symbol,
+    rows,
+    tally,
+)
 from nero_core.errors import NeroError
 from nero_core.figures.verdict_words import SYMBOL
 from nero_core.figures.wording import DISCLAIMER
@@ -17,7 +27,7 @@ from nero_core.figures.wording import DISCLAIMER
 if TYPE_CHECKING:
     from typst import PDFStandard
 
-COLUMN, HEIGHT = 56, 46  # mm of a map, in report.typ
+COLUMN, HEIGHT = 56, 43  # mm of a map, in report.typ
 FONTS, TEMPLATE = "fonts", "report.typ"
 _DATED: "list[PDFStandard]" = ["a-2a", "ua-1"]  # PDF/A asks for a date
 _UNDATED: "list[PDFStandard]" = ["1.7"]
@@ -79,11 +89,12 @@ def _described(report: CaseReport, inside: dict[str, bytes]) -> dict[str, Any]:
         "title": report.title,
         "date": None if day is None else {"year": day.year, "month": day.month, "day": day.day},
         "made_on": made_on(report),
+        "overview": None if report.overview is None else _overview(report.overview),
         "count": tally(report),
         "cases": [_case(case, f"case{place}", inside) for place, case in enumerate(report.cases)],
-        "summary": [_spelled_values(row) for row in summary(report)],
+        "rows": [_row(row) for row in rows(report)],
         "left_out": _spelled(report.left_out),
-        "model": _spelled(report.model),
+        "model": _spelled(answered(report)),
         "limits": list(report.limits),
         "disclaimer": DISCLAIMER,
     }
@@ -105,8 +116,10 @@ def _case(case: Case, place: str, inside: dict[str, bytes]) -> dict[str, Any]:
         "maps": [_map(item, f"{place}-map{index}", inside) for index, item in enumerate(case.maps)],
         "histogram": _plot(case.histogram, f"{place}-histogram.svg", inside),
         "channels": _plot(case.channels, f"{place}-channels.svg", inside),
+        "similar": _similar(case.similar, place, inside),
         "text": spelled(case.text.strip()),
-        "review": None if case.review is None else _spelled(review_facts(case.review)),
+        "reviews": [_spelled(review_facts(review)) for review in case.reviews],
+        "missing": case.missing,
     }
 
 
@@ -124,14 +137,43 @@ def _map(item: Map, place: str, inside: dict[str, bytes]) -> dict[str, Any]:
     }
 
 
-def _plot(item: Plot, place: str, inside: dict[str, bytes]) -> dict[str, str]:
+def _plot(item: Plot | None, place: str, inside: dict[str, bytes]) -> dict[str, str] | None:
+    if item is None:
+        return None
     inside[place] = item.picture
     return {"title": item.title, "picture": place, "alt": spelled(item.alt)}
 
 
+def _similar(similar: Similar | None, place: str, inside: dict[str, bytes]) -> dict[str, Any] | None:
+    if similar is None:
+        return None
+    neighbours = []
+    for index, item in enumerate(similar.neighbours):
+        picture = f"{place}-similar{index}.jpg"
+        if item.picture:
+            inside[picture] = item.picture
+        neighbours.append(
+            {"picture": picture if item.picture else None, "name": spelled(item.name), "distance": item.distance}
+        )
+    return {"says": similar.says, "neighbours": neighbours}
+
+
+def _overview(overview: Overview) -> dict[str, Any]:
+    return {
+        "name": spelled(overview.name),
+        "facts": _spelled(overview.facts),
+        "readers": _spelled(overview.readers),
+        "open": overview.open,
+        "pages": overview.pages,
+        "text": spelled(overview.text.strip()),
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    symbol, tint = row_symbol(row)
+    written = {name: spelled(getattr(row, name)) for name in ("name", "says", "predicted", "p_value", "review")}
+    return {"place": str(row.place), "symbol": symbol, "colour": tint, "case": row.case, **written}
+
+
 def _spelled(facts: Facts) -> list[list[str]]:
     return [[spelled(name), spelled(says)] for name, says in facts]
-
-
-def _spelled_values(row: dict[str, str]) -> dict[str, str]:
-    return {name: spelled(value) for name, value in row.items()}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nero_core.detectors.catalog import OURS
 from nero_core.figures.numbers import number, percent
 from nero_core.figures.wording import SYNTHETIC
-from nero_core.types import LAST_STAGE, TESTS, Detection, Verdict
+from nero_core.types import LAST_STAGE, TESTS, Detection, SimilarCases, Verdict
 
 SYMBOL: dict[Verdict, str] = {"like": "●", "borderline": "▲", "unlike": "◆"}
 ADVICE: dict[Verdict, str] = {
@@ -104,3 +104,11 @@ def predicted(detection: Detection, index: int, class_names: Sequence[str]) -> s
 def nearest_class(name: str) -> str:
     """The class whose centroid is nearest, and whose word that is."""
     return f"{name} (by NERO, centroid of its relevance)"
+
+
+def similar(cases: SimilarCases) -> str:
+    """Whether any reference image is near, and how near is near."""
+    near = f"near is up to {cases.limit:.2f}, within which {round(100 * cases.share)} % of other ID images have one"
+    if cases.is_near:
+        return f"The nearest by the angle between features; {near}."
+    return f"No reference image is similar. The nearest is at a distance of {cases.distances[0]:.2f}; {near}."

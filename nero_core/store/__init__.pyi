@@ -35,6 +35,7 @@ from .records import Result as Result
 from .records import Review as Review
 from .records import Worklist as Worklist
 from .reviews import add_review as add_review
+from .reviews import reviews_in as reviews_in
 from .reviews import reviews_of as reviews_of
 from .scoring import claim_items as claim_items
 from .scoring import release_claim as release_claim

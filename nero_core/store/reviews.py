@@ -65,6 +65,14 @@ def reviews_of(store: Store, item: int) -> tuple[Review, ...]:
         return tuple(Review(**row._mapping) for row in rows)
 
 
+def reviews_in(store: Store, worklist: int) -> tuple[Review, ...]:
+    """All reviews of a worklist's items, in the order in which they were added."""
+    columns = [getattr(ReviewRow, name) for name in Review.__dataclass_fields__]
+    query = select(*columns).join(ItemRow, ItemRow.id == ReviewRow.item).where(ItemRow.worklist == worklist)
+    with store.reading() as connection:
+        return tuple(Review(**row._mapping) for row in connection.execute(query.order_by(ReviewRow.id)))
+
+
 def _check_second(reader: str, first: set[str]) -> None:
     if not first - {reader}:
         raise StoreError(

@@ -13,3 +13,5 @@ from .run import summary as summary
 from .scores import score_files as score_files
 from .table import FORMATS as FORMATS
 from .table import export as export
+from .words import DECISION as DECISION
+from .words import item_name as item_name

@@ -1,15 +1,19 @@
 """What the description holds."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from nero_core.calibration import Bundle
 from nero_core.case_report import LONGEST_TEXT, MOST_CASES, Case, describe_case, describe_report
+from nero_core.case_report.similar import similar_cases
 from nero_core.data.decode import Picture, decode_image
-from nero_core.errors import NeroError
+from nero_core.errors import BundleError, NeroError
+from nero_core.explorer import Explorer
 from nero_core.figures import DISCLAIMER, SYNTHETIC, UNLIKE, two_tests
 from nero_core.inspector import Inspector
 
@@ -50,6 +54,33 @@ def test_a_single_method_has_no_lines_of_two_tests(tiny_inspector: Inspector, pi
     facts = dict(describe_case(tiny_inspector, picture, method="nero").facts)
     assert facts["Method"] == "nero"
     assert "NERO, all depths" not in facts
+
+
+def test_the_similar_images_are_those_of_the_explorer_with_their_pictures(
+    inspector: Inspector, picture: Picture, case: Case
+):
+    found = Explorer(inspector).similar(inspector.observe(inspector.decode([picture])))
+    assert case.similar is not None and found.is_near
+    told = [(item.name, item.distance) for item in case.similar.neighbours]
+    assert told == [(name, f"{distance:.2f}") for name, distance in zip(found.classes, found.distances, strict=True)]
+    for item in case.similar.neighbours:
+        with Image.open(io.BytesIO(item.picture)) as shown:
+            assert shown.format == "JPEG"
+
+
+def test_no_image_is_called_similar_where_none_is_near_and_a_lost_picture_is_one_less(
+    inspector: Inspector, picture: Picture, monkeypatch: pytest.MonkeyPatch
+):
+    observed = inspector.observe(inspector.decode([picture]))
+    opposite = replace(observed, features=-observed.features)
+    told = similar_cases(Explorer(inspector), opposite)
+    assert told.neighbours == () and told.says.startswith("No reference image is similar.")
+    monkeypatch.setattr(inspector, "thumbnail", lost)
+    assert [item.picture for item in similar_cases(Explorer(inspector), observed).neighbours] == [b""] * 5
+
+
+def lost(image_id: str) -> bytes:
+    raise BundleError(f"Expected a picture of {image_id}. Found none.")
 
 
 def test_a_text_that_is_too_long_is_refused(inspector: Inspector, picture: Picture):

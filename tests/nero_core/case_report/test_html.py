@@ -43,13 +43,22 @@ class Outline(HTMLParser):
 
 def test_the_page_says_what_the_description_says(report: CaseReport):
     outline, case = Outline(html_report(report)), report.cases[0]
-    for expected in (case.headline, case.advice, case.name, case.image_id, "2026-11-28", *report.limits):
+    for expected in (
+        case.headline,
+        case.advice,
+        case.name,
+        case.image_id,
+        "2026-11-28",
+        case.similar.says,
+        *report.limits,
+    ):
         assert " ".join(expected.split()) in outline.text
     for heading, says in (*case.facts, *report.model):
         assert f"{heading}{' '.join(says.split())}" in outline.text
     pictures = [attributes for tag, attributes in outline.tags if tag == "img"]
     scales = sum(item.scale is not None for item in case.maps)
-    assert len(pictures) == len(case.maps) + scales + 2
+    assert case.similar is not None
+    assert len(pictures) == len(case.maps) + scales + 2 + len(case.similar.neighbours)
     assert all(attributes["alt"] for attributes in pictures)
 
 
@@ -71,12 +80,12 @@ def test_the_page_stands_alone_and_runs_nothing(report: CaseReport):
 
 @pytest.mark.parametrize("where", ["name", "text", "review", "facts", "left_out"])
 def test_what_others_wrote_is_text_and_nothing_more(named: Named, where: str):
-    plain = named("a.png", text="x", review=Review("x", "agree"))
+    plain = named("a.png", text="x", reviews=(Review("x", "agree"),))
     case = plain.cases[0]
     changed = {
         "name": {"name": HOSTILE},
         "text": {"text": HOSTILE},
-        "review": {"review": Review(HOSTILE, "agree")},
+        "review": {"reviews": (Review(HOSTILE, "agree"),)},
         "facts": {"facts": ((HOSTILE, HOSTILE), *case.facts[1:])},
         "left_out": {},
     }[where]

@@ -53,13 +53,16 @@ def test_the_text_can_be_selected_and_has_words_numbers_and_digests(poppler: Pop
         assert words(heading) in text and words(says) in text
     for item in case.maps:
         assert item.title in text and letters(item.caption) in letters(text)
+    assert words(case.similar.says) in text and len(case.similar.neighbours) == 5
+    for item in case.similar.neighbours:
+        assert letters(f"{item.name}{item.distance}") in letters(text)
     assert {"NERO", "NERO, all depths"} <= {heading for heading, _ in case.facts}
     assert "calibration, ID" in text and "feature channel:" in text  # of the plots
 
 
 def test_one_case_is_one_page_with_notes_and_a_review(poppler: Poppler, named: Named):
     review = Review("Dr. Ada", "second look", "Repeat with dye.", "2026-11-28 10:12")
-    data = pdf_report(named("a.png", text="First line.\nSecond <b>line</b>.", review=review))
+    data = pdf_report(named("a.png", text="First line.\nSecond <b>line</b>.", reviews=(review,)))
     assert pages(poppler, data) == 1
     text = poppler("pdftotext", data)
     assert "First line.\nSecond <b>line</b>." in text
