@@ -6,7 +6,14 @@ setting; a file's name is never part of what is kept, since two people may have 
 """
 
 from dashboard.resources import worklists
-from dashboard.resources.background_tasks import comparison, comparison_so_far, faithfulness, timeline, umap
+from dashboard.resources.background_tasks import (
+    comparison,
+    comparison_so_far,
+    faithfulness,
+    list_report,
+    timeline,
+    umap,
+)
 from dashboard.resources.bundles import (
     answer_once,
     bundle_paths,
@@ -17,7 +24,7 @@ from dashboard.resources.bundles import (
     own_bundles,
     samples,
 )
-from dashboard.resources.case_reports import ReportForm, ReportSettings, case_report
+from dashboard.resources.case_reports import ReportForm, ReportSettings, case_report, report_file
 from dashboard.resources.explanations import (
     blocks,
     concepts,
@@ -81,6 +88,7 @@ __all__ = [
     "is_video",
     "job_result",
     "key",
+    "list_report",
     "missing_evidence",
     "name_of",
     "note",
@@ -98,6 +106,7 @@ __all__ = [
     "ranked",
     "ranks",
     "reference_channels",
+    "report_file",
     "samples",
     "scored",
     "share_unlike",

@@ -16,6 +16,8 @@ from dashboard.resources.images import HOUR, Source
 from dashboard.resources.verdicts import observation_with_image
 from dashboard.work.background_task import BackgroundTask, Progress
 from nero_core import BenchmarkResult, Inspector, compare_banks
+from nero_core.case_report import CaseReport, ListSettings, describe_worklist
+from nero_core.store import Store, Worklist
 from nero_core.types import Faithfulness, Observation, RelevanceMap, Timeline
 from nero_core.video import Sampling, Video, score_video
 
@@ -92,6 +94,24 @@ def timeline(
     return _shared(subject, "the timeline of a video", lambda: compute, instead_of)
 
 
+def list_report(
+    model: Inspector,
+    store: Store,
+    listed: Worklist,
+    settings: ListSettings,
+    mark: int,
+    instead_of: BackgroundTask[Any] | None = None,
+) -> BackgroundTask[CaseReport]:
+    """The description of a worklist's report; ``mark`` differs where the list has changed since. A few are kept, since
+    each holds the pictures of its pages."""
+
+    def compute(on_progress: Progress) -> CaseReport:
+        return describe_worklist(store, listed, model, settings, on_progress)
+
+    subject = ("list report", str(store.url), f"{listed.id}", key(model), repr(settings), f"{mark}")
+    return _shared(subject, "the report of a worklist", lambda: compute, instead_of, place=_report_place(subject))
+
+
 @dataclass(slots=True)
 class _Shared:
     """The task of one kind on one thing."""
@@ -106,8 +126,9 @@ def _shared(
     prepare: Callable[[], Callable[[Progress], Result]],
     instead_of: BackgroundTask[Any] | None,
     alone: Hashable | None = None,
+    place: _Shared | None = None,
 ) -> BackgroundTask[Result]:
-    place = _place(subject)
+    place = place or _place(subject)
     with place.lock:
         if place.task is None or place.task is instead_of:
             place.task = BackgroundTask(what, prepare(), alone=alone or subject)  # not beside the one that it replaces
@@ -116,4 +137,9 @@ def _shared(
 
 @st.cache_resource(max_entries=256, ttl=24 * HOUR, show_spinner=False)
 def _place(subject: tuple[str, ...]) -> _Shared:
+    return _Shared()
+
+
+@st.cache_resource(max_entries=4, ttl=HOUR, show_spinner=False)
+def _report_place(subject: tuple[str, ...]) -> _Shared:
     return _Shared()

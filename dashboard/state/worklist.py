@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from nero_core.case_report import ListSettings
+
 # in the URL
 LIST = "worklist"
 
@@ -21,6 +23,7 @@ _PLACE = "worklist_place"
 _UPLOADS = "worklist_uploads"
 _PICKED = "worklist_picked"
 _REFUSED = "worklist_refused"
+_REPORT = "worklist_report"
 
 
 def shown() -> int | None:
@@ -87,3 +90,19 @@ def refuse(sentence: str) -> None:
 def refused() -> str:
     """The same, once."""
     return str(st.session_state.pop(_REFUSED, ""))
+
+
+def prepare_report(number: int, settings: ListSettings, mark: int) -> None:
+    """Somebody asked for the report of a worklist, in the state that the mark tells."""
+    st.session_state[_REPORT] = (number, settings, mark)
+
+
+def prepared_report(number: int) -> tuple[ListSettings, int] | None:
+    """What was asked for last; None where that was another worklist's report, or none."""
+    asked = st.session_state.get(_REPORT)
+    return (asked[1], asked[2]) if asked is not None and asked[0] == number else None
+
+
+def leave_report() -> None:
+    """Nobody waits for it any more; for a callback."""
+    st.session_state.pop(_REPORT, None)

@@ -1,11 +1,20 @@
 """What is said of worklists and their items."""
 
+from nero_core.case_report import CaseReport
 from nero_core.figures import HEADLINE, number, percent
 from nero_core.store import Discoveries, Review, Worklist
 from nero_core.worklist import DECISION
 from nero_core.worklist import item_name as item_name
 
 STATE = {"waiting": "waits", "claimed": "is being scored", "scored": "scored", "failed": "not scored"}
+
+
+def described(report: CaseReport) -> str:
+    """What the report of a worklist holds, and what is open."""
+    overview = report.overview
+    assert overview is not None
+    pages = f"{len(report.cases)} {'page' if len(report.cases) == 1 else 'pages'} of single images"
+    return f"{len(overview.rows)} images in the table, {pages}. {overview.open}"
 
 
 def standing(listed: Worklist) -> str:

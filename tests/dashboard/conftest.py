@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 import torch
 from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
 from dashboard.work import jobs
@@ -18,6 +19,7 @@ from nero_core.benchmark.result_file import read_result, write_result
 from nero_core.calibration import Bundle
 from nero_core.types import Channels, ReferenceScores
 from tests.conftest import MadeOnce
+from tests.dashboard.material import Offered
 from tests.warm_process import WarmProcesses
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -126,3 +128,19 @@ def app(
     yield start
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> Offered:
+    """What the page offers to make, by file name."""
+    files: Offered = {}
+    plain = MediaFileManager.add_deferred
+
+    def keep(
+        self: MediaFileManager, make: Callable[[], bytes], mimetype: str | None, coordinates: str, **kind: str
+    ) -> str:
+        files[kind["file_name"]] = make
+        return plain(self, make, mimetype, coordinates, **kind)
+
+    monkeypatch.setattr(MediaFileManager, "add_deferred", keep)
+    return files

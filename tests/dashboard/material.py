@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.work.background_task import THREADS
 
+Offered = dict[str, Callable[[], bytes]]  # what a page offers to make, by the name of the file
 CLASSES = ("normal-cecum", "normal-pylorus", "normal-z-line")
 
 
