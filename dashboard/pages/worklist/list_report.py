@@ -23,7 +23,10 @@ PAGES = {
 
 
 def list_report(store: Store, listed: Worklist) -> None:
-    """What is to be in it, then how far it is, then the files."""
+    """What is to be in it, then how far it is, then the files; for the owner of the list, since it says what every
+    reader said."""
+    if listed.owner != reader():
+        return
     with st.expander("Report of the whole list", icon=":material/description:"), plain_errors():
         st.caption(
             "What was scored and how, the verdicts, who reviewed what and what is open, all images in a table, and "
