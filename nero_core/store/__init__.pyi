@@ -44,6 +44,9 @@ from .scoring import save_results as save_results
 from .settings import database_url as database_url
 from .settings import home as home
 from .settings import local_user as local_user
+from .sharing import readable_worklist as readable_worklist
+from .sharing import share_worklist as share_worklist
+from .sharing import worklists_of_others as worklists_of_others
 from .statistics import Discoveries as Discoveries
 from .statistics import Week as Week
 from .statistics import bundles_in_use as bundles_in_use

@@ -4,26 +4,41 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from nero_core.store.records import Item, ItemPage, ItemState, Result, Review, Verdict
+from nero_core.store.records import Item, ItemPage, ItemState, Reading, Readings, Result, Review, Verdict
 from nero_core.store.schema import ImageRow, ItemRow, ResultRow, ReviewRow
 from nero_core.store.store import Store
 
-Sort = Literal["position", "name", "predicted", "confidence", "score", "p_value", "verdict", "state", "review"]
+Sort = Literal[
+    "position", "name", "predicted", "confidence", "score", "p_value", "verdict", "state", "review", "disagreement"
+]
 
 _RESULT = list(Result.__dataclass_fields__)
 _REVIEW = list(Review.__dataclass_fields__)
 _ITEM = ("id", "worklist", "position", "name", "frame", "state")
 
+Alias = Any  # of ReviewRow: a class for mypy, none when it runs
 LastReview = aliased(ReviewRow, name="last_review")
+FirstReading = aliased(ReviewRow, name="first_reading")
+SecondReading = aliased(ReviewRow, name="second_reading")
+_REVIEWS: dict[str, tuple[Alias, Reading | None]] = {  # field of an item → which of its reviews
+    "review": (LastReview, None),
+    "first": (FirstReading, "first"),
+    "second": (SecondReading, "second"),
+}
 
 
-def is_last_review(item: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether ``LastReview`` is the last of an item that decides; for the ON of a join."""
+def is_last_review(
+    item: InstrumentedAttribute[int], review: Alias = LastReview, reading: Reading | None = None
+) -> ColumnElement[bool]:
+    """Whether ``review`` is the last of an item that decides, of one reading where it is given; for ON of a join."""
     number = select(func.max(ReviewRow.id)).where(ReviewRow.item == item, ReviewRow.decision != "comment")
-    return LastReview.id == number.correlate(item.class_).scalar_subquery()
+    if reading is not None:
+        number = number.where(ReviewRow.reading == reading)
+    is_last: ColumnElement[bool] = review.id == number.correlate(item.class_).scalar_subquery()
+    return is_last
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,8 @@ class Filter:
         verdicts: of the results.
         predicted: names of predicted classes.
         decisions: of the last review; ``none`` for items without one.
+        readings: ``wanted`` where the first reader asks for a second and none has answered, ``once`` where there is a
+            first reading and no second, ``disagree`` where both readers say what it is and not the same.
         p_at_most: p-value at or below which an item passes.
         text: part of the name, or the beginning of the digest; upper and lower case alike.
         besides: numbers of items that do not pass.
@@ -44,6 +61,7 @@ class Filter:
     verdicts: Collection[Verdict] = ()
     predicted: Collection[str] = ()
     decisions: Collection[str] = ()
+    readings: Collection[Readings] = ()
     p_at_most: float | None = None
     text: str = ""
     besides: Collection[int] = ()
@@ -90,32 +108,52 @@ def find_item(store: Store, number: int, worklist: int | None = None) -> Item | 
 
 
 def item_query() -> Select[Any]:
-    """Items with their result and last review, for ``read_item``."""
+    """Items with their result and the reviews that stand, for ``read_item``."""
     columns = [getattr(ItemRow, name).label(f"item_{name}") for name in _ITEM]
     columns += [ImageRow.digest.label("item_digest")]
     columns += [getattr(ResultRow, name).label(f"result_{name}") for name in _RESULT]
-    columns += [getattr(LastReview, name).label(f"review_{name}") for name in _REVIEW]
+    for field, (review, _) in _REVIEWS.items():
+        columns += [getattr(review, name).label(f"{field}_{name}") for name in _REVIEW]
     return _joined(select(*columns))
 
 
 def read_item(values: Mapping[Any, Any]) -> Item:
     """The record of a row of ``item_query``, by the names of its columns."""
-    result = review = None
+    result = None
     if values["result_at"] is not None:
         result = Result(**{name: values[f"result_{name}"] for name in _RESULT})
-    if values["review_id"] is not None:
-        review = Review(**{name: values[f"review_{name}"] for name in _REVIEW})
+    reviews: dict[str, Any] = {
+        field: Review(**{name: values[f"{field}_{name}"] for name in _REVIEW})
+        for field in _REVIEWS
+        if values[f"{field}_id"] is not None
+    }
     item = {name: values[f"item_{name}"] for name in (*_ITEM, "digest")}
-    return Item(**{**item, "name": item["name"] or ""}, result=result, review=review)
+    return Item(**{**item, "name": item["name"] or ""}, result=result, **reviews)
 
 
 def _joined(query: Select[Any]) -> Select[Any]:
-    return (
-        query.select_from(ItemRow)
-        .join(ImageRow, ImageRow.id == ItemRow.image)
-        .outerjoin(ResultRow, ResultRow.item == ItemRow.id)
-        .outerjoin(LastReview, is_last_review(ItemRow.id))
-    )
+    query = query.select_from(ItemRow).join(ImageRow, ImageRow.id == ItemRow.image)
+    query = query.outerjoin(ResultRow, ResultRow.item == ItemRow.id)
+    for review, reading in _REVIEWS.values():
+        query = query.outerjoin(review, is_last_review(ItemRow.id, review, reading))
+    return query
+
+
+def _says(review: Alias) -> ColumnElement[str | None]:
+    """The verdict of a reader, as ``records.says``."""
+    return case((review.decision == "agree", ResultRow.verdict), else_=review.verdict)
+
+
+def _disagree() -> ColumnElement[bool]:
+    """Whether both readers say what the image is, and not the same; false where one says nothing."""
+    return func.coalesce(_says(FirstReading) != _says(SecondReading), False)
+
+
+def _has_readings(readings: Readings) -> ColumnElement[bool]:
+    is_read_once = and_(FirstReading.id.is_not(None), SecondReading.id.is_(None))
+    if readings == "disagree":
+        return _disagree()
+    return is_read_once if readings == "once" else and_(is_read_once, FirstReading.decision == "second_look")
 
 
 def _order(sort: Sort, descending: bool) -> tuple[ColumnElement[Any], ...]:
@@ -124,6 +162,7 @@ def _order(sort: Sort, descending: bool) -> tuple[ColumnElement[Any], ...]:
         "name": ItemRow.name,
         "state": ItemRow.state,
         "review": LastReview.decision,
+        "disagreement": case((_disagree(), 0), (SecondReading.id.is_not(None), 1), (FirstReading.id.is_not(None), 2)),
         **{name: getattr(ResultRow, name) for name in ("predicted", "confidence", "score", "p_value", "verdict")},
     }
     column = columns[sort]
@@ -144,6 +183,8 @@ def _conditions(worklist: int, where: Filter) -> list[ColumnElement[bool]]:
     if where.decisions:
         decided = LastReview.decision.in_([name for name in where.decisions if name != "none"])
         conditions.append(or_(decided, LastReview.id.is_(None)) if "none" in where.decisions else decided)
+    if where.readings:
+        conditions.append(or_(*map(_has_readings, where.readings)))
     if where.p_at_most is not None:
         conditions.append(ResultRow.p_value <= where.p_at_most)
     if where.text:

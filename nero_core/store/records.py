@@ -14,7 +14,9 @@ Verdict = Literal["like", "borderline", "unlike"]  # as nero_core.types.Verdict,
 ItemState = Literal["waiting", "claimed", "scored", "failed"]
 Decision = Literal["agree", "override", "second_look", "comment"]
 Reading = Literal["first", "second"]
+Readings = Literal["wanted", "once", "disagree"]
 
+SHARED = "second_reader"  # in a worklist's settings: whether others may read it
 DIGEST = re.compile(r"[0-9a-f]{64}")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -152,6 +154,8 @@ class Item:
         state: ``waiting``, ``claimed`` by a scorer, ``scored`` or ``failed``.
         result: None before it is scored.
         review: the last that decides (a ``comment`` does not); None before.
+        first: the last of the first reader's that decides.
+        second: the last of a second reader's that decides.
     """
 
     id: int
@@ -163,6 +167,24 @@ class Item:
     state: ItemState
     result: Result | None = None
     review: Review | None = None
+    first: Review | None = None
+    second: Review | None = None
+
+    def says(self, review: Review | None) -> Verdict | None:
+        """What a reader of it says that it is; None where they say nothing of it, as who asks for a second look."""
+        if review is None or review.decision != "agree":
+            return None if review is None else review.verdict
+        return None if self.result is None else self.result.verdict
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether both readers say what it is, and not the same."""
+        first, second = self.says(self.first), self.says(self.second)
+        return first is not None and second is not None and first != second
+
+    def reading(self, reader: str) -> Reading:
+        """Whether who reads it now is its first reader, or, where another was, its second."""
+        return "first" if self.first is None or self.first.reader == reader else "second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +233,11 @@ class Worklist:
     def done(self) -> int:
         """How many are scored, or cannot be."""
         return self.counts.get("scored", 0) + self.counts.get("failed", 0)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its owner has opened it to other readers."""
+        return bool(self.settings.get(SHARED, False))
 
 
 @dataclass(frozen=True, slots=True)

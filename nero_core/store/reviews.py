@@ -19,7 +19,7 @@ def add_review(store: Store, review: Review) -> Review:
 
     Raises:
         StoreError: the item is gone or not scored yet, the comment is too long, or somebody would be the second reader
-            of what they read first, or of what nobody has read.
+            of what they read first, or of what nobody has read, or first reader of what another has read first.
     """
     if len(review.comment) > LONGEST:
         raise StoreError(
@@ -36,9 +36,10 @@ def add_review(store: Store, review: Review) -> Review:
             raise StoreError(
                 "Expected an item that is scored. Found one that waits. Review it when it has its verdict."
             )
-        if review.reading == "second":
-            readers = select(ReviewRow.reader).where(ReviewRow.item == review.item, ReviewRow.reading == "first")
-            _check_second(review.reader, set(connection.execute(readers).scalars()))
+        if review.decision != "comment":
+            first = select(ReviewRow.reader).where(ReviewRow.item == review.item, ReviewRow.reading == "first")
+            first = first.where(ReviewRow.decision != "comment").order_by(ReviewRow.id.desc()).limit(1)
+            _check_reading(review, connection.execute(first).scalar())
         names = ("item", "reader", "reading", "decision", "verdict", "label", "comment")
         values = {name: getattr(review, name) for name in names}
         number = connection.execute(insert(ReviewRow).values(**values, at=now).returning(ReviewRow.id)).scalar_one()
@@ -73,9 +74,15 @@ def reviews_in(store: Store, worklist: int) -> tuple[Review, ...]:
         return tuple(Review(**row._mapping) for row in connection.execute(query.order_by(ReviewRow.id)))
 
 
-def _check_second(reader: str, first: set[str]) -> None:
-    if not first - {reader}:
+def _check_reading(review: Review, first: str | None) -> None:
+    """See that two readings are those of two readers. ``first`` is who has read first; None where nobody has."""
+    if review.reading == "second" and first in (None, review.reader):
         raise StoreError(
-            f"Expected a first reader other than {reader}. Found {'the same' if first else 'none'}. "
+            f"Expected a first reader other than {review.reader}. Found {'the same' if first else 'none'}. "
             "Review as the first reader, or ask somebody else to."
+        )
+    if review.reading == "first" and first not in (None, review.reader):
+        raise StoreError(
+            f"Expected {review.reader} as the second reader. Found that another has read the image first. "
+            "Look at it again and review it as the second reader."
         )

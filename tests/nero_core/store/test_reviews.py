@@ -7,7 +7,21 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from nero_core.errors import StoreError
-from nero_core.store import Review, Store, add_review, audit_lines, open_store, reviews_of, verify_audit
+from nero_core.store import (
+    Filter,
+    Review,
+    Store,
+    add_review,
+    audit_lines,
+    find_item,
+    find_items,
+    open_store,
+    readable_worklist,
+    reviews_of,
+    share_worklist,
+    verify_audit,
+    worklists_of_others,
+)
 from tests.nero_core.store.conftest import Clock, OpenStore
 from tests.nero_core.store.material import child, score_all
 
@@ -51,6 +65,67 @@ def test_a_second_reader_is_another_than_the_first(store: Store, worklist: int):
     with pytest.raises(StoreError, match=r"first reader other than ann\. Found the same"):
         add_review(store, Review(item, "ann", "agree", "second"))
     assert add_review(store, Review(item, "bob", "agree", "second")).reading == "second"
+
+
+def test_who_reads_after_another_is_the_second_reader_and_comments_are_no_reading(store: Store, worklist: int):
+    item = score_all(store, worklist)[0]
+    add_review(store, Review(item, "cid", "comment", comment="Later."))
+    with pytest.raises(StoreError, match=r"first reader other than bob\. Found none"):
+        add_review(store, Review(item, "bob", "agree", "second"))
+    add_review(store, Review(item, "ann", "agree"))
+    with pytest.raises(StoreError, match="Expected bob as the second reader"):
+        add_review(store, Review(item, "bob", "agree"))
+    assert [review.reader for review in reviews_of(store, item)] == ["cid", "ann"]
+
+
+def test_items_tell_what_is_read_once_what_asks_for_a_second_reader_and_where_readers_disagree(
+    store: Store, worklist: int
+):
+    ids = score_all(store, worklist, [0.01, 0.01, *[0.5] * 8])  # two are called unlike, eight like
+    said: list[tuple[int, str, str, str | None]] = [
+        (0, "ann", "agree", None),
+        (0, "bob", "override", "like"),  # disagree: unlike, like
+        (1, "ann", "override", "like"),
+        (1, "bob", "override", "like"),  # agree
+        (2, "ann", "second_look", None),
+        (3, "ann", "second_look", None),
+        (3, "bob", "override", "unlike"),  # a second reader's answer, not a disagreement
+        (4, "ann", "agree", None),
+        (5, "ann", "override", "borderline"),
+        (5, "bob", "agree", None),  # disagree: borderline, like
+        (5, "ann", "comment", None),
+    ]
+    for place, reader, decision, verdict in said:
+        item = find_item(store, ids[place])
+        assert item is not None
+        add_review(store, Review(ids[place], reader, decision, item.reading(reader), verdict))  # type: ignore[arg-type]
+    expected = {"wanted": {2}, "once": {2, 4}, "disagree": {0, 5}}
+    for readings, places in expected.items():
+        page = find_items(store, worklist, where=Filter(readings=(readings,)))  # type: ignore[arg-type]
+        assert {item.position for item in page.items} == places and page.total == len(places)
+    everything = find_items(store, worklist, "disagreement").items
+    assert {item.position for item in everything if item.disagrees} == {0, 5}
+    assert [item.position for item in everything] == [0, 5, 1, 3, 2, 4, 6, 7, 8, 9]
+    first, second = everything[0].first, everything[0].second
+    assert first is not None and second is not None and (first.reader, second.reader) == ("ann", "bob")
+    assert everything[0].review == second
+    assert [everything[0].reading(reader) for reader in ("ann", "bob", "cid")] == ["first", "second", "second"]
+
+
+def test_a_list_is_read_by_others_only_once_its_owner_has_opened_it(store: Store, worklist: int):
+    assert readable_worklist(store, worklist, "ann").owner == "ann" and worklists_of_others(store, "bob") == ()
+    with pytest.raises(StoreError, match="worklist of number"):
+        readable_worklist(store, worklist, "bob")
+    with pytest.raises(StoreError, match="worklist of number"):
+        share_worklist(store, worklist, "bob", True)
+    share_worklist(store, worklist, "ann", True)
+    assert readable_worklist(store, worklist, "bob").id == worklist
+    assert [listed.id for listed in worklists_of_others(store, "bob")] == [worklist]
+    assert worklists_of_others(store, "ann") == ()
+    share_worklist(store, worklist, "ann", False)
+    assert worklists_of_others(store, "bob") == ()
+    actions = [line.action for line in audit_lines(store)]
+    assert actions[-2:] == ["worklist opened to readers", "worklist closed to readers"]
 
 
 def test_what_is_not_scored_or_not_there_is_not_reviewed(store: Store, worklist: int):
