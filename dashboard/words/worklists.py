@@ -1,8 +1,11 @@
 """What is said of worklists and their items."""
 
+from collections.abc import Sequence
+
+from dashboard.words.numbers import plain
 from nero_core.case_report import CaseReport
 from nero_core.figures import HEADLINE, number, percent
-from nero_core.store import Discoveries, Review, Worklist
+from nero_core.store import Discoveries, Item, Review, Worklist
 from nero_core.worklist import DECISION
 from nero_core.worklist import item_name as item_name
 
@@ -35,6 +38,46 @@ def unlike_at_rate(found: Discoveries) -> str:
         most = number(found.p_at_most, 2)
         return f"{called} of {total} images are unlike, all taken together (p at most {most}). {meaning}"
     return f"None of {total} images is unlike, all taken together. {meaning}"
+
+
+def is_blind(item: Item, reader: str) -> bool:
+    """Whether a reader must not know yet what the first one said: they are to be the second, and have not answered."""
+    return item.first is not None and item.second is None and item.first.reader != reader
+
+
+def status(item: Item, reader: str) -> str:
+    """What a table says of an item, to one reader of it."""
+    if item.review is None:
+        return STATE[item.state]
+    if is_blind(item, reader):
+        return "read once"
+    return "readers disagree" if item.disagrees else review(item.review)
+
+
+def readings(item: Item, reader: str) -> str:
+    """Who has read an item and what they said, in Markdown; to a second reader only after their own answer."""
+    if item.first is None:
+        return ""
+    if is_blind(item, reader):
+        return f"Read first by {plain(item.first.reader)}. What they said is shown once you have answered."
+    lines = [f"First reader: {plain(review(item.first))}.{_comment(item.first)}"]
+    if item.second is not None:
+        lines.append(f"Second reader: {plain(review(item.second))}.{_comment(item.second)}")
+    elif item.first.decision == "second_look":
+        lines.append("It needs a second reader.")
+    return "  \n".join(lines)
+
+
+def comments(reviews: Sequence[Review], item: Item, reader: str) -> list[str]:
+    """What was written without a verdict, in Markdown; to a second reader only their own before they have answered."""
+    written = [found for found in reviews if found.decision == "comment"]
+    if is_blind(item, reader):
+        written = [found for found in written if found.reader == reader]
+    return [f"{plain(found.reader)}: “{plain(found.comment)}”" for found in written]
+
+
+def _comment(found: Review) -> str:
+    return f" “{plain(found.comment)}”" if found.comment else ""
 
 
 def review(found: Review) -> str:

@@ -1,5 +1,7 @@
 """One item: its picture, the verdict in words, and what the reader says of it, by buttons or keys."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard import resources, state, words
@@ -8,7 +10,7 @@ from dashboard.pages.worklist.item_table import View
 from dashboard.pages.worklist.reader import reader
 from dashboard.resources import Source
 from nero_core.errors import NeroError
-from nero_core.store import Item, Result, Review, Store, Worklist, add_review, upload_path
+from nero_core.store import Item, Result, Review, Store, Worklist, add_review, reviews_of, upload_path
 from nero_core.types import Verdict
 
 SCREEN = "pages/screen/page.py"
@@ -80,9 +82,18 @@ def _verdict(item: Item, result: Result, listed: Worklist) -> None:
 
 
 def _review(store: Store, listed: Worklist, view: View, item: Item) -> None:
-    if item.review is not None:
-        st.markdown(f"Review: {words.plain(words.worklists.review(item.review))}.")
-    comment = st.text_input("Comment", key=f"comment_{item.id}", max_chars=1000, placeholder="what you see")
+    name = reader()
+    said = words.worklists.readings(item, name)
+    if said:
+        st.markdown(said)
+    if item.disagrees:
+        st.warning(
+            "The two readers disagree. The last answer stands, until one of them gives another.",
+            icon=":material/balance:",
+        )
+    for line in words.worklists.comments(reviews_of(store, item.id), item, name):
+        st.caption(line)
+    st.text_input("Comment", key=_comment_key(item.id), max_chars=1000, placeholder="what you see")
     verdict = item.result.verdict if item.result is not None else None
 
     def button(label: str, key: str, review: Review, is_first: bool = False) -> None:
@@ -95,26 +106,38 @@ def _review(store: Store, listed: Worklist, view: View, item: Item) -> None:
             args=(store, listed, view, review),
         )
 
-    name = reader()
+    reading = item.reading(name)
     with st.container(horizontal=True, key="reviews"):
-        button("Agree", "A", Review(item.id, name, "agree", comment=comment), is_first=True)
+        button("Agree", "A", Review(item.id, name, "agree", reading), is_first=True)
         for other, key in KEYS.items():
             if other != verdict:
-                button(f"No: {other}", key, Review(item.id, name, "override", verdict=other, comment=comment))
-        button("Second look", "S", Review(item.id, name, "second_look", comment=comment))
-    st.caption("A saved review leads on to the next image.")
+                button(f"No: {other}", key, Review(item.id, name, "override", reading, other))
+        button("Second look", "S", Review(item.id, name, "second_look", reading))
+        button("Comment only", "N", Review(item.id, name, "comment", reading))
+    st.caption("A saved review leads on to the next image; a comment alone does not.")
 
 
 def _save(store: Store, listed: Worklist, view: View, review: Review) -> None:
-    """Save a review and go on; where the item has left the filter, the next one stands in its place already."""
+    """Save a review with the comment that is written now, and go on; where the item has left the filter, the next one
+    stands in its place already."""
+    comment = str(state.site.value_of(_comment_key(review.item)) or "").strip()
     try:
-        add_review(store, review)
+        if review.decision == "comment" and not comment:
+            raise NeroError("Expected a comment. Found none. Write it above the buttons.")
+        add_review(store, replace(review, comment=comment))
     except NeroError as error:
         state.worklist.refuse(str(error))
+        return
+    state.site.go_to(_comment_key(review.item), "")
+    if review.decision == "comment":
         return
     here = view.page(store, listed, state.worklist.place(), 2)
     if here.items and here.items[0].id == review.item and len(here.items) > 1:
         state.worklist.go_to_place(state.worklist.place() + 1)
+
+
+def _comment_key(item: int) -> str:
+    return f"comment_{item}"
 
 
 def _open(item: Item) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import resources, state, words
+from dashboard.pages.worklist.reader import reader
 from nero_core.figures import data_uri
 from nero_core.store import Filter, Item, ItemPage, Store, Worklist, find_items
 from nero_core.types import Verdict
@@ -19,10 +20,12 @@ SORTS = {
     "verdict": "verdict",
     "name": "name",
     "review": "review",
+    "disagreement": "readers, disagreements first",
     "state": "status",
 }
 VERDICTS: tuple[Verdict, ...] = ("unlike", "borderline", "like")
 DECISIONS = {"none": "not reviewed", "agree": "agreed", "override": "overridden", "second_look": "second look"}
+READINGS = {"wanted": "needs a second reader", "once": "read once", "disagree": "readers disagree"}
 RATES = (0.01, 0.05, 0.1, 0.2)
 
 
@@ -70,14 +73,8 @@ def _view(listed: Worklist) -> View:
         )
     with st.expander("Filters, and unlike over the whole list", icon=":material/filter_alt:"):
         verdicts = st.pills("Verdict", VERDICTS, selection_mode="multi", key=state.worklist.VERDICTS, on_change=again)
-        decisions = st.pills(
-            "Review",
-            list(DECISIONS),
-            format_func=DECISIONS.__getitem__,
-            selection_mode="multi",
-            key=state.worklist.DECISIONS,
-            on_change=again,
-        )
+        decisions = _choices("Review", DECISIONS, state.worklist.DECISIONS) if listed.owner == reader() else ()
+        readings: Any = _choices("Readers", READINGS, state.worklist.READINGS)
         one_each = st.toggle("One of each group of near-duplicates", key=state.worklist.ONE_EACH, on_change=again)
         rate = st.select_slider(
             "Rate for the whole list (Benjamini–Hochberg)",
@@ -91,13 +88,27 @@ def _view(listed: Worklist) -> View:
         st.markdown(words.worklists.unlike_at_rate(found))
         only = st.toggle("Only those", key=state.worklist.ONLY_UNLIKE, on_change=again)
     where = Filter(
-        verdicts=tuple(name for name in VERDICTS if name in verdicts), decisions=tuple(decisions), text=text.strip()
+        verdicts=tuple(name for name in VERDICTS if name in verdicts),
+        decisions=tuple(decisions),
+        readings=tuple(readings),
+        text=text.strip(),
     )
     if only:
         where = replace(where, p_at_most=found.p_at_most)
     if one_each:
         where = replace(where, besides=tuple(resources.worklists.alike(listed.id, listed.done).first_of))
     return View(sort or "p_value", descending, where, frozenset(found.items))
+
+
+def _choices(label: str, names: dict[str, str], key: str) -> list[str]:
+    return st.pills(
+        label,
+        list(names),
+        format_func=names.__getitem__,
+        selection_mode="multi",
+        key=key,
+        on_change=state.worklist.first_place,
+    )
 
 
 def _table(listed: Worklist, items: tuple[Item, ...], view: View, first: int) -> None:
@@ -111,7 +122,7 @@ def _table(listed: Worklist, items: tuple[Item, ...], view: View, first: int) ->
         "p": st.column_config.NumberColumn(format="%.3g", width=60),
         "name": st.column_config.TextColumn(width=140),
         "prediction": st.column_config.TextColumn(width=120),
-        "status": st.column_config.TextColumn(width=120),
+        "status": st.column_config.TextColumn(width=160),
         "no.": st.column_config.NumberColumn(width=50),
         "alike": st.column_config.NumberColumn(width=50, help="How many images are nearly the same, this one included"),
     }
@@ -145,7 +156,7 @@ def _row(item: Item, is_unlike: bool, alike: int) -> dict[str, object]:
         "p": result.p_value if result is not None else None,
         "name": words.worklists.item_name(item),
         "prediction": result.predicted if result is not None else "",
-        "status": words.worklists.review(item.review) if item.review else words.worklists.STATE[item.state],
+        "status": words.worklists.status(item, reader()),
         "no.": item.position + 1,
         "alike": alike if alike > 1 else None,
     }

@@ -9,7 +9,9 @@ from dashboard.pages.worklist.download import download
 from dashboard.pages.worklist.item_card import item_card
 from dashboard.pages.worklist.item_table import item_table
 from dashboard.pages.worklist.list_report import list_report
+from dashboard.pages.worklist.reader import reader
 from dashboard.pages.worklist.scoring import scoring
+from dashboard.pages.worklist.second_reader import second_reader
 from dashboard.pages.worklist.shelf import opened, shelf
 from dashboard.plain_errors import plain_errors
 
@@ -24,11 +26,13 @@ if listed is None:
 
 with plain_errors():
     scoring(store, listed)
+    second_reader(store, listed)
 table_side, item_side = st.columns([7, 5], gap="medium")
 with table_side, plain_errors():
     view = item_table(store, listed)
-    download(store, listed)
-    list_report(store, listed)
+    if listed.owner == reader():  # both say what everybody said
+        download(store, listed)
+        list_report(store, listed)
 with item_side, plain_errors():
     item_card(store, listed, view)
 st.button(

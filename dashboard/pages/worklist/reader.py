@@ -4,6 +4,11 @@ from dashboard.access import admit
 from nero_core.store import local_user
 
 
+def tells_readers_apart() -> bool:
+    """Whether people log in, so that a second reader is known to be another than the first."""
+    return bool(admit().name)
+
+
 def reader() -> str:
     """The address of who has logged in; the user of this computer where nobody needs to."""
     return admit().name or local_user()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from dashboard.access import Visitor
 from dashboard.work import worklist_jobs
 from nero_core.calibration import Bundle
 from nero_core.store import (
@@ -149,6 +150,68 @@ def test_reviews_are_saved_and_lead_on(app: Start, stored: tuple[Store, int]):
     assert heading(running) == "frame 1.png"
     assert any("overridden: like the reference images" in text.value.replace("\\", "") for text in running.markdown)
     assert running.dataframe[0].value["status"].iloc[0] == f"agreed, by {local_user()}"
+
+
+def test_a_comment_alone_is_kept_and_stays_with_its_image(app: Start, stored: tuple[Store, int]):
+    store, number = stored
+    running = opened(app, number)
+    first = find_items(store, number, "p_value").items[0].id
+    running.button(key="review_N").click().run()
+    assert any("Expected a comment" in error.value for error in running.error) and not reviews_of(store, first)
+    running.text_input(key=f"comment_{first}").set_value("A *fold*?").run()
+    running.button(key="review_N").click().run()
+    no_traceback(running)
+    assert [(review.decision, review.comment) for review in reviews_of(store, first)] == [("comment", "A *fold*?")]
+    assert heading(running) == "frame 3.png" and running.text_input(key=f"comment_{first}").value == ""
+    assert any(caption.value.endswith("“A \\*fold\\*?”") for caption in running.caption)
+
+
+def test_without_a_login_the_page_says_that_there_is_no_second_reader(app: Start, stored: tuple[Store, int]):
+    running = opened(app, stored[1])
+    assert any("cannot tell two readers apart" in caption.value for caption in running.caption)
+    assert not [toggle for toggle in running.toggle if toggle.key.startswith("share_")]
+
+
+def test_a_second_reader_answers_before_they_learn_what_the_first_one_said(
+    app: Start, stored: tuple[Store, int], monkeypatch: pytest.MonkeyPatch
+):
+    """Who is logged in stands here alone: a login itself takes a browser, see tests/browser/test_login.py."""
+    store, number = stored
+    ann, bob = local_user(), "bob@example.org"
+
+    def logged_in(name: str) -> AppTest:
+        monkeypatch.setattr("dashboard.pages.worklist.reader.admit", lambda: Visitor(name, "reviewer"))
+        return opened(app, number)
+
+    running = logged_in(ann)
+    running.button(key="review_S").click().run()  # of frame 3
+    running.button(key="review_A").click().run()  # of frame 1
+    running = logged_in(bob)
+    assert any("may have been deleted" in warning.value.replace("\\", "") for warning in running.warning)
+    logged_in(ann).toggle(key=f"share_{number}").set_value(True).run()
+    monkeypatch.setattr("dashboard.pages.worklist.reader.admit", lambda: Visitor(bob, "reviewer"))
+    shelf = app("worklist")
+    no_traceback(shelf)
+    assert shelf.subheader[0].value == "To be read a second time"
+    assert f"open_{number}" in [button.key for button in shelf.button]
+    assert f"delete_{number}" not in [button.key for button in shelf.button]
+    running = logged_in(bob)
+    assert list(running.dataframe[0].value["status"])[:2] == ["read once", "read once"]
+    shown = [text.value for text in running.markdown]
+    assert any(text.startswith("Read first by") for text in shown) and not any("second look" in text for text in shown)
+    assert not [button for button in running.get("download_button") if "export_list" in str(button.proto.id)]
+    running.button(key="review_L").click().run()  # of frame 3
+    running.button(key="review_L").click().run()  # of frame 1
+    no_traceback(running)
+    assert list(running.dataframe[0].value["status"])[1] == "readers disagree"
+    running.button(key="previous_item").click().run()
+    said = next(text.value for text in running.markdown if "Second reader" in text.value).replace("\\", "")
+    assert f"First reader: agreed, by {ann}." in said and f"by {bob}." in said
+    assert any("readers disagree" in warning.value for warning in running.warning)
+    assert [review.reading for review in reviews_of(store, find_items(store, number, "p_value").items[1].id)] == [
+        "first",
+        "second",
+    ]
 
 
 def test_a_long_list_is_paged_by_the_database(app: Start, loaded_wide: Bundle):
