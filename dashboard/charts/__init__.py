@@ -12,6 +12,7 @@ from dashboard.charts.benchmark import (
 from dashboard.charts.channel_statistics import GridSort, statistics_order, statistics_table
 from dashboard.charts.channels import TOP, channel_plot, channel_table
 from dashboard.charts.distribution import class_relevance_table, relevance_by_class
+from dashboard.charts.drift import class_counts_table, drift_plot, drift_table
 from dashboard.charts.faithfulness import faithfulness_plot, faithfulness_table
 from dashboard.charts.frame import Table, toolbar
 from dashboard.charts.image_pair import PAIR_TOP, image_pair, pair_order, pair_table
@@ -33,10 +34,13 @@ __all__ = [
     "channel_table",
     "class_auroc",
     "class_bars",
+    "class_counts_table",
     "class_heat",
     "class_relevance_table",
     "class_table",
     "drag_picture",
+    "drift_plot",
+    "drift_table",
     "faithfulness_plot",
     "faithfulness_table",
     "image_pair",

@@ -1,6 +1,6 @@
 """Numbers into sentences. Plain and precise; never a diagnosis."""
 
-from dashboard.words import worklists
+from dashboard.words import quality, worklists
 from dashboard.words.channels import (
     ALL_ZERO,
     LITTLE_CONTRAST,
@@ -118,6 +118,7 @@ __all__ = [
     "picture_notes",
     "plain",
     "predicted",
+    "quality",
     "queued",
     "served_best",
     "similar",

@@ -17,6 +17,7 @@ from nero_core.cli.pack import pack, unpack
 from nero_core.cli.pacs import find, pull, push
 from nero_core.cli.phantom import phantom
 from nero_core.cli.prepare import prepare
+from nero_core.cli.quality import quality
 from nero_core.cli.report import report
 from nero_core.cli.score import score
 from nero_core.cli.streams import open_closed_streams
@@ -43,6 +44,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # name → function, e
     "pack": (pack, "nero pack bundles/phantom phantom.nero.zip"),
     "unpack": (unpack, "nero unpack phantom.nero.zip --into bundles/phantom"),
     "benchmark": (benchmark, "nero benchmark bundles/phantom --ood data/ood --out results"),
+    "quality": (quality, "nero quality --bundle bundles/phantom --since 90d"),
     "dashboard": (dashboard, "nero dashboard --bundle bundles/phantom"),
 }
 

@@ -48,12 +48,11 @@ from .sharing import readable_worklist as readable_worklist
 from .sharing import share_worklist as share_worklist
 from .sharing import worklists_of_others as worklists_of_others
 from .statistics import Discoveries as Discoveries
-from .statistics import Week as Week
+from .statistics import ScoredImage as ScoredImage
 from .statistics import bundles_in_use as bundles_in_use
 from .statistics import discoveries as discoveries
-from .statistics import p_values as p_values
 from .statistics import perceptual_hashes as perceptual_hashes
-from .statistics import weeks as weeks
+from .statistics import scored_images as scored_images
 from .store import Store as Store
 from .store import open_store as open_store
 from .uploads import put_upload as put_upload

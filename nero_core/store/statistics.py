@@ -1,19 +1,16 @@
-"""What many results together say: which images stay unlike over a whole worklist, and whether the world has moved."""
+"""What many results together say: which images stay unlike over a whole worklist, and all that a bundle has scored."""
 
-from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import numpy as np
 from sqlalchemy import select
 
 from nero_core.errors import StoreError
 from nero_core.store.items import LastReview, is_last_review
-from nero_core.store.schema import ItemRow, ResultRow
+from nero_core.store.records import Decision, Verdict
+from nero_core.store.schema import ImageRow, ItemRow, ResultRow
 from nero_core.store.store import Store
-
-FEWEST = 5  # p-values of a week below which no test is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +31,30 @@ class Discoveries:
 
 
 @dataclass(frozen=True, slots=True)
-class Week:
-    """One week of a bundle's use.
+class ScoredImage:
+    """An image that has a p-value, and the review that stands.
 
     Attributes:
-        monday: the day on which it begins, in UTC.
-        scored: images with a p-value.
-        median_p: of them; near 0.5 while they are like the reference images.
-        ks_statistic: largest distance between their distribution and the uniform one, in [0, 1]; None below ``FEWEST``.
-        ks_p_value: of the Kolmogorov–Smirnov test; small = the images are no longer like the reference images.
-        reviewed: images whose last review agrees or overrides.
-        overridden: of these, images whose last review overrides the verdict.
+        item: number of the item.
+        worklist: number of its worklist.
+        digest: SHA-256 of the uploaded bytes.
+        at: when it was scored.
+        p_value: conformal, in (0, 1].
+        verdict: ``like``, ``borderline`` or ``unlike``.
+        predicted: name of the predicted class.
+        perceptual_hash: None where there is none.
+        decision: of the last review that decides; None where nobody has reviewed it.
     """
 
-    monday: date
-    scored: int
-    median_p: float
-    ks_statistic: float | None
-    ks_p_value: float | None
-    reviewed: int
-    overridden: int
-
-    @property
-    def override_rate(self) -> float | None:
-        """Share of the reviewed images whose verdict was overridden; None where none was reviewed."""
-        return self.overridden / self.reviewed if self.reviewed else None
+    item: int
+    worklist: int
+    digest: str
+    at: datetime
+    p_value: float
+    verdict: Verdict
+    predicted: str
+    perceptual_hash: str | None
+    decision: Decision | None
 
 
 def discoveries(store: Store, worklist: int, rate: float = 0.1) -> Discoveries:
@@ -89,34 +85,18 @@ def discoveries(store: Store, worklist: int, rate: float = 0.1) -> Discoveries:
     )
 
 
-def weeks(store: Store, bundle: str, since: datetime | None = None) -> tuple[Week, ...]:
-    """How a bundle's p-values and reviews went, week by week, the oldest first; weeks without results are left out.
-
-    p-values of images like the calibration images are uniform but for their steps of 1/(n + 1); the test of a week asks
-    whether they still are.
-
-    Reference: Vovk et al., Algorithmic Learning in a Random World, 2005, on the uniform p-values; the test is
-        ``scipy.stats.kstest``.
-    """
-    query: Any = select(ResultRow.at, ResultRow.p_value, LastReview.decision)
+def scored_images(store: Store, bundle: str, since: datetime | None = None) -> tuple[ScoredImage, ...]:
+    """All images that were scored with a bundle, whosever worklists they are in, in the order of their results."""
+    own = ("item", "at", "p_value", "verdict", "predicted", "perceptual_hash")
+    columns = [getattr(ResultRow, name) for name in own]
+    query: Any = select(*columns, ItemRow.worklist, ImageRow.digest, LastReview.decision)
+    query = query.join(ItemRow, ItemRow.id == ResultRow.item).join(ImageRow, ImageRow.id == ItemRow.image)
     query = query.outerjoin(LastReview, is_last_review(ResultRow.item))
     query = query.where(ResultRow.bundle == bundle, ResultRow.p_value.is_not(None))
     if since is not None:
         query = query.where(ResultRow.at >= since)
-    by_week: dict[date, list[tuple[float, str | None]]] = defaultdict(list)
     with store.reading() as connection:
-        for at, p_value, decision in connection.execute(query):
-            by_week[_monday(at)].append((float(p_value or 0), decision))
-    return tuple(_week(monday, by_week[monday]) for monday in sorted(by_week))
-
-
-def p_values(store: Store, bundle: str, since: datetime | None = None) -> tuple[tuple[datetime, float], ...]:
-    """When each image was scored with a bundle, and its p-value, in the order of the results."""
-    query = select(ResultRow.at, ResultRow.p_value).where(ResultRow.bundle == bundle, ResultRow.p_value.is_not(None))
-    if since is not None:
-        query = query.where(ResultRow.at >= since)
-    with store.reading() as connection:
-        return tuple((row.at, float(row.p_value or 0)) for row in connection.execute(query.order_by(ResultRow.id)))
+        return tuple(ScoredImage(**row._mapping) for row in connection.execute(query.order_by(ResultRow.id)))
 
 
 def perceptual_hashes(store: Store, worklist: int) -> tuple[tuple[int, str], ...]:
@@ -132,25 +112,3 @@ def bundles_in_use(store: Store) -> tuple[str, ...]:
     """Digests of the bundles that have results, in order."""
     with store.reading() as connection:
         return tuple(connection.execute(select(ResultRow.bundle).distinct().order_by(ResultRow.bundle)).scalars())
-
-
-def _week(monday: date, found: list[tuple[float, str | None]]) -> Week:
-    from scipy.stats import kstest
-
-    values = np.array([p for p, _ in found], np.float64)
-    test = kstest(values, "uniform") if len(values) >= FEWEST else None
-    decisions = [decision for _, decision in found if decision in ("agree", "override")]
-    return Week(
-        monday,
-        len(values),
-        float(np.median(values)),
-        None if test is None else float(test.statistic),
-        None if test is None else float(test.pvalue),
-        len(decisions),
-        decisions.count("override"),
-    )
-
-
-def _monday(at: datetime) -> date:
-    day = at.astimezone(UTC).date()
-    return day - timedelta(days=day.weekday())

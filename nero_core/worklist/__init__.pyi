@@ -5,6 +5,11 @@ from .duplicates import near_duplicates as near_duplicates
 from .files import File as File
 from .files import files_of as files_of
 from .files import keep_files as keep_files
+from .quality import ClassCounts as ClassCounts
+from .quality import Counts as Counts
+from .quality import Quality as Quality
+from .quality import Week as Week
+from .quality import quality as quality
 from .run import Summary as Summary
 from .run import begin as begin
 from .run import check_files as check_files

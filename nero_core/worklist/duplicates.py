@@ -1,6 +1,6 @@
 """Frames that are nearly the same, such as those of a camera that stands still, by a perceptual hash."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +53,12 @@ def near_duplicates(store: Store, worklist: int, most_bits: int = MOST_BITS) -> 
     In the order of the worklist, each item joins the first item before it that itself joined none, and from whose hash
     its own differs in at most ``most_bits`` bits; so all members are like the first, and a slow pan is no one group.
     """
-    found = [(item, int(text, 16)) for item, text in perceptual_hashes(store, worklist)]
+    return group_alike(perceptual_hashes(store, worklist), most_bits)
+
+
+def group_alike(hashes: Sequence[tuple[int, str]], most_bits: int = MOST_BITS) -> Duplicates:
+    """The same of numbers and hashes from anywhere, in their order."""
+    found = [(item, int(text, 16)) for item, text in hashes]
     firsts, numbers = np.empty(len(found), np.uint64), list[int]()
     first_of: dict[int, int] = {}
     size_of: dict[int, int] = {}

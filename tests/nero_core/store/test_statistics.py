@@ -1,6 +1,4 @@
-"""Benjamini–Hochberg over a worklist, and the weeks of a bundle."""
-
-from datetime import date, timedelta
+"""Benjamini–Hochberg over a worklist, and all that a bundle has scored."""
 
 import numpy as np
 import pytest
@@ -16,11 +14,9 @@ from nero_core.store import (
     claim_items,
     discoveries,
     find_items,
-    p_values,
     save_results,
-    weeks,
+    scored_images,
 )
-from tests.nero_core.store.conftest import Clock
 from tests.nero_core.store.material import BUNDLE, OTHER, failed, items, score_all, scored
 
 
@@ -62,39 +58,15 @@ def test_a_worklist_without_results_has_no_discoveries(store: Store, worklist: i
             discoveries(store, worklist, rate)
 
 
-def test_weeks_show_when_the_world_moved_and_how_often_readers_overrode(store: Store, clock: Clock):
-    rng = np.random.default_rng(0)
-    monday = clock.moment.date()
-    for week, highest in enumerate((1.0, 1.0, 0.1)):
-        number = add_worklist(store, f"Week {week}", "ann", BUNDLE, "verdict", items(40)).id
-        clock.move(days=6, hours=14)  # Sunday, 23:00
-        ids = score_all(store, number, rng.uniform(0.0001, highest, 40).tolist())
-        for item in ids[: 4 * week]:
-            add_review(store, Review(item, "ann", "agree"))
-        for item in ids[:week]:
-            add_review(store, Review(item, "ann", "override", verdict="unlike"))
-            add_review(store, Review(item, "ann", "comment", comment="Once more."))
-        if ids[5:] and week:
-            add_review(store, Review(ids[3], "ann", "second_look"))  # no longer decided
-        clock.move(hours=10)
-    found = weeks(store, BUNDLE)
-    assert [week.monday for week in found] == [monday + timedelta(weeks=number) for number in range(3)]
-    assert [week.scored for week in found] == [40, 40, 40]
-    assert [(week.reviewed, week.overridden) for week in found] == [(0, 0), (3, 1), (7, 2)]
-    assert found[0].override_rate is None and found[1].override_rate == 1 / 3
-    tests = [week.ks_p_value for week in found]
-    assert all(test is not None for test in tests)
-    assert tests[0] > 0.01 and tests[1] > 0.01 and tests[2] < 1e-10  # type: ignore[operator]
-    assert found[2].median_p < 0.1 and found[2].ks_statistic is not None and found[2].ks_statistic > 0.85
-    assert weeks(store, OTHER) == ()
-    since = clock.moment - timedelta(days=7)
-    assert [week.monday for week in weeks(store, BUNDLE, since)] == [date(2026, 3, 16)]
-    assert len(p_values(store, BUNDLE, since)) == 40 and len(p_values(store, BUNDLE)) == 120
-    assert bundles_in_use(store) == (BUNDLE,)
-
-
-def test_a_week_of_few_images_is_not_tested(store: Store, worklist: int):
-    claim = claim_items(store, worklist, 4)
-    save_results(store, claim.token, {item.id: scored(0.01) for item in claim.items})
-    (week,) = weeks(store, BUNDLE)
-    assert (week.scored, week.ks_statistic, week.ks_p_value) == (4, None, None)
+def test_all_that_a_bundle_has_scored_comes_with_the_review_that_stands(store: Store, worklist: int):
+    ids = score_all(store, worklist)
+    other = add_worklist(store, "Other", "bob", OTHER, "verdict", items(1)).id
+    claim = claim_items(store, other, 1)
+    save_results(store, claim.token, {claim.items[0].id: scored(bundle=OTHER)})
+    add_review(store, Review(ids[1], "ann", "agree"))
+    add_review(store, Review(ids[1], "bob", "override", "second", "unlike"))
+    found = scored_images(store, BUNDLE)
+    assert [image.item for image in found] == ids and {image.worklist for image in found} == {worklist}
+    assert [image.decision for image in found[:3]] == [None, "override", None]
+    assert found[0].digest == items(1)[0].digest and found[0].predicted == "polyps"
+    assert bundles_in_use(store) == (BUNDLE, OTHER)

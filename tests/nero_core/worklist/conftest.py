@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.nero_core.store.conftest import clock, database, home, new_database, opened, store, templates
+from tests.nero_core.store.conftest import clock, database, home, new_database, opened, store, templates, worklist
 
-__all__ = ["clock", "database", "home", "new_database", "opened", "store", "templates"]
+__all__ = ["clock", "database", "home", "new_database", "opened", "store", "templates", "worklist"]
 
 
 @pytest.fixture(scope="session")
