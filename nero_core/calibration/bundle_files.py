@@ -85,6 +85,57 @@ def add_part(folder: Path, name: str, data: bytes) -> Bundle:
     return _put(folder, write)
 
 
+def derive_bundle(
+    parent: Bundle, folder: Path, card: BundleCard, banks: Mapping[str, FeatureBank], patches: PatchModel | None
+) -> Bundle:
+    """Write a bundle that has the classifier and the references of another, which stays as it is.
+
+    Features are stored as the parent's are. Small pictures of images that are in no bank are left out, and so is the
+    comparison of methods, which was that of other images.
+
+    Args:
+        parent: loaded, and unchanged since.
+        folder: where to; nothing may be there.
+        card: everything but ``files``.
+        banks: in the place of the parent's.
+        patches: in the place of the parent's.
+
+    Raises:
+        BundleError: something is there, the parent has changed, or the place cannot be written.
+    """
+    check_new(folder)
+    pictured = {digest for bank in banks.values() for digest in bank.ids}
+    names = [name for name in parent.card.files if name.startswith(THUMBNAILS) and Path(name).stem in pictured]
+    names += [name for name in (WEIGHTS, REFERENCES) if name in parent.card.files]
+    features = parent.fit.features
+    made = {BANKS: pack_banks(banks, half=bool((features.half().float() == features).all()))}
+    if patches is not None:
+        made[PATCHES] = pack_patches(patches)
+
+    def write(part: Path) -> Bundle:
+        (part / THUMBNAILS).mkdir(parents=True)
+        for name in names:
+            shutil.copyfile(parent.path / name, part / name)
+        for name, data in made.items():
+            (part / name).write_bytes(data)
+        own = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+        _write_card(part, card, {**{name: parent.card.files[name] for name in names}, **own})
+        return Bundle.load(part, parent.classifier.device)
+
+    return _put(folder, write)
+
+
+def check_new(folder: Path) -> None:
+    """See that a bundle may be written here and replaces nothing.
+
+    Raises:
+        BundleError: something is there already, or the place cannot be written.
+    """
+    check_place(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise BundleError(f"Expected no bundle at {folder} yet. Found one, which stays. Choose another name.")
+
+
 def _put(folder: Path, write: Callable[[Path], Bundle]) -> Bundle:
     """Have a bundle written beside its place, and only then put it there."""
     place = folder.resolve()  # a link stays a link
@@ -181,4 +232,5 @@ def _write(
 
 def _write_card(folder: Path, card: BundleCard, files: Mapping[str, str]) -> None:
     whole = card.model_copy(update={"files": dict(files)})
-    (folder / CARD).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    without = {"origin"} if whole.origin is None else None  # earlier programs refuse a card with a field of that name
+    (folder / CARD).write_text(whole.model_dump_json(indent=1, exclude=without) + "\n", encoding="utf-8")

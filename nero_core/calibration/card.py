@@ -49,6 +49,32 @@ class NeroSettings(BaseModel):
     bias_scale: float | None = Field(default=None, ge=0)
 
 
+class Origin(BaseModel):
+    """Where a bundle comes from that was calibrated anew.
+
+    Attributes:
+        parent: digest of the bundle whose classifier, fit images and OOD images it has.
+        parent_title: its title.
+        images: reviewed images that thresholds and p-values come from.
+        earlier: calibration images of the parent that count beside them.
+        readers: how many people reviewed them.
+        by: who had it made.
+        at: when, as ISO 8601 in UTC.
+        is_selected: whether it was made although what was reviewed differs from what was not.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parent: str = Field(pattern="^[0-9a-f]{64}$")
+    parent_title: str
+    images: int = Field(ge=1)
+    earlier: int = Field(ge=0)
+    readers: int = Field(ge=1)
+    by: str
+    at: str
+    is_selected: bool
+
+
 class BundleCard(BaseModel):
     """What ``bundle.json`` holds.
 
@@ -68,6 +94,7 @@ class BundleCard(BaseModel):
         made_with: versions of the libraries.
         notes: sentences on how the bundle was made.
         files: sha256 of every other file of the folder.
+        origin: of a bundle that was calibrated anew; None, and not in the file, of others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,6 +113,7 @@ class BundleCard(BaseModel):
     made_with: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
+    origin: Origin | None = None
 
     @field_validator("detectors")
     @classmethod

@@ -1,6 +1,6 @@
 """The patches of a bundle: fitted on its fit images, read by the calibration images, which are not in the coreset."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 
 import numpy as np
@@ -63,14 +63,40 @@ def make_patches(
             done += len(batch)
             report("patches", done, total)
 
-    size = classifier.input_size
     fits = {name: PatchFit(len(fit), seed, pool) for name in patch_stage_names(classifier.model)}
     for batch in batches(fit):
         for name, maps in classifier.patches(batch.pixels).items():
             fits[name].add(unit_patches(maps))
     stages = {name: fitted.finish(coreset).to(classifier.device) for name, fitted in fits.items()}
+    return _with_levels(classifier, stages, batches(calibration))
+
+
+def read_anew(
+    classifier: Classifier,
+    patches: PatchModel,
+    images: ImageFolder,
+    seed: int = 0,
+    report: Progress = lambda stage, done, total: None,
+) -> PatchModel:
+    """The same patches, with other images which say what is usual; arguments and errors as of ``make_patches``."""
+    chosen, done = _at_most(images, np.random.default_rng(seed)), 0
+
+    def batches() -> Iterator[ImageBatch]:
+        nonlocal done
+        for batch in iterate_batches(chosen, classifier.input_size, batch_size=16):
+            yield batch
+            done += len(batch)
+            report("patches", done, len(chosen))
+
+    return _with_levels(classifier, dict(patches.stages), batches())
+
+
+def _with_levels(
+    classifier: Classifier, stages: dict[str, PatchStage], calibration: Iterable[ImageBatch]
+) -> PatchModel:
+    size = classifier.input_size
     parts: dict[str, list[torch.Tensor]] = {name: [] for name in stages}
-    for batch in batches(calibration):
+    for batch in calibration:
         for name, maps in classifier.patches(batch.pixels).items():
             parts[name].append(stages[name].log_distances(stages[name].patches(maps, size)).cpu())
     distances = {name: torch.cat(logs, dim=1) for name, logs in parts.items()}

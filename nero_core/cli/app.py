@@ -18,6 +18,7 @@ from nero_core.cli.pacs import find, pull, push
 from nero_core.cli.phantom import phantom
 from nero_core.cli.prepare import prepare
 from nero_core.cli.quality import quality
+from nero_core.cli.recalibrate import recalibrate
 from nero_core.cli.report import report
 from nero_core.cli.score import score
 from nero_core.cli.streams import open_closed_streams
@@ -45,6 +46,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # name → function, e
     "unpack": (unpack, "nero unpack phantom.nero.zip --into bundles/phantom"),
     "benchmark": (benchmark, "nero benchmark bundles/phantom --ood data/ood --out results"),
     "quality": (quality, "nero quality --bundle bundles/phantom --since 90d"),
+    "recalibrate": (recalibrate, "nero recalibrate monday --bundle bundles/phantom --out bundles/phantom-2"),
     "dashboard": (dashboard, "nero dashboard --bundle bundles/phantom"),
 }
 

@@ -1,10 +1,15 @@
 """What the room hands on: the one list of its public names, which ``__init__`` reads."""
 
+from .confirmed import Confirmed as Confirmed
+from .confirmed import confirmed_images as confirmed_images
 from .duplicates import Duplicates as Duplicates
 from .duplicates import near_duplicates as near_duplicates
 from .files import File as File
 from .files import files_of as files_of
 from .files import keep_files as keep_files
+from .from_reviews import calibrate_from_reviews as calibrate_from_reviews
+from .from_reviews import check_confirmed as check_confirmed
+from .from_reviews import record_origin as record_origin
 from .quality import ClassCounts as ClassCounts
 from .quality import Counts as Counts
 from .quality import Quality as Quality

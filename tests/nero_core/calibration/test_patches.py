@@ -14,7 +14,7 @@ from safetensors.torch import load, load_file, save_file
 
 from nero_core.calibration import Bundle, calibrate, read_card
 from nero_core.calibration.bundle_archive import pack_bundle, unpack_bundle
-from nero_core.calibration.patches import BEYOND, make_patches
+from nero_core.calibration.patches import BEYOND, make_patches, read_anew
 from nero_core.calibration.patches_file import pack_patches, unpack_patches
 from nero_core.data.decode import decode_batch
 from nero_core.data.folders import ImageFolder, file_digest, read_folder
@@ -61,6 +61,17 @@ def test_the_finest_two_stages_are_compared_at_the_grid_of_the_network(loaded: B
     assert tuple(patches.stages) == patch_stage_names(model) == stage_names(model)[:2]
     for name, stage in patches.stages.items():
         assert len(stage.whitening) == stage_channels(model)[name] and 1 <= len(stage.coreset) <= 200
+
+
+def test_patches_that_are_read_anew_by_the_same_images_are_the_same_and_by_others_are_not(
+    loaded: Bundle, parts: dict[str, ImageFolder]
+) -> None:
+    kept = patches_of(loaded)
+    again = read_anew(loaded.classifier, kept, parts["calibration"], loaded.card.seed)
+    assert pack_patches(again) == pack_patches(kept)
+    other = read_anew(loaded.classifier, kept, parts["fit"], loaded.card.seed)
+    assert other.level != kept.level
+    assert all(torch.equal(other.stages[name].coreset, stage.coreset) for name, stage in kept.stages.items())
 
 
 def test_the_pass_that_ends_early_gives_the_maps_whose_means_are_the_stages(loaded: Bundle, phantoms: Path) -> None:
