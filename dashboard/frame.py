@@ -20,6 +20,7 @@ ROOMS: tuple[tuple[str, str, str, str, access.Role], ...] = (  # folder, address
     ("explorer", "neuron_explorer", "Neuron explorer", "hub", "viewer"),
     ("learn", "learn", "Learn", "school", "viewer"),
     ("own_model", "your_own_model", "Your own model", "model_training", "operator"),
+    ("quality", "quality_over_time", "Quality over time", "monitoring", "operator"),
     ("about", "about_this_model", "About this model", "info", "viewer"),
 )
 

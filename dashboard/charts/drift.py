@@ -36,7 +36,7 @@ def drift_plot(found: Quality, theme: Theme) -> go.Figure:
                 y=[y for week in weeks for y in (week.quantiles[low], week.quantiles[high], None)],
                 mode="lines",
                 line={"color": ink, "width": width},
-                opacity=0.55,
+                opacity=0.7,
                 hoverinfo="skip",
                 showlegend=False,
             )

@@ -1,17 +1,19 @@
 """The store of this server, and small pictures of its items in bounded caches."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard.resources.bundles import bundle_paths
 from dashboard.resources.images import DECODERS, HOUR
+from nero_core import Inspector
 from nero_core.data import decode_image, thumbnail
 from nero_core.errors import ImageError
 from nero_core.store import Discoveries, Store, discoveries, open_store, upload_path
 from nero_core.store import home as nero_home
-from nero_core.worklist import Duplicates, near_duplicates
+from nero_core.worklist import Confirmed, Duplicates, Quality, confirmed_images, near_duplicates, quality
 
 SMALL, LARGE = 72, 640  # pixels of a side
 
@@ -52,6 +54,21 @@ def bundle_of(digest: str) -> Path | None:
         if card.is_file() and hashlib.sha256(card.read_bytes()).hexdigest() == digest:
             return path
     return None
+
+
+def over_time(model: Inspector) -> Quality:
+    """What a bundle has done so far."""
+    return quality(store(), model.bundle.digest, model.bundle.calibration_size)
+
+
+def confirmed(
+    model: Inspector, numbers: Sequence[int], is_beside: bool, has_picture: Callable[[str], bool]
+) -> Confirmed:
+    """What reviews say of worklists that were scored with a bundle."""
+    bundle = model.bundle
+    own = {*bundle.fit.ids, *(() if bundle.ood is None else bundle.ood.ids)}
+    own |= set(bundle.calibration.ids) if is_beside else set()
+    return confirmed_images(store(), bundle.digest, numbers, bundle.card.class_names, own, has_picture)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -5,6 +5,6 @@ same view; the reference set is written there by hand, since it lasts over all p
 live in the session alone.
 """
 
-from dashboard.state import compare, explorer, images, jobs, learn, screen, site, worklist
+from dashboard.state import compare, explorer, images, jobs, learn, quality, screen, site, worklist
 
-__all__ = ["compare", "explorer", "images", "jobs", "learn", "screen", "site", "worklist"]
+__all__ = ["compare", "explorer", "images", "jobs", "learn", "quality", "screen", "site", "worklist"]

@@ -14,7 +14,7 @@ TPR = "accept"
 LARGE_TYPE = "large_type"
 SAMPLE = "sample"
 CHANNEL = "channel"
-JOBS = {"benchmark": "run", "calibrate": "making"}  # kind of job → where the URL holds its id
+JOBS = {"benchmark": "run", "calibrate": "making", "recalibrate": "anew"}  # kind of job → where the URL holds its id
 
 # in the session alone
 DOWNLOAD = "download"

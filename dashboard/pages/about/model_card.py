@@ -70,6 +70,18 @@ def making(inspector: Inspector) -> None:
     card = inspector.bundle.card
     with st.container(border=True):
         st.subheader("How it was made", anchor=False)
+        if card.origin is not None:
+            origin = card.origin
+            st.html(
+                marks.facts(
+                    [
+                        ("Calibrated anew from", f"{origin.parent_title}, {origin.parent}", False),
+                        ("Reviewed images", f"{origin.images}; readers: {origin.readers}", False),
+                        ("Earlier images beside them", str(origin.earlier), False),
+                        ("Made by", f"{origin.by}, {origin.at}", False),
+                    ]
+                )
+            )
         for sentence in card.notes or ("The card holds no notes.",):
             st.markdown(words.plain(sentence))
         settings = [
