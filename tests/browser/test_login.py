@@ -13,11 +13,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.headers import HEADERS
-from tests.browser.server import READY, Browser, Server, free_port
+from nero_core.calibration import read_card
+from nero_core.store import add_worklist, open_store
+from tests.browser.server import READY, Browser, Server, free_port, settle
+from tests.nero_core.store.material import items, score_all
 
 pytestmark = pytest.mark.browser
-ROLES = {"Ann@example.org": "operator", "bob@example.org": "viewer"}
-USERS = {"ann": "ann@example.org", "bob": "bob@example.org", "eve": "eve@example.org", "mallory": "ann@example.org"}
+ROLES = {"Ann@example.org": "operator", "bob@example.org": "viewer", "cid@example.org": "reviewer"}
+USERS = {name: f"{name}@example.org" for name in ("ann", "bob", "cid", "eve")} | {"mallory": "ann@example.org"}
 
 
 @contextmanager
@@ -68,7 +71,7 @@ class LoginServer(Server):
 
 
 @pytest.fixture(scope="module")
-def guarded(wide_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def guarded(wide_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoginServer]:
     with provider() as address, LoginServer(wide_bundle, tmp_path_factory.mktemp("login"), address) as running:
         yield running
 
@@ -103,6 +106,32 @@ def test_a_viewer_has_no_page_that_starts_work_on_the_server(browser: Browser, g
     page.goto(f"{guarded.address}/your_own_model")
     expect(page.get_by_text("bob@example.org (viewer)")).to_be_visible()
     assert page.get_by_text("Architecture").count() == 0
+
+
+def test_a_second_reader_answers_before_they_learn_what_the_first_one_said(
+    browser: Browser, guarded: LoginServer, wide_bundle: Path
+) -> None:
+    _, bundle = read_card(wide_bundle)
+    with open_store(f"sqlite:///{guarded.file.parent}/home/nero.db") as store:
+        number = add_worklist(store, "Monday", "ann@example.org", bundle, "nero", items(2)).id
+        score_all(store, number)
+    page = log_in(browser, guarded, "ann")
+    page.goto(f"{guarded.address}/worklist?worklist={number}")
+    page.get_by_role("button", name="Agree").click()
+    expect(page.get_by_text("2 of 2", exact=True)).to_be_visible()
+    page.get_by_text("Open to a second reader").click()
+    settle(page)
+    page = log_in(browser, guarded, "cid")
+    page.goto(f"{guarded.address}/worklist")
+    page.locator(".st-key-shelf_of_others").get_by_role("button", name="Open").click()
+    first = page.get_by_text("Read first by ann@example.org")
+    expect(first).to_be_visible()
+    assert page.get_by_text("agreed, by").count() == 0
+    page.get_by_role("button", name="No: unlike").click()
+    expect(first).not_to_be_visible()
+    page.get_by_role("button", name="Previous", exact=False).first.click()
+    expect(page.get_by_text("First reader: agreed, by ann@example.org")).to_be_visible()
+    expect(page.get_by_text("The two readers disagree")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", ["eve", "mallory"])

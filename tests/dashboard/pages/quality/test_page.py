@@ -97,7 +97,8 @@ def test_a_click_makes_a_new_reference_set_and_the_old_one_stays(
         assert card.origin is not None and card.counts["calibration"] == 24
         assert (card.origin.parent, card.origin.by) == (loaded_wide.digest, local_user())
         assert read_card(wide_bundle)[1] == loaded_wide.digest
-        assert digest in list(audit_lines(store))[-1].details
+        (line,) = (line for line in audit_lines(store) if line.action == "calibrated anew")
+        assert digest in line.details and line.actor == local_user()
     running.button(key="use_anew").click().run()
     no_traceback(running)
     assert asked(running, "bundle") == "Anew"
