@@ -10,11 +10,11 @@ from .files import keep_files as keep_files
 from .from_reviews import calibrate_from_reviews as calibrate_from_reviews
 from .from_reviews import check_confirmed as check_confirmed
 from .from_reviews import record_origin as record_origin
-from .quality import ClassCounts as ClassCounts
-from .quality import Counts as Counts
-from .quality import Quality as Quality
-from .quality import Week as Week
-from .quality import quality as quality
+from .over_time import ClassCounts as ClassCounts
+from .over_time import Counts as Counts
+from .over_time import Quality as Quality
+from .over_time import Week as Week
+from .over_time import quality as quality
 from .run import Summary as Summary
 from .run import begin as begin
 from .run import check_files as check_files

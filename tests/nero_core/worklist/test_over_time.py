@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 
 from nero_core.store import Review, Store, add_review, add_worklist, bundles_in_use, claim_items, save_results
 from nero_core.worklist import quality
-from nero_core.worklist.quality import ks_test
+from nero_core.worklist.over_time import ks_test
 from tests.nero_core.store.conftest import Clock
 from tests.nero_core.store.material import BUNDLE, OTHER, items, score_all, scored
 
