@@ -21,10 +21,11 @@ def described(report: CaseReport) -> str:
 
 
 def standing(listed: Worklist) -> str:
-    """``120 of 200 images are done, 3 of them without a score.``"""
+    """``120 of 200 images are done, 3 of them without a score.``; "so far" while more are read."""
     failed = listed.counts.get("failed", 0)
     without = f", {failed} of them without a score" if failed else ""
-    return f"{listed.done} of {listed.total} images are done{without}."
+    so_far = " so far" if listed.sources else ""
+    return f"{listed.done} of {listed.total} images{so_far} are done{without}."
 
 
 def unlike_at_rate(found: Discoveries) -> str:

@@ -29,7 +29,7 @@ def score(
     out: Annotated[str, typer.Option(metavar="NAME", help="Name of the worklist.")],
     source: Annotated[
         Path | None,
-        typer.Argument(metavar="[FOLDER]", help="Folder or .zip of images at any depth, or one image."),
+        typer.Argument(metavar="[FOLDER]", help="Folder or .zip of images at any depth, one image, or a video."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an earlier run of this name ended; begin where there is none.")
@@ -47,10 +47,11 @@ def score(
     """Score images into a worklist of the database, which keeps digests and results.
 
     What is scored is saved as it comes: after a kill, --resume with the same FOLDER scores what is left. An image that
-    cannot be scored has its reason in the list, and the exit status is 0 all the same.
+    cannot be scored has its reason in the list, and the exit status is 0 all the same. Each frame of a DICOM file is an
+    image, and of a video each frame that is looked at and neither dark nor blurred.
     """
     from nero_core.inspector import Inspector
-    from nero_core.store import open_store
+    from nero_core.store import open_store, worklist
     from nero_core.worklist import files_of, keep_files, score_worklist, summary
 
     owner = owner or local_user()
@@ -67,7 +68,9 @@ def score(
         if keep:
             keep_files(store, files, lambda done, total: advance("copying", done, total))
         score_worklist(store, listed.id, inspector, files, lambda done, total: advance("scoring", done, total))
-        found = summary(store, listed.id)
+        found, told = summary(store, listed.id), worklist(store, listed.id).told
+    for sentence in told:
+        typer.echo(printable(sentence))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.verdicts.items())
     typer.echo(f"{printable(out)}: {found.total} images, {found.scored} scored, {found.failed} not: {counts}")
     typer.echo(

@@ -3,6 +3,7 @@
 from nero_core.data.archive import ARCHIVE_LIMITS, ArchiveContents, ArchiveLimits, check_archive, unpacked
 from nero_core.data.decode import Limits, Picture, decode_batch, decode_image, file_name, thumbnail, to_batch
 from nero_core.data.dicom import frame_digest
+from nero_core.data.dicom_order import StudyPlace, study_place
 from nero_core.data.folders import ImageFolder, file_digest, iterate_batches, read_folder, split
 from nero_core.data.frame_names import frame_name
 from nero_core.data.frames import decode_frames, frames_in
@@ -18,6 +19,7 @@ __all__ = [
     "LeftOut",
     "Limits",
     "Picture",
+    "StudyPlace",
     "check_archive",
     "decode_batch",
     "decode_frames",
@@ -31,6 +33,7 @@ __all__ = [
     "read_folder",
     "same_name",
     "split",
+    "study_place",
     "study_tags",
     "study_tags_are_shown",
     "thumbnail",

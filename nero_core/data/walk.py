@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from nero_core.data.file_kind import DICOM, HEAD, image_kind
@@ -14,7 +14,7 @@ OF_MACOS = "__MACOSX"  # folder that it packs into archives
 PARTS_OF_A_SPLIT = frozenset("train training trainval val valid validation dev test testing".split())
 
 
-def images_below(folder: Path, inside: Path, tally: Tally) -> Iterator[Path]:
+def images_below(folder: Path, inside: Path, tally: Tally, suffixes: Collection[str] = SUFFIXES) -> Iterator[Path]:
     """The image files of a folder and of those in it: each folder's files by name, then its folders by name.
 
     Links are followed where they lead to something inside; a folder is read once.
@@ -23,11 +23,14 @@ def images_below(folder: Path, inside: Path, tally: Tally) -> Iterator[Path]:
         folder: where to begin.
         inside: the resolved folder that links may not leave.
         tally: what is left out is added to it; folders that cannot be read are listed there.
+        suffixes: of the files that are wanted.
     """
-    yield from _below(folder, inside, tally, set())
+    yield from _below(folder, inside, tally, set(), suffixes)
 
 
-def split_entries(folder: Path, inside: Path, tally: Tally) -> tuple[list[Path], list[Path]]:
+def split_entries(
+    folder: Path, inside: Path, tally: Tally, suffixes: Collection[str] = SUFFIXES
+) -> tuple[list[Path], list[Path]]:
     """The image files directly in a folder, and its folders, by name; the rest is tallied."""
     files, folders = list[Path](), list[Path]()
     try:
@@ -45,7 +48,7 @@ def split_entries(folder: Path, inside: Path, tally: Tally) -> tuple[list[Path],
             tally.links += 1
         elif stat.S_ISDIR(mode):
             folders.append(path)
-        elif path.suffix.lower() not in SUFFIXES and not (stat.S_ISREG(mode) and _is_bare_dicom(path)):
+        elif path.suffix.lower() not in suffixes and not (stat.S_ISREG(mode) and _is_bare_dicom(path)):
             tally.kinds[path.suffix.lower() or NO_SUFFIX] += 1
         elif stat.S_ISREG(mode):
             files.append(path)
@@ -69,7 +72,9 @@ def are_parts_of_a_split(folders: list[str]) -> bool:
     return len(folders) > 1 and all(name.lower() in PARTS_OF_A_SPLIT for name in folders)
 
 
-def _below(folder: Path, inside: Path, tally: Tally, seen: set[tuple[int, int]]) -> Iterator[Path]:
+def _below(
+    folder: Path, inside: Path, tally: Tally, seen: set[tuple[int, int]], suffixes: Collection[str]
+) -> Iterator[Path]:
     try:
         status = folder.stat()
     except OSError as error:
@@ -79,10 +84,10 @@ def _below(folder: Path, inside: Path, tally: Tally, seen: set[tuple[int, int]])
         tally.links += folder.is_symlink()
         return
     seen.add((status.st_dev, status.st_ino))
-    files, folders = split_entries(folder, inside, tally)
+    files, folders = split_entries(folder, inside, tally, suffixes)
     yield from files
     for below in folders:
-        yield from _below(below, inside, tally, seen)
+        yield from _below(below, inside, tally, seen, suffixes)
 
 
 def _is_bare_dicom(path: Path) -> bool:

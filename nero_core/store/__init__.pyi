@@ -55,9 +55,13 @@ from .statistics import perceptual_hashes as perceptual_hashes
 from .statistics import scored_images as scored_images
 from .store import Store as Store
 from .store import open_store as open_store
+from .thumbnails import put_thumbnail as put_thumbnail
+from .thumbnails import thumbnail_path as thumbnail_path
 from .uploads import put_upload as put_upload
+from .uploads import put_upload_file as put_upload_file
 from .uploads import sweep_uploads as sweep_uploads
 from .uploads import upload_path as upload_path
+from .worklists import add_from_source as add_from_source
 from .worklists import add_items as add_items
 from .worklists import add_worklist as add_worklist
 from .worklists import find_worklists as find_worklists

@@ -41,12 +41,14 @@ class NewItem:
     Attributes:
         digest: SHA-256 of the uploaded bytes.
         name: of the file; the store forgets it unless the operator keeps names.
-        frame: number of the frame, from 0, where the file holds many.
+        frame: number of the frame, from 0, where the file holds many; of a video the frame's time, in milliseconds.
+        label: what is kept where the name is not: nothing of the file's name, such as ``#frame 3`` or ``#00:12.5``.
     """
 
     digest: str
     name: str = ""
     frame: int | None = None
+    label: str = ""
 
     def __post_init__(self) -> None:
         check_digest(self.digest, "an image's digest")
@@ -149,8 +151,8 @@ class Item:
         worklist: number of its worklist.
         position: place in it, from 0.
         digest: of the uploaded bytes.
-        name: of the file; empty where the operator keeps no names.
-        frame: number of the frame; None where the file is one image.
+        name: of the file; empty, or what is told of it without its name, where the operator keeps no names.
+        frame: number of the frame, from 0, or of a video its time in milliseconds; None where the file is one image.
         state: ``waiting``, ``claimed`` by a scorer, ``scored`` or ``failed``.
         result: None before it is scored.
         review: the last that decides (a ``comment`` does not); None before.
@@ -238,6 +240,21 @@ class Worklist:
     def is_shared(self) -> bool:
         """Whether its owner has opened it to other readers."""
         return bool(self.settings.get(SHARED, False))
+
+    @property
+    def sources(self) -> tuple[Mapping[str, Any], ...]:
+        """What is still to be read into the worklist, first what is next: a video, a study of a PACS."""
+        return tuple(self.settings.get("sources", ()))
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was found of the sources that are read: a sentence each."""
+        return tuple(self.settings.get("told", ()))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is to be read or scored any more."""
+        return not self.sources and self.done >= self.total
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from nero_core.atomic import write_bytes
+from nero_core.atomic import new_file, write_bytes
 from nero_core.errors import StoreError
 from nero_core.store import settings
 from nero_core.store.database import make_private
 from nero_core.store.records import check_digest
-from nero_core.store.schema import ImageRow, ItemRow
+from nero_core.store.schema import ImageRow, ItemRow, WorklistRow
 from nero_core.store.store import Store
+from nero_core.store.thumbnails import remove_thumbnails
 from nero_core.store.worklists import PIECE, pieces
 
 KEPT_SECONDS = 24 * 3600.0  # after the upload, once it is scored; longer where the operator keeps pixels
+COPIED = 2**20  # bytes at a time
 UNCLAIMED_SECONDS = 3600.0  # that a file may lie before its worklist is there
 
 
@@ -44,6 +46,35 @@ def put_upload(store: Store, data: bytes) -> str:
     return digest
 
 
+def put_upload_file(store: Store, source: Path, digest: str) -> None:
+    """Copy a large file, such as a video, piece by piece; one that is there already counts as uploaded now.
+
+    Args:
+        store: where to.
+        source: the file.
+        digest: SHA-256 of its bytes.
+
+    Raises:
+        StoreError: it cannot be written, or its bytes are others.
+    """
+    place, found = _place(store, digest), hashlib.sha256()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with source.open("rb") as file, new_file(place) as part:
+            part.touch(mode=0o600)
+            with part.open("wb") as out:
+                while piece := file.read(COPIED):
+                    found.update(piece)
+                    out.write(piece)
+            if found.hexdigest() != digest:
+                raise StoreError("Expected the file as it was listed. Found that it has changed. Try again.")
+    except OSError as error:
+        raise StoreError(
+            f"Expected to copy an upload below {store.uploads}. Found: {error.strerror or error}. "
+            "Ask who runs this server to make room, or to set NERO_HOME to a folder that can be written."
+        ) from error
+
+
 def upload_path(store: Store, digest: str) -> Path | None:
     """Where an uploaded file lies; None where it is gone.
 
@@ -62,19 +93,19 @@ def sweep_uploads(store: Store) -> int:
     Returns:
         How many were removed.
     """
-    removed = 0
+    removed, unread = 0, _unread(store)
     for part in pieces(_files(store), PIECE):
         digests = [path.name for path in part]
         listed = select(ImageRow.digest).where(ImageRow.digest.in_(digests))
         open_items = listed.join(ItemRow, ItemRow.image == ImageRow.id).where(ItemRow.state.in_(("waiting", "claimed")))
         with store.reading() as connection:
-            known, needed = (set(connection.execute(query).scalars()) for query in (listed, open_items))
+            known, needed = (unread.union(connection.execute(query).scalars()) for query in (listed, open_items))
         for path in part:
             age = time.time() - _changed(path)
             is_orphan = path.name not in known and age > UNCLAIMED_SECONDS
             is_old = path.name not in needed and age > KEPT_SECONDS and not settings.keeps_pixels()
             if is_orphan or is_old:
-                path.unlink(missing_ok=True)
+                _remove(store, path)
                 removed += 1
     return removed
 
@@ -93,9 +124,21 @@ def remove_uploads(store: Store, digests: list[str]) -> int:
         for digest in part:
             place = _place(store, digest)
             if digest not in known and place.is_file():
-                place.unlink(missing_ok=True)
+                _remove(store, place)
                 removed += 1
     return removed
+
+
+def _unread(store: Store) -> set[str]:
+    """The files of which a worklist has not read all images yet."""
+    with store.reading() as connection:
+        settings = connection.execute(select(WorklistRow.settings)).scalars().all()
+    return {str(source.get("digest")) for each in settings for source in each.get("sources", ())}
+
+
+def _remove(store: Store, place: Path) -> None:
+    place.unlink(missing_ok=True)
+    remove_thumbnails(store, place.name)
 
 
 def _place(store: Store, digest: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nero_core.errors import StoreError
@@ -80,6 +80,38 @@ def add_items(store: Store, number: int, items: Sequence[NewItem]) -> None:
         write_lines(connection, store, owner, "items added", [{"worklist": number, **_summary(items)}])
 
 
+def add_from_source(
+    store: Store, number: int, items: Sequence[NewItem], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> bool:
+    """Add what a source gave at the end of a worklist, and how far the source is read, in one step.
+
+    Args:
+        store: where it is.
+        number: of the worklist.
+        items: in their order; may be none.
+        before: the settings by which the source was read.
+        after: the settings from now on.
+
+    Returns:
+        Whether it was added; not where the settings are others by now: another scorer has read the source on.
+
+    Raises:
+        StoreError: there is no such worklist.
+    """
+    with store.writing() as connection:
+        query = select(WorklistRow.owner, WorklistRow.settings).where(WorklistRow.id == number).with_for_update()
+        row = connection.execute(query).first()
+        if row is None:
+            raise missing(number)
+        if row.settings != dict(before):
+            return False
+        _insert_items(connection, store, number, row.owner, items)
+        connection.execute(update(WorklistRow).where(WorklistRow.id == number).values(settings=dict(after)))
+        if items:
+            write_lines(connection, store, row.owner, "items added", [{"worklist": number, **_summary(items)}])
+    return True
+
+
 def worklist(store: Store, number: int, owner: str | None = None) -> Worklist:
     """The worklist of a number, and of an owner where one is given.
 
@@ -121,7 +153,7 @@ def _insert_items(connection: Connection, store: Store, number: int, owner: str,
             "worklist": number,
             "position": position,
             "image": images[item.digest],
-            "name": item.name if store.keeps_names and item.name else None,
+            "name": (item.name if store.keeps_names and item.name else item.label) or None,
             "frame": item.frame,
         }
         for position, item in enumerate(items, first)

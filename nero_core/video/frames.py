@@ -1,7 +1,7 @@
 """A video's frames as pictures, one at a time."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,6 +142,31 @@ class Video:
                     if now > time:
                         break
         raise refusal(self.name, f"a frame at {time_stamp(time)}", "none", "Choose another time.")
+
+    def frames_at(self, times: Sequence[float], slack: float = SLACK) -> Iterator[Picture]:
+        """The pictures of some times, one at a time, in one way through the file from the first of them on.
+
+        Args:
+            times: seconds, in their order.
+            slack: seconds by which a frame may miss its time.
+
+        Raises:
+            ImageError: there is no frame at one of these times.
+        """
+        wanted = list(times)
+        for is_sought in (True, False):  # as above
+            run = _Run(self.name, self._limits)
+            with opened(self._source, self._kind, self.name, self._limits) as (container, stream):
+                sought = wanted[0] if is_sought and wanted else None
+                for _, now, frame in run.decoded(container, stream, sought):
+                    if not wanted or now > wanted[0] + slack:
+                        break
+                    if abs(now - wanted[0]) <= slack:
+                        del wanted[0]
+                        yield self._picture(frame, now)
+            if not wanted:
+                return
+        raise refusal(self.name, f"a frame at {time_stamp(wanted[0])}", "none", "Choose another time.")
 
     def _picture(self, frame: "VideoFrame", time: float) -> Picture:
         digest = hashlib.sha256(f"{self.id} {time:.6f}".encode()).hexdigest()

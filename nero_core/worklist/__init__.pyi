@@ -4,7 +4,6 @@ from .confirmed import Confirmed as Confirmed
 from .confirmed import confirmed_images as confirmed_images
 from .duplicates import Duplicates as Duplicates
 from .duplicates import near_duplicates as near_duplicates
-from .files import File as File
 from .files import files_of as files_of
 from .files import keep_files as keep_files
 from .from_reviews import calibrate_from_reviews as calibrate_from_reviews
@@ -15,12 +14,19 @@ from .over_time import Counts as Counts
 from .over_time import Quality as Quality
 from .over_time import Week as Week
 from .over_time import quality as quality
+from .images import File as File
+from .images import study_labels as study_labels
+from .pictures import PictureReader as PictureReader
+from .pictures import is_video as is_video
 from .run import Summary as Summary
 from .run import begin as begin
 from .run import check_files as check_files
 from .run import score_worklist as score_worklist
 from .run import summary as summary
 from .scores import score_files as score_files
+from .sources import Lister as Lister
+from .sources import Source as Source
+from .sources import Step as Step
 from .table import FORMATS as FORMATS
 from .table import export as export
 from .words import DECISION as DECISION

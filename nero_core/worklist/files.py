@@ -1,39 +1,28 @@
-"""The files of a worklist: those of a folder or a zip, each known by its digest from then on."""
+"""The files of a worklist: those of a folder or a zip, each known by its digest from then on.
+
+A DICOM file of several frames is several; a video is one, whose frames are read where the worklist is scored.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from nero_core.data import Limits, file_digest, unpacked
+from nero_core.data import Limits, file_digest, file_name, unpacked
 from nero_core.data.decode import read_whole
+from nero_core.data.file_kind import HEAD
 from nero_core.data.left_out import Tally, Tell, tell_nobody
+from nero_core.data.limits import FORMATS, SUFFIXES
+from nero_core.data.regular_file import regular_file
 from nero_core.data.walk import images_below, split_entries
 from nero_core.errors import ImageError, NeroError
-from nero_core.store import NewItem, Store, put_upload
+from nero_core.store import Store, put_upload, put_upload_file
+from nero_core.video import SUFFIXES as VIDEO_SUFFIXES
+from nero_core.video import video_kind
+from nero_core.worklist.images import File, each_frame, in_study_order
 
 OnFile = Callable[[int, int], object]
 MOST_NAME = 500  # characters
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One image file.
-
-    Attributes:
-        path: where it lies.
-        name: below the folder or in the zip, with ``/`` between folders.
-        digest: SHA-256 of its bytes.
-    """
-
-    path: Path
-    name: str
-    digest: str
-
-    @property
-    def item(self) -> NewItem:
-        """The line of a worklist."""
-        return NewItem(self.digest, self.name)
 
 
 @contextmanager
@@ -43,7 +32,11 @@ def files_of(
     on_left_out: Tell = tell_nobody,
     on_file: OnFile = lambda done, total: None,
 ) -> Iterator[tuple[File, ...]]:
-    """The image files of a folder, at any depth, of a zip, or one image file; a zip is unpacked while the block lasts.
+    """The images and videos of a folder, at any depth, the images of a zip, or one file; a zip is unpacked while the
+    block lasts.
+
+    The DICOM files of a folder or a zip come last, in the order of their study, and are named by it: their own names
+    may be those of patients.
 
     Args:
         source: the folder, the zip or the file.
@@ -55,14 +48,15 @@ def files_of(
         NeroError: nothing is there, the zip is damaged, hostile or beyond its limits, or there is no image.
     """
     if not source.exists():
-        raise NeroError(f"Expected a folder, a zip or an image. Found nothing at {source}. Check the path.")
+        raise NeroError(f"Expected a folder, a zip, an image or a video. Found nothing at {source}. Check the path.")
     if source.is_file() and not _is_zip(source):
-        yield (File(source, source.name, file_digest(source)),)
+        yield tuple(each_frame(_file(source, source.name)))
         return
     with unpacked(source, inside=inside, on_left_out=on_left_out) as folder:
         is_own = folder == source
         files = _listed(folder, on_left_out if is_own else tell_nobody, on_file)
-        yield files if is_own else _without_wrapper(files)
+        files = files if is_own else _without_wrapper(files)
+        yield tuple(frame for file in in_study_order(files) for frame in each_frame(file))
 
 
 def keep_files(store: Store, files: Sequence[File], on_file: OnFile = lambda done, total: None) -> None:
@@ -72,16 +66,20 @@ def keep_files(store: Store, files: Sequence[File], on_file: OnFile = lambda don
         StoreError: no room, or no right to write.
         ImageError: a file has changed since it was listed, is too large or cannot be read.
     """
-    for number, file in enumerate(files, 1):
-        if put_upload(store, read_whole(file.path, file.name, Limits())) != file.digest:
+    whole = list({file.path: file for file in files}.values())  # frames share one
+    for number, file in enumerate(whole, 1):
+        if file.is_video:
+            put_upload_file(store, file.path, file.digest)
+        elif put_upload(store, read_whole(file.path, file.name, Limits())) != file.digest:
             raise ImageError(f"{file.name}: expected the file as it was listed; found that it has changed. Try again.")
-        on_file(number, len(files))
+        on_file(number, len(whole))
 
 
 def _listed(folder: Path, on_left_out: Tell, on_file: OnFile) -> tuple[File, ...]:
     inside, tally = folder.resolve(), Tally()
-    loose, folders = split_entries(folder, inside, tally)
-    paths = [*loose, *(image for below in folders for image in images_below(below, inside, tally))]
+    kinds = SUFFIXES | VIDEO_SUFFIXES
+    loose, folders = split_entries(folder, inside, tally, kinds)
+    paths = [*loose, *(path for below in folders for path in images_below(below, inside, tally, kinds))]
     left_out = tally.record(folder.name, len(paths))
     if not paths:
         more = f" Left out: {left_out.reasons}." if left_out.reasons else ""
@@ -91,9 +89,15 @@ def _listed(folder: Path, on_left_out: Tell, on_file: OnFile) -> tuple[File, ...
     files = []
     for number, path in enumerate(paths, 1):
         name = path.relative_to(folder).as_posix()
-        files.append(File(path, name[-MOST_NAME:], file_digest(path)))
+        files.append(_file(path, name[-MOST_NAME:]))
         on_file(number, len(paths))
     return tuple(files)
+
+
+def _file(path: Path, name: str) -> File:
+    with regular_file(path, file_name(name), FORMATS, "image") as (file, _):
+        is_video = video_kind(file.read(HEAD)) is not None
+    return File(path, name, file_digest(path), is_video=is_video)
 
 
 def _without_wrapper(files: tuple[File, ...]) -> tuple[File, ...]:

@@ -4,16 +4,14 @@ A process that is killed loses nothing that was saved; its claim ends with its l
 left. Nothing is scored twice: see ``nero_core.store.scoring``.
 """
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from nero_core.data.decode import Limits, read_whole
+from nero_core.data import Picture, thumbnail
 from nero_core.errors import ImageError, NeroError
 from nero_core.inspector import Inspector
 from nero_core.store import (
@@ -26,18 +24,22 @@ from nero_core.store import (
     discoveries,
     find_items,
     find_worklists,
+    put_thumbnail,
     release_claim,
     renew_claim,
     save_results,
     upload_path,
     worklist,
 )
-from nero_core.worklist.files import File
-from nero_core.worklist.scores import NO_NAME, score_files
+from nero_core.worklist.images import File
+from nero_core.worklist.pictures import PictureReader
+from nero_core.worklist.scores import score_files
+from nero_core.worklist.sources import Lister, Source, read_sources, video_lister, video_source
 
 BATCH = 32  # items of a claim, and images of a forward pass
 LEASE = 30.0  # seconds after which the items of a scorer that gives no sign of life go to another
 LOOK = 0.5  # seconds between looks at items that another scorer has
+THUMBNAIL = 640  # pixels of the longer side
 RATE = 0.1  # of Benjamini–Hochberg, where nobody asks for another
 
 OnProgress = Callable[[int, int], None]
@@ -65,9 +67,26 @@ class Summary:
 
 
 def begin(
-    store: Store, inspector: Inspector, name: str, owner: str, files: Sequence[File], method: str, tpr: float | None
+    store: Store,
+    inspector: Inspector,
+    name: str,
+    owner: str,
+    files: Sequence[File],
+    method: str,
+    tpr: float | None,
+    more: Sequence[Source] = (),
 ) -> Worklist:
     """Add a worklist of files that wait to be scored.
+
+    Args:
+        store: where to.
+        inspector: of the bundle.
+        name: of the worklist.
+        owner: whose it is.
+        files: what is listed; the frames of videos come while it is scored.
+        method: that gives the verdict.
+        tpr: share of ID images that should pass; the bundle's own where None.
+        more: sources that are read while it is scored.
 
     Raises:
         NeroError: the name is taken, or the method cannot score with this bundle.
@@ -76,7 +95,11 @@ def begin(
     if find_worklists(store, owner, name):
         raise NeroError(f"Expected a new name for a worklist. Found one of the name {name!r}. Choose another name.")
     settings: dict[str, Any] = {} if tpr is None else {"tpr": tpr}
-    items = [file.item for file in files]
+    items = [file.item for file in files if not file.is_video]
+    videos = {file.digest: video_source(store, file) for file in files if file.is_video}
+    sources = [*videos.values(), *more]
+    if sources:
+        settings["sources"] = sources
     return add_worklist(store, name, owner, inspector.bundle.digest, method, items, settings)
 
 
@@ -91,8 +114,8 @@ def check_files(store: Store, listed: Worklist, files: Sequence[File]) -> int:
         NeroError: something cannot.
     """
     digests = {file.digest for file in files}
-    known: set[str] = set()
-    missing = 0
+    known = {str(source["digest"]) for source in listed.sources if "digest" in source}
+    missing = sum(digest not in digests and upload_path(store, digest) is None for digest in known)
     for item in _items(store, listed.id):
         known.add(item.digest)
         is_open = item.state in ("waiting", "claimed")
@@ -113,8 +136,9 @@ def score_worklist(
     on_progress: OnProgress = lambda done, total: None,
     batch: int = BATCH,
     lease: float = LEASE,
+    listers: Mapping[str, Lister] | None = None,
 ) -> None:
-    """Score what waits, until every item has its result or its reason.
+    """Score what waits, and what its sources still give, until every item has its result or its reason.
 
     Items that another scorer has are waited for: they end, or come back when its lease ends. Whatever stops this
     scorer, the claim is given back.
@@ -127,6 +151,7 @@ def score_worklist(
         on_progress: told how many items are done, of all.
         batch: items of a claim.
         lease: seconds; renewed while this process lives.
+        listers: of sources that are no videos, by their kind.
 
     Raises:
         NeroError: the bundle is another, or the store does not answer.
@@ -139,13 +164,16 @@ def score_worklist(
         )
     tpr = listed.settings.get("tpr")
     paths = {file.digest: file.path for file in files}
-    while listed.done < listed.total:
+    reader = PictureReader(store, paths)
+    sources = read_sources(store, number, {"video": video_lister(store, paths), **(listers or {})})
+    while not listed.is_done:
         on_progress(listed.done, listed.total)
+        next(sources, None)
         claim = claim_items(store, number, batch, lease)
         if claim.items:
             try:
                 with _alive(store, claim.token, lease):
-                    found = (_read(store, item, paths) for item in claim.items)
+                    found = _with_thumbnails(store, claim.items, reader.pictures(claim.items))
                     results = score_files(inspector, found, listed.method, tpr)
                 pairs = zip(claim.items, results, strict=True)
                 save_results(store, claim.token, {item.id: result for item, result in pairs})
@@ -169,18 +197,14 @@ def summary(store: Store, number: int, rate: float = RATE) -> Summary:
     return Summary(sum(counts.values()), scored, failed, verdicts, rate, unlike)
 
 
-def _read(store: Store, item: Item, paths: Mapping[str, Path]) -> bytes | ImageError:
-    """The bytes of an item, which are those of its digest; or why not."""
-    path = paths.get(item.digest) or upload_path(store, item.digest)
-    if path is None:
-        return ImageError("Expected the uploaded file. Found that it is no longer there. Upload it again.")
-    try:
-        data = read_whole(path, NO_NAME, Limits())
-    except ImageError as error:
-        return error
-    if hashlib.sha256(data).hexdigest() != item.digest:
-        return ImageError("Expected the file as it was listed. Found that it has changed. List it again.")
-    return data
+def _with_thumbnails(
+    store: Store, items: Sequence[Item], pictures: Iterator[Picture | ImageError]
+) -> Iterator[Picture | ImageError]:
+    """The same; the frames of an upload leave a small picture beside it, since finding a frame again takes long."""
+    for item, picture in zip(items, pictures, strict=True):
+        if item.frame is not None and isinstance(picture, Picture) and upload_path(store, item.digest) is not None:
+            put_thumbnail(store, item.digest, item.frame, thumbnail(picture, THUMBNAIL))
+        yield picture
 
 
 def _items(store: Store, number: int, size: int = 500) -> Iterator[Item]:

@@ -12,9 +12,9 @@ from nero_core.store import Result
 from nero_core.types import Detection
 from nero_core.version import __version__
 from nero_core.worklist.duplicates import perceptual_hash
+from nero_core.worklist.pictures import NO_NAME
 
-Found = bytes | ImageError
-NO_NAME = "image"  # stands in messages where the name would, and is taken out again: names are not the store's
+Found = bytes | Picture | ImageError
 
 
 def score_files(inspector: Inspector, files: Iterable[Found], method: str, tpr: float | None = None) -> list[Result]:
@@ -22,7 +22,8 @@ def score_files(inspector: Inspector, files: Iterable[Found], method: str, tpr: 
 
     Args:
         inspector: of the bundle.
-        files: the bytes of each, or why they cannot be had; read one by one, so that only small pictures stay.
+        files: the bytes or the picture of each, or why it cannot be had; taken one by one, so that only small pictures
+            stay.
         method: a detector's name, or ``verdict``.
         tpr: share of ID images that should pass; the bundle's own where None.
 
@@ -42,7 +43,8 @@ def _decode(inspector: Inspector, file: Found) -> Picture | str:
     try:
         if isinstance(file, ImageError):
             raise file
-        return resize(decode_image(file, NO_NAME), inspector.bundle.classifier.input_size)
+        picture = file if isinstance(file, Picture) else decode_image(file, NO_NAME)
+        return resize(picture, inspector.bundle.classifier.input_size)
     except ImageError as error:
         sentence = str(error).removeprefix(f"{NO_NAME}: ")
         return sentence[:1].upper() + sentence[1:]

@@ -14,6 +14,5 @@ DECISION: Mapping[str, str] = {
 
 
 def item_name(item: Item) -> str:
-    """The name of a file, or a short digest where the server keeps no names."""
-    name = item.name or short_id(item.digest)
-    return name if item.frame is None else f"{name}, frame {item.frame + 1}"
+    """The name of a file, or a short digest where the server keeps no names; a frame's follows it."""
+    return f"{short_id(item.digest)}{item.name}" if item.name[:1] in ("", "#") else item.name

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import Result
 
 from nero_core.store import audit_lines, find_items, find_worklists, open_store
+from tests.nero_core.video.clips import black, drawn, write_clip
 
 Run = Callable[..., Result]
 
@@ -55,6 +56,19 @@ def test_a_folder_is_scored_listed_and_exported(nero: Run, tiny_bundle: Path, ph
     assert [row["state"] for row in rows] == ["scored", "scored", "scored", "failed"]
     assert json.loads((tmp_path / "json").read_text())[0]["score"] == float(rows[0]["score"])
     assert (tmp_path / "parquet").read_bytes().startswith(b"PAR1")
+
+
+def test_a_video_is_scored_frame_by_frame_and_goes_on_from_the_copy(nero: Run, tiny_bundle: Path, tmp_path: Path):
+    clip = write_clip(tmp_path / "clip.mp4", [drawn(seed=number // 5) for number in range(20)] + [black()] * 10)
+    order = ("--bundle", tiny_bundle, "--out", "Monday", "--device", "cpu", "--method", "nero")
+    done = nero("worklist", "score", clip, *order, "--keep")
+    assert done.exit_code == 0, done.output
+    assert "clip.mp4: 30 frames, 6 looked at, 4 scored. Left out: 2 dark." in done.stdout
+    assert "Monday: 4 images, 4 scored, 0 not: " in done.stdout
+    assert nero("worklist", "score", *order, "--resume").exit_code == 0
+    with open_store() as store:
+        items = find_items(store, find_worklists(store)[0].id).items
+    assert [item.name for item in items] == [f"clip.mp4#00:0{t}" for t in ("0.0", "0.5", "1.0", "1.5")]
 
 
 def test_what_cannot_be_done_is_said_with_status_2(nero: Run, tiny_bundle: Path, tmp_path: Path):
