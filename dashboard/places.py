@@ -68,8 +68,8 @@ def make_private(folder: Path) -> Path:
     return folder
 
 
-def below_data(text: str) -> Path:
-    """A folder on the server that a user named, relative to ``NERO_DATA`` or in full.
+def below_data(text: str, may_be_file: bool = False) -> Path:
+    """A folder on the server that a user named, relative to ``NERO_DATA`` or in full; or a file, where that will do.
 
     Raises:
         NeroError: none may be named, it is outside ``NERO_DATA`` once links are followed, or it is no folder. Outside
@@ -79,12 +79,13 @@ def below_data(text: str) -> Path:
     if root is None:
         raise NeroError("Expected an upload. Found a path on the server, which this server does not offer. Upload it.")
     refused = NeroError(
-        f"Expected a folder below the server's data folder. Found {text.strip()[:200]!r}, which is none. "
-        "Name it relative to that folder, or ask who runs this server."
+        f"Expected a folder {'or a file ' if may_be_file else ''}below the server's data folder. "
+        f"Found {text.strip()[:200]!r}, which is none. Name it relative to that folder, or ask who runs this server."
     )
     try:
         folder = (root / text.strip()).resolve()
-        if not text.strip() or not folder.is_relative_to(root) or not folder.is_dir():
+        is_there = folder.is_dir() or (may_be_file and folder.is_file())
+        if not text.strip() or not folder.is_relative_to(root) or not is_there:
             raise refused
     except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, links in a circle
         raise refused from error

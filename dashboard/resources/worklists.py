@@ -1,19 +1,30 @@
 """The store of this server, and small pictures of its items in bounded caches."""
 
 import hashlib
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
+from PIL import Image
 
 from dashboard.resources.bundles import bundle_paths
-from dashboard.resources.images import DECODERS, HOUR
+from dashboard.resources.images import DECODERS, HOUR, Source
 from nero_core import Inspector
-from nero_core.data import decode_image, thumbnail
+from nero_core.data import decode_image, frame_digest, thumbnail
 from nero_core.errors import ImageError
-from nero_core.store import Discoveries, Store, discoveries, open_store, upload_path
+from nero_core.store import Discoveries, Item, NewItem, Store, discoveries, open_store, thumbnail_path, upload_path
 from nero_core.store import home as nero_home
-from nero_core.worklist import Confirmed, Duplicates, Quality, confirmed_images, near_duplicates, quality
+from nero_core.worklist import (
+    Confirmed,
+    Duplicates,
+    PictureReader,
+    Quality,
+    confirmed_images,
+    is_video,
+    near_duplicates,
+    quality,
+)
 
 SMALL, LARGE = 72, 640  # pixels of a side
 
@@ -27,14 +38,36 @@ def store() -> Store:
     return _store(str(nero_home()))
 
 
-def small(digest: str) -> bytes | None:
-    """A small WebP file of an upload; None where it is gone or no image."""
-    return _picture(digest, SMALL)
+def small(digest: str, frame: int | None = None) -> bytes | None:
+    """A small WebP file of an upload; None where it is gone or no image, or its frame is not scored yet."""
+    place = None if frame is None else thumbnail_path(store(), digest, frame)
+    return None if frame is not None and place is None else _small(digest, frame)
 
 
-def large(digest: str) -> bytes | None:
-    """A larger one, to read an image by."""
-    return _picture(digest, LARGE)
+def large(digest: str, frame: int | None = None) -> bytes | None:
+    """A larger one, to read an image by; None where it is gone or no image."""
+    place = None if frame is None else thumbnail_path(store(), digest, frame)
+    return _large(digest, frame) if place is None else place.read_bytes()
+
+
+def source_of(item: Item, name: str) -> Source | None:
+    """The image of an item for the other pages; None where it is gone.
+
+    Raises:
+        ImageError: its frame cannot be read.
+    """
+    path, key = upload_path(store(), item.digest), f"worklist {item.id}"
+    if path is None:
+        return None
+    if item.frame is None:
+        return Source(key, name, path.read_bytes(), item.digest)
+    if not is_video(path):
+        return Source(key, name, path.read_bytes(), frame_digest(item.digest, item.frame + 1), item.frame + 1)
+    with DECODERS:
+        picture = PictureReader(store()).picture(item)
+        buffer = io.BytesIO()
+        Image.fromarray(picture.pixels).save(buffer, "PNG", compress_level=1)
+    return Source(key, name, buffer.getvalue(), picture.id)
 
 
 def alike(number: int, done: int) -> Duplicates:
@@ -77,13 +110,20 @@ def _store(home: str) -> Store:
 
 
 @st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)
-def _picture(digest: str, side: int) -> bytes | None:
-    path = upload_path(store(), digest)
-    if path is None:
-        return None
+def _small(digest: str, frame: int | None) -> bytes | None:
+    place = None if frame is None else thumbnail_path(store(), digest, frame)
+    return _picture(digest, None, SMALL) if place is None else thumbnail(decode_image(place, "image"), SMALL)
+
+
+@st.cache_data(max_entries=128, ttl=HOUR, show_spinner=False)
+def _large(digest: str, frame: int | None) -> bytes | None:
+    return _picture(digest, frame, LARGE)
+
+
+def _picture(digest: str, frame: int | None, side: int) -> bytes | None:
     try:
         with DECODERS:
-            return thumbnail(decode_image(path, "image", digest=digest), side)
+            return thumbnail(PictureReader(store()).picture(NewItem(digest, frame=frame)), side)
     except ImageError:
         return None
 

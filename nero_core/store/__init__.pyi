@@ -13,6 +13,7 @@ from .forgetting import prune as prune
 from .items import Filter as Filter
 from .items import find_item as find_item
 from .items import find_items as find_items
+from .items import place_of as place_of
 from .job_records import End as End
 from .job_records import Job as Job
 from .job_records import JobClaim as JobClaim

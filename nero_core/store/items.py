@@ -97,6 +97,22 @@ def find_items(
         return ItemPage(tuple(map(read_item, connection.execute(query).mappings())), total)
 
 
+def place_of(
+    store: Store,
+    worklist: int,
+    position: int,
+    sort: Sort = "position",
+    descending: bool = False,
+    where: Filter = EVERYTHING,
+) -> int | None:
+    """Where ``find_items`` of the same order has the item of a position: its place from 0, None where it has it not."""
+    place = (func.row_number().over(order_by=_order(sort, descending)) - 1).label("place")
+    ranked = _joined(select(ItemRow.position, place)).where(*_conditions(worklist, where)).subquery()
+    with store.reading() as connection:
+        found = connection.execute(select(ranked.c.place).where(ranked.c.position == position)).scalar()
+    return None if found is None else int(found)
+
+
 def find_item(store: Store, number: int, worklist: int | None = None) -> Item | None:
     """The item of a number, where it is in the worklist; None where there is none."""
     query = item_query().where(ItemRow.id == number)

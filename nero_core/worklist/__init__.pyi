@@ -6,6 +6,7 @@ from .duplicates import Duplicates as Duplicates
 from .duplicates import near_duplicates as near_duplicates
 from .files import files_of as files_of
 from .files import keep_files as keep_files
+from .files import loose_files as loose_files
 from .from_reviews import calibrate_from_reviews as calibrate_from_reviews
 from .from_reviews import check_confirmed as check_confirmed
 from .from_reviews import record_origin as record_origin

@@ -14,7 +14,7 @@ from nero_core.data.file_kind import HEAD
 from nero_core.data.left_out import Tally, Tell, tell_nobody
 from nero_core.data.limits import FORMATS, SUFFIXES
 from nero_core.data.regular_file import regular_file
-from nero_core.data.walk import images_below, split_entries
+from nero_core.data.walk import images_below, may_be_dicom, split_entries
 from nero_core.errors import ImageError, NeroError
 from nero_core.store import Store, put_upload, put_upload_file
 from nero_core.video import SUFFIXES as VIDEO_SUFFIXES
@@ -50,13 +50,24 @@ def files_of(
     if not source.exists():
         raise NeroError(f"Expected a folder, a zip, an image or a video. Found nothing at {source}. Check the path.")
     if source.is_file() and not _is_zip(source):
-        yield tuple(each_frame(_file(source, source.name)))
+        yield loose_files([source])
         return
     with unpacked(source, inside=inside, on_left_out=on_left_out) as folder:
         is_own = folder == source
         files = _listed(folder, on_left_out if is_own else tell_nobody, on_file)
         files = files if is_own else _without_wrapper(files)
         yield tuple(frame for file in in_study_order(files) for frame in each_frame(file))
+
+
+def loose_files(paths: Sequence[Path]) -> tuple[File, ...]:
+    """Files that were given one by one; several DICOM files are named and ordered as in a folder.
+
+    Raises:
+        NeroError: one cannot be read.
+    """
+    files = [_file(path, path.name) for path in paths]
+    several = sum(may_be_dicom(path) for path in paths) > 1
+    return tuple(frame for file in (in_study_order(files) if several else files) for frame in each_frame(file))
 
 
 def keep_files(store: Store, files: Sequence[File], on_file: OnFile = lambda done, total: None) -> None:

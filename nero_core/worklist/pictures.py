@@ -9,7 +9,7 @@ from nero_core.data import Limits, Picture, decode_image
 from nero_core.data.decode import read_whole
 from nero_core.data.file_kind import HEAD
 from nero_core.errors import ImageError
-from nero_core.store import Item, Store, upload_path
+from nero_core.store import Item, NewItem, Store, upload_path
 from nero_core.video import Video, video_kind
 
 NO_NAME = "image"  # stands in messages where the name would, and is taken out again: names are not the store's
@@ -31,7 +31,7 @@ class PictureReader:
         self._digest, self._data = "", b""
         self._videos: dict[str, Video] = {}
 
-    def pictures(self, items: Sequence[Item]) -> Iterator[Picture | ImageError]:
+    def pictures(self, items: Sequence[Item | NewItem]) -> Iterator[Picture | ImageError]:
         """Of each item its picture, at its own size, or why there is none."""
         for digest, group in groupby(items, lambda item: item.digest):
             some = list(group)
@@ -43,7 +43,7 @@ class PictureReader:
             else:
                 yield from (self._still(path, digest, item.frame) for item in some)
 
-    def picture(self, item: Item) -> Picture:
+    def picture(self, item: Item | NewItem) -> Picture:
         """Of one item.
 
         Raises:

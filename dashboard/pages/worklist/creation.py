@@ -20,7 +20,7 @@ from nero_core.atomic import new_file
 from nero_core.data import LeftOut
 from nero_core.errors import NeroError
 from nero_core.store import Store, Worklist, find_worklists
-from nero_core.worklist import File, begin, files_of, keep_files
+from nero_core.worklist import begin, files_of, keep_files, loose_files
 
 PIECE = 2**20  # bytes
 ZIP = ".zip"
@@ -35,11 +35,14 @@ def creation(store: Store, inspector: Inspector) -> None:
         folder = ""
         if places.data() is not None:
             folder = st.text_input(
-                "A folder on the server", key=state.worklist.FOLDER, placeholder="below the server's data folder"
+                "A folder, a zip or a video on the server",
+                key=state.worklist.FOLDER,
+                placeholder="below the server's data folder",
             ).strip()
         most = most_megabytes()
+        first = "Images" if places.data() is None else "Or images"
         given = st.file_uploader(
-            f"{'Images' if places.data() is None else 'Or images'}, or a zip of images, at most {most} MB each",
+            f"{first}, DICOM files, zips or videos, at most {most} MB each",
             accept_multiple_files=True,
             key=state.worklist.uploads_key(),
             max_upload_size=most,
@@ -80,10 +83,14 @@ def _make(store: Store, inspector: Inspector, name: str, folder: str, given: Seq
 
     with ExitStack() as stack:
         inside = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=places.make_private(places.home() / "tmp"))))
-        sources = [places.below_data(folder)] if folder else [_written(file, inside) for file in given]
-        files: list[File] = []
+        sources = (
+            [places.below_data(folder, may_be_file=True)] if folder else [_written(file, inside) for file in given]
+        )
+        loose = [] if folder else [source for source in sources if source.suffix.lower() != ZIP]
+        files = list(loose_files(loose))
         for source in sources:
-            files += stack.enter_context(files_of(source, inside, left_out.append))
+            if source not in loose:
+                files += stack.enter_context(files_of(source, inside, left_out.append))
         keep_files(store, files, tell)
         method = inspector.default_method()
         listed = begin(store, inspector, name, reader(), files, method, None)

@@ -8,9 +8,8 @@ from dashboard import resources, state, words
 from dashboard.components.marks import thumbnail
 from dashboard.pages.worklist.item_table import View
 from dashboard.pages.worklist.reader import reader
-from dashboard.resources import Source
 from nero_core.errors import NeroError
-from nero_core.store import Item, Result, Review, Store, Worklist, add_review, reviews_of, upload_path
+from nero_core.store import Item, Result, Review, Store, Worklist, add_review, reviews_of
 from nero_core.types import Verdict
 
 SCREEN = "pages/screen/page.py"
@@ -26,7 +25,7 @@ def item_card(store: Store, listed: Worklist, view: View) -> None:
     with st.container(border=True, key="item"):
         _ways(page.total)
         st.subheader(words.plain(words.worklists.item_name(item)), anchor=False)
-        large = resources.worklists.large(item.digest)
+        large = resources.worklists.large(item.digest, item.frame)
         if large is None:
             st.caption("No picture: the server does not keep this file, or it is none that can be read.")
         else:
@@ -142,8 +141,7 @@ def _comment_key(item: int) -> str:
 
 def _open(item: Item) -> None:
     if st.button("Open on “Screen an image”", icon=":material/image_search:", key="open_item"):
-        path = upload_path(resources.worklists.store(), item.digest)
-        if path is not None:
-            name = words.worklists.item_name(item)
-            state.images.add_file(Source(f"worklist {item.id}", name, path.read_bytes(), item.digest))
+        source = resources.worklists.source_of(item, words.worklists.item_name(item))
+        if source is not None:
+            state.images.add_file(source)
             st.switch_page(SCREEN, query_params=state.site.between_pages())

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import resources, state, words
 from dashboard.pages.worklist.reader import reader
 from nero_core.figures import data_uri
-from nero_core.store import Filter, Item, ItemPage, Store, Worklist, find_items
+from nero_core.store import Filter, Item, ItemPage, Store, Worklist, find_items, place_of
 from nero_core.types import Verdict
 
 PAGE = 50  # items
@@ -27,6 +27,16 @@ VERDICTS: tuple[Verdict, ...] = ("unlike", "borderline", "like")
 DECISIONS = {"none": "not reviewed", "agree": "agreed", "override": "overridden", "second_look": "second look"}
 READINGS = {"wanted": "needs a second reader", "once": "read once", "disagree": "readers disagree"}
 RATES = (0.01, 0.05, 0.1, 0.2)
+SETTINGS = (
+    state.worklist.Setting(state.worklist.SORT, "p_value", SORTS, "the order"),
+    state.worklist.Setting(state.worklist.DESCENDING, False, ("1",), "the direction"),
+    state.worklist.Setting(state.worklist.TEXT, "", None, "the text to find"),
+    state.worklist.Setting(state.worklist.VERDICTS, [], VERDICTS, "a verdict"),
+    state.worklist.Setting(state.worklist.DECISIONS, [], DECISIONS, "a review"),
+    state.worklist.Setting(state.worklist.ONE_EACH, False, ("1",), "one of each group"),
+    state.worklist.Setting(state.worklist.RATE, 0.1, tuple(map(str, RATES)), "the rate"),
+    state.worklist.Setting(state.worklist.ONLY_UNLIKE, False, ("1",), "only what is unlike"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +53,19 @@ class View:
         sort: Any = self.sort
         return find_items(store, listed.id, sort, self.descending, self.where, offset, limit)
 
+    def place_of(self, store: Store, listed: Worklist, position: int) -> int | None:
+        """The place of the item of a position, from 0; None where it is not shown."""
+        sort: Any = self.sort
+        return place_of(store, listed.id, position, sort, self.descending, self.where)
+
 
 def item_table(store: Store, listed: Worklist) -> View:
     """Settings, the page of the table on which the item that is read stands, and its pages."""
     view = _view(listed)
     total = view.page(store, listed, 0, 1).total
+    is_here = state.worklist.follow_item(lambda position: view.place_of(store, listed, position))
+    if not is_here:
+        st.caption("The image that the link names is not among these. The first is shown.")
     if state.worklist.place() >= total:
         state.worklist.go_to_place(total - 1)
     if not total:
@@ -56,13 +74,21 @@ def item_table(store: Store, listed: Worklist) -> View:
     first = state.worklist.place() // PAGE * PAGE
     items = view.page(store, listed, first).items
     _table(listed, items, view, first)
+    here = view.page(store, listed, state.worklist.place(), 1).items
+    if here:
+        state.worklist.name_item(here[0].position)
     if total > PAGE:
         _pages(first, total)
     return view
 
 
 def _view(listed: Worklist) -> View:
-    again = state.worklist.first_place
+    for what, asked in state.worklist.follow_view(SETTINGS):
+        st.caption(f"The link asks for {words.plain(asked)} as {what}, which there is not. It is as usual.")
+
+    def again() -> None:
+        state.worklist.view_chosen({setting.key: setting.usual for setting in SETTINGS})
+
     with st.container(horizontal=True, vertical_alignment="bottom", key="order"):
         sort = st.selectbox(
             "Sort by", list(SORTS), format_func=SORTS.__getitem__, key=state.worklist.SORT, width=260, on_change=again
@@ -79,7 +105,6 @@ def _view(listed: Worklist) -> View:
         rate = st.select_slider(
             "Rate for the whole list (Benjamini–Hochberg)",
             RATES,
-            value=0.1,
             format_func=words.percent,
             key=state.worklist.RATE,
             on_change=again,
@@ -146,7 +171,7 @@ def _table(listed: Worklist, items: tuple[Item, ...], view: View, first: int) ->
 
 
 def _row(item: Item, is_unlike: bool, alike: int) -> dict[str, object]:
-    result, small = item.result, resources.worklists.small(item.digest)
+    result, small = item.result, resources.worklists.small(item.digest, item.frame)
     verdict = result.verdict if result is not None else None
     said = f"{words.SYMBOL[verdict] * (2 if is_unlike else 1)} {verdict}" if verdict else ""
     return {

@@ -18,18 +18,20 @@ def scoring(store: Store, listed: Worklist) -> None:
     told = state.site.announced()
     if told:
         st.info(words.plain(told), icon=":material/info:")
-    if listed.done < listed.total:
+    if not listed.is_done:
         with st.container(border=True, key="scoring"):
             _poll(store, listed)
     else:
         st.caption(words.worklists.standing(listed))
+    for sentence in listed.told:
+        st.caption(words.plain(sentence))
 
 
 @st.fragment(run_every=POLL)
 def _poll(store: Store, listed: Worklist) -> None:
     with plain_errors():
         now = worklist(store, listed.id)
-        if now.done >= now.total or now.done // STEP > listed.done // STEP:
+        if now.is_done or now.done // STEP > listed.done // STEP:
             st.rerun()
         job = worklist_jobs.scorer(now)
         st.progress(now.done / max(1, now.total), text=words.worklists.standing(now))

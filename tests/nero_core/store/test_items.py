@@ -12,6 +12,7 @@ from nero_core.store import (
     add_worklist,
     claim_items,
     find_items,
+    place_of,
     save_results,
 )
 from tests.nero_core.store.conftest import OpenStore
@@ -92,6 +93,17 @@ def test_pages_follow_one_another_without_gap_or_repeat(mixed: tuple[Store, int,
     store, number, _ = mixed
     pages = [places(store, number, sort="verdict", offset=offset, limit=3) for offset in range(0, 8, 3)]
     assert pages == [[4, 0, 2], [1, 3, 5], [6]]
+
+
+def test_the_place_of_an_item_is_the_one_that_pages_give_it(mixed: tuple[Store, int, list[int]]):
+    store, number, _ = mixed
+    for sort in ("position", "name", "p_value", "review", "verdict"):
+        for descending in (False, True):
+            for where in (Filter(), Filter(verdicts=("unlike", "like"))):
+                listed = find_items(store, number, sort, descending, where).items
+                for place, item in enumerate(listed):
+                    assert place_of(store, number, item.position, sort, descending, where) == place
+    assert place_of(store, number, 77) is None
 
 
 def test_an_item_tells_the_last_review_that_decides(mixed: tuple[Store, int, list[int]]):

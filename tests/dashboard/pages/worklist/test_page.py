@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Visitor
 from dashboard.work import worklist_jobs
 from nero_core.calibration import Bundle
+from nero_core.inspector import Inspector
 from nero_core.store import (
     NewItem,
     Store,
@@ -28,8 +30,10 @@ from nero_core.store import (
     reviews_of,
     save_results,
 )
+from nero_core.worklist import begin, files_of, keep_files, score_worklist
 from tests.dashboard.material import asked, html, no_traceback, png, until
 from tests.nero_core.store.material import failed, items, scored
+from tests.nero_core.video.clips import drawn, write_clip
 
 Start = Callable[..., AppTest]
 P_VALUES = (0.5, 0.02, 0.9, 0.001, 0.07)
@@ -130,6 +134,41 @@ def test_filters_take_out_what_is_not_asked_for(app: Start, stored: tuple[Store,
     running.text_input(key="worklist_text").set_value("no such").run()
     no_traceback(running)
     assert any("No image passes" in info.value for info in running.info)
+
+
+def test_a_link_opens_the_same_order_filters_and_image(app: Start, stored: tuple[Store, int]):
+    running = opened(app, stored[1])
+    running.selectbox(key="worklist_sort").set_value("name").run()
+    running.toggle(key="worklist_descending").set_value(True).run()
+    running.pills(key="worklist_verdicts").set_value(["unlike", "like"]).run()
+    running.select_slider(key="worklist_rate").set_value(0.2).run()
+    running.button(key="next_item").click().run()
+    no_traceback(running)
+    shown = names(running), heading(running)
+    address = {name: asked(running, name) for name in running.query_params}
+    assert {"sorted": "name", "reversed": "1", "verdict": "unlike,like", "rate": "0.2", "item": "3"}.items() <= (
+        address.items()
+    )
+    again = app("worklist", **address)
+    no_traceback(again)
+    assert (names(again), heading(again)) == shown
+    assert shown == ([f"frame {place}.png" for place in (3, 2, 1, 0)], "frame 2.png")
+    again.button(key="previous_item").click().run()
+    assert heading(again) == "frame 3.png" and "item" not in again.query_params
+    again.toggle(key="worklist_descending").set_value(False).run()
+    assert "reversed" not in again.query_params and heading(again) == "frame 0.png"
+    again.button(key="leave").click().run()
+    assert not {"sorted", "verdict", "rate", "item", "worklist"} & set(again.query_params)
+
+
+def test_a_link_that_asks_for_what_is_not_there_says_so(app: Start, stored: tuple[Store, int]):
+    running = app("worklist", worklist=str(stored[1]), sorted="colour", item="77", verdict="like")
+    no_traceback(running)
+    said = " ".join(caption.value for caption in running.caption)
+    assert (
+        "The link asks for colour as the order" in said and "The image that the link names is not among these" in said
+    )
+    assert names(running) == ["frame 0.png", "frame 2.png"] and heading(running) == "frame 0.png"
 
 
 def test_reviews_are_saved_and_lead_on(app: Start, stored: tuple[Store, int]):
@@ -237,6 +276,30 @@ def test_an_item_opens_on_screen_an_image(app: Start, stored: tuple[Store, int])
     running.button(key="open_item").click().run()
     no_traceback(running)
     assert heading_of_screen(running) == "frame 1.png"
+
+
+def test_frames_of_a_video_are_shown_and_open_on_screen_an_image(app: Start, loaded_wide: Bundle, tmp_path: Path):
+    running = app("worklist")
+    clip = write_clip(tmp_path / "clip.mp4", [drawn(seed=number // 5) for number in range(20)])
+    inspector = Inspector(loaded_wide, torch.device("cpu"))
+    with open_store() as store, files_of(clip) as files:
+        store.keeps_names = True
+        keep_files(store, files)
+        listed = begin(store, inspector, "Clip", local_user(), files, "nero", None)
+        waiting = opened(app, listed.id)
+        assert any("0 of 0 images so far are done" in bar.text for bar in waiting.get("progress"))
+        score_worklist(store, listed.id, inspector)
+    running = opened(app, listed.id)
+    assert any(
+        "clip.mp4: 20 frames, 4 looked at, 4 scored." in text.value.replace("\\", "") for text in running.caption
+    )
+    running.selectbox(key="worklist_sort").set_value("position").run()
+    assert names(running) == [f"clip.mp4#00:0{time}" for time in ("0.0", "0.5", "1.0", "1.5")]
+    assert all(isinstance(picture, str) for picture in running.dataframe[0].value["picture"])
+    running.button(key="next_item").click().run()
+    running.button(key="open_item").click().run()
+    no_traceback(running)
+    assert heading_of_screen(running) == "clip.mp4#00:00.5"
 
 
 def heading_of_screen(running: AppTest) -> str:
