@@ -29,6 +29,12 @@ ONLY_UNLIKE = "worklist_only_unlike"
 ONE_EACH = "worklist_one_each"
 FOLDER = "worklist_folder"
 FORMAT = "worklist_format"
+STUDY_DATE = "worklist_study_date"
+STUDY_MODALITY = "worklist_study_modality"
+STUDY_PATIENT = "worklist_study_patient"
+STUDY_ACCESSION = "worklist_study_accession"
+STUDY = "worklist_study"
+_STUDIES = "worklist_studies"
 _PLACE = "worklist_place"
 _AT = "worklist_item_at_place"
 _MOVED = "worklist_moved"
@@ -201,6 +207,17 @@ def picked(table: str, rows: list[int]) -> int | None:
 def rate() -> float:
     """The rate for the whole list."""
     return float(st.session_state.get(RATE, 0.1))
+
+
+def keep_studies(found: Mapping[str, str] | None) -> None:
+    """What the PACS answered: study → what is shown of it. Of patients only what the operator has shown."""
+    st.session_state[_STUDIES] = found
+
+
+def studies() -> Mapping[str, str] | None:
+    """The same; None where nobody has asked."""
+    found: Mapping[str, str] | None = st.session_state.get(_STUDIES)
+    return found
 
 
 def refuse(sentence: str) -> None:

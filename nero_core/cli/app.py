@@ -25,6 +25,7 @@ from nero_core.cli.streams import open_closed_streams
 from nero_core.cli.terminal import write_anything
 from nero_core.cli.train import train
 from nero_core.cli.video import video
+from nero_core.cli.worklist_send import send
 from nero_core.version import __version__
 
 TERMINATED = 128 + signal.SIGTERM  # exit status, as shells give it
@@ -65,6 +66,7 @@ GROUPS: dict[str, tuple[str, dict[str, tuple[Callable[..., None], str]]]] = {  #
         {
             "score": (worklist.score, "nero worklist score frames --bundle bundles/phantom --out monday"),
             "list": (worklist.list_worklists, "nero worklist list"),
+            "send": (send, "nero worklist send monday --bundle bundles/phantom"),
             "export": (worklist.export, "nero worklist export monday --format csv --out monday.csv"),
         },
     ),

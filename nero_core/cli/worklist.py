@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from nero_core.cli.options import Device, Tpr
 from nero_core.cli.progress import ProgressFile, progress_bar
 from nero_core.cli.temporary import temporary_folder
 from nero_core.cli.terminal import printable
+from nero_core.cli.worklist_send import listers_of, sources_of
 from nero_core.errors import StoreError
 from nero_core.store.settings import local_user
 
@@ -31,6 +32,7 @@ def score(
         Path | None,
         typer.Argument(metavar="[FOLDER]", help="Folder or .zip of images at any depth, one image, or a video."),
     ] = None,
+    study: Annotated[str, typer.Option(help="Study of the PACS, as nero pacs find tells it; no FOLDER then.")] = "",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an earlier run of this name ended; begin where there is none.")
     ] = False,
@@ -54,20 +56,25 @@ def score(
     from nero_core.store import open_store, worklist
     from nero_core.worklist import files_of, keep_files, score_worklist, summary
 
+    if study and source is not None:
+        raise StoreError("Expected a folder or a study. Found both. Make a worklist of each.")
     owner = owner or local_user()
     with progress_bar(file=progress) as advance, temporary_folder(), ExitStack() as stack:
         store = stack.enter_context(open_store())
-        earlier = _earlier(store, owner, out, resume, source)
+        earlier = _earlier(store, owner, out, resume, source is not None or bool(study))
         files: tuple[File, ...] = ()
         if source is not None:
             files = stack.enter_context(
                 files_of(source, None, tell_left_out, lambda done, total: advance("reading", done, total))
             )
         inspector = Inspector.load(bundle, device)
-        listed = _listed(store, inspector, earlier, out, owner, files, method, tpr)
+        listed = _listed(store, inspector, earlier, out, owner, files, method, tpr, sources_of(study))
+        listers = listers_of(store, listed)
         if keep:
             keep_files(store, files, lambda done, total: advance("copying", done, total))
-        score_worklist(store, listed.id, inspector, files, lambda done, total: advance("scoring", done, total))
+        score_worklist(
+            store, listed.id, inspector, files, lambda done, total: advance("scoring", done, total), listers=listers
+        )
         found, told = summary(store, listed.id), worklist(store, listed.id).told
     for sentence in told:
         typer.echo(printable(sentence))
@@ -125,7 +132,7 @@ def export(
     typer.echo(f"{found[0].total} images: {printable(str(out))}")
 
 
-def _earlier(store: "Store", owner: str, name: str, resume: bool, source: Path | None) -> "Worklist | None":
+def _earlier(store: "Store", owner: str, name: str, resume: bool, has_source: bool) -> "Worklist | None":
     """The worklist to go on with; None where a new one is to be made.
 
     Raises:
@@ -139,7 +146,7 @@ def _earlier(store: "Store", owner: str, name: str, resume: bool, source: Path |
             f"Expected a new name for a worklist. Found one of the name {name!r}. "
             "Choose another name, or go on with it: --resume"
         )
-    if not found and source is None:
+    if not found and not has_source:
         raise StoreError(
             f"Expected a folder of images, or a worklist of the name {name!r}. Found neither. Name the folder."
         )
@@ -155,6 +162,7 @@ def _listed(
     files: "tuple[File, ...]",
     method: str | None,
     tpr: float | None,
+    more: "list[dict[str, Any]]",
 ) -> "Worklist":
     from nero_core.worklist import begin, check_files
 
@@ -163,7 +171,7 @@ def _listed(
         chosen = method or inspector.default_method(tpr)
         if reason:
             typer.echo(f"{reason} Scored by {chosen} instead.", err=True)
-        return begin(store, inspector, name, owner, files, chosen, tpr)
+        return begin(store, inspector, name, owner, files, chosen, tpr, more)
     others = check_files(store, earlier, files)
     if others:
         typer.echo(f"Note: {others} of these files are not in the worklist, and are not scored.", err=True)

@@ -32,6 +32,13 @@ class StudyPlace:
     number: int
     image: str
 
+    @classmethod
+    def numbered(
+        cls, study: str, series_number: int | None, series: str, number: int | None, image: str
+    ) -> "StudyPlace":
+        """What has no number comes last."""
+        return cls(study, _number(series_number), series, _number(number), image)
+
     @property
     def has_series_number(self) -> bool:
         """Whether the file says it."""
@@ -53,7 +60,11 @@ def study_place(path: Path, limits: Limits = Limits()) -> StudyPlace | None:
         elements = read_dicom(head, limits, tuple(Tag(name) for name in _TAGS), pixels=False).elements
         image, study, series = (str(elements.get(name) or "") for name in _TAGS[:3])
         numbers = [elements.get(name) for name in _TAGS[3:]]
-        series_number, number = (_LAST if value in (None, "") else int(value) for value in numbers)
+        series_number, number = (None if value in (None, "") else int(value) for value in numbers)
     except Exception:  # whoever decodes the file says what is wrong with it
         return None
-    return StudyPlace(study, series_number, series, number, image) if study else None
+    return StudyPlace.numbered(study, series_number, series, number, image) if study else None
+
+
+def _number(number: int | None) -> int:
+    return _LAST if number is None else number

@@ -1,19 +1,8 @@
-"""A hospital's archive of images (PACS) over DICOMweb: find a study, fetch it, send the results back."""
+"""A hospital's archive of images (PACS) over DICOMweb: find a study, fetch it, send the results back.
 
-from nero_core.pacs.archive import Archive, Instance, Study
-from nero_core.pacs.results import ImageResult, ResultContext
-from nero_core.pacs.secondary_capture import secondary_capture
-from nero_core.pacs.settings import PacsSettings, read_settings
-from nero_core.pacs.structured_report import structured_report
+``__init__.pyi`` lists what the room hands on; each name is imported when it is first used.
+"""
 
-__all__ = [
-    "Archive",
-    "ImageResult",
-    "Instance",
-    "PacsSettings",
-    "ResultContext",
-    "Study",
-    "read_settings",
-    "secondary_capture",
-    "structured_report",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,6 +10,7 @@ import requests
 from dicomweb_client.web import DICOMwebClient
 from pydicom.dataset import Dataset
 
+from nero_core.data import StudyPlace
 from nero_core.data.limits import Limits
 from nero_core.errors import PacsError
 from nero_core.pacs.session import BoundedSession
@@ -44,12 +45,28 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An instance of a study: its series, its own UID and its SOP class."""
+    """An instance of a study.
+
+    Attributes:
+        study: UID of the study.
+        series: UID of the series.
+        uid: its own.
+        sop_class: UID of its kind.
+        series_number: None where the PACS does not tell.
+        number: of the instance in its series; None where the PACS does not tell.
+    """
 
     study: str
     series: str
     uid: str
     sop_class: str
+    series_number: int | None = None
+    number: int | None = None
+
+    @property
+    def place(self) -> StudyPlace:
+        """By which instances are sorted."""
+        return StudyPlace.numbered(self.study, self.series_number, self.series, self.number, self.uid)
 
 
 class Archive:
@@ -136,11 +153,9 @@ class Archive:
         return len(datasets)
 
     def _page(self, study: str, offset: int) -> list[Instance]:
-        told = self._client.search_for_instances(study_instance_uid=study, limit=PAGE, offset=offset)
-        each = map(Dataset.from_json, told)
-        return [
-            Instance(study, str(one.SeriesInstanceUID), str(one.SOPInstanceUID), str(one.SOPClassUID)) for one in each
-        ]
+        fields = ["SeriesNumber", "InstanceNumber"]
+        told = self._client.search_for_instances(study_instance_uid=study, limit=PAGE, offset=offset, fields=fields)
+        return [_instance(study, Dataset.from_json(item)) for item in told]
 
     def _ask(self, what: str, question: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  of the library
         """Ask, and tell errors without addresses, questions or headers, which may hold names and passwords."""
@@ -176,6 +191,12 @@ def _study(item: dict[str, Any]) -> Study:
         instances=None if instances in (None, "") else int(instances),
         tags={name: str(told.get(name)) for name in STUDY_TAGS if told.get(name) not in (None, "")},
     )
+
+
+def _instance(study: str, told: Dataset) -> Instance:
+    numbers = [told.get(name) for name in ("SeriesNumber", "InstanceNumber")]
+    uids = (str(told.SeriesInstanceUID), str(told.SOPInstanceUID), str(told.SOPClassUID))
+    return Instance(study, *uids, *(None if number in (None, "") else int(number) for number in numbers))
 
 
 def _checked(uid: str) -> str:

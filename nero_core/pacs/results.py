@@ -3,6 +3,7 @@
 import uuid
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
@@ -14,6 +15,7 @@ with PROCESS_WIDE:  # its remarks on names of persons repeat the names
     warnings.filterwarnings("ignore", category=UserWarning, module=r"highdicom\.")
 
 MANUFACTURER = "NERO Dashboard"
+Review = Verdict | Literal["agree", ""]
 _OF_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -52,6 +54,7 @@ class ImageResult:
         verdict: ``like``, ``borderline`` or ``unlike``.
         predicted: class that the classifier predicts.
         confidence: softmax probability of that class.
+        review: ``agree``, or the verdict that a reader put in the place of this one; empty where nobody has read it.
     """
 
     source: Dataset
@@ -63,6 +66,7 @@ class ImageResult:
     verdict: Verdict
     predicted: str
     confidence: float
+    review: Review = ""
 
 
 def without_pixels(dataset: Dataset) -> Dataset:

@@ -21,6 +21,10 @@ PIECE = 2**16  # bytes
 _BUSY = (429, 502, 503, 504)  # answers after which a question is asked again
 
 
+class TooLargeError(PacsError):
+    """An answer beyond the limit: it will be no smaller the next time."""
+
+
 class BoundedSession(requests.Session):
     """A session whose answers are read in pieces, and not beyond a limit.
 
@@ -70,7 +74,7 @@ class BoundedSession(requests.Session):
             for piece in response.iter_content(PIECE):
                 content += piece
                 if len(content) > self.max_bytes:
-                    raise PacsError(
+                    raise TooLargeError(
                         f"{self.host}: expected an answer of at most {self.max_bytes / 2**20:.4g} MB; found a larger "
                         "one. Ask for fewer studies, or export the images at a smaller size."
                     )

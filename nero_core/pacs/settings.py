@@ -43,6 +43,12 @@ class PacsSettings:
         return parts.netloc.rpartition("@")[2]
 
 
+def pacs_is_configured(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the operator has named a PACS; ``read_settings`` says what is wrong with it."""
+    environ = os.environ if environ is None else environ
+    return bool(environ.get(URL) or environ.get(FILE))
+
+
 def read_settings(environ: Mapping[str, str] | None = None) -> PacsSettings:
     """The settings of this process; a variable counts before the same entry of the file.
 

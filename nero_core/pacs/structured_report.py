@@ -37,6 +37,13 @@ _VERDICTS = {
     "borderline": CodedConcept("borderline", SCHEME, "Borderline"),
     "unlike": CodedConcept("unlike", SCHEME, "Unlike the reference images"),
 }
+_REVIEW = CodedConcept("review", SCHEME, "What a reader said of the verdict")
+_REVIEWS = {
+    "agree": CodedConcept("agree", SCHEME, "The reader agrees"),
+    "like": CodedConcept("read_like", SCHEME, "Overridden: like the reference images"),
+    "borderline": CodedConcept("read_borderline", SCHEME, "Overridden: borderline"),
+    "unlike": CodedConcept("read_unlike", SCHEME, "Overridden: unlike the reference images"),
+}
 _ONE = CodedConcept("1", "UCUM", "no units")
 
 
@@ -68,7 +75,7 @@ def structured_report(results: Sequence[ImageResult], context: ResultContext) ->
         content=content[0],
         series_instance_uid=UID(own_uid("reports", first.StudyInstanceUID, *keys[0][2:])),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=UID(own_uid("report", *keys)),
+        sop_instance_uid=UID(own_uid("report", *keys, *(result.review for result in results if result.review))),
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=f"{MANUFACTURER} {context.version}"[:64],
@@ -119,6 +126,7 @@ def _group(result: ImageResult, context: ResultContext) -> MeasurementsAndQualit
         qualitative_evaluations=[
             QualitativeEvaluation(name=_VERDICT, value=_VERDICTS[result.verdict]),
             QualitativeEvaluation(name=_CLASS, value=_class(result.predicted)),
+            *([QualitativeEvaluation(name=_REVIEW, value=_REVIEWS[result.review])] if result.review else []),
         ],
         source_images=[image],
     )

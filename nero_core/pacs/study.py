@@ -87,7 +87,7 @@ def score_instance(inspector: Inspector, dataset: Dataset, method: str, tpr: flo
             least = result, picture
     if least is None:
         raise ImageError(f"{name}: expected at least one frame; found none. Fetch it again.")
-    return Scored(tuple(results), _map(inspector, least[1]), least[0])
+    return Scored(tuple(results), map_of(inspector, least[1]), least[0])
 
 
 def capture_of(scored: Scored, context: ResultContext, number: int) -> Dataset | None:
@@ -127,7 +127,8 @@ def _result(
     )
 
 
-def _map(inspector: Inspector, picture: Picture) -> UInt8[np.ndarray, "height width 3"] | None:
+def map_of(inspector: Inspector, picture: Picture) -> UInt8[np.ndarray, "height width 3"] | None:
+    """Where a picture is unlike, on the picture; None where the bundle has no map."""
     if inspector.no_unlikeness_because:
         return None
     unlike = inspector.unlikeness(inspector.decode([picture]))

@@ -100,6 +100,9 @@ def begin(
     sources = [*videos.values(), *more]
     if sources:
         settings["sources"] = sources
+    for source in more:
+        if "study" in source:  # to which the results can be sent, once it is read
+            settings["study"] = source["study"]
     return add_worklist(store, name, owner, inspector.bundle.digest, method, items, settings)
 
 

@@ -1,4 +1,7 @@
-"""A new worklist: from files, a zip, or a folder on the server. What comes is written to the disk at once."""
+"""A new worklist: from files, zips, videos, a folder on the server, or a study of the PACS.
+
+Files are written to the disk at once; the frames of a video and the images of a study come while it is scored.
+"""
 
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ import streamlit as st
 
 from dashboard import places, state, words
 from dashboard.components.staged_upload import most_megabytes
+from dashboard.pages.worklist.pacs_study import pacs_study
 from dashboard.pages.worklist.reader import reader
 from dashboard.plain_errors import plain_errors
 from dashboard.work import worklist_jobs
@@ -19,6 +23,7 @@ from nero_core import Inspector
 from nero_core.atomic import new_file
 from nero_core.data import LeftOut
 from nero_core.errors import NeroError
+from nero_core.pacs import study_source
 from nero_core.store import Store, Worklist, find_worklists
 from nero_core.worklist import begin, files_of, keep_files, loose_files
 
@@ -47,14 +52,15 @@ def creation(store: Store, inspector: Inspector) -> None:
             key=state.worklist.uploads_key(),
             max_upload_size=most,
         )
+        study = pacs_study()
         kept = "names" if store.keeps_names else "no names of files, only a digest of each"
         st.caption(
             "Scored with the reference set that is chosen in the side bar, "
             f"{words.plain(inspector.bundle.card.title)}. This server keeps {kept}. "
             "Do not write the name of a patient into the name of the list."
         )
-        if st.button("Make the worklist", type="primary", key="make_worklist", disabled=not (given or folder)):
-            listed = _make(store, inspector, name, folder, given)
+        if st.button("Make the worklist", type="primary", key="make_worklist", disabled=not (given or folder or study)):
+            listed = _make(store, inspector, name, folder, given, study)
             state.worklist.empty_uploads()
             state.worklist.show(listed.id)
             st.rerun()
@@ -67,7 +73,9 @@ def _free_name(store: Store) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _make(store: Store, inspector: Inspector, name: str, folder: str, given: Sequence[BinaryIO]) -> Worklist:
+def _make(
+    store: Store, inspector: Inspector, name: str, folder: str, given: Sequence[BinaryIO], study: str
+) -> Worklist:
     """Write the files to the store's folder, list them, and begin to score.
 
     Raises:
@@ -93,7 +101,8 @@ def _make(store: Store, inspector: Inspector, name: str, folder: str, given: Seq
                 files += stack.enter_context(files_of(source, inside, left_out.append))
         keep_files(store, files, tell)
         method = inspector.default_method()
-        listed = begin(store, inspector, name, reader(), files, method, None)
+        more = [study_source(study)] if study else []
+        listed = begin(store, inspector, name, reader(), files, method, None, more)
     bar.empty()
     worklist_jobs.score(listed, inspector.bundle.path)
     if left_out:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import resources, state
 from dashboard.components.sidebar import reference_set
+from dashboard.pages.worklist.answer import answer
 from dashboard.pages.worklist.creation import creation
 from dashboard.pages.worklist.download import download
 from dashboard.pages.worklist.item_card import item_card
@@ -35,6 +36,7 @@ with table_side, plain_errors():
         list_report(store, listed)
 with item_side, plain_errors():
     item_card(store, listed, view)
+    answer(store, listed, view)
 st.button(
     "All worklists, or a new one", icon=":material/arrow_back:", key="leave", on_click=state.worklist.show, args=(None,)
 )
