@@ -10,13 +10,13 @@ from .files import loose_files as loose_files
 from .from_reviews import calibrate_from_reviews as calibrate_from_reviews
 from .from_reviews import check_confirmed as check_confirmed
 from .from_reviews import record_origin as record_origin
+from .images import File as File
+from .images import study_labels as study_labels
 from .over_time import ClassCounts as ClassCounts
 from .over_time import Counts as Counts
 from .over_time import Quality as Quality
 from .over_time import Week as Week
 from .over_time import quality as quality
-from .images import File as File
-from .images import study_labels as study_labels
 from .pictures import PictureReader as PictureReader
 from .pictures import is_video as is_video
 from .run import Summary as Summary
