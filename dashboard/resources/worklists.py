@@ -11,11 +11,13 @@ from PIL import Image
 from dashboard.resources.bundles import bundle_paths
 from dashboard.resources.images import DECODERS, HOUR, Source
 from nero_core import Inspector
-from nero_core.data import decode_image, frame_digest, thumbnail
+from nero_core.data import frame_digest, thumbnail
 from nero_core.errors import ImageError
 from nero_core.store import Discoveries, Item, NewItem, Store, discoveries, open_store, thumbnail_path, upload_path
 from nero_core.store import home as nero_home
 from nero_core.worklist import (
+    LARGE,
+    SMALL,
     Confirmed,
     Duplicates,
     PictureReader,
@@ -25,8 +27,6 @@ from nero_core.worklist import (
     near_duplicates,
     quality,
 )
-
-SMALL, LARGE = 72, 640  # pixels of a side
 
 
 def store() -> Store:
@@ -40,13 +40,15 @@ def store() -> Store:
 
 def small(digest: str, frame: int | None = None) -> bytes | None:
     """A small WebP file of an upload; None where it is gone or no image, or its frame is not scored yet."""
-    place = None if frame is None else thumbnail_path(store(), digest, frame)
-    return None if frame is not None and place is None else _small(digest, frame)
+    place = thumbnail_path(store(), digest, frame, SMALL)
+    if place is not None:
+        return place.read_bytes()
+    return _small(digest) if frame is None else None
 
 
 def large(digest: str, frame: int | None = None) -> bytes | None:
     """A larger one, to read an image by; None where it is gone or no image."""
-    place = None if frame is None else thumbnail_path(store(), digest, frame)
+    place = None if frame is None else thumbnail_path(store(), digest, frame, LARGE)
     return _large(digest, frame) if place is None else place.read_bytes()
 
 
@@ -110,9 +112,8 @@ def _store(home: str) -> Store:
 
 
 @st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)
-def _small(digest: str, frame: int | None) -> bytes | None:
-    place = None if frame is None else thumbnail_path(store(), digest, frame)
-    return _picture(digest, None, SMALL) if place is None else thumbnail(decode_image(place, "image"), SMALL)
+def _small(digest: str) -> bytes | None:
+    return _picture(digest, None, SMALL)
 
 
 @st.cache_data(max_entries=128, ttl=HOUR, show_spinner=False)

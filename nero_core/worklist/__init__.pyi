@@ -19,6 +19,8 @@ from .over_time import Week as Week
 from .over_time import quality as quality
 from .pictures import PictureReader as PictureReader
 from .pictures import is_video as is_video
+from .run import LARGE as LARGE
+from .run import SMALL as SMALL
 from .run import Summary as Summary
 from .run import begin as begin
 from .run import check_files as check_files

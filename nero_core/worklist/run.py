@@ -39,7 +39,7 @@ from nero_core.worklist.sources import Lister, Source, read_sources, video_liste
 BATCH = 32  # items of a claim, and images of a forward pass
 LEASE = 30.0  # seconds after which the items of a scorer that gives no sign of life go to another
 LOOK = 0.5  # seconds between looks at items that another scorer has
-THUMBNAIL = 640  # pixels of the longer side
+SMALL, LARGE = 72, 640  # pixels of the longer side: in a table, and to read an image by
 RATE = 0.1  # of Benjamini–Hochberg, where nobody asks for another
 
 OnProgress = Callable[[int, int], None]
@@ -203,10 +203,11 @@ def summary(store: Store, number: int, rate: float = RATE) -> Summary:
 def _with_thumbnails(
     store: Store, items: Sequence[Item], pictures: Iterator[Picture | ImageError]
 ) -> Iterator[Picture | ImageError]:
-    """The same; the frames of an upload leave a small picture beside it, since finding a frame again takes long."""
+    """The same; what is decoded once leaves small pictures beside its upload, of a frame also one to read it by."""
     for item, picture in zip(items, pictures, strict=True):
-        if item.frame is not None and isinstance(picture, Picture) and upload_path(store, item.digest) is not None:
-            put_thumbnail(store, item.digest, item.frame, thumbnail(picture, THUMBNAIL))
+        if isinstance(picture, Picture) and upload_path(store, item.digest) is not None:
+            for side in (SMALL,) if item.frame is None else (SMALL, LARGE):
+                put_thumbnail(store, item.digest, item.frame, side, thumbnail(picture, side))
         yield picture
 
 

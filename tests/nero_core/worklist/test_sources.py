@@ -22,7 +22,7 @@ from nero_core.store import (
     worklist,
 )
 from nero_core.video import Video
-from nero_core.worklist import PictureReader, begin, check_files, files_of, keep_files, score_worklist
+from nero_core.worklist import LARGE, SMALL, PictureReader, begin, check_files, files_of, keep_files, score_worklist
 from tests.nero_core.data.dicom_files import dicom
 from tests.nero_core.store.conftest import OpenStore
 from tests.nero_core.store.material import child
@@ -71,7 +71,7 @@ def test_the_frames_of_a_video_become_items_and_those_that_are_left_out_are_told
     assert items[5].result is not None
     assert items[5].result.score == pytest.approx(float(detection.score[0]), rel=1e-4)
     assert np.array_equal(PictureReader(named).picture(items[5]).pixels, expected[5].picture.pixels)
-    small = thumbnail_path(named, items[5].digest, items[5].frame or 0)
+    small = thumbnail_path(named, items[5].digest, items[5].frame, SMALL)
     assert small is not None and small.read_bytes()[8:12] == b"WEBP"
     delete_worklist(named, listed.id, "ann")
     assert not small.exists() and upload_path(named, items[5].digest) is None
@@ -187,7 +187,8 @@ def test_a_study_is_listed_in_its_own_order_a_frame_an_item_and_without_a_name(
     detection = tiny_inspector.detect(tiny_inspector.decode([frames[2]]), ("nero",))["nero"]
     assert items[5].result is not None
     assert items[5].result.score == pytest.approx(float(detection.score[0]), rel=1e-4)
-    assert thumbnail_path(named, items[5].digest, 2) is not None
+    assert thumbnail_path(named, items[5].digest, 2, LARGE) is not None
+    assert thumbnail_path(named, items[0].digest, None, SMALL) is not None
 
 
 def test_one_dicom_file_keeps_its_own_name(tmp_path: Path):
