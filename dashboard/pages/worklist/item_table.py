@@ -69,7 +69,10 @@ def item_table(store: Store, listed: Worklist) -> View:
     if state.worklist.place() >= total:
         state.worklist.go_to_place(total - 1)
     if not total:
-        st.info("No image passes these filters.", icon=":material/filter_alt:")
+        if listed.total:
+            st.info("No image passes these filters.", icon=":material/filter_alt:")
+        else:
+            st.info("No image is here yet." if listed.sources else "There is no image.", icon=":material/image:")
         return view
     first = state.worklist.place() // PAGE * PAGE
     items = view.page(store, listed, first).items
