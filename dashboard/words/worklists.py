@@ -21,11 +21,13 @@ def described(report: CaseReport) -> str:
 
 
 def standing(listed: Worklist) -> str:
-    """``120 of 200 images are done, 3 of them without a score.``; "so far" while more are read."""
+    """``120 of 200 images are done, 3 of them without a score.``; and whether more are to be read."""
     failed = listed.counts.get("failed", 0)
     without = f", {failed} of them without a score" if failed else ""
-    so_far = " so far" if listed.sources else ""
-    return f"{listed.done} of {listed.total} images{so_far} are done{without}."
+    if listed.sources and not listed.total:
+        return "No image is read yet."
+    more = " More are being read." if listed.sources else ""
+    return f"{listed.done} of {listed.total} images are done{without}.{more}"
 
 
 def unlike_at_rate(found: Discoveries) -> str:

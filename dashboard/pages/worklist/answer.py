@@ -17,7 +17,7 @@ POLL = 1.0  # seconds between looks
 
 def answer(store: Store, listed: Worklist, view: View) -> None:
     """Two buttons and the progress; nothing where the worklist did not come from a PACS, or none is named."""
-    if "study" not in listed.settings or not pacs_is_configured() or not admit().may("reviewer"):
+    if "study" not in listed.settings or not listed.total or not pacs_is_configured() or not admit().may("reviewer"):
         return
     with st.container(border=True, key="answer"):
         st.markdown("**Send back to the PACS**")
@@ -41,7 +41,7 @@ def answer(store: Store, listed: Worklist, view: View) -> None:
                 help=None if is_reviewed else "Review it first: agree, or say what you see.",
             )
             st.button(
-                f"Send all {count} that are reviewed" if count != 1 else "Send the one that is reviewed",
+                f"Send all {count} that are reviewed" if count > 1 else "Send what is reviewed",
                 key="send_all",
                 disabled=not count,
                 on_click=_send,

@@ -41,8 +41,8 @@ def shelf(store: Store) -> None:
             st.subheader("Many images, one list", anchor=False)
             st.markdown(
                 "Give the frames of a morning as files, a zip, a video or a DICOM study. They are scored in the "
-                "background, and you read them one by one, the most unlike first: agree, or say what you see instead. What is scored stays, "
-                "also when you close this page or the server restarts."
+                "background, and you read them one by one, the most unlike first: agree, or say what you see instead. "
+                "What is scored stays, also when you close this page or the server restarts."
             )
             return
         st.subheader("Your worklists", anchor=False)

@@ -287,7 +287,7 @@ def test_frames_of_a_video_are_shown_and_open_on_screen_an_image(app: Start, loa
         keep_files(store, files)
         listed = begin(store, inspector, "Clip", local_user(), files, "nero", None)
         waiting = opened(app, listed.id)
-        assert any("0 of 0 images so far are done" in bar.text for bar in waiting.get("progress"))
+        assert any("No image is read yet." in bar.text for bar in waiting.get("progress"))
         score_worklist(store, listed.id, inspector)
     running = opened(app, listed.id)
     assert any(
