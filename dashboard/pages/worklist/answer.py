@@ -8,8 +8,8 @@ from dashboard.pages.worklist.item_table import View
 from dashboard.pages.worklist.reader import reader
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs, worklist_jobs
+from nero_core import pacs
 from nero_core.errors import NeroError
-from nero_core.pacs import REVIEWED, pacs_is_configured
 from nero_core.store import Store, Worklist, find_items
 
 POLL = 1.0  # seconds between looks
@@ -17,7 +17,12 @@ POLL = 1.0  # seconds between looks
 
 def answer(store: Store, listed: Worklist, view: View) -> None:
     """Two buttons and the progress; nothing where the worklist did not come from a PACS, or none is named."""
-    if "study" not in listed.settings or not listed.total or not pacs_is_configured() or not admit().may("reviewer"):
+    if (
+        "study" not in listed.settings
+        or not listed.total
+        or not pacs.pacs_is_configured()
+        or not admit().may("reviewer")
+    ):
         return
     with st.container(border=True, key="answer"):
         st.markdown("**Send back to the PACS**")
@@ -29,8 +34,8 @@ def answer(store: Store, listed: Worklist, view: View) -> None:
             _poll(listed)
             return
         here = view.page(store, listed, state.worklist.place(), 1).items
-        is_reviewed = bool(here) and here[0].review is not None and here[0].review.decision in REVIEWED.decisions
-        count = find_items(store, listed.id, where=REVIEWED, limit=1).total
+        is_reviewed = bool(here) and here[0].review is not None and here[0].review.decision in pacs.REVIEWED.decisions
+        count = find_items(store, listed.id, where=pacs.REVIEWED, limit=1).total
         with st.container(horizontal=True, key="send"):
             st.button(
                 "Send this image",

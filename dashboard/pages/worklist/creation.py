@@ -19,11 +19,10 @@ from dashboard.pages.worklist.pacs_study import pacs_study
 from dashboard.pages.worklist.reader import reader
 from dashboard.plain_errors import plain_errors
 from dashboard.work import worklist_jobs
-from nero_core import Inspector
+from nero_core import Inspector, pacs
 from nero_core.atomic import new_file
 from nero_core.data import LeftOut
 from nero_core.errors import NeroError
-from nero_core.pacs import study_source
 from nero_core.store import Store, Worklist, find_worklists
 from nero_core.worklist import begin, files_of, keep_files, loose_files
 
@@ -101,7 +100,7 @@ def _make(
                 files += stack.enter_context(files_of(source, inside, left_out.append))
         keep_files(store, files, tell)
         method = inspector.default_method()
-        more = [study_source(study)] if study else []
+        more = [pacs.study_source(study)] if study else []
         listed = begin(store, inspector, name, reader(), files, method, None, more)
     bar.empty()
     worklist_jobs.score(listed, inspector.bundle.path)

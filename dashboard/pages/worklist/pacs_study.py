@@ -6,9 +6,9 @@ import streamlit as st
 
 from dashboard import state, words
 from dashboard.plain_errors import plain_errors
+from nero_core import pacs
 from nero_core.data import study_tags_are_shown
 from nero_core.errors import PacsError
-from nero_core.pacs import Archive, Study, pacs_is_configured, read_settings
 
 MOST = 50  # studies that are listed
 _DATE = re.compile(r"(\d{8})?(-(\d{8})?)?")
@@ -16,7 +16,7 @@ _DATE = re.compile(r"(\d{8})?(-(\d{8})?)?")
 
 def pacs_study() -> str:
     """The UID of the study that was chosen; empty where none was, or the operator has named no PACS."""
-    if not pacs_is_configured():
+    if not pacs.pacs_is_configured():
         return ""
     with st.expander("A study from the PACS", icon=":material/radiology:"), plain_errors():
         with st.container(horizontal=True, vertical_alignment="bottom", key="study_filters"):
@@ -67,10 +67,10 @@ def _find(date: str, modality: str, patient: str, accession: str) -> dict[str, s
             "Write the year first."
         )
     asked = {"StudyDate": date, "ModalitiesInStudy": modality, "PatientID": patient, "AccessionNumber": accession}
-    return {study.uid: _shown(study) for study in Archive(read_settings()).find(MOST, **asked)}
+    return {study.uid: _shown(study) for study in pacs.Archive(pacs.read_settings()).find(MOST, **asked)}
 
 
-def _shown(study: Study) -> str:
+def _shown(study: "pacs.Study") -> str:
     count = "" if study.instances is None else f"{study.instances} {'file' if study.instances == 1 else 'files'}"
     tags = study.tags.values() if study_tags_are_shown() else ()
     return " · ".join(filter(None, ("/".join(study.modalities), count, *tags, f"study {study.uid}")))
