@@ -37,6 +37,10 @@ class CalibrationError(NeroError):
     """ID data that cannot be split, fitted or calibrated on."""
 
 
+class TooFewImagesError(CalibrationError):
+    """Calibration images that are too few for the share of ID images that should pass."""
+
+
 class RelevanceError(NeroError):
     """A model or an image for which relevance cannot be propagated honestly."""
 

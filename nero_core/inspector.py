@@ -2,17 +2,19 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from nero_core.calibration.bundle import Bundle
+from nero_core.calibration.by_class import Calibration, detect_by_class, reference_scores_of_class
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
 from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input, fitted_detector
+from nero_core.calibration.threshold import check_borderline
 from nero_core.calibration.verdict import JointTest, earliest
 from nero_core.data.decode import Picture, decode_batch
 from nero_core.detectors.catalog import DETECTORS
@@ -129,7 +131,12 @@ class Inspector:
         return observation.images.pixels, observation
 
     def detect(
-        self, batch: ImageBatch | Observation, methods: Sequence[str] = ("nero",), tpr: float | None = None
+        self,
+        batch: ImageBatch | Observation,
+        methods: Sequence[str] = ("nero",),
+        tpr: float | None = None,
+        borderline: float | None = None,
+        by_class: bool = False,
     ) -> dict[str, Detection]:
         """Score a batch with each method, against the threshold that accepts ``tpr`` of ID images.
 
@@ -138,27 +145,24 @@ class Inspector:
                 once more (``needs == "image"`` in the catalog) asks for images, or an observation that keeps them.
             methods: names of ``DETECTORS``, or ``verdict``, which tests by two of them at one joint level.
             tpr: share of ID images that should pass, in (0, 1); the bundle's own where None.
+            borderline: share of ID images that should be called like, in [0, tpr]; ``2·tpr − 1`` where None.
+            by_class: hold each image against the calibration images of its predicted class alone, see
+                `nero_core.calibration.by_class`; a class with too few of them rejects nothing.
 
         Raises:
             NeroError: an unknown method, or one that needs the images and got features only.
-            CalibrationError: too few calibration images for ``tpr``, or a method that cannot fit this bundle.
+            CalibrationError: too few calibration images for ``tpr``, a method that cannot fit this bundle, or a
+                ``borderline`` outside its range.
         """
         observation = self._observed(batch)
         tpr = self.bundle.card.tpr if tpr is None else tpr
+        check_borderline(borderline, tpr)
         detections = {}
         for name in methods:
-            if name == VERDICT:
-                detections[name] = self._verdict(observation, tpr)
-                continue
-            fitted = self._fit(name)
-            second_pass = DETECTORS[name].second_pass
-            features = detector_input(fitted.detector, observation)
-            if second_pass is not None:
-                if observation.images is None:
-                    raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
-                features = second_pass(self.bundle.classifier, observation.images)
-            score, terms = score_in_terms(fitted.detector, features)
-            detections[name] = detect_by_scores(name, score, terms, observation.probabilities, fitted.calibration, tpr)
+            found = self._verdict(observation, tpr) if name == VERDICT else self._detect(name, observation, tpr)
+            if by_class:
+                found = detect_by_class(found, self._calibration(name), self._predicted(self.bundle.calibration))
+            detections[name] = replace(found, borderline=borderline)
         return detections
 
     def channels(self, batch: ImageBatch | Observation, index: int = 0) -> Channels:
@@ -336,18 +340,31 @@ class Inspector:
             relevance={**dict.fromkeys(observation.stages), LAST_STAGE: relevance},
         )
 
-    def reference_scores(self, method: str = "nero", tpr: float | None = None) -> ReferenceScores:
-        """A method's scores over the calibration bank and the OOD bank; raises as ``detect``."""
+    def reference_scores(
+        self, method: str = "nero", tpr: float | None = None, of_class: int | None = None
+    ) -> ReferenceScores:
+        """A method's scores over the calibration bank and the OOD bank; raises as ``detect``.
+
+        Args:
+            method: name of the method.
+            tpr: share of ID images that should pass; the bundle's own where None.
+            of_class: class index; only images of which it is predicted then count, as ``detect`` has it by class.
+        """
         tpr = self.bundle.card.tpr if tpr is None else tpr
         banks = self.bundle.calibration, self.bundle.ood
         if method == VERDICT:
             joint = self._joint_test()
             joint.threshold(tpr)
-            fits = {name: self._fit(name).ood for name in TESTS}
-            ood = None if self.bundle.ood is None else joint.score({k: v for k, v in fits.items() if v is not None})
-            return reference_scores(method, joint.calibration, ood, banks, tpr)
-        fitted = self._fit(method)
-        return reference_scores(method, fitted.calibration, fitted.ood, banks, tpr)
+            fits = {name: values for name in TESTS if (values := self._fit(name).ood) is not None}
+            whole = reference_scores(method, joint.calibration, joint.score(fits) if fits else None, banks, tpr)
+        else:
+            fitted, fits = self._fit(method), {}
+            whole = reference_scores(method, fitted.calibration, fitted.ood, banks, tpr)
+        if of_class is None:
+            return whole
+        ood = None if self.bundle.ood is None else self._predicted(self.bundle.ood) == of_class
+        members = self._predicted(self.bundle.calibration) == of_class
+        return reference_scores_of_class(whole, self._calibration(method), fits, members, ood)
 
     def verdict_scores(self, bank: FeatureBank) -> Float[Tensor, " images"]:
         """The score of the verdict by two tests over a bank, on the CPU; of the calibration bank among its own images.
@@ -396,6 +413,24 @@ class Inspector:
                     ood = None if bundle.ood is None else bank_scores(name, detector, bundle.ood)
                     self._fitted[name] = _Fitted(detector, bank_scores(name, detector, bundle.calibration), ood)
         return self._fitted[name]
+
+    def _calibration(self, method: str) -> Calibration:
+        return self._joint_test() if method == VERDICT else self._fit(method).calibration
+
+    def _predicted(self, bank: FeatureBank) -> Int[Tensor, " images"]:
+        """Of every image of a bank, the class that the classifier predicts."""
+        return self.bundle.classifier.head.logits(bank.features).argmax(dim=1).cpu()
+
+    def _detect(self, name: str, observation: Observation, tpr: float) -> Detection:
+        fitted = self._fit(name)
+        second_pass = DETECTORS[name].second_pass
+        features = detector_input(fitted.detector, observation)
+        if second_pass is not None:
+            if observation.images is None:
+                raise NeroError(f"Expected images for {name}, which looks at them once more. Found features only.")
+            features = second_pass(self.bundle.classifier, observation.images)
+        score, terms = score_in_terms(fitted.detector, features)
+        return detect_by_scores(name, score, terms, observation.probabilities, fitted.calibration, tpr)
 
     def _joint_test(self) -> JointTest:
         if self._joint is None:  # two threads may both make it: it is the same

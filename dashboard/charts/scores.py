@@ -1,6 +1,7 @@
 """Where this image's score lies among the scores of the banks."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 import plotly.graph_objects as go
@@ -24,7 +25,7 @@ def score_histogram(reference: ReferenceScores, score: float, theme: Theme, bins
     for bank, values in bank_scores(reference).items():
         name, colour, pattern = _BANKS[bank]
         counts = histogram_counts(values, edges)
-        share = 100 * counts / len(values)
+        share = 100 * counts / max(1, len(values))
         peak = max(peak, float(share.max()))
         ends = ["or more" if place == bins - 1 else f"to {words.number(edges[place + 1])}" for place in range(bins)]
         figure.add_bar(
@@ -34,7 +35,7 @@ def score_histogram(reference: ReferenceScores, score: float, theme: Theme, bins
             name=f"{name} ({len(values)})",
             marker=bar_style(colour, pattern),
             hovertext=[
-                f"{count} of {len(values)} {name} ({words.percent(count / len(values))})"
+                f"{count} of {len(values)} {name} ({words.percent(count / max(1, len(values)))})"
                 f"<br>score {words.number(edge)} {end}"
                 for count, edge, end in zip(counts, edges, ends, strict=False)
             ],
@@ -129,10 +130,10 @@ def _threshold_and_image(
     """Two upright lines with their names at ``top``; the names stand on the outer sides, so that they never meet."""
     low, high = domain
     limit, is_beyond = reference.threshold, score > high
-    here = min(score, high)
-    figure.add_shape(
-        type="line", x0=limit, x1=limit, y0=bottom, y1=top, line={"dash": "dash", "width": 1.5, "color": theme.centroid}
-    )
+    here, has_limit = min(score, high), isfinite(limit)
+    if has_limit:
+        line = {"dash": "dash", "width": 1.5, "color": theme.centroid}
+        figure.add_shape(type="line", x0=limit, x1=limit, y0=bottom, y1=top, line=line)
     figure.add_scatter(
         x=[here, here],
         y=[bottom, top],
@@ -150,10 +151,10 @@ def _threshold_and_image(
         cliponaxis=False,
     )
     is_right = here >= limit
-    for place, text, to_right in (
-        (limit, f"threshold {words.number(limit)}", not is_right),
-        (here, f"<b>this image {words.number(score)}</b>" + (" →" if is_beyond else ""), is_right),
-    ):
+    names = [(here, f"<b>this image {words.number(score)}</b>" + (" →" if is_beyond else ""), is_right)]
+    if has_limit:
+        names.insert(0, (limit, f"threshold {words.number(limit)}", not is_right))
+    for place, text, to_right in names:
         portion = (place - low) / (high - low)
         anchor = "left" if to_right else "right"
         crowded = (anchor == "left" and portion > 0.75) or (anchor == "right" and portion < 0.25)

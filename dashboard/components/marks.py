@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from html import escape
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,14 +56,15 @@ def score_scale(score: float, threshold: float, domain: tuple[float, float]) -> 
     """A line from the lowest to the highest score, cut at the threshold, with a dot for this image."""
     low, high = domain
     cut, here = (100 * min(max((value - low) / (high - low), 0.0), 1.0) for value in (threshold, score))
-    label = f"Score {words.number(score)} on a scale with the threshold at {words.number(threshold)}"
+    limit = f"threshold {words.number(threshold)}" if isfinite(threshold) else "no threshold"
+    label = f"Score {words.number(score)} on a scale with {limit}"
     beyond = " →" if score > high else ""
     return (
         f'<div class="nero-scale" role="img" aria-label="{label}">'
         f'<div class="track"><i style="width:{cut:.1f}%"></i></div>'
         f'<div class="threshold" style="left:{cut:.1f}%"></div><div class="here" style="left:{here:.1f}%"></div>'
         f'<span class="above" style="{_anchored(here)}"><b>this image {words.number(score)}{beyond}</b></span>'
-        f'<span class="below" style="{_anchored(cut)}">threshold {words.number(threshold)}</span></div>'
+        f'<span class="below" style="{_anchored(cut)}">{limit}</span></div>'
     )
 
 

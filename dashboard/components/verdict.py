@@ -56,7 +56,7 @@ def verdict_card(
             st.html(marks.facts([(name, says, False) for name, says in words.two_tests(detection, index)]))
         if best:
             st.caption(words.plain(best))
-        st.html(marks.score_scale(score, detection.threshold, score_domain(reference, score)))
+        st.html(marks.score_scale(score, detection.limits(index).threshold, score_domain(reference, score)))
         st.html(marks.facts(_facts(detection, class_names, nearest, index)))
         for says in (note, *picture):
             if says:
@@ -109,8 +109,8 @@ def _facts(detection: Detection, class_names: tuple[str, ...], nearest: int, ind
     is_ood = bool(detection.is_ood[index])
     by = "" if detection.detector == VERDICT else f"{words.method(detection.detector)} "
     return [
+        ("Decision", words.sentence(detection, index, class_names), False),
         ("Score", f"{by}{words.threshold(detection, index)}.", False),
-        ("How unusual", words.p_value(float(detection.p_value[index]), detection.calibration_size), False),
         ("Predicted", words.predicted(detection, index, class_names), is_ood),
         ("Nearest class", words.nearest_class(class_names[nearest]), False),
     ]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.device import float64, to_like
-from nero_core.errors import CalibrationError
+from nero_core.errors import CalibrationError, TooFewImagesError
 
 
 def threshold_at(calibration: Float[Tensor, " calibration"], tpr: float = 0.95) -> float:
@@ -20,8 +20,8 @@ def threshold_at(calibration: Float[Tensor, " calibration"], tpr: float = 0.95) 
         tpr: share of ID images that should pass, in (0, 1).
 
     Raises:
-        CalibrationError: too few calibration images for such a tpr, a score is not finite, or ``tpr`` is
-            outside its range.
+        TooFewImagesError: too few calibration images for such a tpr.
+        CalibrationError: a score is not finite, or ``tpr`` is outside its range.
 
     Reference:
         Vovk et al., Algorithmic Learning in a Random World, 2005; Bates et al., Annals of Statistics 2023.
@@ -35,7 +35,7 @@ def threshold_at(calibration: Float[Tensor, " calibration"], tpr: float = 0.95) 
     # 1e-9: (n + 1)·tpr may come out a little above a whole number in floating point.
     rank = max(1, math.ceil((len(calibration) + 1) * tpr - 1e-9))
     if rank > len(calibration):
-        raise CalibrationError(
+        raise TooFewImagesError(
             f"Expected at least {math.ceil(tpr / (1 - tpr) - 1e-9)} calibration images for "
             f"{100 * tpr:.4g} % of ID images to pass. Found {len(calibration)}. Add ID images, or lower tpr."
         )
@@ -55,3 +55,16 @@ def conformal_p_values(
     ordered = calibration.sort().values
     at_least = len(ordered) - torch.searchsorted(ordered, to_like(scores, ordered).nan_to_num(torch.inf), side="left")
     return float64(1 + at_least) / (len(ordered) + 1)
+
+
+def check_borderline(borderline: float | None, tpr: float) -> None:
+    """See that the share of ID images to be called like suits the share that is to pass.
+
+    Raises:
+        CalibrationError: it is below 0, above ``tpr``, or not a number.
+    """
+    if borderline is not None and not 0 <= borderline <= tpr + 1e-12:
+        raise CalibrationError(
+            f"Expected a share of ID images to call like from 0 to the {100 * tpr:.4g} % that should pass. "
+            f"Found {100 * borderline:.4g} %. Choose a lower one, or let more pass."
+        )

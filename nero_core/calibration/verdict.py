@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from nero_core.calibration.detection import detect_by_scores
 from nero_core.calibration.threshold import conformal_p_values, threshold_at
-from nero_core.errors import CalibrationError
+from nero_core.errors import TooFewImagesError
 from nero_core.types import TESTS, VERDICT, Detection
 from nero_core.types.detection import STAGE_PART
 
@@ -78,30 +78,50 @@ class JointTest:
             tpr: share of ID images that should pass both tests, in (0, 1).
 
         Raises:
-            CalibrationError: too few calibration images for ``tpr``.
+            TooFewImagesError: too few calibration images for ``tpr``.
         """
         self.threshold(tpr)  # refuses what the plain threshold would not
-        terms: dict[str, Tensor] = {}
-        for name, values in scores.items():
-            terms[f"p_{TESTS[name]}"] = conformal_p_values(values, self.scores[name])
-            terms[f"score_{TESTS[name]}"] = values
-        early = earliest(parts)
-        if early is not None and self.early is not None:
-            terms["p_early"] = conformal_p_values(early, self.early)
+        terms = {f"score_{TESTS[name]}": values for name, values in scores.items()}
+        terms |= self.terms(scores, earliest(parts))
         by_score = detect_by_scores(
             VERDICT, self.score(scores), {**terms, **parts}, probabilities, self.calibration, tpr
         )
-        return replace(by_score, p_value=conformal_p_values(self._ranked(scores), self.calibration))
+        return replace(by_score, p_value=self.p_values(scores), smallest_p=self.smallest_p)
+
+    def terms(
+        self, scores: Mapping[str, Float[Tensor, " batch"]], early: Float[Tensor, " batch"] | None
+    ) -> dict[str, Float[Tensor, " batch"]]:
+        """The p-values of each test and of the earliest stage, as they stand in the terms of a `Detection`."""
+        terms = {f"p_{TESTS[name]}": conformal_p_values(values, self.scores[name]) for name, values in scores.items()}
+        if early is not None and self.early is not None:
+            terms["p_early"] = conformal_p_values(early, self.early)
+        return terms
+
+    def p_values(self, scores: Mapping[str, Float[Tensor, " batch"]]) -> Float[Tensor, " batch"]:
+        """p(x), see above."""
+        return conformal_p_values(self._ranked(scores), self.calibration)
+
+    def select(self, members: Bool[Tensor, " calibration"]) -> "JointTest":
+        """The same tests on some of the calibration images."""
+        early = None if self.early is None else self.early[members]
+        return JointTest({name: scores[members] for name, scores in self.scores.items()}, early)
+
+    @property
+    def smallest_p(self) -> float:
+        """``(1 + m)/(n + 1)``, with the m images that are first in a test."""
+        ranks = [_at_least(scores, scores) for scores in self.scores.values()]
+        first = int((torch.stack(ranks).amin(dim=0) == 1).sum()) if self.size else 0
+        return (1 + first) / (self.size + 1)
 
     def threshold(self, tpr: float) -> float:
         """The score above which an image is rejected, exactly when its p-value is at most ``1 − tpr``.
 
         Raises:
-            CalibrationError: too few calibration images for ``tpr``.
+            TooFewImagesError: too few calibration images for ``tpr``.
         """
         threshold = threshold_at(self.calibration, tpr)
         if threshold >= math.log(self.size + 1) - 1e-12:  # that of the images which are first in a test
-            raise CalibrationError(
+            raise TooFewImagesError(
                 f"Expected at least {math.ceil(3 / (1 - tpr) - 1e-9) - 1} calibration images to test twice at "
                 f"{100 * tpr:.4g} % of ID images that pass. Found {self.size}. Add ID images, choose a lower share, or "
                 "take the method nero_plus."
@@ -113,10 +133,14 @@ class JointTest:
         return self._score(torch.stack(ranks).amin(dim=0))
 
     def _beyond(self, scores: Mapping[str, Float[Tensor, " batch"]]) -> Float[Tensor, " batch"]:
-        """How far above all calibration scores, in their standard deviations; 0 for all others."""
+        """How far above all calibration scores, in their standard deviations; 0 for all others, and where one image or
+        none has no deviation."""
         steps = []
         for name, values in scores.items():
             known = self.scores[name]
+            if len(known) < 2:
+                steps.append(torch.zeros_like(values))
+                continue
             steps.append((values - known.max()).clamp_min(0) / known.std().clamp_min(torch.finfo(known.dtype).tiny))
         return torch.stack(steps).amax(dim=0)
 

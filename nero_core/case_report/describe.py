@@ -14,7 +14,7 @@ from nero_core.case_report.similar import similar_cases
 from nero_core.errors import CalibrationError, NeroError, RelevanceError
 from nero_core.explorer import Explorer
 from nero_core.figures.numbers import number
-from nero_core.figures.verdict_words import advice, deciding, nearest_class, p_value, predicted, threshold, two_tests
+from nero_core.figures.verdict_words import advice, deciding, nearest_class, predicted, sentence, threshold, two_tests
 from nero_core.figures.wording import DISCLAIMER, HEADLINE, SYNTHETIC
 from nero_core.models.checkpoint import WEIGHTS
 from nero_core.types import VERDICT, Channels, Detection, Explanation, Unlikeness
@@ -156,7 +156,7 @@ def _facts(detection: Detection, channels: Channels, card: BundleCard) -> Facts:
     tests = two_tests(detection, 0) if detection.detector == VERDICT else []
     return (
         *tests,
-        ("How unusual", p_value(float(detection.p_value[0]), detection.calibration_size)),
+        ("Decision", sentence(detection, 0, card.class_names)),
         ("Score", f"{threshold(detection, 0)}."),
         ("Method", detection.detector if detection.detector != VERDICT else "verdict, by two tests"),
         ("Predicted", predicted(detection, 0, card.class_names)),

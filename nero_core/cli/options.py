@@ -25,6 +25,25 @@ Tpr = Annotated[
         callback=check_tpr, help="Share of ID images that should pass, from 0.5 to below 1; the bundle's own otherwise."
     ),
 ]
+
+
+def check_borderline(value: float | None) -> float | None:
+    """A share that makes sense; that it is at most the tpr is seen where the bundle is known."""
+    if value is not None and not 0 <= value < 1:
+        raise typer.BadParameter(f"expected a share from 0 to below 1; found {value}. The usual one is 0.9.")
+    return value
+
+
+Borderline = Annotated[
+    float | None,
+    typer.Option(
+        callback=check_borderline,
+        help="Share of ID images to call like, at most --tpr; those between are borderline. 2·tpr − 1 otherwise.",
+    ),
+]
+ByClass = Annotated[
+    bool, typer.Option("--by-class", help="Compare with the calibration images of the predicted class alone.")
+]
 Classes = Annotated[
     list[str] | None, typer.Option("--classes", help="Class folders: separated by commas, or the option repeated.")
 ]

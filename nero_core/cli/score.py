@@ -4,6 +4,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +14,15 @@ import typer
 from nero_core.cli.guard import FAULT
 from nero_core.cli.json_lines import json_line
 from nero_core.cli.left_out import tell_left_out
-from nero_core.cli.options import Device, Seed, Tpr
+from nero_core.cli.options import Borderline, ByClass, Device, Seed, Tpr
 from nero_core.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from nero_core.data.left_out import LeftOut, Tell
     from nero_core.inspector import Inspector
-    from nero_core.types import ImageBatch
+    from nero_core.types import Detection, ImageBatch
+
+    Detect = Callable[[ImageBatch], dict[str, Detection]]
 
 BATCH = 32  # images a forward pass, and so the most in memory
 
@@ -32,12 +35,15 @@ def score(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     tpr: Tpr = None,
+    borderline: Borderline = None,
+    by_class: ByClass = False,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
     """Score images; higher = more OOD. Exit status 1 when some files could not be scored, 0 when all were."""
     import torch
 
+    from nero_core.calibration.threshold import check_borderline
     from nero_core.cli.score_table import ScoreTable
     from nero_core.inspector import Inspector
 
@@ -49,12 +55,14 @@ def score(
         typer.echo(f"{reason} Scored by {methods[0]} instead.", err=True)
     for name in methods:  # an unknown method or tpr is an error before any image is read
         inspector.reference_scores(name, tpr)
+    check_borderline(borderline, inspector.bundle.card.tpr if tpr is None else tpr)
+    detect = partial(inspector.detect, methods=methods, tpr=tpr, borderline=borderline, by_class=by_class)
     left_out: list[LeftOut] = []
     total = sum(map(images_in, image_paths(paths, left_out.append)))
     done, failed = 0, 0
     table = ScoreTable()
     with progress_bar(show=not (as_json and sys.stdout.isatty())) as advance:
-        for record in score_records(inspector, image_paths(paths), methods, tpr, table.note):
+        for record in score_records(inspector, image_paths(paths), detect, table.note):
             failed += "error" in record
             done += record.get("method", methods[-1]) == methods[-1]
             if as_json:
@@ -73,19 +81,19 @@ def score(
 def score_records(
     inspector: "Inspector",
     paths: Iterable[Path],
-    methods: tuple[str, ...],
-    tpr: float | None,
+    detect: "Detect",
     on_note: Callable[[str, str], None] = lambda file, note: None,
 ) -> Iterator[dict[str, Any]]:
     """One record for each image and method, in order; ``file, error`` for a file that cannot be read or scored.
 
-    The frames of a DICOM file are images of their own, ``scan.dcm#frame 3``. ``on_note`` gets the file and what
-    decoding it did that a reader should know, where there is such a thing.
+    ``detect`` answers for a batch, by method. The frames of a DICOM file are images of their own,
+    ``scan.dcm#frame 3``. ``on_note`` gets the file and what decoding it did that a reader should know, where
+    there is such a thing.
     """
     remaining = (image for path in paths for image in _decoded(inspector, path))
     while part := list(islice(remaining, BATCH)):
         readable = [batch for _, batch in part if not isinstance(batch, str)]
-        scored = iter(_score_each(inspector, readable, methods, tpr) if readable else ())
+        scored = iter(_score_each(inspector, readable, detect) if readable else ())
         for file, batch in part:
             if isinstance(batch, str):
                 yield {"file": file, "error": batch}
@@ -154,23 +162,19 @@ def _empty(folder: Path) -> str:
         return f"one that cannot be read ({(error.strerror or 'unknown').lower()})"
 
 
-def _score_each(
-    inspector: "Inspector", readable: "list[ImageBatch]", methods: tuple[str, ...], tpr: float | None
-) -> list[list[dict[str, Any]]]:
+def _score_each(inspector: "Inspector", readable: "list[ImageBatch]", detect: "Detect") -> list[list[dict[str, Any]]]:
     """As ``_score``; an image that cannot be scored has one record, the error, and does not stop the others."""
     from nero_core.errors import NeroError
 
     try:
-        return list(_score(inspector, readable, methods, tpr))
+        return list(_score(inspector, readable, detect))
     except NeroError as error:
         if len(readable) > 1:
-            return [_score_each(inspector, [batch], methods, tpr)[0] for batch in readable]
+            return [_score_each(inspector, [batch], detect)[0] for batch in readable]
         return [[{"error": f"{readable[0].names[0]}: {error}"}]]
 
 
-def _score(
-    inspector: "Inspector", readable: "list[ImageBatch]", methods: tuple[str, ...], tpr: float | None
-) -> Iterator[list[dict[str, Any]]]:
+def _score(inspector: "Inspector", readable: "list[ImageBatch]", detect: "Detect") -> Iterator[list[dict[str, Any]]]:
     """For each image, one record a method.
 
     Raises:
@@ -179,6 +183,7 @@ def _score(
     import torch
 
     from nero_core.errors import CalibrationError
+    from nero_core.figures import sentence
     from nero_core.types import ImageBatch
 
     batch = ImageBatch(
@@ -186,7 +191,7 @@ def _score(
         ids=tuple(batch.ids[0] for batch in readable),
         names=tuple(batch.names[0] for batch in readable),
     )
-    detections = inspector.detect(batch, methods, tpr)
+    detections = detect(batch)
     for name, detection in detections.items():
         for value in detection.score.tolist():
             if not math.isfinite(value):  # NaN is above no threshold, and so would pass for ID
@@ -200,10 +205,17 @@ def _score(
                 "confidence": float(detection.confidence[index]),
                 "method": name,
                 "score": float(detection.score[index]),
-                "threshold": detection.threshold,
+                "threshold": detection.limits(index).threshold,
                 "is_ood": bool(detection.is_ood[index]),
                 "verdict": detection.verdict(index),
                 "p_value": float(detection.p_value[index]),
+                "smallest_p": detection.limits(index).smallest_p,
+                "as_high": detection.as_high(index),
+                "calibration_size": detection.limits(index).calibration_size,
+                "by_class": detection.by_class is not None,
+                "tpr": detection.tpr,
+                "borderline": detection.like_rate,
+                "sentence": sentence(detection, index, names),
                 **({"parts": parts} if (parts := detection.parts(index)) else {}),
             }
             for name, detection in detections.items()

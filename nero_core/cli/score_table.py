@@ -1,6 +1,7 @@
 """The table that ``nero score`` prints for people."""
 
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class ScoreTable:
             _shown(record["file"]),
             VERDICTS[record["verdict"]],
             f"{record['score']:.4g}",
-            f"{record['threshold']:.4g}",
+            f"{record['threshold']:.4g}" if isfinite(record["threshold"]) else "none",
             f"{record['p_value']:.3g}",
             record["method"],
             _shown(f"{record['predicted']} {record['confidence']:.1%}"),

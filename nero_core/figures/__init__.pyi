@@ -69,6 +69,7 @@ from .verdict_words import deciding as deciding
 from .verdict_words import nearest_class as nearest_class
 from .verdict_words import p_value as p_value
 from .verdict_words import predicted as predicted
+from .verdict_words import sentence as sentence
 from .verdict_words import similar as similar
 from .verdict_words import stage_name as stage_name
 from .verdict_words import tests_disagree as tests_disagree

@@ -1,7 +1,7 @@
 """Figures of numbers: channels and scores."""
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,6 +172,7 @@ def _groups(reference: ReferenceScores) -> Groups:
 
 def _threshold_and_image(axes: "Axes", threshold: float, score: float, high: float) -> None:
     """Upright lines; this image's stands at the upper end of the axis where it lies beyond."""
-    axes.axvline(threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(threshold)}")
+    if isfinite(threshold):
+        axes.axvline(threshold, color=HERE, linestyle="--", linewidth=0.9, label=f"threshold {number(threshold)}")
     beyond = " (off the scale)" if score > high else ""
     axes.axvline(min(score, high), color=HERE, linewidth=1.6, label=f"this image {number(score)}{beyond}")

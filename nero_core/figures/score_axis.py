@@ -1,5 +1,7 @@
 """The part of the score axis that is worth drawing, on the screen and on paper."""
 
+from math import isfinite
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -23,8 +25,11 @@ def score_domain(reference: ReferenceScores, score: float) -> tuple[float, float
     """
     banks = [reference.calibration, *([] if reference.ood is None else [reference.ood])]
     known = np.concatenate([np.asarray(bank, dtype=np.float64) for bank in banks])
-    low = min(float(known.min()), reference.threshold, score)
-    high = max(float(np.quantile(known, 1 - TAIL)), reference.threshold + 0.15 * abs(reference.threshold - low))
+    if not known.size:  # of a class that is predicted for no other image
+        known = np.array([score])
+    threshold = reference.threshold if isfinite(reference.threshold) else float(known.max())
+    low = min(float(known.min()), threshold, score)
+    high = max(float(np.quantile(known, 1 - TAIL)), threshold + 0.15 * abs(threshold - low))
     if float(known.max()) <= low + 1.5 * (high - low):
         high = float(known.max())
     if high < score <= low + 2.0 * (high - low):

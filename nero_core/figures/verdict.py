@@ -1,6 +1,7 @@
 """The verdict in a figure: the score against its threshold, and NERO's score taken apart."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from nero_core.figures.bars import draw_bars
@@ -36,7 +37,7 @@ def verdict_figure(
     y += canvas.words(detection_line(detection, class_names, index), 0.05, y, SINGLE - 0.1, lines=3) + 0.08
     if is_apart:
         canvas.words("a", 0.05, y, 0.2, LARGE, weight="bold")
-    _scale(canvas, y + 0.06, float(detection.score[index]), detection.threshold, reference)
+    _scale(canvas, y + 0.06, float(detection.score[index]), detection.limits(index).threshold, reference)
     if is_apart:
         distance, bias, scale = (float(detection.terms[name][index]) for name in ("distance", "bias", "scale"))
         y += 0.62
@@ -64,10 +65,12 @@ def detection_line(detection: Detection, class_names: Sequence[str], index: int 
             for name, part in TESTS.items()
         )
         return f"two tests together, p = {number(float(detection.p_value[index]))} ({tests}); {predicted}"
+    limits = detection.limits(index)
     side = "above" if bool(detection.is_ood[index]) else "at or below"
+    against = f"{side} the threshold {number(limits.threshold)}" if limits.can_reject else "without a threshold"
     return (
-        f"{method_name(detection.detector)} score {number(float(detection.score[index]))}, {side} the threshold "
-        f"{number(detection.threshold)}; p = {number(float(detection.p_value[index]))}; {predicted}"
+        f"{method_name(detection.detector)} score {number(float(detection.score[index]))}, {against}; "
+        f"p = {number(float(detection.p_value[index]))}; {predicted}"
     )
 
 
@@ -81,9 +84,13 @@ def _scale(canvas: Canvas, y: float, score: float, threshold: float, reference: 
     canvas.bar(cut - 0.006, y + 0.16, 0.012, 0.13, HERE)
     canvas.dot(here, y + 0.225, 0.055, HERE)
     beyond = " (off the scale)" if score > high else ""
-    above, below = f"this image {number(score)}{beyond}", f"threshold {number(threshold)}"
+    above, below = f"this image {number(score)}{beyond}", _threshold_words(threshold)
     for text, at, line in ((above, here, 0.02), (below, cut, 0.31)):
         room = text_width(text, SMALL) + 0.1
         canvas.words(
             text, min(max(at - room / 2, _LEFT - 0.08), SINGLE - 0.05 - room), y + line, room, SMALL, align="center"
         )
+
+
+def _threshold_words(threshold: float) -> str:
+    return f"threshold {number(threshold)}" if isfinite(threshold) else "no threshold"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nero_core.detectors.catalog import OURS
 from nero_core.figures.numbers import number, percent
 from nero_core.figures.wording import SYNTHETIC
-from nero_core.types import LAST_STAGE, TESTS, Detection, SimilarCases, Verdict
+from nero_core.types import LAST_STAGE, TESTS, VERDICT, Detection, SimilarCases, Verdict
 
 SYMBOL: dict[Verdict, str] = {"like": "●", "borderline": "▲", "unlike": "◆"}
 ADVICE: dict[Verdict, str] = {
@@ -13,6 +13,7 @@ ADVICE: dict[Verdict, str] = {
     "borderline": "It passes, but few reference images score as high. Worth a second look.",
     "unlike": "Have it looked at.",
 }
+TOO_FEW = "The reference set has too few images of its class to tell."
 FOREIGN = (
     "Already the first stages of the network find it unlike: it is probably another kind of picture than the "
     "reference images, rather than a finding in one of them."
@@ -35,10 +36,41 @@ def p_value(p: float, calibration_size: int) -> str:
 
 def threshold(detection: Detection, index: int) -> str:
     """Where the score lies, and what the threshold was set to."""
+    score, limits = number(float(detection.score[index])), detection.limits(index)
+    if not limits.can_reject:
+        return f"{score}, without a threshold: too few calibration images of this class"
     side = "above" if bool(detection.is_ood[index]) else "at or below"
+    of_class = "" if detection.by_class is None else " of this class"
     return (
-        f"{number(float(detection.score[index]))}, {side} the threshold {number(detection.threshold)}, "
-        f"which {percent(detection.tpr)} of reference images pass"
+        f"{score}, {side} the threshold {number(limits.threshold)}, "
+        f"which {percent(detection.tpr)} of reference images{of_class} pass"
+    )
+
+
+def sentence(detection: Detection, index: int, class_names: Sequence[str]) -> str:
+    """The decision on one image: what was counted, the p-value that follows, and the word that two rates make of it.
+
+    Every number in it can be had from the record: n, the count c, ``p = (1 + c)/(n + 1)``, both rates.
+    """
+    limits, count = detection.limits(index), detection.as_high(index)
+    n, p = limits.calibration_size, number(float(detection.p_value[index]), 2)
+    name = class_names[int(detection.predicted[index])]
+    called = "" if detection.by_class is None else f" that the classifier calls {name}"
+    verb, both = ("rank", " in one of the two tests") if detection.detector == VERDICT else ("score", "")
+    counted = f"{count or 'none'} {verb}{'' if count > 1 else 's'} as high as this image{both}"
+    least = f", the smallest that {n} images can give" if (1 + count) / (n + 1) <= limits.smallest_p + 1e-12 else ""
+    says = f"Of the {n} calibration images{called}, {counted}: p = (1 + {count})/({n} + 1) = {p}{least}."
+    passes, like = f"At {percent(detection.tpr)} acceptance", f"at {percent(detection.like_rate)}"
+    verdict = detection.verdict(index)
+    if verdict == "unlike":
+        return f"{says} {passes} it is unlike."
+    if not limits.can_reject:
+        few = f"{passes} they are too few to call any image unlike; {detection.enough} would be enough."
+        return f"{says} {few}" + (f" {like.capitalize()} it would not pass: borderline." if verdict != "like" else "")
+    if verdict == "borderline":
+        return f"{says} {passes} it passes, {like} it would not: borderline."
+    return (
+        f"{says} {passes} it passes" + (f", and {like} too" if detection.like_rate < detection.tpr else "") + ": like."
     )
 
 
@@ -60,7 +92,7 @@ def tests_disagree(detection: Detection, index: int) -> bool:
 
 def _usual(detection: Detection, part: str, index: int) -> str:
     p = float(detection.terms[f"p_{part}"][index])
-    return "unlike" if p <= 1 - detection.tpr + 1e-12 else "rare" if p <= 2 * (1 - detection.tpr) else "usual"
+    return "unlike" if p <= 1 - detection.tpr + 1e-12 else "rare" if p <= 1 - detection.like_rate + 1e-12 else "usual"
 
 
 def deciding(detection: Detection, index: int) -> str:
@@ -89,7 +121,7 @@ def advice(detection: Detection, index: int, is_synthetic: bool = False, unlike:
         unlike: share of the image that is unlike the reference images, patch by patch; 1 where it is not known.
     """
     verdict = detection.verdict(index)
-    says = ADVICE[verdict]
+    says = ADVICE[verdict] if verdict != "like" or detection.limits(index).can_reject else TOO_FEW
     if is_synthetic:
         says = SYNTHETIC if verdict == "like" else f"{says} {SYNTHETIC}"
     return f"{FOREIGN} {says}" if detection.is_foreign(index, unlike) else says

@@ -4,7 +4,7 @@
 """
 
 from nero_core.types.case import PictureMeasure, SimilarCases
-from nero_core.types.detection import TESTS, VERDICT, Detection, ReferenceScores, Verdict
+from nero_core.types.detection import TESTS, VERDICT, ClassLimits, Detection, Limits, ReferenceScores, Verdict
 from nero_core.types.explanation import (
     BlockConservation,
     Channels,
@@ -43,6 +43,7 @@ __all__ = [
     "ChannelStatistics",
     "ChannelSummary",
     "Channels",
+    "ClassLimits",
     "Concept",
     "ConceptDepth",
     "Detection",
@@ -54,6 +55,7 @@ __all__ = [
     "Head",
     "ImageBatch",
     "Imputation",
+    "Limits",
     "LogitPath",
     "MapPlace",
     "MeanRelevance",

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil, isfinite
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -16,6 +17,40 @@ TESTS: Mapping[str, str] = MappingProxyType({"nero": "nero", "nero_deep": "deep"
 STAGE_PART = "part "  # before the name of a stage
 MOST = 0.9  # of an image: other kinds of pictures are nearly wholly unlike, findings never
 FOREIGN_LEVEL = 5  # at the level of the verdict itself, lesions with dye would be called foreign too
+
+
+class Limits(NamedTuple):
+    """What one image was held against.
+
+    Attributes:
+        threshold: score above which it is called OOD; infinite where too few images were calibrated on.
+        calibration_size: n, the number of calibration scores behind its p-value.
+        smallest_p: the smallest p-value that these can give.
+    """
+
+    threshold: float
+    calibration_size: int
+    smallest_p: float
+
+    @property
+    def can_reject(self) -> bool:
+        """Whether any score is rejected."""
+        return isfinite(self.threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLimits:
+    """What each image of a batch was held against: the calibration images of the class that is predicted for it.
+
+    Attributes:
+        threshold: infinite where the class has too few calibration images for the tpr.
+        calibration_size: calibration images of which the same class is predicted.
+        smallest_p: the smallest p-value that these can give.
+    """
+
+    threshold: Float[Tensor, " batch"]
+    calibration_size: Int[Tensor, " batch"]
+    smallest_p: Float[Tensor, " batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +73,11 @@ class Detection:
             part of each stage, ``part layer2``, which sum to the score. For the verdict ``p_nero`` and ``p_deep``,
             ``score_nero`` and ``score_deep``, these parts, and ``p_early`` of the earliest stage alone.
             Empty for detectors whose score is one number.
+        borderline: share of ID images that is to be called like, in [0, tpr]; None = ``2·tpr − 1``.
+        smallest_p: the smallest p-value that the n calibration images can give; None = ``1/(n + 1)``.
+        by_class: None, or what each image was held against within its predicted class. Score, p-value and ``is_ood``
+            are then those within the class; ``threshold`` and ``calibration_size`` stay those of all classes, and
+            ``limits`` gives what counts.
     """
 
     detector: str
@@ -50,13 +90,42 @@ class Detection:
     calibration_size: int
     tpr: float
     terms: Mapping[str, Tensor] = field(default_factory=lambda: MappingProxyType({}))
+    borderline: float | None = None
+    smallest_p: float | None = None
+    by_class: ClassLimits | None = None
 
     def verdict(self, index: int) -> Verdict:
-        """Three words for one image: ``unlike`` above the threshold, ``borderline`` when it is accepted but its p-value
-        is at most twice the rejected share, ``2·(1 − tpr)``, else ``like``."""
+        """Three words for one image, by two rates: ``unlike`` above the threshold, which ``tpr`` of ID images pass;
+        ``borderline`` when it is accepted, but at the lower rate would not be, ``p ≤ 1 − like_rate``; else ``like``."""
         if bool(self.is_ood[index]):
             return "unlike"
-        return "borderline" if float(self.p_value[index]) <= 2 * (1 - self.tpr) + 1e-12 else "like"
+        return "borderline" if float(self.p_value[index]) <= 1 - self.like_rate + 1e-12 else "like"
+
+    @property
+    def like_rate(self) -> float:
+        """Share of ID images that is called like, at least; where none was asked for, twice as many are not as are
+        rejected."""
+        return max(0.0, 2 * self.tpr - 1) if self.borderline is None else self.borderline
+
+    def limits(self, index: int) -> Limits:
+        """Threshold, number of calibration images and smallest p-value that count for one image."""
+        if self.by_class is None:
+            smallest = 1 / (self.calibration_size + 1) if self.smallest_p is None else self.smallest_p
+            return Limits(self.threshold, self.calibration_size, smallest)
+        own = self.by_class
+        return Limits(float(own.threshold[index]), int(own.calibration_size[index]), float(own.smallest_p[index]))
+
+    @property
+    def enough(self) -> int:
+        """Calibration images with which some score is surely rejected: ``⌈tpr/(1 − tpr)⌉``; to test twice, where two of
+        them may be first, ``⌈3/(1 − tpr)⌉ − 1``."""
+        if self.detector == VERDICT:
+            return ceil(3 / (1 - self.tpr) - 1e-9) - 1
+        return ceil(self.tpr / (1 - self.tpr) - 1e-9)
+
+    def as_high(self, index: int) -> int:
+        """How many calibration images score as high as one image, or higher: what its p-value counts."""
+        return max(0, round(float(self.p_value[index]) * (self.limits(index).calibration_size + 1)) - 1)
 
     @property
     def stage_parts(self) -> dict[str, Float[Tensor, " batch"]]:
@@ -104,7 +173,7 @@ class ReferenceScores:
         calibration_labels: their class indices, into the bundle's ``class_names``.
         ood: scores of the OOD bank, or None where the bundle has none.
         ood_labels: their class indices, into the bundle's ``ood_class_names``.
-        threshold: score above which an image is called OOD.
+        threshold: score above which an image is called OOD; infinite where they are of one class that has too few.
         tpr: share of ID images that the threshold was set to accept.
     """
 

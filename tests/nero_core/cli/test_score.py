@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -22,8 +23,10 @@ from nero_core.models import Classifier
 from tests.nero_core.data.dicom_files import dicom
 
 Run = Callable[..., Result]
-KEYS = ["file", "sha256", "predicted", "confidence", "method", "score", "threshold", "is_ood", "verdict", "p_value"]
-
+KEYS = [
+    "file", "sha256", "predicted", "confidence", "method", "score", "threshold", "is_ood", "verdict", "p_value",
+    "smallest_p", "as_high", "calibration_size", "by_class", "tpr", "borderline", "sentence",
+]  # fmt: skip
 
 LEFT_OUT = "Note: images: {} images are read. Left out: 1 file of other kinds (.txt 1); 1 hidden.\n"
 
@@ -285,6 +288,42 @@ def test_what_the_page_calls_borderline_is_called_so(nero: Run, tiny_bundle: Pat
     table = nero(*command).stdout
     assert table.count(" borderline ") == sum(line["verdict"] == "borderline" for line in lines)
     assert table.count(" OOD ") == sum(line["verdict"] == "unlike" for line in lines)
+
+
+@pytest.mark.parametrize("by_class", [False, True])
+def test_a_line_holds_what_its_sentence_says(nero: Run, verdict_bundle: Path, phantoms: Path, by_class: bool):
+    rates = ("--tpr", 0.9, "--borderline", 0.6, *(["--by-class"] if by_class else []))
+    methods = ("--method", "verdict", "--method", "knn")
+    result = nero("score", verdict_bundle, phantoms / "ood", "--json", "--device", "cpu", *rates, *methods)
+    assert result.exit_code == 0, result.output
+    words = re.compile(
+        r"Of the (\d+) calibration images(?: that the classifier calls ([\w-]+))?, (\d+|none) (?:score|rank)s? as high "
+        r"as this image.*?: p = \(1 \+ (\d+)\)/\((\d+) \+ 1\) = (\d\.\d+)[.,].*? At (\d+)\s% acceptance (.*)"
+    )
+    lines = records(result)
+    assert len(lines) == 16
+    for line in lines:
+        read = words.fullmatch(str(line["sentence"]))
+        assert read is not None, line["sentence"]
+        n, count = int(read[1]), 0 if read[3] == "none" else int(read[3])
+        assert (n, n, count, count) == (line["calibration_size"], int(read[5]), line["as_high"], int(read[4]))
+        assert line["p_value"] == pytest.approx((1 + count) / (n + 1)) and line["p_value"] >= line["smallest_p"]
+        assert float(read[6]) == pytest.approx(line["p_value"], rel=0.06)
+        assert (read[2], line["by_class"]) == ((line["predicted"], True) if by_class else (None, False))
+        assert (int(read[7]), line["borderline"]) == (90, 0.6) and line["tpr"] == 0.9
+        unlike, borderline = line["p_value"] <= 0.1 + 1e-12, line["p_value"] <= 0.4 + 1e-12
+        if line["threshold"] is None:  # the class has too few calibration images
+            assert by_class and line["smallest_p"] > 0.1 and "too few to call any image unlike" in read[8]
+            assert line["verdict"] == ("borderline" if borderline else "like")
+        else:
+            assert line["verdict"] == ("unlike" if unlike else "borderline" if borderline else "like")
+            assert read[8].endswith(f"{line['verdict']}.")
+
+
+def test_a_share_to_call_like_above_the_share_that_passes_is_an_error(nero: Run, tiny_bundle: Path, images: Path):
+    for share, status in ((0.96, "the 95 % that should pass"), (1.2, "from 0 to below 1")):
+        result = nero("score", tiny_bundle, images, "--borderline", share, "--device", "cpu")
+        assert result.exit_code == 2 and status in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_frames_of_dicom_files_are_images_and_files_without_a_suffix_are_found(
