@@ -17,6 +17,8 @@ class Options:
         order: what picks the concepts: ``contribution`` or ``relevance``.
         concepts: how many.
         download: ``png`` or ``svg``.
+        like: share of ID images that should be called like; those between both rates are borderline.
+        by_class: whether images are compared with the calibration images of their predicted class alone.
         note: why another method stands in for the verdict; empty where none does.
     """
 
@@ -25,6 +27,8 @@ class Options:
     order: str
     concepts: int
     download: str
+    like: float | None = None
+    by_class: bool = False
     note: str = ""
 
 
@@ -36,6 +40,17 @@ def tpr_choices(tpr: float, calibration_size: int) -> list[float]:
     most = calibration_size / (calibration_size + 1)
     whole = {share / 100 for share in range(90, 100) if share / 100 <= most and percents(tpr) != str(share)}
     return sorted(whole | {tpr})
+
+
+def like_choices(tpr: float) -> list[float]:
+    """The shares of ID images to call like, of which the usual one, ``2·tpr − 1``, and ``tpr`` itself, which calls none
+    borderline, are two."""
+    return sorted({share / 100 for share in range(50, 100, 5) if share / 100 < tpr} | {usual_like(tpr), tpr})
+
+
+def usual_like(tpr: float) -> float:
+    """``2·tpr − 1``: as many are borderline as are rejected."""
+    return round(2 * tpr - 1, 6)
 
 
 def epsilons(own: float) -> list[float]:

@@ -25,6 +25,7 @@ from .errors import NeroError as NeroError
 from .errors import PacsError as PacsError
 from .errors import RelevanceError as RelevanceError
 from .errors import StoreError as StoreError
+from .errors import TooFewImagesError as TooFewImagesError
 from .explorer import Explorer as Explorer
 from .inspector import Inspector as Inspector
 from .models.import_checkpoint import import_checkpoint as import_checkpoint

@@ -92,7 +92,7 @@ def sheet_download(inspector: Inspector, item: Source, options: Options, composi
             why,
             thumbnails,
             classes,
-            resources.detection(inspector, item, options.method, options.tpr),
+            resources.detection(inspector, item, options.method, options.tpr, options.like, options.by_class),
             reason,
             note=words.SYNTHETIC if inspector.bundle.card.synthetic else "",
         )

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import access, resources, state, theme, words
 from dashboard.access import Visitor
 from dashboard.components.link_values import choices, link_values, numbers, switch
-from dashboard.options import Options, tpr_choices
+from dashboard.options import Options, like_choices, tpr_choices, usual_like
 from nero_core import VERDICT, Inspector
 from nero_core.detectors import METHODS
 from nero_core.errors import BundleError
@@ -84,6 +84,7 @@ def research_options(inspector: Inspector) -> Options:
     offers = {
         state.site.METHOD: choices("method", METHODS),
         state.site.TPR: choices("share of images that should pass", offered),
+        state.site.WITHIN_CLASS: switch("switch to compare within the predicted class"),
         state.screen.ORDER: choices("order of concepts", ORDERS),
         state.screen.CONCEPTS: numbers("number of concepts", fewest, most),
     }
@@ -97,6 +98,14 @@ def research_options(inspector: Inspector) -> Options:
             help="The explanations on this page are NERO's own.",
         )
         tpr = _tpr(inspector, offered)
+        like = _like(tpr)
+        by_class = st.toggle(
+            "Compare within the predicted class",
+            key=state.site.WITHIN_CLASS,
+            bind="query-params",
+            help="The p-value counts only calibration images of which the classifier predicts the same class, so that "
+            "the share that passes holds for each class by itself. It cannot be smaller than 1/(their number + 1).",
+        )
         order = st.segmented_control(
             "Concepts by",
             ORDERS,
@@ -111,7 +120,8 @@ def research_options(inspector: Inspector) -> Options:
         )
         download = _download()
     note = inspector.no_verdict_because(tpr) if method == VERDICT else ""
-    return Options(inspector.default_method(tpr) if note else method, tpr, order or ORDERS[0], concepts, download, note)
+    method = inspector.default_method(tpr) if note else method
+    return Options(method, tpr, order or ORDERS[0], concepts, download, like, by_class, note)
 
 
 @contextmanager
@@ -128,7 +138,7 @@ def _tpr_choices(inspector: Inspector) -> dict[str, float]:
 
 def _tpr(inspector: Inspector, offered: dict[str, float]) -> float:
     usual = inspector.bundle.card.tpr
-    state.site.follow_tpr(offered, usual)
+    state.site.follow_rate(state.site.TPR, offered, usual)
     if len(offered) == 1:
         st.caption(f"{words.percent(usual)} of reference images pass: no more with so few calibration images.")
         return usual
@@ -137,10 +147,25 @@ def _tpr(inspector: Inspector, offered: dict[str, float]) -> float:
         list(offered.values()),
         format_func=state.site.percents,
         key=state.site.TPR,
-        on_change=state.site.tpr_chosen,
-        args=(usual,),
+        on_change=state.site.rate_chosen,
+        args=(state.site.TPR, usual),
         help="The threshold is set so that this part of the calibration images lies at or below it.",
     )
+
+
+def _like(tpr: float) -> float:
+    offered, usual = {state.site.percents(share): share for share in like_choices(tpr)}, usual_like(tpr)
+    with link_values({state.site.LIKE: choices("share of images to call like", offered)}):
+        state.site.follow_rate(state.site.LIKE, offered, usual)
+        return st.select_slider(
+            "Share of reference images to call like (%)",
+            list(offered.values()),
+            format_func=state.site.percents,
+            key=state.site.LIKE,
+            on_change=state.site.rate_chosen,
+            args=(state.site.LIKE, usual),
+            help="An image that passes, but would not at this lower rate, is called borderline.",
+        )
 
 
 def _download() -> str:

@@ -36,6 +36,8 @@ class ReportSettings:
         composite: of the class heatmap; None = the architecture's own.
         text: free text.
         made_on: the date to print; None = undated.
+        like: share of ID images to call like; None = the usual one.
+        by_class: whether it is compared within the predicted class.
         signs: who asks for a signed PDF; empty = not signed.
     """
 
@@ -44,6 +46,8 @@ class ReportSettings:
     composite: str | None
     text: str
     made_on: date | None
+    like: float | None = None
+    by_class: bool = False
     signs: str = ""
 
 
@@ -90,5 +94,13 @@ def _case(model_key: str, image_id: str, name: str, settings: ReportSettings, _m
     with decoded(_item) as picture:
         named = replace(picture, name=file_name(name))
     return describe_case(
-        _model, named, settings.method, settings.tpr, settings.composite, settings.text, explorer=explorer(_model)
+            _model,
+            named,
+            settings.method,
+            settings.tpr,
+            settings.composite,
+            settings.text,
+            explorer=explorer(_model),
+            borderline=settings.like,
+            by_class=settings.by_class,
     )

@@ -24,9 +24,12 @@ def observation_with_image(model: Inspector, item: Source) -> Observation:
     return replace(observation(model, item), images=_batch(key(model), item.id, model, item))
 
 
-def detection(model: Inspector, item: Source, method: str, tpr: float) -> Detection:
-    """The verdict's record."""
-    return _detection(key(model), item.id, method, tpr, model, item)
+def detection(
+    model: Inspector, item: Source, method: str, tpr: float, like: float | None = None, by_class: bool = False
+) -> Detection:
+    """The verdict's record; ``like`` is the lower of the two rates, see ``Inspector.detect``."""
+    found = _detection(key(model), item.id, method, tpr, by_class, model, item)
+    return found if like is None else replace(found, borderline=like)
 
 
 def answer(model: Inspector, item: Source, method: str, tpr: float) -> Detection | str:
@@ -98,10 +101,12 @@ def _observation(model_key: str, image_id: str, _model: Inspector, _item: Source
 
 
 @st.cache_resource(max_entries=1024, ttl=HOUR, show_spinner=False)
-def _detection(model_key: str, image_id: str, method: str, tpr: float, _model: Inspector, _item: Source) -> Detection:
+def _detection(
+    model_key: str, image_id: str, method: str, tpr: float, by_class: bool, _model: Inspector, _item: Source
+) -> Detection:
     looks_again = method in DETECTORS and DETECTORS[method].second_pass is not None
     observe = observation_with_image if looks_again else observation
-    return _model.detect(observe(_model, _item), (method,), tpr)[method]
+    return _model.detect(observe(_model, _item), (method,), tpr, None, by_class)[method]
 
 
 @st.cache_resource(max_entries=4096, ttl=HOUR, show_spinner=False)
@@ -109,7 +114,7 @@ def _answer(
     model_key: str, image_id: str, method: str, tpr: float, _model: Inspector, _item: Source
 ) -> Detection | str:
     try:
-        return _detection(model_key, image_id, method, tpr, _model, _item)
+        return _detection(model_key, image_id, method, tpr, False, _model, _item)
     except NeroError as error:
         return str(error)
 

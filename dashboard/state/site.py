@@ -11,6 +11,8 @@ from streamlit.errors import StreamlitAPIException
 BUNDLE = "bundle"
 METHOD = "method"
 TPR = "accept"
+LIKE = "like"
+WITHIN_CLASS = "within_class"
 LARGE_TYPE = "large_type"
 SAMPLE = "sample"
 CHANNEL = "channel"
@@ -30,15 +32,17 @@ FORMER = {key: {"share": "contribution"} for key in ("order", "sort")}
 
 
 def between_pages() -> dict[str, str]:
-    """What a link to another page takes along: the sample, the jobs, the reference set, the method and the tpr.
+    """What a link to another page takes along: the sample, the jobs, the reference set, the method and both rates.
 
     The method that is chosen goes before the one that the address held when the page was opened.
     """
-    lasting = (SAMPLE, *JOBS.values(), BUNDLE, METHOD, TPR)
+    lasting = (SAMPLE, *JOBS.values(), BUNDLE, METHOD, TPR, LIKE, WITHIN_CLASS)
     value_of = {name: st.query_params[name] for name in lasting if name in st.query_params}
     if st.session_state.get(METHOD) is not None:
         value_of[METHOD] = st.session_state[METHOD]
-    return value_of
+    if st.session_state.get(WITHIN_CLASS) is not None:
+        value_of[WITHIN_CLASS] = "true" if st.session_state[WITHIN_CLASS] else ""
+    return {name: value for name, value in value_of.items() if value}
 
 
 def percents(share: float) -> str:
@@ -72,33 +76,35 @@ def follow_bundle(names: list[str]) -> None:
 
 
 def bundle_chosen() -> None:
-    """The select box chose a reference set: the URL names it, and the tpr of the one before stays behind."""
+    """The select box chose a reference set: the URL names it, and the rates of the one before stay behind."""
     st.query_params[BUNDLE] = st.session_state[BUNDLE]
-    st.query_params.pop(TPR, None)
+    for key in (TPR, LIKE):
+        st.query_params.pop(key, None)
 
 
-def follow_tpr(offered: Mapping[str, float], usual: float) -> None:
-    """Choose the tpr that the URL names, or else the reference set's own; before the slider is drawn.
+def follow_rate(key: str, offered: Mapping[str, float], usual: float) -> None:
+    """Choose the rate that the URL names, or else the usual one; before the slider is drawn.
 
-    Two pages have the slider. The URL holds what it says and the slider follows, as with the reference set: Streamlit
-    drops from the URL what a slider of another page is bound to, on the way back too.
+    Several pages have the slider. The URL holds what it says and the slider follows, as with the reference set:
+    Streamlit drops from the URL what a slider of another page is bound to, on the way back too.
 
     Args:
-        offered: each tpr as it stands in the URL.
-        usual: the reference set's own.
+        key: ``TPR``, or ``LIKE``.
+        offered: each rate as it stands in the URL.
+        usual: the one that the URL does not name.
     """
-    asked = st.query_params.get(TPR)
+    asked = st.query_params.get(key)
     if asked is not None and asked not in offered:
-        st.query_params.pop(TPR)
-    st.session_state[TPR] = usual if asked is None else offered.get(asked, usual)
+        st.query_params.pop(key)
+    st.session_state[key] = usual if asked is None else offered.get(asked, usual)
 
 
-def tpr_chosen(usual: float) -> None:
-    """The slider chose a tpr: the URL names it, unless it is the reference set's own."""
-    if st.session_state[TPR] == usual:
-        st.query_params.pop(TPR, None)
+def rate_chosen(key: str, usual: float) -> None:
+    """The slider chose a rate: the URL names it, unless it is the usual one."""
+    if st.session_state[key] == usual:
+        st.query_params.pop(key, None)
     else:
-        st.query_params[TPR] = percents(st.session_state[TPR])
+        st.query_params[key] = percents(st.session_state[key])
 
 
 def link(settings: dict[str, str]) -> str:

@@ -43,6 +43,8 @@ def describe_case(
     text: str = "",
     reviews: Sequence[Review] = (),
     explorer: Explorer | None = None,
+    borderline: float | None = None,
+    by_class: bool = False,
 ) -> Case:
     """Everything that the report of one image says. It computes all of it anew, one image a batch, so that whoever asks
     gets the same.
@@ -56,6 +58,8 @@ def describe_case(
         text: free text, printed as it stands.
         reviews: what readers made of it.
         explorer: of the inspector, which several cases share; a new one where None.
+        borderline: as for ``Inspector.detect``.
+        by_class: as for ``Inspector.detect``.
 
     Raises:
         NeroError: the text is too long; an unknown method; a method, tpr or composite that does not suit the bundle.
@@ -64,12 +68,14 @@ def describe_case(
     method = method or inspector.default_method(tpr)
     observation = inspector.observe(inspector.decode([picture]))
     decides = method
-    detection = inspector.detect(observation, (method,), tpr)[method]
+    detection = inspector.detect(observation, (method,), tpr, borderline, by_class)[method]
     if not isfinite(score := float(detection.score[0])):
         raise CalibrationError(f"Expected a finite score of {method}. Found {score}. Check the image.")
     if method == VERDICT:
         decides = deciding(detection, 0)
-    tested = detection if decides == method else inspector.detect(observation, (decides,), tpr)[decides]
+    tested = detection
+    if decides != method:
+        tested = inspector.detect(observation, (decides,), tpr, borderline, by_class)[decides]
     channels = inspector.channels(observation)
     why, reason = None, ""
     if composite is not None and composite not in inspector.composites:
@@ -127,7 +133,9 @@ def _case(
     similar: Similar,
 ) -> Case:
     card, verdict = inspector.bundle.card, detection.verdict(0)
-    reference = inspector.reference_scores(tested.detector, tested.tpr)
+    is_alone = tested.by_class is not None and tested.limits(0).calibration_size > 0
+    of_class = int(tested.predicted[0]) if is_alone else None
+    reference = inspector.reference_scores(tested.detector, tested.tpr, of_class)
     in_figures = tuple(spelled(name) for name in card.class_names)
     share = 1.0 if unlike is None else unlike.share
     height, width = picture.pixels.shape[:2]

@@ -1,6 +1,7 @@
 """``nero report``."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 from nero_core.atomic import write_bytes
 from nero_core.cli.guard import FAULT
 from nero_core.cli.left_out import tell_left_out
-from nero_core.cli.options import Device, Seed, Tpr
+from nero_core.cli.options import Borderline, ByClass, Device, Seed, Tpr
 from nero_core.cli.progress import progress_bar
 from nero_core.cli.report_worklist import check_out, file_of, form_of, is_worklist, refuse, report_worklist
 from nero_core.cli.score import image_paths, images_in
@@ -64,6 +65,8 @@ def report(
         str | None, typer.Option(help="How the class heatmap is made; the architecture's own where none is given.")
     ] = None,
     tpr: Tpr = None,
+    borderline: Borderline = None,
+    by_class: ByClass = False,
     seed: Seed = 0,
     device: Device = "auto",
     owner: Owner = None,
@@ -76,6 +79,7 @@ def report(
     """
     import torch
 
+    from nero_core.calibration.threshold import check_borderline
     from nero_core.case_report import (
         MOST_CASES,
         MOST_PAGES,
@@ -98,7 +102,7 @@ def report(
     torch.manual_seed(seed)
     if is_worklist(subjects, worklist, owner):
         stored = {"--reader": reader, "--decision": decision, "--comment": comment, "--when": when}
-        refuse("a worklist, whose own counts", stored | {"--method": method, "--tpr": tpr})
+        refuse("a worklist, whose own counts", stored | {"--method": method, "--tpr": tpr, "--borderline": borderline})
         settings = ListSettings(
             pages,
             MOST_PAGES if most is None else most,
@@ -123,13 +127,26 @@ def report(
     inspector = Inspector.load(bundle, device)
     explorer = Explorer(inspector)
     inspector.reference_scores(method or inspector.default_method(tpr), tpr)  # an unknown one is told before any image
+    check_borderline(borderline, inspector.bundle.card.tpr if tpr is None else tpr)
+    describe = partial(
+        describe_case,
+        inspector,
+        method=method,
+        tpr=tpr,
+        composite=composite,
+        text=text,
+        reviews=reviews,
+        explorer=explorer,
+        borderline=borderline,
+        by_class=by_class,
+    )
     cases: list[Case] = []
     unread: list[tuple[str, str]] = []
     with progress_bar() as advance:
         for done, path in enumerate(paths, 1):
             try:
                 for picture in decode_frames(path):  # of a DICOM file each frame is a case
-                    cases.append(describe_case(inspector, picture, method, tpr, composite, text, reviews, explorer))
+                    cases.append(describe(picture))
             except (ImageError, CalibrationError) as error:
                 unread.append((printable(path.name), printable(str(error))))
             advance("describing", done, len(paths))

@@ -50,11 +50,13 @@ open_channel = st.container()
 
 with verdict_side, plain_errors():  # a method that cannot fit this reference set leaves the rest of the page standing
     with st.spinner("Comparing with the reference images …"):
-        detection = resources.detection(inspector, shown, options.method, options.tpr)
-        reference = inspector.reference_scores(options.method, options.tpr)
+        rates = (options.tpr, options.like, options.by_class)
+        detection = resources.detection(inspector, shown, options.method, *rates)
+        of_class = int(detection.predicted[0]) if options.by_class else None
+        reference = inspector.reference_scores(options.method, options.tpr, of_class)
         nearest = resources.channels(inspector, shown).nearest
         card = inspector.bundle.card
-        nero = resources.detection(inspector, shown, "nero", options.tpr) if options.method == VERDICT else None
+        nero = resources.detection(inspector, shown, "nero", *rates) if options.method == VERDICT else None
         verdict_card(
             detection,
             reference,

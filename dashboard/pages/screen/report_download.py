@@ -39,7 +39,9 @@ def report_download(inspector: Inspector, item: Source, options: Options) -> Non
         if not state.screen.is_report_prepared(item.id):
             return
         composite = state.screen.composite(inspector.composites)
-        settings = ReportSettings(options.method, options.tpr, composite, text or "", made_on, signs)
+        settings = ReportSettings(
+            options.method, options.tpr, composite, text or "", made_on, options.like, options.by_class, signs
+        )
         if signs:
             load_signer()  # what is wrong with the certificate is said here, and not by a button that does nothing
         download_row(

@@ -1,5 +1,7 @@
 """Where this image's score lies among the reference scores."""
 
+from math import isfinite
+
 import streamlit as st
 
 from dashboard import charts, resources, state, words
@@ -43,15 +45,16 @@ def _histogram(inspector: Inspector, item: Source, detection: Detection, downloa
             figure,
             key="histogram",
             config=charts.toolbar(f"{reference.detector}-scores", download),
-            alt=f"Scores of the reference images; threshold {words.number(reference.threshold)}, "
-            f"this image {words.number(score)}",
+            alt=f"Scores of the reference images; {_limit(reference.threshold)}, this image {words.number(score)}",
         )
         how = (
             "Each row is a class, each dot an image, each box the middle half; further right is more unusual."
             if by_class
             else "How many images of each group have which score; further right is more unlike the reference images."
         )
-        st.caption(f"Scores by {words.plain(words.method(reference.detector))}. {how}")
+        only = _only(detection)
+        whose = "" if only is None else f" Only images that the classifier calls {words.plain(card.class_names[only])}."
+        st.caption(f"Scores by {words.plain(words.method(reference.detector))}. {how}{whose}")
         with st.container(horizontal=True):
             with st.popover("Data table", icon=":material/table:", type="tertiary"):
                 st.dataframe(
@@ -83,4 +86,14 @@ def _test(inspector: Inspector, item: Source, detection: Detection) -> tuple[Ref
         )
         method = chosen or decides
     answer = detection if method == detection.detector else resources.detection(inspector, item, method, detection.tpr)
-    return inspector.reference_scores(method, detection.tpr), float(answer.score[0])
+    return inspector.reference_scores(method, detection.tpr, _only(detection)), float(answer.score[0])
+
+
+def _only(detection: Detection) -> int | None:
+    """The class whose images alone are drawn; all of them where it has none."""
+    is_alone = detection.by_class is not None and detection.limits(0).calibration_size > 0
+    return int(detection.predicted[0]) if is_alone else None
+
+
+def _limit(threshold: float) -> str:
+    return f"threshold {words.number(threshold)}" if isfinite(threshold) else "no threshold"

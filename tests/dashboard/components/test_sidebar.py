@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.options import tpr_choices
-from tests.dashboard.material import asked, no_traceback
+from dashboard.options import like_choices, tpr_choices
+from tests.dashboard.material import asked, html, no_traceback
 from tests.dashboard.pages.compare.test_page import PAGE
 
 Start = Callable[..., AppTest]
@@ -49,6 +49,27 @@ def test_another_reference_set_leaves_the_tpr_behind(
     no_traceback(running)
     assert "accept" not in running.query_params
     assert running.select_slider(key="accept").value == 0.95
+
+
+def test_the_second_rate_and_the_class_are_in_the_url_and_the_card_answers_by_them(app: Start):
+    running = app(sample="polyps", like="60", within_class="true")
+    no_traceback(running)
+    assert running.select_slider(key="like").value == 0.6
+    assert " calibration images that the classifier calls normal-" in html(running)
+    links = [link.proto.query_string for link in running.get("page_link")]
+    assert links and all("like=60" in link and "within_class=true" in link for link in links)
+    running.toggle(key="within_class").set_value(False).run()
+    assert "that the classifier calls" not in html(running)
+    running.select_slider(key="like").set_value(0.9).run()
+    assert "like" not in running.query_params  # the usual one
+    running.select_slider(key="accept").set_value(0.92).run()
+    no_traceback(running)
+    assert running.select_slider(key="like").value == 0.84
+
+
+def test_the_second_rate_is_at_most_the_first():
+    assert like_choices(0.92) == [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.84, 0.85, 0.9, 0.92]
+    assert like_choices(0.5) == [0.0, 0.5]
 
 
 def test_few_calibration_images_offer_only_what_they_can_tell():
