@@ -19,6 +19,7 @@ from nero_core.explain.channel_statistics import measure_channels
 from nero_core.explain.class_output import class_outputs, logit_gradient
 from nero_core.explain.concept_depth import class_distribution, co_used, nonzero_channels, receptive_crop
 from nero_core.explain.concepts import describe_concepts
+from nero_core.explain.drawn_text import find_text
 from nero_core.explain.evidence import describe_missing
 from nero_core.explain.faithfulness import measure_faithfulness
 from nero_core.explain.mean_relevance import compare_mean_relevance
@@ -32,6 +33,7 @@ from nero_core.types import (
     ChannelStatistics,
     ChannelSummary,
     ConceptDepth,
+    DrawnText,
     Faithfulness,
     ImageBatch,
     MapPlace,
@@ -211,6 +213,10 @@ class Explorer:
         if not len(self._pictures["light"]):
             return ()
         return check_picture(_pixels(small_picture(picture)), self._pictures)
+
+    def drawn_text(self, picture: Picture) -> DrawnText | None:
+        """Where something like text is drawn in a picture; None where nothing is found, see ``find_text``."""
+        return find_text(picture.pixels)
 
     def _fit_pictures(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         ids = self.inspector.bundle.fit.ids

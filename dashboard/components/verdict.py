@@ -3,7 +3,9 @@
 from functools import partial
 from html import escape
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import words
 from dashboard.components import marks
@@ -12,7 +14,7 @@ from dashboard.components.image_cards import end_of_card
 from dashboard.resources import Source
 from dashboard.theme import VERDICT_COLOUR
 from nero_core.figures import score_domain, verdict_figure
-from nero_core.types import VERDICT, Detection, ReferenceScores
+from nero_core.types import VERDICT, Detection, DrawnText, ReferenceScores
 
 
 def verdict_card(
@@ -29,6 +31,7 @@ def verdict_card(
     unlike: float = 1.0,
     picture: tuple[str, ...] = (),
     best: str = "",
+    drawn: tuple[DrawnText, NDArray[np.uint8]] | None = None,
 ) -> None:
     """One image's verdict against its threshold, its p-value, its class, and the score taken apart.
 
@@ -48,6 +51,7 @@ def verdict_card(
         unlike: share of the image that is unlike the reference images, patch by patch; 1 where it is not known.
         picture: what a reader should know of the picture itself.
         best: which method served this reference set best, where that is worth a line.
+        drawn: something like text in the picture, and the part of it to look at.
     """
     with st.container(border=True, height="stretch", key="verdict"):
         st.html(headline(detection, index, is_synthetic, unlike))
@@ -61,6 +65,8 @@ def verdict_card(
         for says in (note, *picture):
             if says:
                 st.caption(words.plain(says))
+        if drawn is not None:
+            _drawn_text(*drawn)
         if "scale" in detection.terms:  # NERO's alone
             st.html(score_apart(detection, class_names[nearest], index))
         elif nero is not None:
@@ -103,6 +109,16 @@ def score_apart(detection: Detection, nearest: str, index: int) -> str:
         f"= score {words.number(total)}"
     )
     return f'<p class="nero-quiet" style="margin:0.4rem 0">The score taken apart: {escape(formula)}</p>{bars}'
+
+
+def _drawn_text(found: DrawnText, part: NDArray[np.uint8]) -> None:
+    """The note, and a look at where."""
+    with st.container(horizontal=True, vertical_alignment="center", key="drawn_text"):
+        st.caption(words.drawn_text(found), width="content")
+        with st.popover("See it", type="tertiary"):
+            shown = marks.picture(part, "The part of the picture where something like text is drawn", "png", True)
+            st.html(f'<div class="nero-picture">{shown}</div>')
+            st.caption("Small, thin shapes of one height in a row. Nothing was read, and more may be there.")
 
 
 def _facts(detection: Detection, class_names: tuple[str, ...], nearest: int, index: int) -> list[tuple[str, str, bool]]:

@@ -28,6 +28,7 @@ from dashboard.resources.case_reports import ReportForm, ReportSettings, case_re
 from dashboard.resources.explanations import (
     blocks,
     concepts,
+    drawn_text,
     explanation,
     missing_evidence,
     picture_check,
@@ -79,6 +80,7 @@ __all__ = [
     "concepts",
     "detection",
     "drawn_case",
+    "drawn_text",
     "explanation",
     "explorer",
     "faithfulness",

@@ -3,21 +3,27 @@
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source, decoded
 from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
+from nero_core.figures import enlarge
 from nero_core.types import (
     BlockConservation,
     Detection,
+    DrawnText,
     Explanation,
     MissingConcept,
     PictureMeasure,
     SimilarCases,
     Unlikeness,
 )
+
+TEXT_SIDE = 320  # pixels, at least, of the longer side of what is shown of drawn text
 
 
 def explanation(
@@ -59,6 +65,11 @@ def unlikeness(model: Inspector, item: Source) -> Unlikeness:
 def picture_check(model: Inspector, item: Source) -> tuple[PictureMeasure, ...]:
     """Light, contrast, sharpness, colour and shape of the picture against the reference images'."""
     return _picture_check(key(model), item.id, model, item)
+
+
+def drawn_text(model: Inspector, item: Source) -> tuple[DrawnText, NDArray[np.uint8]] | None:
+    """Where something like text is drawn in the picture, and that part of it, with a margin of the text's height."""
+    return _drawn_text(key(model), item.id, model, item)
 
 
 def similar(model: Inspector, item: Source) -> SimilarCases:
@@ -114,6 +125,20 @@ def _unlikeness(model_key: str, image_id: str, _model: Inspector, _item: Source)
 def _picture_check(model_key: str, image_id: str, _model: Inspector, _item: Source) -> tuple[PictureMeasure, ...]:
     with decoded(_item) as full:
         return explorer(_model).check_picture(full)
+
+
+@st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)
+def _drawn_text(
+    model_key: str, image_id: str, _model: Inspector, _item: Source
+) -> tuple[DrawnText, NDArray[np.uint8]] | None:
+    with decoded(_item) as full:
+        found = explorer(_model).drawn_text(full)
+        if found is None:
+            return None
+        left, top, right, bottom = found.box
+        margin = bottom - top
+        part = full.pixels[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+        return found, enlarge(part, TEXT_SIDE)
 
 
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)

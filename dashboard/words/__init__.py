@@ -30,7 +30,7 @@ from dashboard.words.methods import (
     standing,
 )
 from dashboard.words.numbers import duration, listed, plain, tex
-from dashboard.words.picture import picture_notes
+from dashboard.words.picture import drawn_text, picture_notes
 from dashboard.words.verdicts import change, experiment, tally
 from dashboard.words.videos import stretches
 from dashboard.words.waiting import (
@@ -96,6 +96,7 @@ __all__ = [
     "conservation",
     "contents",
     "deciding",
+    "drawn_text",
     "duration",
     "experiment",
     "faithfulness",

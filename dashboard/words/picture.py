@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from nero_core.types import PictureMeasure
+from nero_core.types import DrawnText, PictureMeasure
 
 
 class _Sides(NamedTuple):
@@ -48,6 +48,11 @@ def picture_notes(
             "classifier reads."
         )
     return tuple(notes)
+
+
+def drawn_text(text: DrawnText) -> str:
+    """That something like text is drawn in the picture, and whereabouts."""
+    return f"Something like text is drawn in the picture, {text.place}."
 
 
 def _listed(words: Sequence[str]) -> str:

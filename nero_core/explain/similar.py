@@ -1,5 +1,7 @@
 """The reference images nearest to an image, and how near is near."""
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -8,15 +10,25 @@ from nero_core.detectors.base import unit_length
 from nero_core.detectors.neighbours import neighbour_distance
 from nero_core.device import float64
 
-NEAR = 0.95  # share of the calibration images that have a fit image within the limit
+NEAR = 0.95  # share of unseen ID images that have a fit image within the limit, at least
 
 
 def near_limit(
     fit: Float[Tensor, "fit neurons"], calibration: Float[Tensor, "calibration neurons"], share: float = NEAR
 ) -> float:
-    """Distance to the nearest fit image within which ``share`` of the calibration images lie."""
+    """Distance within which an unseen ID image has a fit image, with probability at least ``share``: the
+    ⌈(n + 1)·share⌉-th smallest of the n distances from a calibration image to its nearest fit image.
+
+    So of at most ``1 − share`` of ID images, 5 %, "no reference image is similar" is said; of the calibration images
+    and unseen ones together, drawn alike, the rank of each is as likely as any other. With fewer than 19 calibration
+    images (at 0.95) it is their largest distance, and the share is lower, ``n/(n + 1)``.
+
+    Reference:
+        Vovk et al., Algorithmic Learning in a Random World, 2005: the threshold of one more conformal p-value.
+    """
     distances = neighbour_distance(unit_length(float64(calibration)), unit_length(float64(fit)))
-    return float(distances.quantile(share))
+    rank = min(len(distances), math.ceil((len(distances) + 1) * share - 1e-9))
+    return float(distances.sort().values[rank - 1])
 
 
 def nearest_features(

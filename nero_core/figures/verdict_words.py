@@ -139,8 +139,11 @@ def nearest_class(name: str) -> str:
 
 
 def similar(cases: SimilarCases) -> str:
-    """Whether any reference image is near, and how near is near."""
-    near = f"near is up to {cases.limit:.2f}, within which {round(100 * cases.share)} % of other ID images have one"
+    """Whether any reference image is near, and of how many ID images none is."""
+    near = (
+        f"near is up to {cases.limit:.2f}; of about {round(100 * (1 - cases.share))} % of unseen ID images "
+        "no reference image is so near"
+    )
     if cases.is_near:
         return f"The nearest by the angle between features; {near}."
     return f"No reference image is similar. The nearest is at a distance of {cases.distances[0]:.2f}; {near}."

@@ -3,7 +3,7 @@
 ``ImageBatch`` → ``Observation`` → ``Detection`` → ``Explanation``; a ``Head`` is the classifier's last linear layer.
 """
 
-from nero_core.types.case import PictureMeasure, SimilarCases
+from nero_core.types.case import DrawnText, PictureMeasure, SimilarCases
 from nero_core.types.detection import TESTS, VERDICT, ClassLimits, Detection, Limits, ReferenceScores, Verdict
 from nero_core.types.explanation import (
     BlockConservation,
@@ -47,6 +47,7 @@ __all__ = [
     "Concept",
     "ConceptDepth",
     "Detection",
+    "DrawnText",
     "Explanation",
     "Faithfulness",
     "FlippingCurves",

@@ -50,3 +50,29 @@ class SimilarCases:
     def is_near(self) -> bool:
         """Whether the nearest is as near as reference images are to one another; if not, none is called similar."""
         return self.distances[0] <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnText:
+    """Something like a row of text that is drawn in a picture.
+
+    Attributes:
+        box: left, top, right and bottom of its longest row, in pixels of the picture.
+        sides: height and width of the picture.
+        characters: number of shapes in the row.
+    """
+
+    box: tuple[int, int, int, int]
+    sides: tuple[int, int]
+    characters: int
+
+    @property
+    def place(self) -> str:
+        """Which ninth of the picture its middle lies in: ``at the upper left``, ``at the right``, ``in the middle``."""
+        height, width = self.sides
+        left, top, right, bottom = self.box
+        row, column = min(2, 3 * (top + bottom) // (2 * height)), min(2, 3 * (left + right) // (2 * width))
+        words = " ".join(filter(None, (("upper", "", "lower")[row], ("left", "", "right")[column])))
+        if column == 1:
+            return ("at the top", "in the middle", "at the bottom")[row]
+        return f"at the {words}"

@@ -74,6 +74,7 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
                 inspector.bundle.classifier.input_size,
                 inspector.bundle.fit_size,
             ),
+            drawn=resources.drawn_text(inspector, shown),
             best=words.served_best(resources.ranked(inspector), options.method, words.tests_disagree(detection, 0)),
         )
     with scores_side:

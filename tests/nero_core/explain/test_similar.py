@@ -25,5 +25,21 @@ def test_near_is_what_the_given_share_of_calibration_images_is() -> None:
     assert abs(float((nearest <= limit).double().mean()) - 0.9) < 0.01
 
 
+def test_of_unseen_images_the_share_that_has_none_near_is_what_was_promised() -> None:
+    generator = torch.Generator().manual_seed(2)
+    far, runs, unseen = 0, 60, 60
+    for _ in range(runs):
+        fit, calibration, new = (torch.rand(size, 6, generator=generator) for size in (80, 79, unseen))
+        limit = near_limit(fit, calibration)
+        far += sum(float(nearest_features(feature, fit, 1)[1][0]) > limit for feature in new)
+    assert 0.03 < far / (runs * unseen) <= 0.05 + 0.011  # of 3600 images; images of a run share their limit
+
+
+def test_of_few_calibration_images_the_farthest_sets_what_is_near() -> None:
+    fit, calibration = bank(0), bank(1, 7)
+    nearest = torch.stack([nearest_features(feature, fit, 1)[1][0] for feature in calibration])
+    assert near_limit(fit, calibration) == float(nearest.max())
+
+
 def test_fewer_images_than_asked_for_are_all_of_them() -> None:
     assert len(nearest_features(bank(1)[0], bank(0, 3), 5)[0]) == 3
