@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source, decoded
 from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
-from nero_core.figures import enlarge
 from nero_core.types import (
     BlockConservation,
     Detection,
@@ -23,7 +23,7 @@ from nero_core.types import (
     Unlikeness,
 )
 
-TEXT_SIDE = 320  # pixels, at least, of the longer side of what is shown of drawn text
+TEXT_SIDE = 480  # pixels of the longer side of what is shown of drawn text
 
 
 def explanation(
@@ -68,7 +68,7 @@ def picture_check(model: Inspector, item: Source) -> tuple[PictureMeasure, ...]:
 
 
 def drawn_text(model: Inspector, item: Source) -> tuple[DrawnText, NDArray[np.uint8]] | None:
-    """Where something like text is drawn in the picture, and that part of it, with a margin of the text's height."""
+    """Where something like text is drawn in the picture, and that part of it, with what is around it."""
     return _drawn_text(key(model), item.id, model, item)
 
 
@@ -136,9 +136,11 @@ def _drawn_text(
         if found is None:
             return None
         left, top, right, bottom = found.box
-        margin = bottom - top
+        margin = 3 * (bottom - top)
         part = full.pixels[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
-        return found, enlarge(part, TEXT_SIDE)
+        scale = TEXT_SIDE / max(part.shape[:2])
+        size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+        return found, np.asarray(Image.fromarray(part).resize(size, Image.Resampling.LANCZOS))
 
 
 @st.cache_resource(max_entries=256, ttl=HOUR, show_spinner=False)

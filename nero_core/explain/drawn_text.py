@@ -95,6 +95,8 @@ def _characters(mask: Mask, lowest: int = 5, highest: float = 0.14, stroke: floa
         height, width, filled = shape.height, shape.right - shape.left, int(area[label])
         if not lowest <= height <= tallest or width > 1.8 * height:
             continue
+        if shape.top == 0 or shape.bottom == len(mask):  # cut by the picture's edge, all at one height
+            continue
         thick = (
             2 * filled / (filled - int(within[label])) if within[label] else 1.0
         )  # stroke: all of it is edge, or 2/w is
