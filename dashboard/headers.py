@@ -7,6 +7,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette import starlette_app
 
+from dashboard.answers import Answers
+
 # Streamlit's page holds scripts and styles of its own in the HTML; components of its own come as scripts in a blob,
 # pictures as data, and downloads as a blob.
 POLICY = "; ".join(
@@ -60,7 +62,7 @@ def _add(message: MutableMapping[str, Any]) -> None:
 
 def with_headers() -> list[Middleware]:
     """As Streamlit's own list, with ours around it."""
-    return [Middleware(SecurityHeaders), *_middleware()]
+    return [Middleware(SecurityHeaders), Middleware(Answers), *_middleware()]
 
 
 def add_headers() -> None:

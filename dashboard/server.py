@@ -14,15 +14,19 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import NoReturn
 
 from streamlit import net_util
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.cli import main
 
-from dashboard import starting
+from dashboard import starting, stopping
 from dashboard.headers import add_headers
+from dashboard.operations.logs import begin_log
+from dashboard.streamlit_log import take_over
 from dashboard.work.memory import return_unused_memory
+from nero_core.errors import NeroError
 
 _listen = socket.socket.listen
 
@@ -53,15 +57,33 @@ def end(status: object) -> NoReturn:
     os._exit(status if isinstance(status, int) else int(status is not None))
 
 
+def serve_metrics() -> None:
+    """Where ``NERO_METRICS`` says so; it is imported only then, since it asks the store."""
+    if address := os.environ.get("NERO_METRICS"):
+        serving = import_module("dashboard.operations.serving")
+        store_metrics, jobs = import_module("dashboard.operations.store_metrics"), import_module("dashboard.work.jobs")
+        places = import_module("dashboard.places")
+        try:
+            serving.serve_metrics(address, store_metrics.StoreMetrics(jobs.store, places.server_id))
+        except NeroError as error:
+            end(str(error))
+
+
 if __name__ == "__main__":
+    begin_log(os.environ.get("NERO_LOG_FORMAT") or "text")
+    take_over()
     socket.socket.listen = listen_without_delay  # type: ignore[assignment, method-assign]
     net_util.get_external_ip = no_outer_address
     add_headers()
+    stopping.stop_with_grace()
     return_unused_memory()
     starting.begin()
+    serve_metrics()
     PagesManager.uses_pages_directory = False  # else the first visit takes ours for its older kind
     try:
         main(prog_name="streamlit")
     except SystemExit as exit_request:
+        stopping.wait_for_jobs()
         end(exit_request.code)
+    stopping.wait_for_jobs()
     end(0)

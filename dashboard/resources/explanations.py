@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from dashboard.operations.metrics import timed
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source, decoded
 from dashboard.resources.verdicts import observation, observation_with_image
@@ -98,9 +99,10 @@ def _explanation(
 ) -> Explanation:
     by: Literal["contribution", "relevance"] = "relevance" if order == "relevance" else "contribution"
     observed = observation_with_image(_model, _item)
-    why = _model.explain(
-        observed, concepts=concepts, by=by, channels=chosen, composite=composite, with_unlikeness=False
-    )
+    with timed("explain"):
+        why = _model.explain(
+            observed, concepts=concepts, by=by, channels=chosen, composite=composite, with_unlikeness=False
+        )
     return why if _model.no_unlikeness_because else replace(why, unlike=unlikeness(_model, _item))
 
 

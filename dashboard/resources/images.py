@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.operations.metrics import timed
 from dashboard.resources.rasters import Rasters
 from nero_core.data import Picture, decode_image, frame_digest, frame_name, frames_in, study_tags
 from nero_core.errors import ImageError
@@ -144,7 +145,9 @@ def _own_size(image_id: str, _item: Source) -> NDArray[np.uint8]:
 
 def _decode(item: Source) -> Picture:
     """Without the file's name, since others may have the same file under their own."""
-    return replace(decode_image(item.data, item.name, digest=item.id, frame=item.frame), name="", id=item.id)
+    with timed("decode"):
+        picture = decode_image(item.data, item.name, digest=item.id, frame=item.frame)
+    return replace(picture, name="", id=item.id)
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,9 +1,11 @@
 """Scores and verdicts: what needs no backward pass."""
 
+import logging
 from dataclasses import replace
 
 import streamlit as st
 
+from dashboard.operations.metrics import DIGITS, count_scored, timed
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source, decoded
 from dashboard.work.jobs import Job
@@ -12,6 +14,8 @@ from nero_core.benchmark import stored_comparison as read_stored
 from nero_core.benchmark import with_scores
 from nero_core.errors import NeroError
 from nero_core.types import Channels, Detection, ImageBatch, Observation, WhatIf, WhatIfSettings
+
+_log = logging.getLogger(__name__)
 
 
 def observation(model: Inspector, item: Source) -> Observation:
@@ -97,7 +101,9 @@ def _batch(model_key: str, image_id: str, _model: Inspector, _item: Source) -> I
 
 @st.cache_resource(max_entries=512, ttl=HOUR, show_spinner=False)
 def _observation(model_key: str, image_id: str, _model: Inspector, _item: Source) -> Observation:
-    return replace(_model.observe(_batch(model_key, image_id, _model, _item)), images=None)
+    batch = _batch(model_key, image_id, _model, _item)
+    with timed("observe"):
+        return replace(_model.observe(batch), images=None)
 
 
 @st.cache_resource(max_entries=1024, ttl=HOUR, show_spinner=False)
@@ -106,7 +112,13 @@ def _detection(
 ) -> Detection:
     looks_again = method in DETECTORS and DETECTORS[method].second_pass is not None
     observe = observation_with_image if looks_again else observation
-    return _model.detect(observe(_model, _item), (method,), tpr, None, by_class)[method]
+    observed = observe(_model, _item)
+    with timed("detect"):
+        found = _model.detect(observed, (method,), tpr, None, by_class)[method]
+    bundle, verdict = _model.bundle.digest, found.verdict(0)
+    count_scored(bundle, method, verdict, float(found.p_value[0]))
+    _log.info("scored", extra={"bundle": bundle[:DIGITS], "method": method, "verdict": verdict})
+    return found
 
 
 @st.cache_resource(max_entries=4096, ttl=HOUR, show_spinner=False)

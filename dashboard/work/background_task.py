@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
+from dashboard.operations.logs import current_event, event
 from nero_core.errors import NeroError
 
 AT_ONCE = 2  # tasks that run: each uses all cores of a small server
@@ -73,6 +74,7 @@ class BackgroundTask(Generic[Result]):
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._since = self._seen = time.monotonic()
+        self._event = current_event()  # of who asked first
         self._task_queue = task_queue or TASK_QUEUE
         self._task_queue.ask(self)
 
@@ -124,7 +126,7 @@ class BackgroundTask(Generic[Result]):
             return self._result  # type: ignore[return-value]  # None is a result where Result holds it
         if self._failed is not None:
             raise self._failed()
-        actual = "an error, which the server has written to its log"
+        actual = f"an error, which the server has written to its log as event {self._event.number}"
         if self._state == "stopped":
             actual = (
                 "it dropped: nobody waited for it, and many others were waiting" if self.is_forgotten else "it stopped"
@@ -139,6 +141,10 @@ class BackgroundTask(Generic[Result]):
         threading.Thread(target=self._run, name=f"{THREADS}: {self.what}", daemon=True).start()
 
     def _run(self) -> None:
+        with event(resumed=self._event) as self._event:
+            self._compute_and_tell()
+
+    def _compute_and_tell(self) -> None:
         compute = self._compute
         try:
             self._tell(0, 0)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -23,30 +24,45 @@ PATIENCE = 3.0  # seconds that a command has to end when it is asked to
 LONGEST = 6 * 3600.0  # seconds that a job may take
 NICE = 10  # verdicts of other users come first
 LOG_TAIL = 4096  # bytes
+SHUT_DOWN = "The server was shut down. Begin again, or let it go on."
 
 
 def main() -> None:
     """Do the jobs of this server whose turn it is, until there are none; others wait, or are another process's."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # the machine is shut down: `finally` runs
+    closing = threading.Event()
+    if jobs.CLOSE is not None:
+        signal.signal(jobs.CLOSE, lambda number, frame: closing.set())
     with suppress(AttributeError, OSError):
         os.nice(NICE)
     store = jobs.store()
-    while claim := claim_job(store, at_once=jobs.AT_ONCE, seconds=LEASE, place=places.server_id(), most_attempts=1):
+    place = places.server_id()
+    while not closing.is_set() and (
+        claim := claim_job(store, at_once=jobs.AT_ONCE, seconds=LEASE, place=place, most_attempts=1)
+    ):
         job = Job(claim.job.token, places.jobs() / claim.job.token)
-        _do(job, Life(store, claim.token, job.folder))
+        is_handed_back = claim.job.kind in jobs.HANDED_BACK
+        _do(job, Life(store, claim.token, job.folder, closing if is_handed_back else threading.Event()))
 
 
 class Life:
-    """The signs of life of one job, and what they are answered."""
+    """The signs of life of one job, and what they are answered.
 
-    def __init__(self, store: Store, claim: str, folder: Path) -> None:
-        self._store, self._claim, self._folder = store, claim, folder
+    Args:
+        store: where the job is.
+        claim: on it.
+        folder: of it.
+        closing: set when the job is to be handed back, since its server ends.
+    """
+
+    def __init__(self, store: Store, claim: str, folder: Path, closing: threading.Event) -> None:
+        self._store, self._claim, self._folder, self._closing = store, claim, folder, closing
         self._next = 0.0
         self._order: Order = "go on"
 
     def beat(self) -> bool:
         """Give a sign of life where one is due; False when the job is to end, or its folder is gone."""
-        if not self._folder.is_dir():
+        if self._closing.is_set() or not self._folder.is_dir():
             return False
         if time.monotonic() >= self._next:
             with suppress(NeroError):  # a database that is busy for a moment ends no job
@@ -58,6 +74,8 @@ class Life:
         """How a job ended that was not to go on."""
         if self._order == "not yours":  # what it was given stays
             return "failed", "Its process gave no sign of life for too long.", ""
+        if self._closing.is_set():
+            return "stopped", SHUT_DOWN, ""
         return "stopped", "", ""
 
     def end(self, state: End, message: str, delivered: str) -> None:
@@ -68,7 +86,7 @@ class Life:
 def _do(job: Job, life: Life) -> None:
     """Run one job to its end."""
     state: End = "stopped"
-    message, delivered = "The server was shut down.", ""
+    message, delivered = SHUT_DOWN, ""
     try:
         state, message, delivered = _run(job, life)
     except Exception as error:

@@ -5,8 +5,10 @@ in their order and run them. Whoever knows a job's id may see and stop it; ids c
 """
 
 import functools
+import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -23,6 +25,7 @@ from nero_core.store import Store, add_job, database_url, find_job, find_jobs, o
 __all__ = [
     "Job",
     "Status",
+    "close_processes",
     "draft",
     "drop",
     "facts",
@@ -37,6 +40,7 @@ __all__ = [
     "stop",
     "store",
     "sweep",
+    "wait_for_processes",
 ]
 
 AT_ONCE = 2  # jobs that run; others wait for their turn
@@ -45,12 +49,18 @@ MOST_DRAFTS = 30  # folders that users are filling
 MOST_ENDED = 16  # that are kept; the oldest go first
 KEPT_SECONDS = 24 * 3600.0  # after which an ended job is removed
 DRAFT_SECONDS = 3600.0  # unused, after which a folder that never became a job is removed
+HANDED_BACK = ("worklist",)  # kinds that lose nothing when their process ends, and that another can go on with
 MINIMUM_FREE = 2 * 2**30  # bytes that must stay free on the disk
 WAITING_SECONDS = 5.0  # that the first in the line may wait before another process is started for it
 OWNER = "visitor"  # pages know no names yet
 PROJECT = Path(__file__).resolve().parents[2]
 
+CLOSE = getattr(signal, "SIGUSR1", None)  # tells a process of jobs that its server ends; Windows has none
+
 _started: dict[str, float] = {}  # job → when a process was started for it last, by the monotonic clock
+_processes: set[subprocess.Popen[bytes]] = set()  # of this server, that have not ended
+_closing = threading.Event()
+_log = logging.getLogger(__name__)
 
 
 def draft() -> Job:
@@ -112,7 +122,8 @@ def start(job: Job, command: Sequence[str], kind: str, deliver: str = "", **fact
         facts: what the page wants to know again.
     """
     job.write("job.json", {"command": list(command), "deliver": deliver, "facts": facts})
-    add_job(store(), kind, OWNER, place=places.server_id(), token=job.id)
+    line = add_job(store(), kind, OWNER, place=places.server_id(), token=job.id)
+    _log.info("job added", extra={"job": line.id, "kind": kind})
     _start_process(job.id)
 
 
@@ -203,6 +214,25 @@ def sweep() -> None:
             remove_job(store(), job_id)
 
 
+def close_processes() -> None:
+    """Start no more processes, and tell those of this server that it ends: they claim no further job, and what others
+    can go on with (``HANDED_BACK``) they give back at once. Other jobs outlive the server."""
+    _closing.set()
+    for process in list(_processes):
+        if CLOSE is not None and process.poll() is None:
+            process.send_signal(CLOSE)
+
+
+def wait_for_processes(seconds: float) -> bool:
+    """Wait for those that give something back; whether all have, before the time was over."""
+    deadline = time.monotonic() + seconds
+    while _processes and any(line.kind in HANDED_BACK and line.state == "running" for line in _lines().values()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def store() -> Store:
     """The store of this process."""
     return _store(database_url())
@@ -221,6 +251,8 @@ def _lines() -> dict[str, records.Job]:
 
 def _start_process(job_id: str) -> None:
     """Start a process that does what there is to do; it ends at once where others are at it."""
+    if _closing.is_set():
+        return
     _started[job_id] = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "dashboard.work.job_process"],
@@ -230,4 +262,12 @@ def _start_process(job_id: str) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C at the server is not meant for it
     )
-    threading.Thread(target=process.wait, name=f"job {job_id[:4]}", daemon=True).start()  # else a zombie stays
+    _processes.add(process)
+    threading.Thread(target=_see_off, args=(process,), name=f"job {job_id[:4]}", daemon=True).start()
+
+
+def _see_off(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process, else a zombie stays."""
+    status = process.wait()
+    _processes.discard(process)
+    _log.log(logging.WARNING if status else logging.INFO, "process of jobs ended", extra={"status": status})

@@ -28,7 +28,7 @@ def last_answer(listed: Worklist) -> Job | None:
 
 
 def failure(listed: Worklist) -> str:
-    """Why the last process that scored a worklist ended before it was done; empty where it was stopped."""
+    """Why the last process that scored a worklist ended before it was done; empty where somebody stopped it."""
     ended = sorted(_jobs_of(listed, KIND), key=lambda job: job.folder.stat().st_mtime)
     status = jobs.status(ended[-1]) if ended else None
     if status is not None and status.state == "lost":
@@ -36,7 +36,7 @@ def failure(listed: Worklist) -> str:
             "Expected the worklist to be scored. Found that the process ended without a message, as happens when the "
             "server restarts or memory runs out. Let it go on."
         )
-    return status.message if status is not None and status.state == "failed" else ""
+    return status.message if status is not None and status.state in ("failed", "stopped") else ""
 
 
 def score(listed: Worklist, bundle: Path) -> None:

@@ -19,6 +19,7 @@ from nero_core.errors import BundleError, NeroError
 
 PATIENCE = 10  # seconds that the server has to stop
 PATHS = ("NERO_BUNDLE", "NERO_BUNDLES", "NERO_SAMPLES", "NERO_HOME", "NERO_DATA")  # what the page reads
+LOG_FORMATS = ("text", "json")
 UPLOAD_MEGABYTES = 50  # as in .streamlit/config.toml: one image of the largest kind, or a ResNet-18
 
 
@@ -35,12 +36,25 @@ def dashboard(
     max_upload: Annotated[
         int, typer.Option(min=1, max=4096, help="Largest upload in MB, which the server holds in memory.")
     ] = UPLOAD_MEGABYTES,
+    log_format: Annotated[
+        str, typer.Option(envvar="NERO_LOG_FORMAT", help="Form of the log on stderr: text or json.")
+    ] = "text",
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", envvar="NERO_METRICS", help="Address of the metrics for Prometheus; none unless given."
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Serve the dashboard and print its address; Ctrl-C stops it."""
     check_access(host, login, insecure)
+    if log_format not in LOG_FORMATS:
+        raise NeroError(f"Expected text or json as the form of the log. Found {log_format[:40]!r}. Choose one of them.")
     page = page_path()
-    environment = {**os.environ, **_absolute(os.environ), "NERO_DEVICE": device}
+    environment = {**os.environ, **_absolute(os.environ), "NERO_DEVICE": device, "NERO_LOG_FORMAT": log_format}
+    if metrics is not None:
+        environment["NERO_METRICS"] = metrics
     if bundle is not None:
         if not (bundle / "bundle.json").is_file():
             raise BundleError(

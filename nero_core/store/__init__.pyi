@@ -7,6 +7,8 @@ from .audit import record as record
 from .audit import verify_audit as verify_audit
 from .backup import back_up as back_up
 from .backup import restore as restore
+from .counting import Tallies as Tallies
+from .counting import tallies as tallies
 from .forgetting import delete_uploads as delete_uploads
 from .forgetting import delete_worklist as delete_worklist
 from .forgetting import prune as prune

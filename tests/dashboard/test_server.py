@@ -1,13 +1,17 @@
 """A real session of a real server. Its health check says 200 even when no page can be imported, so it is not asked."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +22,25 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from dashboard import places, stopping
+from nero_core.store import add_job, add_worklist, find_job, local_user, open_store, worklist
 from tests.browser.server import READY, ROOT, Server, free_port
+from tests.nero_core.store.material import BUNDLE, items
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """``NERO_HOME`` of this process and of the servers that it starts."""
+    monkeypatch.setenv("NERO_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NERO_DATABASE_URL", raising=False)
+    return tmp_path / "home"
+
+
+def until(holds: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
 
 
 def run_once(address: str, query: str = "", page: str = "", origin: str | None = None) -> tuple[str, list[str]]:
@@ -43,11 +65,32 @@ def run_once(address: str, query: str = "", page: str = "", origin: str | None =
                 return "\n".join(texts), exceptions
 
 
+def read(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        return answer.read().decode()
+
+
 @pytest.mark.slow
-def test_a_real_session_shows_the_page(wide_bundle: Path, sample_folder: Path):
-    with Server(wide_bundle, NERO_SAMPLES=str(sample_folder), NERO_DEVICE="cpu", NERO_BUNDLES="") as server:
+def test_a_real_session_shows_the_page_and_operators_see_it(wide_bundle: Path, sample_folder: Path, home: Path):
+    environment = {"NERO_SAMPLES": str(sample_folder), "NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_HOME": str(home)}
+    metrics = f"127.0.0.1:{free_port()}"
+    with Server(wide_bundle, NERO_METRICS=metrics, NERO_LOG_FORMAT="json", **environment) as server:
         text, exceptions = run_once(server.address, "bundle=tiny&sample=polyps")
+        ready = json.loads(read(f"{server.address}/readyz"))
+        counted = read(f"http://{metrics}/metrics")
+        hidden = urllib.request.Request(f"{server.address}/_stcore/metrics")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(hidden, timeout=20)
         log = server.log
+    assert ready == {"ready": True, "checks": {"score": "ok", "database": "ok", "disk": "ok"}}
+    assert re.search(r"nero_images_scored_total\{.*\} 1\.0", counted), [
+        x for x in counted.splitlines() if "nero_im" in x
+    ]
+    assert "nero_store_up 1.0" in counted and "nero_step_seconds_count" in counted
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    scored = [line for line in lines if line["message"] == "scored"]
+    assert scored and all(len(line["event"]) == 8 and len(line["session"]) == 8 for line in scored)
+    assert not any("polyps" in str(line) for line in lines)
     assert not exceptions
     assert "No module named" not in text + log
     assert "Traceback" not in text + log
@@ -112,16 +155,53 @@ def test_what_the_server_accepts_does_not_wait_for_acknowledgements(tmp_path: Pa
     assert f"no delay: {not is_mended}" not in text
 
 
+SCORES = """
+import signal, sys, time
+from nero_core.store import claim_items, open_store, release_claim
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+with open_store() as store:
+    claim = claim_items(store, int(sys.argv[1]), 3, 3600)
+    try:
+        time.sleep(600)
+    finally:
+        release_claim(store, claim.token)
+"""  # as nero worklist score does, without the images
+
+
+def scored_by(folder: Path) -> tuple[int, list[str]]:
+    """A worklist of four items, and two jobs that wait: one that scores it, and one more."""
+    with open_store() as store:
+        number = add_worklist(store, "Monday", local_user(), BUNDLE, "verdict", items(4)).id
+        found = [add_job(store, "worklist", "ann", place=places.server_id()).token for _ in range(2)]
+    for token, facts in zip(found, ({"worklist": str(number)}, {}), strict=True):
+        (folder / "jobs" / token / "inputs").mkdir(parents=True)
+        request = {"command": [sys.executable, "-c", SCORES, str(number)], "deliver": "", "facts": facts}
+        (folder / "jobs" / token / "job.json").write_text(json.dumps(request))
+    return number, found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_server_ends_quietly_while_it_computes(number: signal.Signals):
-    environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_BUNDLE": ""}
+def test_the_server_ends_quietly_while_it_computes_and_gives_claims_back(number: signal.Signals, home: Path):
+    environment = {"NERO_DEVICE": "cpu", "NERO_BUNDLES": "", "NERO_BUNDLE": "", "NERO_HOME": str(home)}
+    listed, tokens = scored_by(home)
     with served("dashboard.server", ROOT / "dashboard" / "app.py", **environment) as (process, address):
         text, _ = run_once(address, "sample=polyps&view=heatmap&faithfulness=true")
         assert "Stop" in text  # faithfulness is measured, which takes long
-        process.send_signal(number)
-        log = process.communicate(timeout=60)[0].decode()
+        run_once(address, f"worklist={listed}", page="worklist")  # who looks starts the process that waits
+        with open_store() as store:
+            until(lambda: worklist(store, listed).counts.get("claimed") == 3)
+            start = time.monotonic()
+            process.send_signal(number)
+            log = process.communicate(timeout=60)[0].decode()
+            seconds = time.monotonic() - start
+            until(lambda: find_job(store, tokens[0]).is_over)
+            assert worklist(store, listed).counts == {"waiting": 4}
+            assert [find_job(store, token).state for token in tokens] == ["stopped", "waiting"]
+            assert "server was shut down" in find_job(store, tokens[0]).message
     assert process.returncode == 0
+    assert seconds < stopping.LONGEST + 2
+    assert " stopping" in log
     assert "terminate called" not in log
     assert "Traceback" not in log
 
