@@ -47,6 +47,7 @@ from dashboard.resources.learning import (
     perturbed_explanation,
 )
 from dashboard.resources.neurons import channel_summary, concept, ood_on_map, place, reference_channels
+from dashboard.resources.turns import TURNS
 from dashboard.resources.verdicts import (
     answer,
     channels,
@@ -63,6 +64,7 @@ from dashboard.resources.videos import frame_key, is_video, video_frame, video_p
 
 __all__ = [
     "HOUR",
+    "TURNS",
     "Perturbed",
     "ReportForm",
     "ReportSettings",

@@ -11,6 +11,7 @@ from PIL import Image
 from dashboard.operations.metrics import timed
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source, decoded
+from dashboard.resources.turns import TURNS
 from dashboard.resources.verdicts import observation, observation_with_image
 from nero_core import Inspector
 from nero_core.types import (
@@ -99,7 +100,7 @@ def _explanation(
 ) -> Explanation:
     by: Literal["contribution", "relevance"] = "relevance" if order == "relevance" else "contribution"
     observed = observation_with_image(_model, _item)
-    with timed("explain"):
+    with TURNS.maps(), timed("explain"):
         why = _model.explain(
             observed, concepts=concepts, by=by, channels=chosen, composite=composite, with_unlikeness=False
         )

@@ -13,6 +13,7 @@ from rich.table import Table
 from nero_core import Inspector
 from nero_core.device import describe_device
 from nero_core.phantom.drawing import write_phantoms
+from tests.bench.crowd import UPLOADS, USERS, crowd, kept_after_uploads
 from tests.bench.engine import (
     all_channels_seconds,
     detect_against_forward,
@@ -31,6 +32,7 @@ from tests.bench.process import (
     page_times,
     small_file_against_streamlit,
 )
+from tests.bench.worklist import FRAMES, worklist_against_forward
 
 
 def main() -> None:
@@ -39,6 +41,8 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "bundles" / "phantom-resnet18")
     parser.add_argument("--transformer", type=Path, default=ROOT / "assets" / "bundles" / "phantom-deit")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--no-crowd", action="store_true", help="leave out many visitors and a thousand uploads")
+    parser.add_argument("--uploads", type=int, default=UPLOADS, help="of which the server's memory is measured")
     parser.add_argument("--no-browser", action="store_true", help="leave out what is measured on the real page")
     options = parser.parse_args()
     inspector = Inspector.load(options.bundle)
@@ -102,6 +106,11 @@ def main() -> None:
             measured, other = kept_megabytes(options.bundle), kept_megabytes(options.bundle, "--as-it-comes")
             row = "memory kept after 16 sessions at once ÷ as glibc leaves it"
             table.add_row(row, f"{measured:.0f} MB", f"{other:.0f} MB", "", "≤ 100 MB")
+        measured, other, ratio = worklist_against_forward(usual)
+        row = f"{FRAMES} frames of 1350 × 1080, folder to worklist: speed ÷ bare forward with decoding"
+        table.add_row(row, f"{measured:.1f} s", f"{other:.1f} s", f"{1 / ratio:.2f}", "≥ 0.8")
+        if not options.no_crowd:
+            add_crowd(table, options.uploads)
         if not options.no_browser:
             first, verdict, concepts = page_times(options.bundle, files[-1])
             table.add_row("cold start to first page", f"{first:.1f} s", "", "", "")
@@ -114,6 +123,22 @@ def main() -> None:
             table.add_row("neuron explorer, 512 channels × 2,000 images", f"{paint:.1f} s", "", "", "≤ 2 s")
             table.add_row("  in a browser window that is opened for it", f"{in_new:.1f} s", "", "", "")
     Console().print(table)
+
+
+def add_crowd(table: Table, uploads: int) -> None:
+    """The rows of many visitors."""
+    found = crowd()
+    row = f"upload to verdict, p95 of {USERS} users at once ÷ of one, {found.uploads} uploads"
+    table.add_row(
+        row, f"{found.together:.2f} s", f"{found.alone:.2f} s", f"{found.together / found.alone:.1f}", f"≤ {USERS}"
+    )
+    table.add_row(
+        "  of which errors, and verdicts of another image", str(found.errors), str(found.mixed_up), "", "0, 0"
+    )
+    if sys.platform.startswith("linux"):
+        before, after, errors = kept_after_uploads(uploads)
+        row = f"memory of the server after {uploads} uploads and all windows closed; errors {errors}"
+        table.add_row(row, f"{after:.0f} MB", f"{before:.0f} MB", f"+{after - before:.0f} MB", "≤ +200 MB")
 
 
 if __name__ == "__main__":

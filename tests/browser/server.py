@@ -106,6 +106,11 @@ class Server:
         return [*command, "--server.address=127.0.0.1", "--server.headless=true"]
 
     @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What the server has printed."""
         if not self._out.closed:  # read from the start without moving the place where the server writes on

@@ -48,7 +48,9 @@ closer_look = st.container()
 scores_side, channels_side = st.columns(2, gap="medium")
 open_channel = st.container()
 
-with verdict_side, plain_errors():  # a method that cannot fit this reference set leaves the rest of the page standing
+# a method that cannot fit this reference set leaves the rest of the page standing
+detection = None
+with verdict_side, plain_errors(), resources.TURNS.verdict():
     with st.spinner("Comparing with the reference images …"):
         rates = (options.tpr, options.like, options.by_class)
         detection = resources.detection(inspector, shown, options.method, *rates)
@@ -77,7 +79,9 @@ with verdict_side, plain_errors():  # a method that cannot fit this reference se
             drawn=resources.drawn_text(inspector, shown),
             best=words.served_best(resources.ranked(inspector), options.method, words.tests_disagree(detection, 0)),
         )
-    with scores_side:
+resources.TURNS.wait_for_verdicts()
+if detection is not None:
+    with scores_side, plain_errors():
         score_histogram_card(inspector, shown, detection, options.download)
 with channels_side:
     channel_card(inspector, shown, options, open_channel)

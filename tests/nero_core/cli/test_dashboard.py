@@ -152,6 +152,23 @@ def test_the_limit_of_an_upload_is_that_of_the_config_unless_given(nero: Run, fr
     assert command[command.index("--server.maxUploadSize") + 1] == "500"
 
 
+def test_log_and_metrics_are_given_on_from_options_or_the_environment(
+    nero: Run, free_port: int, served: list, monkeypatch: pytest.MonkeyPatch
+):
+    assert nero("dashboard", "--port", free_port).exit_code == 0
+    assert served[-1][2]["NERO_LOG_FORMAT"] == "text" and "NERO_METRICS" not in served[-1][2]
+    options = ("--log-format", "json", "--metrics", "127.0.0.1:9464")
+    assert nero("dashboard", "--port", free_port, *options).exit_code == 0
+    told = {"NERO_LOG_FORMAT": "json", "NERO_METRICS": "127.0.0.1:9464"}
+    assert told.items() <= served[-1][2].items()
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert nero("dashboard", "--port", free_port).exit_code == 0
+    assert told.items() <= served[-1][2].items()
+    refused = nero("dashboard", "--port", free_port, "--log-format", "xml")
+    assert refused.exit_code == 2 and "Expected text or json" in refused.stderr
+
+
 def test_other_machines_are_let_in_with_a_login_or_a_word_alone(
     nero: Run, free_port: int, served: list, tmp_path: Path
 ) -> None:
