@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.health import CHECKS, Readiness
 from dashboard.operations.logs import Event, event
-from dashboard.operations.metrics import count_session
+from dashboard.windows import Windows
 
 ALIVE, READY = "/healthz", "/readyz"
 HIDDEN = "/_stcore/metrics"  # Streamlit's: tells everybody of use, and looks through all caches
@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 class Answers:
     """Numbers each request, logs what matters of it, and answers who asks for the server's health."""
 
-    def __init__(self, app: ASGIApp, readiness: Readiness | None = None) -> None:
-        self.app, self.readiness = app, readiness or Readiness(CHECKS)
+    def __init__(self, app: ASGIApp, readiness: Readiness | None = None, windows: Windows | None = None) -> None:
+        self.app, self.readiness, self.windows = app, readiness or Readiness(CHECKS), windows or Windows()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI call."""
@@ -75,11 +75,11 @@ class Answers:
             await self.app(scope, receive, send)
 
     async def _window(self, scope: Scope, receive: Receive, send: Send) -> None:
-        count_session(1)
+        self.windows.opened()
         try:
             await self.app(scope, receive, send)
         finally:
-            count_session(-1)
+            self.windows.closed()
 
 
 def _kind(path: str) -> str:

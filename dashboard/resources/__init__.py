@@ -36,6 +36,7 @@ from dashboard.resources.explanations import (
     similar,
     unlikeness,
 )
+from dashboard.resources.forgetting import forget_images
 from dashboard.resources.images import HOUR, Source, note, picture, problem, sides, source, sources, tags
 from dashboard.resources.learning import (
     Perturbed,
@@ -86,6 +87,7 @@ __all__ = [
     "explanation",
     "explorer",
     "faithfulness",
+    "forget_images",
     "frame_key",
     "has_own_cases",
     "inspector",

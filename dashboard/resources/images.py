@@ -105,6 +105,11 @@ def own_size(item: Source) -> NDArray[np.uint8]:
     return _own_size(item.id, item)
 
 
+def forget_pictures() -> None:
+    """Let go of what is decoded."""
+    _rasters().clear()
+
+
 @st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)
 def _digest(key: str, size: int, _data: bytes) -> str:
     return hashlib.sha256(_data).hexdigest()

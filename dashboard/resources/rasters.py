@@ -37,6 +37,11 @@ class Rasters:
             self._shrink()
         return picture
 
+    def clear(self) -> None:
+        """Keep none."""
+        with self._lock:
+            self._pictures.clear()
+
     def _shrink(self) -> None:
         oldest_use = time.monotonic() - self.seconds
         pixels = sum(_pixels(picture) for picture, _ in self._pictures.values())

@@ -35,6 +35,13 @@ def return_unused_memory(moment: float = MOMENT) -> bool:
     return trim is not None
 
 
+def give_back() -> None:
+    """The same at once."""
+    gc.collect()
+    if (trim := _trim()) is not None:
+        trim(0)
+
+
 def _work(trim: Callable[[int], int] | None, moment: float) -> None:
     last = time.process_time()
     while True:
