@@ -13,6 +13,7 @@ from nero_core.errors import NeroError
 ROLES = ("viewer", "reviewer", "operator")  # each may what those before it may
 NEEDED = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
 SHORTEST_SECRET = 32  # characters
+MOST_BYTES = 2**20  # ten thousand people
 CALLBACK = "/oauth2callback"  # where Streamlit takes the provider's answer
 
 
@@ -57,8 +58,7 @@ def check_login_file(path: Path) -> None:
     if len(auth["cookie_secret"]) < SHORTEST_SECRET:
         found = f"{len(auth['cookie_secret'])}: python -c 'import secrets; print(secrets.token_hex())' makes one"
         raise _unfit(path, f"a cookie_secret of at least {SHORTEST_SECRET} characters", found)
-    where = urlsplit(auth["redirect_uri"])
-    if where.path != CALLBACK or (where.scheme != "https" and not is_loopback(where.hostname or "")):
+    if not _leads_back(auth["redirect_uri"]):
         raise _unfit(path, f"a redirect_uri of the form https://HOST{CALLBACK}", "another one")
     strange = [role for role in roles.values() if role not in ROLES]
     if strange or not roles:
@@ -66,15 +66,28 @@ def check_login_file(path: Path) -> None:
         raise _unfit(path, f'lines like "name@example.org" = "{" | ".join(ROLES)}" in [roles]', found)
 
 
+def _leads_back(address: str) -> bool:
+    """Whether the provider's answer comes to this dashboard, and nobody reads it on its way."""
+    try:
+        where = urlsplit(address)
+    except ValueError:  # no address at all, such as https://[
+        return False
+    return where.path == CALLBACK and (where.scheme == "https" or is_loopback(where.hostname or ""))
+
+
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise _unfit(path, f"at most {MOST_BYTES >> 20} MB", "more")
+        return tomllib.loads(content.decode())
     except OSError as error:
         reason = (error.strerror or "unknown").lower()
         raise NeroError(
             f"Expected a login file at {path}. Found one that cannot be read ({reason}). Check the path."
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):  # whose words would quote the file
+    except (ValueError, RecursionError):  # whose words would quote the file; other than TOML's own at long numbers
         raise _unfit(path, "TOML", "something else") from None
 
 

@@ -14,6 +14,7 @@ from nero_core.errors import PacsError
 URL, USER, PASSWORD, TOKEN = "NERO_PACS_URL", "NERO_PACS_USER", "NERO_PACS_PASSWORD", "NERO_PACS_TOKEN"
 CA, PLAIN_HTTP, FILE = "NERO_PACS_CA", "NERO_PACS_PLAIN_HTTP", "NERO_PACS_FILE"
 _IN_FILE = {"url": URL, "user": USER, "password": PASSWORD, "token": TOKEN, "ca": CA, "plain_http": PLAIN_HTTP}
+MOST_BYTES = 2**16  # of the file
 _YES = ("1", "true", "yes")
 _HINT = f"Set {URL} to the root of its DICOMweb services, or {FILE} to a TOML file with url, user and password."
 
@@ -96,10 +97,13 @@ def _file(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            content = tomllib.load(file)
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise PacsError(f"{expected} Found more than {MOST_BYTES >> 10} KB. Name the file of settings.")
+        content = tomllib.loads(data.decode())
     except OSError as error:
         raise PacsError(f"{expected} Found: {(error.strerror or 'unknown').lower()}. Check the path.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # TOML's own; at long numbers and deep lists others
         raise PacsError(f'{expected} Found another kind. Write lines such as url = "https://pacs/dicom-web".') from None
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise PacsError(f"{expected} Found one that others may read. Run: chmod 600 {path}")

@@ -49,6 +49,7 @@ def test_an_address_that_others_reach_needs_a_login_or_a_word(host: str, tmp_pat
         ({**AUTH, "cookie_secret": "short"}, ROLES, "at least 32 characters"),
         ({**AUTH, "redirect_uri": "https://nero.example/"}, ROLES, "oauth2callback"),
         ({**AUTH, "redirect_uri": "http://nero.example/oauth2callback"}, ROLES, "https://HOST"),
+        ({**AUTH, "redirect_uri": "https://[nero/oauth2callback"}, ROLES, "https://HOST"),
         (AUTH, {}, "Found nobody in it"),
         (AUTH, {**ROLES, "eve@example.org": "root"}, "1 of 3 with another role"),
     ],
@@ -71,6 +72,13 @@ def test_a_file_that_is_missing_or_no_toml_is_an_error_in_words(tmp_path: Path) 
     assert "not-to-be-told" not in str(caught.value)
     (tmp_path / "bad.toml").write_text("[auth]\n")
     with pytest.raises(NeroError, match="one or none of them"):
+        check_login_file(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize("content", ["a = " + "9" * 5000, "a = " + "[" * 5000, "a = " + "{a = " * 5000, "#" * 2**21])
+def test_what_no_reader_of_toml_is_up_to_is_an_error_in_words(content: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text(content)
+    with pytest.raises(NeroError, match=r"Expected .* in bad\.toml\. Found"):
         check_login_file(tmp_path / "bad.toml")
 
 

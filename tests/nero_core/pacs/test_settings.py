@@ -60,7 +60,17 @@ def test_what_is_missing_or_unsafe_is_refused_without_secrets(environ: dict[str,
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [f"{SECRET} = [", f'secret = "{SECRET}"', "\xff\xfe"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{SECRET} = [",
+        f'secret = "{SECRET}"',
+        "\xff\xfe",
+        f"#{SECRET}\na = {'9' * 5000}",
+        "a = " + "[" * 5000,
+        "#" * 2**17,
+    ],
+)
 def test_a_damaged_file_is_refused_without_what_it_holds(tmp_path: Path, content: str) -> None:
     file = tmp_path / "pacs.toml"
     file.write_text(content, encoding="latin-1")
