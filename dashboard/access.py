@@ -8,6 +8,8 @@ from typing import Literal
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
+from nero_core.store import local_user
+
 Role = Literal["viewer", "reviewer", "operator"]
 MAY: Mapping[Role, frozenset[Role]] = {  # each may what those before it may
     "viewer": frozenset({"viewer"}),
@@ -31,6 +33,16 @@ class Visitor:
     def may(self, role: Role) -> bool:
         """Whether this is allowed to who has the role."""
         return role in MAY[self.role]
+
+    @property
+    def acts_as(self) -> str:
+        """Who is named where something is made or changed: the user of this computer where nobody logs in."""
+        return self.name or local_user()
+
+    @property
+    def sees_jobs_of(self) -> str:
+        """Whose jobs the visitor may see by their link; "" is everybody's: an operator, or nobody has to log in."""
+        return "" if self.may("operator") else self.name
 
 
 def admit() -> Visitor:
@@ -70,4 +82,4 @@ def _roles() -> dict[str, Role]:
         listed = st.secrets["roles"]
     except (KeyError, StreamlitSecretNotFoundError):
         return {}
-    return {str(name).casefold(): role for name, role in listed.items() if role in MAY}
+    return {str(name).casefold(): role for name, role in listed.items() if isinstance(role, str) and role in MAY}

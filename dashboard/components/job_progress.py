@@ -2,13 +2,32 @@
 
 import streamlit as st
 
-from dashboard import state, words
+from dashboard import access, state, words
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
 from dashboard.work.jobs import Job, Status
 
 POLL = 1.0  # seconds between looks
+OF_SOMEBODY_ELSE = (
+    "Expected a link to work of your own. Found work that somebody else has started: only they and operators may see "
+    "it. Ask them for what came out of it."
+)
 FORM = "form.json"  # in the job's folder: what stood in the fields
+
+
+def linked_job(kind: str, gone: str) -> Job | None:
+    """The job that the URL names; None where it names none, or one that the page must not show, and says why.
+
+    Args:
+        kind: of job.
+        gone: what to say where it is not here.
+    """
+    asked = state.jobs.job(kind)
+    job = jobs.find(asked, kind, access.admit().sees_jobs_of)
+    if asked is not None and job is None:
+        is_there = jobs.find(asked, kind) is not None
+        st.warning(OF_SOMEBODY_ELSE if is_there else gone, icon=":material/lock:" if is_there else None)
+    return job
 
 
 def job_progress(job: Job, kind: str, what: str) -> Status:
@@ -47,7 +66,7 @@ def _poll(job: Job, kind: str) -> None:
             icon=":material/stop_circle:",
             key=f"stop_{kind}",
             on_click=jobs.stop,
-            args=(job,),
+            args=(job, access.admit().acts_as),
             disabled=is_stopping,
         )
 

@@ -1,7 +1,8 @@
 """Long jobs: each is a line of the store and a folder under ``NERO_HOME/jobs``. They outlive a reload and a restart.
 
 Knows no Streamlit. The page writes the inputs and a request; processes of ``dashboard.work.job_process`` claim the jobs
-in their order and run them. Whoever knows a job's id may see and stop it; ids cannot be guessed.
+in their order and run them. A job has an owner, and ``find`` is told who asks for it. Without a login
+whoever knows a job's id may see and stop it; ids cannot be guessed.
 """
 
 import functools
@@ -52,7 +53,7 @@ DRAFT_SECONDS = 3600.0  # unused, after which a folder that never became a job i
 HANDED_BACK = ("worklist",)  # kinds that lose nothing when their process ends, and that another can go on with
 MINIMUM_FREE = 2 * 2**30  # bytes that must stay free on the disk
 WAITING_SECONDS = 5.0  # that the first in the line may wait before another process is started for it
-OWNER = "visitor"  # pages know no names yet
+NOBODY = "visitor"  # where no name is given; without a login, and in jobs from before there were names
 PROJECT = Path(__file__).resolve().parents[2]
 
 CLOSE = getattr(signal, "SIGUSR1", None)  # tells a process of jobs that its server ends; Windows has none
@@ -111,7 +112,7 @@ def nero(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "nero_core.cli", *map(str, arguments)]
 
 
-def start(job: Job, command: Sequence[str], kind: str, deliver: str = "", **facts: str) -> None:
+def start(job: Job, command: Sequence[str], kind: str, deliver: str = "", *, owner: str = NOBODY, **facts: str) -> None:
     """Start a drafted job, or line it up.
 
     Args:
@@ -119,18 +120,26 @@ def start(job: Job, command: Sequence[str], kind: str, deliver: str = "", **fact
         command: the process; it writes its lines to ``job.progress``.
         kind: what the page asks for when it finds the job again.
         deliver: title of the bundle in ``job.result``, which is moved to the others in the end; none where empty.
+        owner: who asks for it.
         facts: what the page wants to know again.
     """
     job.write("job.json", {"command": list(command), "deliver": deliver, "facts": facts})
-    line = add_job(store(), kind, OWNER, place=places.server_id(), token=job.id)
+    line = add_job(store(), kind, owner, place=places.server_id(), token=job.id)
     _log.info("job added", extra={"job": line.id, "kind": kind})
     _start_process(job.id)
 
 
-def find(job_id: str | None, kind: str) -> Job | None:
-    """The job that a URL names, if there is one of this kind."""
+def find(job_id: str | None, kind: str, asker: str = "") -> Job | None:
+    """The job that a URL names, if there is one of this kind.
+
+    Args:
+        job_id: its id.
+        kind: of job.
+        asker: who has logged in: a job of somebody else is as one that is not there; "" finds everybody's.
+    """
     job = named_job(places.jobs(), job_id)
-    return job if job is not None and find_job(store(), job.id, kind) is not None else None
+    line = None if job is None else find_job(store(), job.id, kind)
+    return job if line is not None and (not asker or line.owner.casefold() == asker.casefold()) else None
 
 
 def status(job: Job) -> Status:
@@ -148,9 +157,14 @@ def status(job: Job) -> Status:
     return Status(line.state, stage, done, total, message=line.message, delivered=delivered, seconds=seconds)
 
 
-def stop(job: Job) -> None:
-    """Ask the job to end; its process does so within a second, and removes what it was given and has written."""
-    stop_job(store(), job.id, OWNER)
+def stop(job: Job, actor: str = NOBODY) -> None:
+    """Ask the job to end: its process does so within a second, and removes what it was given and has written.
+
+    Args:
+        job: the job.
+        actor: who is named in the audit log.
+    """
+    stop_job(store(), job.id, actor)
     line = find_job(store(), job.id)
     if line is not None and line.state == "stopped":  # it waited: no process has to end
         shutil.rmtree(job.inputs, ignore_errors=True)

@@ -50,7 +50,7 @@ def score(listed: Worklist, bundle: Path) -> None:
     job = jobs.draft()
     order: list[str | Path] = ["--bundle", bundle, "--out", listed.name, "--owner", listed.owner, "--resume"]
     command = jobs.nero("worklist", "score", *order, "--device", os.environ.get("NERO_DEVICE", "auto"))
-    jobs.start(job, [*command, "--progress", str(job.progress)], KIND, worklist=str(listed.id))
+    jobs.start(job, [*command, "--progress", str(job.progress)], KIND, owner=listed.owner, worklist=str(listed.id))
 
 
 def answer(listed: Worklist, bundle: Path, reader: str, only: int | None = None) -> None:

@@ -12,15 +12,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from dashboard import places
 from dashboard.headers import HEADERS
+from dashboard.work import jobs
 from nero_core.calibration import read_card
-from nero_core.store import add_worklist, open_store
+from nero_core.store import NewItem, add_job, add_worklist, open_store, stop_job
 from tests.browser.server import READY, Browser, Server, free_port, settle
 from tests.nero_core.store.material import items, score_all
 
 pytestmark = pytest.mark.browser
-ROLES = {"Ann@example.org": "operator", "bob@example.org": "viewer", "cid@example.org": "reviewer"}
-USERS = {name: f"{name}@example.org" for name in ("ann", "bob", "cid", "eve")} | {"mallory": "ann@example.org"}
+ROLES = {
+    "Ann@example.org": "operator",
+    "bob@example.org": "viewer",
+    "cat@example.org": "reviewer",
+    "dan@example.org": "reviewer",
+}
+USERS = {name: f"{name}@example.org" for name in ("ann", "bob", "cat", "dan", "eve")} | {"mallory": "ann@example.org"}
 
 
 @contextmanager
@@ -49,8 +56,8 @@ class LoginServer(Server):
     """The dashboard with a login file."""
 
     def __init__(self, bundle: Path, folder: Path, provider_address: str) -> None:
-        self.file = folder / "login.toml"
-        super().__init__(bundle, NERO_DEVICE="cpu", NERO_HOME=str(folder / "home"), NERO_LOGIN=str(self.file))
+        self.file, self.home = folder / "login.toml", folder / "home"
+        super().__init__(bundle, NERO_DEVICE="cpu", NERO_HOME=str(self.home), NERO_LOGIN=str(self.file))
         auth = {
             "redirect_uri": f"{self.address}/oauth2callback",
             "cookie_secret": "s" * 64,
@@ -76,8 +83,8 @@ def guarded(wide_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-def log_in(browser: Browser, server: Server, name: str, path: str = "") -> Page:
-    page = browser.open(f"{server.address}/{path}", is_in_new_window=True)
+def log_in(browser: Browser, server: Server, name: str) -> Page:
+    page = browser.open(server.address, is_in_new_window=True)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name=name, exact=True).click()
     return page
@@ -121,7 +128,7 @@ def test_a_second_reader_answers_before_they_learn_what_the_first_one_said(
     expect(page.get_by_text("2 of 2", exact=True)).to_be_visible()
     page.get_by_text("Open to a second reader").click()
     settle(page)
-    page = log_in(browser, guarded, "cid")
+    page = log_in(browser, guarded, "cat")
     page.goto(f"{guarded.address}/worklist")
     page.locator(".st-key-shelf_of_others").get_by_role("button", name="Open").click()
     first = page.get_by_text("Read first by ann@example.org")
@@ -132,6 +139,32 @@ def test_a_second_reader_answers_before_they_learn_what_the_first_one_said(
     page.get_by_role("button", name="Previous", exact=False).first.click()
     expect(page.get_by_text("First reader: agreed, by ann@example.org")).to_be_visible()
     expect(page.get_by_text("The two readers disagree")).to_be_visible()
+
+
+def test_jobs_and_worklists_of_somebody_else_are_refused_in_a_sentence(
+    browser: Browser, guarded: LoginServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cat's link in Dan's hands, and in those of Cat herself and of an operator."""
+    monkeypatch.setenv("NERO_HOME", str(guarded.home))
+    job = jobs.draft()
+    job.write("job.json", {"facts": {"name": "set.zip"}})
+    with open_store() as store:
+        add_job(store, "benchmark", "cat@example.org", place=places.server_id(), token=job.id)
+        stop_job(store, job.id, "cat@example.org")
+        line = NewItem("a" * 64, "frame.png")
+        number = add_worklist(store, "Morning of Cat", "cat@example.org", "b" * 64, "nero", [line]).id
+    for name, is_theirs in (("dan", False), ("cat", True)):
+        page = log_in(browser, guarded, name)
+        expect(page.get_by_text(f"{name}@example.org (reviewer)")).to_be_visible()
+        page.goto(f"{guarded.address}/worklist?worklist={number}")
+        expect(page.get_by_text("Morning of Cat") if is_theirs else page.get_by_text("Found none")).to_be_visible()
+        page.goto(f"{guarded.address}/compare_methods?run={job.id}")
+        expect(page.get_by_text("Stopped. Nothing was saved." if is_theirs else "somebody else")).to_be_visible()
+        assert is_theirs or page.get_by_text("set.zip").count() == 0
+    page = log_in(browser, guarded, "ann")
+    expect(page.get_by_text("ann@example.org (operator)")).to_be_visible()
+    page.goto(f"{guarded.address}/compare_methods?run={job.id}")
+    expect(page.get_by_text("Stopped. Nothing was saved.")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", ["eve", "mallory"])

@@ -6,8 +6,9 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import places, resources, state, words
+from dashboard.access import admit
 from dashboard.components.image_set import image_set
-from dashboard.components.job_progress import FORM, job_progress
+from dashboard.components.job_progress import FORM, job_progress, linked_job
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
 from dashboard.components.task_progress import task_progress
 from dashboard.plain_errors import plain_errors
@@ -21,15 +22,12 @@ KIND = "benchmark"
 
 def asked_run(inspector: Inspector) -> BenchmarkResult | None:
     """The result of the run that the URL names; None while there is none, and then the page says how it stands."""
-    asked = state.jobs.job(KIND)
-    if asked is None:
-        return None
-    job = jobs.find(asked, KIND)
+    job = linked_job(
+        KIND,
+        f"The link names a comparison that is not here. Finished ones are kept for {jobs.KEPT_SECONDS / 3600:g} hours. "
+        "These are the reference set's own images.",
+    )
     if job is None:
-        st.warning(
-            f"The link names a comparison that is not here. Finished ones are kept for {jobs.KEPT_SECONDS / 3600:g} "
-            "hours. These are the reference set's own images."
-        )
         return None
     name = jobs.facts(job).get("name", "OOD images")
     if jobs.status(job).state != "finished":
@@ -98,7 +96,7 @@ def run_form(inspector: Inspector) -> None:
     """OOD images of one's own; the comparison runs in a process of its own."""
     with st.container(border=True, key="run_form"), plain_errors():
         st.subheader("Compare on other OOD images", anchor=False)
-        if jobs.find(state.jobs.job(KIND), KIND) is not None:
+        if jobs.find(state.jobs.job(KIND), KIND, admit().sees_jobs_of) is not None:
             st.caption("Only one comparison runs at a time. Its progress, or its result, is at the top of this page.")
             return
         st.markdown(
@@ -131,7 +129,8 @@ def _start(inspector: Inspector, source: Path) -> None:
     command = jobs.nero("benchmark", inspector.bundle.path, "--ood", source, "--out", job.result)
     command += ["--device", os.environ.get("NERO_DEVICE", "auto"), "--progress", str(job.progress)]
     job.write(FORM, state.jobs.answers())
-    jobs.start(job, command, KIND, name=source.name, bundle=inspector.bundle.card.title)
+    facts = {"name": source.name, "bundle": inspector.bundle.card.title}
+    jobs.start(job, command, KIND, owner=admit().acts_as, **facts)
     state.jobs.show_job(KIND, job.id)
     state.jobs.keep_draft(KIND, None)
 

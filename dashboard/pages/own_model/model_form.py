@@ -5,8 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import places, resources, state, words
+from dashboard.access import admit
 from dashboard.components.image_set import image_set
-from dashboard.components.job_progress import FORM, job_progress
+from dashboard.components.job_progress import FORM, job_progress, linked_job
 from dashboard.components.staged_upload import draft, most_megabytes, staged_upload
 from dashboard.pages.own_model.classifier_step import KIND, check_classifier, classifier_step
 from dashboard.pages.own_model.trial_step import summary, trial_step
@@ -31,12 +32,9 @@ UNKNOWN = "Which images trained the classifier is not known."
 
 def asked_making() -> bool:
     """The making that the URL names: its progress or its end; False where there is none and the form is to be shown."""
-    asked = state.jobs.job(KIND)
-    if asked is None:
-        return False
-    job = jobs.find(asked, KIND)
+    gone = "The link names a reference set in the making that is not here. It may be in the list below."
+    job = linked_job(KIND, gone)
     if job is None:
-        st.warning("The link names a reference set in the making that is not here. It may be in the list below.")
         return False
     title = jobs.facts(job).get("title", "")
     status = jobs.status(job)
@@ -220,6 +218,6 @@ def _start(images: Path, ood: Path | None, title: str, reduced: bool, references
     for note in ("Made on the page Your own model.", *notes):
         command += ["--note", note]
     job.write(FORM, state.jobs.answers())
-    jobs.start(job, command, KIND, deliver=title, title=title)
+    jobs.start(job, command, KIND, deliver=title, owner=admit().acts_as, title=title)
     state.jobs.show_job(KIND, job.id)
     state.jobs.keep_draft(KIND, None)

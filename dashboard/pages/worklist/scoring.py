@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import resources, state, words
+from dashboard.pages.worklist.reader import reader
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs, worklist_jobs
 from nero_core.errors import NeroError
@@ -53,7 +54,7 @@ def _poll(store: Store, listed: Worklist) -> None:
             icon=":material/stop_circle:",
             key="stop_scoring",
             on_click=jobs.stop,
-            args=(job,),
+            args=(job, reader()),
             disabled=is_stopping,
         )
 

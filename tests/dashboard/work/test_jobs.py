@@ -93,6 +93,14 @@ def test_a_job_is_found_by_its_id_and_kind_only(home: Path):
     assert job.folder.stat().st_mode & 0o077 == 0 and places.jobs().stat().st_mode & 0o077 == 0
 
 
+def test_a_job_of_somebody_else_is_not_found_by_who_has_logged_in():
+    job = jobs.draft()
+    jobs.start(job, [sys.executable, "-c", "pass"], "calibrate", owner="Ann@example.org")
+    assert jobs.find(job.id, "calibrate", "ann@example.org") == job == jobs.find(job.id, "calibrate")
+    assert jobs.find(job.id, "calibrate", "bob@example.org") is None
+    until(lambda: jobs.status(job).is_over)
+
+
 def test_the_error_of_the_command_is_told_without_the_servers_paths():
     job = run(FAILS, "{job.progress}", "{job.folder}")
     until(lambda: jobs.status(job).is_over)
