@@ -82,4 +82,4 @@ def _roles() -> dict[str, Role]:
         listed = st.secrets["roles"]
     except (KeyError, StreamlitSecretNotFoundError):
         return {}
-    return {str(name).casefold(): role for name, role in listed.items() if isinstance(role, str) and role in MAY}
+    return {str(name).casefold(): role for name, role in listed.items() if role in tuple(MAY)}
