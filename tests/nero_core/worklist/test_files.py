@@ -71,3 +71,17 @@ def test_files_are_kept_whole_and_not_if_they_have_changed(store: Store, morning
         place.write_bytes(b"another")
         with pytest.raises(ImageError, match="found that it has changed"):
             keep_files(store, files)
+
+
+def test_links_that_lead_out_of_a_folder_are_not_followed(phantoms: Path, tmp_path: Path):
+    images = sorted((phantoms / "ood").rglob("*.jpg"))
+    folder, outside = tmp_path / "frames", tmp_path / "outside"
+    folder.mkdir(), outside.mkdir()
+    (folder / "own.jpg").write_bytes(images[0].read_bytes())
+    (outside / "secret.jpg").write_bytes(images[1].read_bytes())
+    (folder / "link.jpg").symlink_to(outside / "secret.jpg")
+    (folder / "away").symlink_to(outside)
+    told: list[LeftOut] = []
+    with files_of(folder, on_left_out=told.append) as files:
+        assert [file.name for file in files] == ["own.jpg"]
+    assert [left_out.links for left_out in told] == [2]

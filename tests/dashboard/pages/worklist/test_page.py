@@ -253,6 +253,22 @@ def test_a_second_reader_answers_before_they_learn_what_the_first_one_said(
     ]
 
 
+def test_html_and_markdown_in_the_names_of_files_and_lists_stay_text(
+    app: Start, loaded_wide: Bundle, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NERO_KEEP_NAMES", "1")
+    hostile = "<img src=x onerror=alert(1)> **bold** [link](javascript:alert(1))"
+    with open_store() as store:
+        lines = [NewItem("a" * 64, f"{hostile}.png")]
+        number = add_worklist(store, hostile, local_user(), loaded_wide.digest, "nero", lines).id
+    for running in (opened(app, number), app("worklist")):
+        no_traceback(running)
+        shown = [str(text.value) for text in (*running.markdown, *running.subheader, *running.caption)]
+        assert any("onerror" in text for text in shown)
+        assert not any(re.search(r"(?<!\\)(<img|\*\*bold|\]\(java)", text) for text in shown)
+        assert "<img src=x" not in html(running)
+
+
 def test_a_long_list_is_paged_by_the_database(app: Start, loaded_wide: Bundle):
     with open_store() as store:
         number = add_worklist(store, "Long", local_user(), loaded_wide.digest, "nero", items(120)).id
