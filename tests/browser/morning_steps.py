@@ -1,0 +1,140 @@
+"""The steps of a morning: on the page where it can do them, by the command line where it cannot."""
+
+import csv
+import getpass
+import io
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from playwright.sync_api import Page, expect
+from typer.testing import CliRunner
+
+from dashboard import places
+from nero_core.cli.app import app
+from nero_core.data import decode_image
+from nero_core.store import Item, Review, Store, add_job, claim_job, find_items, find_worklists, reviews_of, upload_path
+from tests.browser.server import settle
+from tests.nero_core.pacs.conftest import Orthanc
+from tests.nero_core.pacs.test_orthanc import endoscopy
+
+T = TypeVar("T")
+STUDY = "1.2.826.0.1.3680043.8.498.1"
+SCORER = b"nero_core.cli\0worklist\0score"
+PATIENCE = 600.0  # seconds; jobs leave the processor to others, and wait long on a busy machine
+
+
+def until(look: Callable[[], T]) -> T:
+    """What a look gives, once it gives something."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+    return found
+
+
+def nero(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> str:
+    """What a command of the command line prints."""
+    done = CliRunner().invoke(app, list(map(str, arguments)), env=environ)
+    assert done.exit_code == 0, f"{done.output}\n{done.exception!r}"
+    return done.output
+
+
+def occupy_both_places(store: Store) -> list[str]:
+    """Two jobs that run for as long as the test wants: a third one waits."""
+    claims = []
+    for number in range(2):
+        job = add_job(store, "benchmark", "somebody", place=places.server_id(), token=f"{number}" * 22)
+        claim = claim_job(store, job.token, place=places.server_id(), seconds=3600.0)
+        assert claim is not None
+        claims.append(claim.token)
+    return claims
+
+
+def upload(page: Page, file: Path, name: str) -> None:
+    """Make a worklist of a zip."""
+    expect(page.get_by_label("Name", exact=True)).to_be_visible()
+    settle(page)  # a page that is still drawn may drop what is written into it
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Name", exact=True).press("Enter")
+    settle(page)
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Make the worklist").click(timeout=1000 * PATIENCE)
+    expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=1000 * PATIENCE)
+
+
+def kill_scorers(home: str) -> int:
+    """Kill the processes that score a worklist below a home; how many there were."""
+    killed = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_scorer = SCORER in (process / "cmdline").read_bytes()
+            if is_scorer and f"NERO_HOME={home}\0".encode() in (process / "environ").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+                killed += 1
+        except OSError:  # it has ended meanwhile
+            continue
+    return killed
+
+
+def items(store: Store, number: int) -> list[Item]:
+    """All items of a worklist, in the order of the files."""
+    return list(find_items(store, number, limit=1000).items)
+
+
+def review_by_key(page: Page, store: Store, number: int, key: str, comment: str = "") -> tuple[int, Review]:
+    """Review the item that the page shows by a key, and wait until the page has gone on; its number and the review."""
+    settle(page)
+    before = reviews(store, number)
+    if comment:
+        page.get_by_placeholder("what you see").fill(comment)
+        page.get_by_placeholder("what you see").press("Enter")
+        settle(page)
+        page.get_by_placeholder("what you see").blur()  # a letter is a letter there
+    page.keyboard.press(key)
+    after = until(lambda: reviews(store, number) if reviews(store, number) != before else None)
+    settle(page)
+    [(item, review)] = [pair for pair in after.items() if before.get(pair[0]) != pair[1]]
+    return item, review
+
+
+def reviews(store: Store, number: int) -> dict[int, Review]:
+    """The last review of each item that has one."""
+    found = {item.id: reviews_of(store, item.id) for item in items(store, number) if item.review is not None}
+    return {item: of_item[-1] for item, of_item in found.items()}
+
+
+def exported(page: Page) -> list[dict[str, str]]:
+    """The rows of the CSV file that the page gives."""
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Export", exact=True).click()
+    return list(csv.DictReader(io.StringIO(coming.value.path().read_text(encoding="utf-8"))))
+
+
+def pull_study(orthanc: Orthanc, phantoms: Path, folder: Path) -> Path:
+    """A study that lies in a PACS, as files without names."""
+    uid = f"{STUDY}.{time.time_ns()}"
+    paths = sorted((phantoms / "ood").rglob("*.jpg"))[:3]
+    for place, path in enumerate(paths, 1):
+        orthanc.add(endoscopy(uid, f"{uid}.1", decode_image(path).pixels, place))
+    nero("pacs", "pull", uid, "--out", folder, environ=orthanc.environ)
+    return folder
+
+
+def score_study(store: Store, folder: Path, bundle: Path) -> list[Item]:
+    """The items of a study as a worklist of its own."""
+    nero("worklist", "score", folder, "--bundle", bundle, "--out", "Study", "--device", "cpu", "--keep")
+    return items(store, find_worklists(store, getpass.getuser(), "Study")[0].id)
+
+
+def signed_report(store: Store, item: Item, review: Review, bundle: Path, out: Path) -> bytes:
+    """The PDF of a reviewed image, which says who reviewed it, when and how."""
+    path = upload_path(store, item.digest)
+    assert path is not None and review.at is not None
+    told = ["--reader", review.reader, "--decision", review.decision, "--comment", review.comment]
+    when = ["--when", f"{review.at:%Y-%m-%d %H:%M}", "--date", f"{review.at:%Y-%m-%d}"]
+    nero("report", path, "--out", out, "--bundle", bundle, *told, *when, "--device", "cpu")
+    return out.read_bytes()
