@@ -1,6 +1,7 @@
 """The maps on the page "Screen an image": the slow part."""
 
 from dataclasses import replace
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from dashboard.operations.metrics import timed
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source, decoded
 from dashboard.resources.turns import TURNS
-from dashboard.resources.verdicts import observation, observation_with_image
+from dashboard.resources.verdicts import answer, observation, observation_with_image
 from nero_core import Inspector
 from nero_core.types import (
     BlockConservation,
@@ -57,6 +58,14 @@ def blocks(model: Inspector, item: Source, composite: str) -> tuple[BlockConserv
 def missing_evidence(model: Inspector, item: Source) -> tuple[MissingConcept, ...]:
     """The channels of less relevance than usual that add most to the distance; no backward pass."""
     return _missing_evidence(key(model), item.id, model, item)
+
+
+def less_than_usual(model: Inspector, item: Source) -> dict[str, float]:
+    """The share of the distance at each stage that is less than usual, for NERO at all depths; empty where that cannot
+    be fitted or the distance is 0."""
+    deep = answer(model, item, "nero_deep", model.bundle.card.tpr)
+    shares = {} if isinstance(deep, str) else {stage: float(less[0]) for stage, less in deep.stage_less.items()}
+    return {stage: share for stage, share in shares.items() if isfinite(share)}
 
 
 def unlikeness(model: Inspector, item: Source) -> Unlikeness:

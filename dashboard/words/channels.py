@@ -11,9 +11,18 @@ from nero_core.figures import (
     conservation_text_briefly,
     number,
     percent,
+    stage_name,
 )
 from nero_core.figures import channel_use as use
-from nero_core.types import BlockConservation, Channels, Concept, Explanation, Faithfulness, Unlikeness
+from nero_core.types import (
+    BlockConservation,
+    Channels,
+    Concept,
+    DistanceShares,
+    Explanation,
+    Faithfulness,
+    Unlikeness,
+)
 
 WHOLE = (
     0.05  # a map that sums to 1 within this accounts for the whole: rounding, and the little that biases take or add
@@ -70,6 +79,27 @@ def conservation(
             f" Positive and negative parts mostly cancel: together they are {number(cancellation, 2)} times the whole."
         )
     return f"{says} {own[0].upper()}{own[1:]}." if own else says
+
+
+def distance_shares(shares: DistanceShares, less: Mapping[str, float]) -> str:
+    """What the distances are made of: ``31 % of NERO's distance is something missing, …``; empty where NERO's is 0.
+
+    Args:
+        shares: of NERO's distance.
+        less: share of each stage's distance that is less than usual, at all depths; empty where there is none.
+    """
+    if not math.isfinite(shares.missing):
+        return ""
+    says = (
+        f"{percent(shares.missing)} of NERO's distance is something missing, {percent(shares.counter)} is "
+        f"counter-evidence, and {percent(shares.more)} is more than usual."
+    )
+    if min(shares.missing, shares.counter, shares.more) < 0:
+        says += " What is below 0 brings the image nearer to its class."
+    if less:
+        stages = listed([f"{percent(share)} at {stage_name(name)}" for name, share in less.items()])
+        says += f" Of the distances at all depths, less than usual makes {stages}."
+    return says
 
 
 def where_unlike(unlike: Unlikeness) -> str:

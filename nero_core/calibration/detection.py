@@ -11,7 +11,7 @@ from nero_core.calibration.threshold import conformal_p_values, threshold_at
 from nero_core.detectors.detector import Detector
 from nero_core.device import float64
 from nero_core.types import Detection, ReferenceScores
-from nero_core.types.detection import STAGE_PART
+from nero_core.types.detection import STAGE_LESS, STAGE_PART
 
 
 def detect_by_scores(
@@ -67,7 +67,10 @@ def score_in_terms(
         return float64(split.distance).cpu(), _on_cpu(split, "distance", "nearest", "share")
     if isinstance(detector, NeroDeep):
         deep = detector.terms(features)
-        return float64(deep.score).cpu(), {f"{STAGE_PART}{stage}": part.cpu() for stage, part in deep.parts.items()}
+        named = ((STAGE_PART, deep.parts), (STAGE_LESS, deep.less))
+        return float64(deep.score).cpu(), {
+            f"{prefix}{stage}": part.cpu() for prefix, parts_ in named for stage, part in parts_.items()
+        }
     return float64(detector.predict_features(features)).cpu(), {}
 
 

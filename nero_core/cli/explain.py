@@ -14,7 +14,7 @@ from nero_core.cli.terminal import VERDICTS, printable
 
 if TYPE_CHECKING:
     from nero_core.figures.style import Form
-    from nero_core.types import BlockConservation, Explanation
+    from nero_core.types import BlockConservation, Detection, Explanation
 
 MAX_CONCEPTS = 64  # a map and a row of reference images each
 
@@ -61,7 +61,7 @@ def explain(
     from nero_core.cli.explain_record import explanation_record
     from nero_core.cli.json_lines import json_text
     from nero_core.data.decode import decode_image
-    from nero_core.errors import RelevanceError
+    from nero_core.errors import CalibrationError, RelevanceError
     from nero_core.explain.channels import top_channels
     from nero_core.inspector import Inspector
     from nero_core.relevance.composites import COMPOSITES
@@ -71,6 +71,7 @@ def explain(
     forms: tuple[Form, ...] = tuple(dict.fromkeys(_FORMS[name] for name in form or (_Format.PNG,)))
     explanation: Explanation | None = None
     blocks: tuple[BlockConservation, ...] = ()
+    deep: Detection | None = None
     with progress_bar() as advance:
         steps = concepts + 5  # image, the heatmaps of class, evidence and concepts, blocks, files
         advance("explaining", 0, steps)
@@ -80,6 +81,8 @@ def explain(
         advance("explaining", 1, steps)
         detection = inspector.detect(observation, ("nero",), tpr)["nero"]
         channels = inspector.channels(observation)
+        with suppress(CalibrationError):  # a bundle without stages, or too few images: NERO's shares stand without it
+            deep = inspector.detect(observation, ("nero_deep",), tpr)["nero_deep"]
         top_channels(channels, concepts, by)  # raises where there are not so many: no reason to go without heatmaps
         if composite is not None and composite not in COMPOSITES:  # whether or not the architecture has heatmaps
             raise RelevanceError(
@@ -106,7 +109,7 @@ def explain(
         for name, data in files.items():
             write_bytes(out / name, data)
         record = explanation_record(
-            str(image), inspector, picture, detection, channels, explanation, blocks, reason, forms[0]
+            str(image), inspector, picture, detection, channels, explanation, blocks, reason, forms[0], deep
         )
         write_text(out / "explanation.json", json_text(record))
         advance("explaining", steps, steps)

@@ -20,9 +20,12 @@ def explanation_record(
     blocks: Sequence[BlockConservation] = (),
     reason: str = "",
     form: str = "png",
+    deep: Detection | None = None,
 ) -> dict[str, Any]:
     """Every number of an explanation. A ``heatmap`` is the name of its picture in the first format that was asked for,
-    or None where there is none, and then ``reason`` says why."""
+    or None where there is none, and then ``reason`` says why. ``distance_shares`` says what NERO's distance is made of,
+    and what is less than usual at each stage of NERO at all depths, of which ``deep`` is the answer where there is
+    one."""
     names = inspector.bundle.card.class_names
     terms = detection.terms
     return {
@@ -41,6 +44,10 @@ def explanation_record(
         "calibration_size": detection.calibration_size,
         "terms": {name: float(terms[name][0]) for name in ("distance", "bias", "scale")},
         "nearest_class": names[channels.nearest],
+        "distance_shares": {
+            **asdict(channels.distance_shares),
+            "less_by_stage": {} if deep is None else {stage: float(less[0]) for stage, less in deep.stage_less.items()},
+        },
         **(_without_heatmap(reason) if explanation is None else _with_heatmap(inspector, explanation, blocks, form)),
         "figure": f"figure3.{form}",
         "bundle": {"title": inspector.bundle.card.title, "digest": inspector.bundle.digest},

@@ -29,6 +29,9 @@ class DeepTerms:
         distance: ``d_s ≥ 0`` of each stage.
         nearest: index into the detector's ``classes`` of the class that is nearest at each stage.
         contribution: signed part of each channel in the stage's distance.
+        less: share of each stage's distance that comes from entries of ``u_s`` below their class mean, of what is
+            missing: ``Σ_{j: u_j < μ_j} (u_s − μ)_j [Σ_α⁻¹ (u_s − μ)]_j / d_s``, any real number; with the share of the
+            others it sums to 1. nan where the distance is 0.
     """
 
     score: Float[Tensor, " batch"]
@@ -36,6 +39,7 @@ class DeepTerms:
     distance: Mapping[str, Float[Tensor, " batch"]]
     nearest: Mapping[str, Int[Tensor, " batch"]]
     contribution: Mapping[str, Float[Tensor, "batch _"]]
+    less: Mapping[str, Float[Tensor, " batch"]]
 
 
 class NeroDeep(HeadDetector):
@@ -127,15 +131,17 @@ class NeroDeep(HeadDetector):
     def terms(self, x: Float[Tensor, "batch columns"]) -> DeepTerms:
         """The score taken apart; raises as ``predict_features``."""
         self._check_fitted(self.classes if self.fitted else None)
-        parts, distance, nearest, contribution = {}, {}, {}, {}
+        parts, distance, nearest, contribution, less = {}, {}, {}, {}, {}
         for name, vector in self._vectors(x).items():
             stage = self.fitted[name]
             distance[name], nearest[name] = stage.distances(vector).min(dim=1)
             parts[name] = self._in_units(name, distance[name])
             contribution[name] = stage.contributions(vector, nearest[name])
+            is_less = vector < stage.means[nearest[name]]
+            less[name] = contribution[name].where(is_less, 0).sum(dim=1) / contribution[name].sum(dim=1)
             if name == LAST_STAGE:  # a channel's feature and its relevance, together
                 contribution[name] = contribution[name].unflatten(1, (2, -1)).sum(dim=1)
-        return DeepTerms(torch.stack(list(parts.values())).sum(dim=0), parts, distance, nearest, contribution)
+        return DeepTerms(torch.stack(list(parts.values())).sum(dim=0), parts, distance, nearest, contribution, less)
 
     def _vectors(self, x: Tensor) -> dict[str, Float[Tensor, "batch _"]]:
         columns = stage_columns(x, self.stages, self.weight.device)

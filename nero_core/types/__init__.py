@@ -5,6 +5,7 @@
 
 from nero_core.types.case import DrawnText, PictureMeasure, SimilarCases
 from nero_core.types.detection import TESTS, VERDICT, ClassLimits, Detection, Limits, ReferenceScores, Verdict
+from nero_core.types.distance_shares import DistanceShares
 from nero_core.types.explanation import (
     BlockConservation,
     Channels,
@@ -47,6 +48,7 @@ __all__ = [
     "Concept",
     "ConceptDepth",
     "Detection",
+    "DistanceShares",
     "DrawnText",
     "Explanation",
     "Faithfulness",

@@ -15,6 +15,7 @@ VERDICT = "verdict"  # the method that tests twice, see `nero_core.calibration.v
 #: its two tests, and what they are called in the terms of a `Detection`
 TESTS: Mapping[str, str] = MappingProxyType({"nero": "nero", "nero_deep": "deep"})
 STAGE_PART = "part "  # before the name of a stage
+STAGE_LESS = "less "
 MOST = 0.9  # of an image: other kinds of pictures are nearly wholly unlike, findings never
 FOREIGN_LEVEL = 5  # at the level of the verdict itself, lesions with dye would be called foreign too
 
@@ -70,7 +71,8 @@ class Detection:
         terms: parts of the score. For NERO ``distance``, ``bias``, ``scale``, ``nearest`` (class index), each
             ``batch``, with score = (distance + bias) · scale; and ``share`` ``batch neurons``, which sums to
             ``distance``. For NERO+ ``distance`` (the score), ``nearest`` and ``share``. For NERO at all depths the
-            part of each stage, ``part layer2``, which sum to the score. For the verdict ``p_nero`` and ``p_deep``,
+            part of each stage, ``part layer2``, which sum to the score, and the share of its distance that is less than
+            usual, ``less layer2``. For the verdict ``p_nero`` and ``p_deep``,
             ``score_nero`` and ``score_deep``, these parts, and ``p_early`` of the earliest stage alone.
             Empty for detectors whose score is one number.
         borderline: share of ID images that is to be called like, in [0, tpr]; None = ``2·tpr − 1``.
@@ -131,6 +133,12 @@ class Detection:
     def stage_parts(self) -> dict[str, Float[Tensor, " batch"]]:
         """What each stage adds to the score of all depths, the earliest first; empty for other methods."""
         return {name.removeprefix(STAGE_PART): part for name, part in self.terms.items() if name.startswith(STAGE_PART)}
+
+    @property
+    def stage_less(self) -> dict[str, Float[Tensor, " batch"]]:
+        """The share of each stage's distance that is less than usual, of ``DeepTerms.less``, the earliest first; empty
+        for other methods."""
+        return {name.removeprefix(STAGE_LESS): part for name, part in self.terms.items() if name.startswith(STAGE_LESS)}
 
     def parts(self, index: int) -> dict[str, dict[str, float]]:
         """Score and p-value of the two tests behind the verdict on one image, by their names in the catalog; empty for

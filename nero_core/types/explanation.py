@@ -8,7 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.errors import RelevanceError
+from nero_core.types.distance_shares import DistanceShares
 from nero_core.types.unlikeness import Unlikeness
+
+NO_RELEVANCE = 0.05  # of what the class has: negative relevance of less is as good as none
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class Channels:
     def centroid(self) -> Float[Tensor, " neurons"]:
         """Mean relevance of the nearest class."""
         return self.centroids[self.nearest]
+
+    @property
+    def distance_shares(self) -> DistanceShares:
+        """What the distance is made of, as a whole; see ``MissingConcept`` for the two kinds of less than usual."""
+        relevance, usual = self.relevance, self.centroid
+        less, counters = relevance < usual, relevance < -NO_RELEVANCE * usual.clamp_min(0)
+        parts = [self.contribution[kind].sum() for kind in (~less, less & ~counters, less & counters)]
+        return DistanceShares(*(torch.stack(parts) / self.contribution.sum()).tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +197,9 @@ class MissingConcept:
     def is_counter_evidence(self) -> bool:
         """True when the channel is active in the image and speaks against the prediction; False: the image lacks it.
 
-        Negative relevance of less than 5 % of what the class has is as good as none.
+        Negative relevance of less than ``NO_RELEVANCE`` of what the class has is as good as none.
         """
-        return self.relevance < -0.05 * max(self.centroid, 0.0)
+        return self.relevance < -NO_RELEVANCE * max(self.centroid, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

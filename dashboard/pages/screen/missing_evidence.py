@@ -29,6 +29,9 @@ def missing_evidence(inspector: Inspector, item: Source) -> None:
     missing = resources.missing_evidence(inspector, item)
     nearest = inspector.bundle.card.class_names[channels.nearest]
     st.markdown(f"**{TITLE}**, for NERO")
+    says = words.distance_shares(channels.distance_shares, resources.less_than_usual(inspector, item))
+    if says:
+        st.markdown(says)
     if not missing:
         st.caption(f"None: no channel with less relevance than in {words.plain(nearest)} adds to NERO's distance.")
         return

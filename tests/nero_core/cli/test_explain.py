@@ -163,6 +163,13 @@ def test_the_captions_say_what_is_shown_and_how_much_relevance_it_keeps(
     assert concept["cancellation"] >= concept["conservation"] - 1e-4
 
 
+def test_the_record_says_what_the_distance_is_made_of(record: dict):
+    shares = record["distance_shares"]
+    assert shares["more"] + shares["missing"] + shares["counter"] == pytest.approx(1)
+    assert list(shares["less_by_stage"])[-1] == "features" and len(shares["less_by_stage"]) > 1
+    assert all(isinstance(share, float) for share in shares["less_by_stage"].values())
+
+
 def test_the_record_holds_the_score_and_its_terms(record: dict, image: Path):
     assert record["sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()
     assert record["file"] == str(image)

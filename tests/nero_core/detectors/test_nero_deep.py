@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from nero_core.detectors.base import unit_length
 from nero_core.detectors.nero_deep import NeroDeep
-from nero_core.detectors.nero_plus import NeroPlus
+from nero_core.detectors.nero_plus import NeroPlus, decision_vector
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -44,6 +45,23 @@ def test_the_score_is_the_sum_of_its_stages_and_each_stage_of_its_channels(head:
     for name, distance in terms.distance.items():
         assert terms.contribution[name].shape[1] == {**STAGES, "features": NEURONS}[name]
         torch.testing.assert_close(terms.contribution[name].sum(dim=1), distance)
+
+
+def test_what_is_less_than_usual_and_what_is_more_share_out_each_distance(head: Head) -> None:
+    detector, x = fitted(head), made(9, 3, {"layer3": 0.4})[0]
+    terms = detector.terms(x)
+    assert list(terms.less) == ["layer2", "layer3", "features"]
+    vectors = {"layer2": unit_length(x[:, :6]), "layer3": unit_length(x[:, 6:16])}
+    vectors["features"] = decision_vector(x[:, 16:], head)
+    for name, vector in vectors.items():
+        gaussian = detector.fitted[name]
+        offset = vector - gaussian.means[terms.nearest[name]]
+        within = gaussian.vectors @ torch.diag(gaussian.precisions - gaussian.rest) @ gaussian.vectors.T
+        precision = within + gaussian.rest * torch.eye(offset.shape[1], dtype=offset.dtype)
+        parts = offset * (offset @ precision)
+        below, above = ((parts * (sign * offset > 0)).sum(dim=1) / parts.sum(dim=1) for sign in (-1, 1))
+        torch.testing.assert_close(terms.less[name], below)
+        torch.testing.assert_close(terms.less[name] + above, torch.ones(9, dtype=x.dtype))
 
 
 def test_images_like_those_of_the_fit_score_about_zero_at_every_stage(head: Head) -> None:

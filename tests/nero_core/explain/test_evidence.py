@@ -1,5 +1,6 @@
 """Where the distance comes from, and what is missing."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,37 @@ def test_what_speaks_against_is_told_from_what_is_missing(relevance: float, cent
     assert (
         channel_use(relevance, centroid) in ("argues against this class", "argues against this class here")
     ) == counters  # one tongue
+
+
+def test_the_shares_of_the_distance_sum_to_one_over_the_kinds_that_are_listed() -> None:
+    channels = Channels(  # more, missing, missing but pulls nearer, as much, speaks against
+        relevance=torch.tensor([0.5, 0.1, 0.0, 0.2, -0.3], dtype=torch.float64),
+        centroids=torch.tensor([[0.2, 0.3, 0.4, 0.2, 0.1]], dtype=torch.float64),
+        nearest=0,
+        contribution=torch.tensor([0.4, 0.5, -0.2, 0.0, 0.3], dtype=torch.float64),
+    )
+    shares = channels.distance_shares
+    assert (shares.more, shares.missing, shares.counter) == pytest.approx((0.4, 0.3, 0.3))
+    assert shares.more + shares.missing + shares.counter == pytest.approx(1)
+    for concept in describe_missing(channels, torch.zeros(2, 5, dtype=torch.float64), ("a", "b")):
+        assert concept.is_counter_evidence == (concept.channel == 4)
+
+
+def test_a_distance_of_zero_has_no_shares(compared: Channels) -> None:
+    shares = Channels(compared.centroid, compared.centroids, 0, torch.zeros(5, dtype=torch.float64)).distance_shares
+    assert all(math.isnan(share) for share in (shares.more, shares.missing, shares.counter))
+
+
+def test_the_shares_of_an_image_sum_to_one(tiny_inspector: Inspector, phantoms: Path) -> None:
+    observation = tiny_inspector.observe(tiny_inspector.decode([sorted((phantoms / "ood" / "polyps").iterdir())[0]]))
+    channels = tiny_inspector.channels(observation)
+    shares = channels.distance_shares
+    assert shares.more + shares.missing + shares.counter == pytest.approx(1)
+    listed = describe_missing(channels, tiny_inspector.fit_relevance(), tiny_inspector.bundle.fit.ids, count=10_000)
+    positive = sum(missing.contribution for missing in listed)
+    taken = float(channels.contribution[channels.relevance < channels.centroid].clamp_max(0).sum())
+    less = (shares.missing + shares.counter) * float(channels.contribution.sum())
+    assert positive + taken == pytest.approx(less)
 
 
 def test_the_count_bounds_the_missing(compared: Channels) -> None:

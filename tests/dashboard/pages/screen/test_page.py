@@ -416,6 +416,9 @@ def test_missing_evidence_is_listed_under_the_evidence_with_reference_images(app
     against = [row for row in rows.split("<section>") if "argues against" in row]
     assert all("counter-evidence<br>" in row and "missing" not in row for row in against)
     assert rows.count(" in the class<br>") == 4
+    (whole,) = [text.value for text in running.markdown if "is something missing" in text.value]
+    assert "of NERO's distance is something missing" in whole and "is more than usual." in whole
+    assert "Of the distances at all depths, less than usual makes" in whole
 
 
 @pytest.fixture
