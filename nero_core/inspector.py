@@ -276,7 +276,9 @@ class Inspector:
                 "Observe the image again."
             )
         pixels = images.pixels[index : index + 1]
-        return where_unlike(patches, classifier.patches(pixels), classifier.input_size, images.ids[index])
+        return where_unlike(
+            patches, classifier.patches(pixels, tuple(patches.stages)), classifier.input_size, images.ids[index]
+        )
 
     @property
     def no_unlikeness_because(self) -> str:

@@ -40,7 +40,7 @@ from nero_core.detectors.patches import PatchModel
 from nero_core.errors import BundleError, CheckpointError
 from nero_core.models.checkpoint import WEIGHTS, build_classifier, unpack_weights
 from nero_core.models.classifier import Classifier
-from nero_core.models.stages import patch_stage_names, stage_channels, stage_names
+from nero_core.models.stages import stage_channels, stage_names
 from nero_core.models.tensor_file import FileTooLargeError, read_once
 
 
@@ -139,7 +139,7 @@ class Bundle:
             references = unpack_references(reference_bytes, classifier.head.neurons, len(banks["fit"]))
         patches = None
         if PATCHES in card.files:
-            names, channels = patch_stage_names(classifier.model), stage_channels(classifier.model)
+            names, channels = stage_names(classifier.model), stage_channels(classifier.model)
             patches = unpack_patches(_read_checked(path, PATCHES, card), names, channels).to(classifier.device)
         return Bundle(
             path,

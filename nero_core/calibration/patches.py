@@ -1,6 +1,7 @@
 """The patches of a bundle: fitted on its fit images, read by the calibration images, which are not in the coreset."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -8,9 +9,10 @@ import torch
 
 from nero_core.data.folders import ImageFolder, iterate_batches
 from nero_core.detectors.patch_fit import CORESET, POOL, PatchFit
-from nero_core.detectors.patches import PatchModel, PatchStage, unit_patches, unlikeness_map
+from nero_core.detectors.patches import PatchModel, PatchStage, averaged_patches, unit_patches, unlikeness_map
 from nero_core.errors import CalibrationError
 from nero_core.models.classifier import Classifier
+from nero_core.models.colour import COLOUR
 from nero_core.models.stages import patch_stage_names
 from nero_core.relevance.smoothing import smooth
 from nero_core.types import ImageBatch
@@ -40,7 +42,7 @@ def make_patches(
         calibration_images: which say what is usual. None of them is a fit image.
         seed: of the images where there are more, and of the patches that the coreset is chosen from.
         report: told (stage, done, total).
-        coreset: patches to keep at each stage.
+        coreset: patches to keep at the stage, and of the colour.
         pool: patches that they are chosen from.
 
     Raises:
@@ -63,11 +65,15 @@ def make_patches(
             done += len(batch)
             report("patches", done, total)
 
-    fits = {name: PatchFit(len(fit), seed, pool) for name in patch_stage_names(classifier.model)}
+    names = patch_stage_names(classifier.model)
+    fits = {name: PatchFit(len(fit), seed, pool) for name in names}
     for batch in batches(fit):
-        for name, maps in classifier.patches(batch.pixels).items():
-            fits[name].add(unit_patches(maps))
-    stages = {name: fitted.finish(coreset).to(classifier.device) for name, fitted in fits.items()}
+        for name, maps in classifier.patches(batch.pixels, names).items():
+            fits[name].add(averaged_patches(maps) if name == COLOUR else unit_patches(maps))
+    stages = {
+        name: replace(fitted.finish(coreset), is_unit=name != COLOUR).to(classifier.device)
+        for name, fitted in fits.items()
+    }
     return _with_levels(classifier, stages, batches(calibration))
 
 
@@ -94,10 +100,10 @@ def read_anew(
 def _with_levels(
     classifier: Classifier, stages: dict[str, PatchStage], calibration: Iterable[ImageBatch]
 ) -> PatchModel:
-    size = classifier.input_size
+    size, names = classifier.input_size, tuple(stages)
     parts: dict[str, list[torch.Tensor]] = {name: [] for name in stages}
     for batch in calibration:
-        for name, maps in classifier.patches(batch.pixels).items():
+        for name, maps in classifier.patches(batch.pixels, names).items():
             parts[name].append(stages[name].log_distances(stages[name].patches(maps, size)).cpu())
     distances = {name: torch.cat(logs, dim=1) for name, logs in parts.items()}
     cpu = torch.device("cpu")

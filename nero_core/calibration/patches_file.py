@@ -1,6 +1,8 @@
 """Patches as the bytes of ``patches.safetensors``: of each stage the tensors ``STAGE.whitening``, ``STAGE.places``,
 ``STAGE.layout``, ``STAGE.coreset``, ``STAGE.usual``, ``STAGE.limits`` and ``STAGE.excess``, and ``reading``: level,
-usual share, colour limit. Files that were made before there was a layout have none, at no stage, and are read as then.
+usual share, colour limit. The colour of the image stands as a stage of its own. Files that were made before it was
+compared have none, and those that were made before there was a layout have none of that, at no stage. They are read as
+then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,8 @@ from nero_core.calibration.feature_bank_file import no_safetensors
 from nero_core.detectors.patch_fit import CORESET, LAYOUT, WIDEST
 from nero_core.detectors.patches import PatchModel, PatchStage, coarse_grid
 from nero_core.errors import BundleError
+from nero_core.models.colour import COLOUR, COLOUR_CHANNELS
+from nero_core.models.stages import PATCH_STAGES
 from nero_core.models.tensor_file import Header, read_header
 
 MAX_CORESET = 5 * CORESET  # patches a stage
@@ -48,14 +52,18 @@ def unpack_patches(data: bytes, stages: Sequence[str], channels: Mapping[str, in
 
     Args:
         data: the file.
-        stages: of the model, whose patches they must be.
-        channels: of the model's stages.
+        stages: of the model, from the finest, whose patches they must be.
+        channels: of these stages.
 
     Raises:
         BundleError: tensors that are no patches of such a model.
     """
     try:
-        _check_header(read_header(data), stages, channels)
+        header = read_header(data)
+        stages = stages[:PATCH_STAGES]
+        if any(name.startswith(f"{COLOUR}.") for name in header):
+            stages = (*stages, COLOUR)
+        _check_header(header, stages, {**channels, COLOUR: COLOUR_CHANNELS})
         tensors = load(data)
     except (SafetensorError, ValueError) as error:
         raise no_safetensors(str(error), "the patches") from error
@@ -74,7 +82,10 @@ def unpack_patches(data: bytes, stages: Sequence[str], channels: Mapping[str, in
     for name in stages:
         places = tensors[f"{name}.places"]
         tensors.setdefault(f"{name}.{_LAYOUT}", torch.zeros(0, *coarse_grid(places.shape[:2]), places.shape[2]))
-    made = {name: PatchStage(**{part: tensors[f"{name}.{part}"].float() for part in _DTYPES}) for name in stages}
+    made = {
+        name: PatchStage(**{part: tensors[f"{name}.{part}"].float() for part in _DTYPES}, is_unit=name != COLOUR)
+        for name in stages
+    }
     return PatchModel(MappingProxyType(made), level, usual, limit)
 
 

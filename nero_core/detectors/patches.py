@@ -1,20 +1,20 @@
 """How unlike those of the fit images each patch of an image is, at one stage of the network.
 
 A patch is one position of a stage's map, brought to unit length, so that a lamp that is nearer or farther changes
-little; maps of more than 7 × 7 positions are averaged over 3 × 3 of them first. Where the lumen lies and what the light
-is like change all patches of an image together: this common part is told by the whole image, along the directions in
-which the fit images differ most (its *layout*), and is taken off. Two distances ask whether what is left is usual: from
-what stands at this *place* in the fit images, and from the *nearest* that is left anywhere in them. A patch is unlike
-them as far as both say so.
+little, or the colour of the image there, which is left as it is; maps of more than 7 × 7 positions are averaged over
+3 × 3 of them first. Where the lumen lies and what the light is like change all patches of an image together: this
+common part is told by the whole image, along the directions in which the fit images differ most (its *layout*), and is
+taken off. Two distances ask whether what is left is usual: from what stands at this *place* in the fit images, and from
+the *nearest* that is left anywhere in them. A patch is unlike them as far as both say so.
 
 Reference:
     Defard et al., PaDiM, ICPR Workshops 2021 (a Gaussian at each position); Roth et al., PatchCore, CVPR 2022 (distance
     to a coreset of patches); Turk & Pentland, Eigenfaces, 1991 (what the main directions of whole images leave);
     Pickands, Annals of Statistics 1975 (excesses over a high threshold are exponential).
 Differs:
-    One covariance for all positions, whose whitening both distances share; patches have unit length; the layout is
-    coarse, of patches and not of pixels; stages are not concatenated but scaled by what images outside the fit exceed,
-    and added.
+    One covariance for all positions, whose whitening both distances share; patches have unit length; the colour of the
+    image stands beside the stages; the layout is coarse, of patches and not of pixels; stages are not concatenated but
+    scaled by what images outside the fit exceed, and added.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,6 +49,7 @@ class PatchStage:
         limits: what the share ``LIMIT`` of patches of these images stays below: of that logarithm, standardised at its
             position, and of the logarithm of the distance to the nearest patch.
         excess: mean of what the others exceed it by, > 0.
+        is_unit: whether patches are brought to unit length; colours are not: how bright they are tells of lesions.
     """
 
     whitening: Float[Tensor, "channels directions"]
@@ -58,17 +59,22 @@ class PatchStage:
     usual: Float[Tensor, "2 rows columns"]
     limits: Float[Tensor, " 2"]
     excess: Float[Tensor, " 2"]
+    is_unit: bool = True
 
     def patches(
         self, maps: Float[Tensor, "batch channels rows columns"], size: tuple[int, int]
     ) -> Float[Tensor, "batch channels rows columns"]:
-        """Patches of maps of the stage, as the stage was fitted on: see ``unit_patches``.
+        """Patches of maps of the stage, as the stage was fitted on: see ``unit_patches`` and ``averaged_patches``.
 
         Args:
             maps: of the stage.
             size: height and width of the image, in pixels.
         """
-        return unit_patches(maps) if len(self.layout) else _unit(maps, size[0] < _FINE * maps.shape[2])
+        if not self.is_unit:
+            return averaged_patches(maps)
+        if len(self.layout):
+            return unit_patches(maps)
+        return _averaged(_unit(maps)) if size[0] < _FINE * maps.shape[2] else _unit(maps)
 
     def log_distances(self, patches: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "2 batch _ _"]:
         """Logarithms of the distance of each patch to its place and to the nearest patch of the coreset.
@@ -121,7 +127,10 @@ class PatchStage:
 
     def to(self, device: torch.device) -> "PatchStage":
         """The same on another device."""
-        return PatchStage(*(getattr(self, field.name).to(device) for field in fields(self)))
+        tensors = {
+            field.name: getattr(self, field.name).to(device) for field in fields(self) if field.name != "is_unit"
+        }
+        return PatchStage(**tensors, is_unit=self.is_unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +150,11 @@ class PatchModel:
     limit: float
 
     def sigma(self, size: tuple[int, int]) -> float:
-        """Standard deviation, in pixels, that a map is smoothed with: 3/8 of the coarsest stage's grid."""
-        return 0.375 * size[0] / min(stage.places.shape[0] for stage in self.stages.values())
+        """Standard deviation, in pixels, that a map is smoothed with: 3/8 of the finest stage's grid; of the coarsest
+        one's in bundles that were made before colour was compared."""
+        rows = [stage.places.shape[0] for stage in self.stages.values()]
+        has_colour = any(not stage.is_unit for stage in self.stages.values())
+        return 0.375 * size[0] / (max(rows) if has_colour else min(rows))
 
     def map(
         self, maps: Mapping[str, Float[Tensor, "batch _ rows columns"]], size: tuple[int, int]
@@ -177,13 +189,25 @@ def _upsampled(grid: Float[Tensor, "batch rows columns"], size: tuple[int, int])
 def unit_patches(
     maps: Float[Tensor, "batch channels rows columns"],
 ) -> Float[Tensor, "batch channels rows columns"]:
-    """The patches of a stage: of unit length, and averaged over 3 × 3 where a side has more than ``COARSE``."""
-    return _unit(maps, max(maps.shape[2:]) > COARSE)
+    """The patches of a stage: of unit length, and averaged as ``averaged_patches``."""
+    return averaged_patches(_unit(maps))
 
 
-def _unit(maps: Float[Tensor, "batch channels rows columns"], is_averaged: bool) -> Tensor:
+def averaged_patches(
+    maps: Float[Tensor, "batch channels rows columns"],
+) -> Float[Tensor, "batch channels rows columns"]:
+    """Averaged over 3 × 3 where a side has more than ``COARSE``: the patches of the colour map."""
+    return _averaged(maps.float()) if max(maps.shape[2:]) > COARSE else maps.float()
+
+
+def _unit(maps: Float[Tensor, "batch channels rows columns"]) -> Tensor:
     patches: Tensor = functional.normalize(maps.float(), dim=1)
-    return functional.avg_pool2d(patches, 3, 1, 1, count_include_pad=False) if is_averaged else patches
+    return patches
+
+
+def _averaged(patches: Float[Tensor, "batch channels rows columns"]) -> Tensor:
+    averaged: Tensor = functional.avg_pool2d(patches, 3, 1, 1, count_include_pad=False)
+    return averaged
 
 
 def coarse(values: Float[Tensor, "batch rows columns directions"]) -> Float[Tensor, "batch _ _ directions"]:

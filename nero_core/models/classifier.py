@@ -1,6 +1,6 @@
 """A timm classifier seen as pooled features and a linear head."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nero_core.errors import CheckpointError
+from nero_core.models.colour import COLOUR, colour_map
 from nero_core.models.repeatable import repeatable_gradients
 from nero_core.models.stages import forward_patches, forward_stages
 from nero_core.types import Head, ImageBatch, Observation
@@ -93,11 +94,13 @@ class Classifier:
 
     @torch.no_grad()
     def patches(
-        self, pixels: Float[Tensor, "batch 3 height width"]
+        self, pixels: Float[Tensor, "batch 3 height width"], names: Collection[str]
     ) -> Mapping[str, Float[Tensor, "batch _ rows columns"]]:
-        """The maps of the finest stages, whose positions are patches of the image; see `forward_patches`."""
-        pixels = (pixels.to(self.device) - self._mean) / self._std
-        return forward_patches(self.model, pixels.contiguous(memory_format=torch.channels_last))
+        """Maps whose positions are patches of the image, by name: of stages of the network, or its ``COLOUR``."""
+        pixels = pixels.to(self.device)
+        normal = (pixels - self._mean) / self._std
+        maps = dict(forward_patches(self.model, normal.contiguous(memory_format=torch.channels_last), names))
+        return {name: maps[name] if name in maps else colour_map(pixels) for name in names if name in {*maps, COLOUR}}
 
     @torch.no_grad()
     def check_head(self) -> None:

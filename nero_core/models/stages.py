@@ -1,11 +1,13 @@
 """Channel means on the way through the network: what it saw before it decided."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from nero_core.models.colour import COLOUR
 
 PATCH_STAGES = 2  # the finest: the later ones see half of the image at once, and say little of where
 WITHOUT = ("Hiera",)  # whose forward_intermediates raises in timm 1.0.31
@@ -54,15 +56,18 @@ def stage_channels(model: nn.Module) -> dict[str, int]:
 
 
 def patch_stage_names(model: nn.Module) -> tuple[str, ...]:
-    """The stages whose positions are compared as patches: the finest two; none where the network has no stages."""
-    return stage_names(model)[:PATCH_STAGES]
+    """What is compared as patches: the finest two stages, and the colour of the image; none where the network has no
+    stages."""
+    finest = stage_names(model)[:PATCH_STAGES]
+    return (*finest, COLOUR) if finest else ()
 
 
 def forward_patches(
-    model: nn.Module, pixels: Float[Tensor, "batch 3 height width"]
+    model: nn.Module, pixels: Float[Tensor, "batch 3 height width"], names: Collection[str]
 ) -> Mapping[str, Float[Tensor, "batch _ rows columns"]]:
-    """The maps of the patch stages, by name; the forward pass ends at the last of them."""
-    info, indices = _feature_info(model), list(stage_indices(model)[:PATCH_STAGES])
+    """The maps of the stages with these names; the forward pass ends at the last of them."""
+    info = _feature_info(model)
+    indices = [index for index in stage_indices(model) if str(info[index]["module"]) in names]
     if not indices:
         return MappingProxyType({})
     maps = model.forward_intermediates(  # type: ignore[operator]

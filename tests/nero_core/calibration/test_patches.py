@@ -19,8 +19,9 @@ from nero_core.calibration.patches_file import pack_patches, unpack_patches
 from nero_core.data.decode import decode_batch
 from nero_core.data.folders import ImageFolder, file_digest, read_folder
 from nero_core.detectors.patch_fit import PatchFit
-from nero_core.detectors.patches import PatchModel, unit_patches
+from nero_core.detectors.patches import PatchModel, averaged_patches, unit_patches
 from nero_core.errors import BundleError, CalibrationError
+from nero_core.models.colour import COLOUR, COLOUR_CHANNELS, colour_map
 from nero_core.models.stages import patch_stage_names, stage_channels, stage_names
 from nero_core.relevance.smoothing import smooth
 from tests.conftest import COMMON
@@ -48,19 +49,26 @@ def patches_of(bundle: Bundle) -> PatchModel:
     return bundle.patches
 
 
+def stages_of(model: torch.nn.Module) -> tuple[str, ...]:
+    """The stages of the network that are compared."""
+    return stage_names(model)[:2]
+
+
 def shown(bundle: Bundle, path: Path) -> np.ndarray:
     """The smoothed map of one image."""
     classifier, patches = bundle.classifier, patches_of(bundle)
-    maps = classifier.patches(decode_batch([path], classifier.input_size).pixels)
+    maps = classifier.patches(decode_batch([path], classifier.input_size).pixels, tuple(patches.stages))
     return smooth(patches.map(maps, classifier.input_size)[0], patches.sigma(classifier.input_size))
 
 
-def test_the_finest_two_stages_are_compared_at_the_grid_of_the_network(loaded: Bundle) -> None:
+def test_the_finest_two_stages_and_the_colour_are_compared(loaded: Bundle) -> None:
     model = loaded.classifier.model
     patches = patches_of(loaded)
-    assert tuple(patches.stages) == patch_stage_names(model) == stage_names(model)[:2]
+    assert tuple(patches.stages) == patch_stage_names(model) == (*stage_names(model)[:2], COLOUR)
+    channels = {**stage_channels(model), COLOUR: COLOUR_CHANNELS}
     for name, stage in patches.stages.items():
-        assert len(stage.whitening) == stage_channels(model)[name] and 1 <= len(stage.coreset) <= 200
+        assert len(stage.whitening) == channels[name] and 1 <= len(stage.coreset) <= 200
+        assert stage.is_unit == (name != COLOUR)
 
 
 def test_patches_that_are_read_anew_by_the_same_images_are_the_same_and_by_others_are_not(
@@ -78,8 +86,12 @@ def test_the_pass_that_ends_early_gives_the_maps_whose_means_are_the_stages(load
     path = next((phantoms / "id").rglob("*.jpg"))
     batch = decode_batch([path], loaded.classifier.input_size)
     stages = loaded.classifier.observe(batch).stages
-    for name, maps in loaded.classifier.patches(batch.pixels).items():
+    names = stage_names(loaded.classifier.model)[:2]
+    for name, maps in loaded.classifier.patches(batch.pixels, (*names, "no stage")).items():
         torch.testing.assert_close(maps.mean(dim=(2, 3)), stages[name])
+    colour = loaded.classifier.patches(batch.pixels, (names[0], COLOUR))
+    assert list(colour) == [names[0], COLOUR]
+    assert torch.equal(colour[COLOUR], colour_map(batch.pixels))
 
 
 def test_all_but_the_limits_is_of_fit_images_and_the_limits_of_calibration_images(
@@ -88,12 +100,13 @@ def test_all_but_the_limits_is_of_fit_images_and_the_limits_of_calibration_image
     """The limits leave 2 % of the patches of the calibration images."""
     classifier, size = loaded.classifier, loaded.classifier.input_size
     pixels = {part: decode_batch(images.paths, size).pixels for part, images in parts.items()}
-    fit = [classifier.patches(batch) for batch in pixels["fit"].split(16)]  # as they are read
-    calibration = classifier.patches(pixels["calibration"])
+    names = tuple(patches_of(loaded).stages)
+    fit = [classifier.patches(batch, names) for batch in pixels["fit"].split(16)]  # as they are read
+    calibration = classifier.patches(pixels["calibration"], names)
     for name, stage in patches_of(loaded).stages.items():
         again = PatchFit(len(parts["fit"]), loaded.card.seed)
         for maps in fit:
-            again.add(unit_patches(maps[name]))
+            again.add(averaged_patches(maps[name]) if name == COLOUR else unit_patches(maps[name]))
         expected = again.finish(200)
         for part in ("whitening", "places", "layout", "coreset"):
             assert torch.equal(getattr(stage, part).cpu(), getattr(expected, part))
@@ -121,20 +134,31 @@ def test_the_same_images_and_seed_give_the_same_patches(loaded: Bundle, parts: d
 def test_patches_come_back_as_they_were_written(loaded: Bundle) -> None:
     patches, model = patches_of(loaded), loaded.classifier.model
     data = pack_patches(patches)
-    again = unpack_patches(data, patch_stage_names(model), stage_channels(model))
+    again = unpack_patches(data, stage_names(model), stage_channels(model))
     assert pack_patches(again) == data
     assert (again.level, again.usual, again.limit) == (patches.level, patches.usual, patches.limit)
 
 
 def test_a_file_of_before_there_was_a_layout_is_read_as_then(loaded: Bundle) -> None:
     patches, model = patches_of(loaded), loaded.classifier.model
-    older = {name: replace(stage, layout=stage.layout[:0]) for name, stage in patches.stages.items()}
+    older = {name: replace(patches.stages[name], layout=patches.stages[name].layout[:0]) for name in stages_of(model)}
     data = pack_patches(replace(patches, stages=older))
     assert not any("layout" in name for name in load(data))
-    again = unpack_patches(data, patch_stage_names(model), stage_channels(model))
+    again = unpack_patches(data, stage_names(model), stage_channels(model))
     for name, stage in again.stages.items():
         assert stage.layout.shape == older[name].layout.shape and len(stage.layout) == 0
         assert torch.equal(stage.coreset, patches.stages[name].coreset.cpu())
+
+
+def test_a_file_of_before_colour_was_compared_is_read_and_smoothed_as_then(loaded: Bundle, phantoms: Path) -> None:
+    patches, classifier = patches_of(loaded), loaded.classifier
+    older = replace(patches, stages={name: patches.stages[name] for name in stages_of(classifier.model)})
+    again = unpack_patches(pack_patches(older), stage_names(classifier.model), stage_channels(classifier.model))
+    assert tuple(again.stages) == stages_of(classifier.model)
+    assert again.sigma((64, 64)) == 2 * patches.sigma((64, 64)) == 0.375 * 16
+    batch = decode_batch([next((phantoms / "id").rglob("*.jpg"))], classifier.input_size)
+    maps = classifier.patches(batch.pixels, tuple(again.stages))
+    assert torch.equal(again.map(maps, classifier.input_size), older.map(maps, classifier.input_size))
 
 
 def test_the_card_lists_them_and_a_packed_bundle_brings_them(patched_bundle: Path, tmp_path: Path) -> None:
@@ -216,4 +240,4 @@ def test_an_altered_file_is_refused(patched_bundle: Path, tmp_path: Path) -> Non
 def test_bytes_that_are_no_safetensors_are_refused(loaded: Bundle) -> None:
     model = loaded.classifier.model
     with pytest.raises(BundleError, match="patches to be a safetensors file"):
-        unpack_patches(b"nothing of the kind", patch_stage_names(model), stage_channels(model))
+        unpack_patches(b"nothing of the kind", stage_names(model), stage_channels(model))

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from nero_core.detectors.patch_fit import FOLDS, WIDEST, PatchFit, farthest, main_directions
-from nero_core.detectors.patches import LIMIT, PatchModel, PatchStage, coarse, coarse_grid, unit_patches
+from nero_core.detectors.patches import (
+    LIMIT,
+    PatchModel,
+    PatchStage,
+    averaged_patches,
+    coarse,
+    coarse_grid,
+    unit_patches,
+)
 from nero_core.errors import CalibrationError
 
 SIZE = (32, 32)
@@ -55,6 +63,16 @@ def test_patches_have_unit_length_and_fine_maps_are_averaged_over_their_neighbou
 def test_a_lamp_that_is_nearer_changes_nothing() -> None:
     given = maps(2)
     torch.testing.assert_close(unit_patches(given * 7), unit_patches(given))
+
+
+def test_colours_keep_their_length_and_are_averaged_alike() -> None:
+    given = maps(2, side=8) + 1
+    stage = replace(fitted(unit_patches(given)), is_unit=False)
+    colours = stage.patches(given, SIZE)
+    torch.testing.assert_close(colours[0, :, 1, 2], given[0, :, 0:3, 1:4].mean(dim=(1, 2)))
+    torch.testing.assert_close(stage.patches(given * 7, SIZE), colours * 7)
+    assert torch.equal(averaged_patches(maps(2, side=7)), maps(2, side=7))
+    assert stage.to(torch.device("cpu")).is_unit is False
 
 
 @pytest.mark.parametrize("side", [4, 14])
