@@ -28,7 +28,11 @@ def sample_paths(inspector: Inspector) -> tuple[list[Path], list[Path]]:
 
 
 def sample_strip(inspector: Inspector) -> None:
-    """All samples as buttons; a click shows one."""
+    """All samples as buttons, of the reference set's own where it keeps pictures of its images; a click shows one."""
+    own = resources.own_samples(inspector)
+    if any(own):
+        _own_strip(*own)
+        return
     inside, outside = sample_paths(inspector)
     if not inside + outside:
         return
@@ -45,7 +49,28 @@ def sample_strip(inspector: Inspector) -> None:
                 st.html(f'<span class="nero-group">{label}</span>')
                 with st.container(horizontal=True, gap="xsmall"):
                     for path, thumbnail in shown:
-                        _button(path, thumbnail)
+                        _button(path.stem, path.stem, thumbnail)
+
+
+def _own_strip(inside: dict[str, Source], outside: dict[str, Source]) -> None:
+    with st.container(key="samples", horizontal=True, gap="medium", vertical_alignment="top"):
+        groups = (
+            ("id", "Images of this reference set (ID)", inside),
+            ("ood", "Its OOD images", outside),
+        )
+        for kind, label, items in groups:
+            shown = {name: (item, small) for name, item in items.items() if (small := _own_thumbnail(item.id, item))}
+            if not shown:
+                continue
+            with st.container(width="content", gap="xsmall", key=f"samples_{kind}"):
+                st.html(f'<span class="nero-group">{label}</span>')
+                with st.container(horizontal=True, gap="xsmall"):
+                    for name, (item, small) in shown.items():
+                        _button(name, Path(item.name).stem, small)
+    st.caption(
+        "The reference set keeps these images small. The page scores the small pictures, which may look less like the "
+        "reference images than the images themselves."
+    )
 
 
 def sample(inspector: Inspector) -> Source | None:
@@ -53,6 +78,9 @@ def sample(inspector: Inspector) -> Source | None:
     name = state.images.sample()
     if name is None:
         return None
+    inside_own, outside_own = resources.own_samples(inspector)
+    if own := (inside_own | outside_own).get(name):
+        return own
     inside, outside = sample_paths(inspector)
     for path in inside + outside:
         if path.stem == name:
@@ -90,16 +118,26 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
-def _button(path: Path, thumbnail: str) -> None:
-    is_shown = state.images.sample() == path.stem
+def _button(name: str, label: str, thumbnail: str) -> None:
+    """A sample by its ``name`` in a link; ``label`` is what people read."""
+    is_shown = state.images.sample() == name
     st.button(
-        f"![{words.plain(path.stem)}]({thumbnail})",
-        key=f"sample_{path.stem}",
-        help=words.plain(path.stem),
+        f"![{words.plain(label)}]({thumbnail})",
+        key=f"sample_{name}",
+        help=words.plain(label),
         type="primary" if is_shown else "secondary",
         on_click=state.images.choose_sample,
-        args=(path.stem,),
+        args=(name,),
     )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _own_thumbnail(image_id: str, _item: Source) -> str:
+    """The same of a picture that the reference set keeps."""
+    try:
+        return data_uri(fit_within(resources.picture(_item), SIDE), "webp")
+    except ImageError:
+        return ""
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

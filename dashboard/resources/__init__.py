@@ -45,8 +45,10 @@ from dashboard.resources.learning import (
     has_own_cases,
     own_answer,
     own_case,
+    own_samples,
     perturbed,
     perturbed_explanation,
+    shows_own_pictures,
 )
 from dashboard.resources.neurons import channel_summary, concept, ood_on_map, place, reference_channels
 from dashboard.resources.turns import TURNS
@@ -105,6 +107,7 @@ __all__ = [
     "own_answer",
     "own_bundles",
     "own_case",
+    "own_samples",
     "perturbed",
     "perturbed_explanation",
     "picture",
@@ -118,6 +121,7 @@ __all__ = [
     "samples",
     "scored",
     "share_unlike",
+    "shows_own_pictures",
     "sides",
     "similar",
     "source",

@@ -1,5 +1,6 @@
 """The page "Learn": perturbed images and the pictures of the quiz."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,9 +14,10 @@ from nero_core import Inspector
 from nero_core.calibration import FeatureBank
 from nero_core.data import Picture
 from nero_core.errors import NeroError
-from nero_core.phantom import Perturbation, QuizCase, perturb, quiz_case
+from nero_core.phantom import Perturbation, QuizCase, can_be_quizzed, perturb, quiz_case
 from nero_core.types import Channels, Detection, Explanation, Observation
 
+OWN_SAMPLES = 4  # ID and OOD each: what fits beside the uploader
 _OWN = 0x52  # keeps this stream of random numbers apart from that of the drawn quiz
 
 
@@ -54,6 +56,35 @@ def drawn_case(seed: int, number: int) -> tuple[QuizCase, Source]:
 def has_own_cases(model: Inspector) -> bool:
     """Whether the reference set keeps pictures of ID and OOD images that no method was fitted on."""
     return all(rows.size for rows in _own_rows(key(model), model))
+
+
+def shows_own_pictures(model: Inspector) -> bool:
+    """Whether pictures to look at and to judge are the reference set's own; of drawn ones there are always fresh ones
+    that no set has."""
+    card = model.bundle.card
+    return not (card.synthetic and can_be_quizzed(card.class_names)) and has_own_cases(model)
+
+
+def own_samples(model: Inspector) -> tuple[dict[str, Source], dict[str, Source]]:
+    """Small pictures of the reference set's own calibration and OOD images, a few of each, classes in turn, by their
+    names in a link; none where ``shows_own_pictures`` is not true, or of pictures that are missing or altered."""
+    if not shows_own_pictures(model):
+        return {}, {}
+    bundle = model.bundle
+    groups = ((bundle.calibration, bundle.card.class_names), (bundle.ood, bundle.card.ood_class_names))
+    found: list[dict[str, Source]] = []
+    for (bank, names), rows in zip(groups, _own_rows(key(model), model), strict=True):
+        assert bank is not None  # has_own_cases
+        labels = bank.labels.cpu().numpy()[rows]
+        turns = np.array([int((labels[:place] == label).sum()) for place, label in enumerate(labels)])
+        group: dict[str, Source] = {}
+        for row, label in ((rows[place], labels[place]) for place in np.lexsort((labels, turns))[:OWN_SAMPLES]):
+            image_id = bank.ids[row]
+            with suppress(NeroError):
+                name = f"{names[label]}, kept small.webp"
+                group[f"own-{image_id[:12]}"] = source(f"own {image_id}", name, model.thumbnail(image_id))
+        found.append(group)
+    return found[0], found[1]
 
 
 def own_case(model: Inspector, seed: int, number: int) -> tuple[QuizCase, Source]:

@@ -55,13 +55,13 @@ def _card(inspector: Inspector, tpr: float) -> None:
         with st.container(border=True, key="quiz_card"):
             picture_side, question_side = st.columns([2, 3], gap="large")
             with picture_side:
-                kind = "small" if _is_own(inspector) else "drawn"
+                kind = "small" if resources.shows_own_pictures(inspector) else "drawn"
                 shown = marks.picture(resources.picture(item), f"Picture {number + 1} of the quiz, {kind}")
                 st.html(f'<div class="nero-picture nero-quiz-picture">{shown}</div>')
             with question_side:
                 st.subheader(f"Picture {number + 1}: ID or OOD?", anchor=False)
                 names = words.listed([words.plain(name) for name in inspector.bundle.card.class_names])
-                if _is_own(inspector):
+                if resources.shows_own_pictures(inspector):
                     st.markdown(
                         f"ID is one of its classes: {names}. OOD is none of them. These are images of the reference "
                         "set itself, in small: calibration images, on which the thresholds were set, and OOD images."
@@ -72,7 +72,12 @@ def _card(inspector: Inspector, tpr: float) -> None:
                     )
                 _buttons(case, detections, game, number, answers[-1][YOU] if is_revealed else None)
                 if is_revealed:
-                    _reveal(case, detections, answers[-1][YOU], "of the class" if _is_own(inspector) else "drawn as")
+                    _reveal(
+                        case,
+                        detections,
+                        answers[-1][YOU],
+                        "of the class" if resources.shows_own_pictures(inspector) else "drawn as",
+                    )
         _tally(answers, game)
 
 
@@ -96,20 +101,18 @@ def _right(case: QuizCase, detections: dict[str, Detection]) -> dict[str, bool]:
     return {name: bool(detection.is_ood[0]) == case.is_ood for name, detection in detections.items()}
 
 
-def _is_own(inspector: Inspector) -> bool:
-    """Whether the pictures are the reference set's own; of drawn ones there are always fresh ones that no set has."""
-    card = inspector.bundle.card
-    return not (card.synthetic and can_be_quizzed(card.class_names)) and resources.has_own_cases(inspector)
-
-
 def _case(inspector: Inspector, seed: int, number: int) -> tuple[QuizCase, Source]:
-    return resources.own_case(inspector, seed, number) if _is_own(inspector) else resources.drawn_case(seed, number)
+    return (
+        resources.own_case(inspector, seed, number)
+        if resources.shows_own_pictures(inspector)
+        else resources.drawn_case(seed, number)
+    )
 
 
 def _verdicts(inspector: Inspector, place: tuple[int, int], item: Source, tpr: float) -> dict[str, Detection]:
     """What the methods say that fit this reference set; of its own images from the bank, not from the small picture."""
     methods = asked_methods(inspector, tpr)
-    if _is_own(inspector):
+    if resources.shows_own_pictures(inspector):
         answers = {name: resources.own_answer(inspector, *place, name, tpr) for name in methods}
     else:
         answers = {name: resources.answer(inspector, item, name, tpr) for name in methods}

@@ -356,6 +356,25 @@ def test_a_reference_set_that_keeps_pictures_is_quizzed_with_its_own(
     assert "of 1 right" in html(running)
 
 
+def test_a_reference_set_that_keeps_pictures_offers_them_as_samples(
+    app: Start, own_pictures: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NERO_BUNDLES", str(own_pictures))
+    inside, outside = resources.own_samples(Inspector.load(own_pictures, "cpu"))
+    assert len(inside) == len(outside) == 3 and not set(inside) & set(outside)
+    assert len({item.name for item in inside.values()}) > 1  # classes in turn
+    running = app(bundle="own")
+    no_traceback(running)
+    assert "Images of this reference set (ID)" in html(running) and "Samples of other findings" not in html(running)
+    offered = [button.key for button in running.button if str(button.key).startswith("sample_")]
+    assert offered == [f"sample_{name}" for name in (*inside, *outside)]
+    assert any("keeps these images small" in caption.value for caption in running.caption)
+    running.button(key=offered[0]).click().run()
+    no_traceback(running)
+    shown = next(iter(inside.values()))
+    assert shown.name in page_text(running) or shown.name.replace("-", "\\-") in page_text(running)
+
+
 def test_what_is_said_of_an_own_picture_is_said_of_the_image_itself(own_pictures: Path):
     model = Inspector.load(own_pictures, "cpu")
     assert model.bundle.ood is not None
