@@ -41,6 +41,7 @@ BY_IMAGECODECS = (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossle
 SYNTAXES = (*NATIVE, *JPEG, *JPEG_2000, RLELossless)  # that are read
 _VIDEO = "1.2.840.10008.1.2.4.10"  # MPEG-2, MPEG-4 and HEVC are 1.2.840.10008.1.2.4.100 to .108
 _SIZ = b"\xff\x4f\xff\x51"  # with which a JPEG 2000 codestream begins
+_JP2 = b"\x00\x00\x00\x0cjP  "  # how a JP2 file begins
 
 
 def check_syntax(syntax: UID) -> None:
@@ -158,6 +159,7 @@ def _check_codestream(syntax: UID, picture: StoredPicture, encoded: bytes) -> No
         frame = jpeg_frame(encoded[encoded.find(b"\xff\xd8") :])
         size = None if frame is None else (frame.height, frame.width, frame.components)
     elif syntax in JPEG_2000:
+        _check_boxes(encoded)
         size = _jpeg_2000_size(encoded)
     else:
         return  # run lengths fill the room that the file asks for
@@ -167,6 +169,18 @@ def _check_codestream(syntax: UID, picture: StoredPicture, encoded: bytes) -> No
         stored = f"{size[1]} × {size[0]} of {size[2]} samples"
         told = f"{picture.width} × {picture.height} of {picture.samples}"
         raise DicomError(f"whose compressed pixels are {stored} where it tells of {told}")
+
+
+def _check_boxes(encoded: bytes) -> None:
+    """Refuse a JP2 file whose boxes do not lead to its codestream (ISO 15444-1, I.4): pydicom would go on for ever."""
+    if not encoded.startswith(_JP2):
+        return
+    place = 12
+    while encoded[place + 4 : place + 8] != b"jp2c":
+        length = int.from_bytes(encoded[place : place + 4], "big")
+        if length < 8 or place + length + 8 > len(encoded):
+            raise DicomError("whose compressed pixels are damaged: their boxes do not lead to a picture")
+        place += length
 
 
 def _jpeg_2000_size(encoded: bytes) -> tuple[int, int, int] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import data_store
+import imagecodecs
 import jpeg_ls
 import numpy as np
 import pydicom.data
@@ -19,7 +20,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import pixel_array
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
-from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit, JPEGLSLossless
+from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless
 
 from nero_core.data.decode import Limits, decode_image
 from nero_core.data.dicom_file import read_dicom
@@ -354,3 +355,15 @@ def test_burnt_in_text_that_a_file_owns_to_is_told_and_no_name_is_kept() -> None
     assert picture.note == "The file says that text is burnt into it."
     assert "Secret" not in repr(picture)
     assert "PatientName" not in read_dicom(dicom(COLOUR), Limits()).elements
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("length", [0, 7, 2**31])
+def test_a_jpeg_2000_frame_whose_boxes_lead_nowhere_is_refused_and_not_walked_for_ever(length: int):
+    whole = imagecodecs.jpeg2k_encode(np.zeros((20, 24), np.uint8), codecformat="jp2", reversible=True)
+    assert whole[16:20] == b"ftyp"
+    more = {"PixelData": encapsulate([whole])}
+    assert decode_image(dicom(np.zeros((20, 24), np.uint8), JPEG2000Lossless, **more)).pixels.shape == (20, 24, 3)
+    more = {"PixelData": encapsulate([whole[:12] + length.to_bytes(4, "big") + whole[16:]])}
+    with pytest.raises(ImageError, match="boxes do not lead to a picture"):
+        decode_image(dicom(np.zeros((20, 24), np.uint8), JPEG2000Lossless, **more))
