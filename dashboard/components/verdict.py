@@ -117,7 +117,7 @@ def _drawn_text(found: DrawnText, part: NDArray[np.uint8]) -> None:
         st.caption(words.drawn_text(found), width="content")
         with st.popover("See it", type="tertiary"):
             shown = marks.picture(part, "The part of the picture where something like text is drawn")
-            st.html(f'<div class="nero-picture">{shown}</div>')
+            st.html(f'<div class="nero-picture drawn-text">{shown}</div>')
             st.caption("Small, thin shapes of one height in a row. Nothing was read, and more may be there.")
 
 
