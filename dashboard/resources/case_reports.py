@@ -94,13 +94,13 @@ def _case(model_key: str, image_id: str, name: str, settings: ReportSettings, _m
     with decoded(_item) as picture:
         named = replace(picture, name=file_name(name))
     return describe_case(
-            _model,
-            named,
-            settings.method,
-            settings.tpr,
-            settings.composite,
-            settings.text,
-            explorer=explorer(_model),
-            borderline=settings.like,
-            by_class=settings.by_class,
+        _model,
+        named,
+        settings.method,
+        settings.tpr,
+        settings.composite,
+        settings.text,
+        explorer=explorer(_model),
+        borderline=settings.like,
+        by_class=settings.by_class,
     )

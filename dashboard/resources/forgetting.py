@@ -4,6 +4,7 @@ from dashboard.resources import case_reports, explanations, images, learning, ne
 
 OF_IMAGES = (  # the caches that hold pictures, maps or features; the others hold a few numbers an image
     case_reports._case,
+    explanations._drawn_text,
     explanations._explanation,
     explanations._similar,
     explanations._unlikeness,
@@ -16,7 +17,8 @@ OF_IMAGES = (  # the caches that hold pictures, maps or features; the others hol
     verdicts._observation,
     verdicts._what_if,
     videos._video_frame,
-    worklists._picture,
+    worklists._large,
+    worklists._small,
 )
 
 

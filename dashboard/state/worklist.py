@@ -49,6 +49,7 @@ _IN_URL_OF = {
     TEXT: "find",
     VERDICTS: "verdict",
     DECISIONS: "review",
+    READINGS: "readers",
     ONE_EACH: "one_each",
     RATE: "rate",
     ONLY_UNLIKE: "only_unlike",

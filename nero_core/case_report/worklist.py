@@ -1,24 +1,21 @@
 """A worklist of the store → the description of its report."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from nero_core.case_report.describe import MOST_CASES, check_text, describe_case, describe_report
 from nero_core.case_report.overview import Reviews, list_facts, moment, open_sentence, printed, reader_facts, table_rows
 from nero_core.case_report.records import Case, CaseReport, Overview
 from nero_core.case_report.stored_case import stored_case
-from nero_core.data.decode import Limits, Picture, read_whole
-from nero_core.data.frames import decode_frames
+from nero_core.data.decode import Picture
 from nero_core.errors import CalibrationError, ImageError, NeroError
 from nero_core.explorer import Explorer
 from nero_core.store import Item, Store, Worklist, discoveries, find_items, reviews_in, upload_path
 from nero_core.store import Review as StoredReview
-from nero_core.worklist import item_name
+from nero_core.worklist import PictureReader, item_name
 from nero_core.worklist.run import RATE
 
 if TYPE_CHECKING:
@@ -176,17 +173,9 @@ def _case(
 
 
 def _picture(store: Store, item: Item) -> Picture:
-    path = upload_path(store, item.digest)
-    if path is None:
+    if upload_path(store, item.digest) is None:
         raise ImageError(GONE)
-    name = item_name(item)
-    data = read_whole(path, name, Limits())
-    if hashlib.sha256(data).hexdigest() != item.digest:
-        raise ImageError("The file on the server is no longer the one that was scored, so that it is not shown.")
-    picture = next(islice(decode_frames(data, name), item.frame or 0, None), None)
-    if picture is None:
-        raise ImageError(GONE)
-    return replace(picture, name=name)
+    return replace(PictureReader(store).picture(item), name=item_name(item))
 
 
 def _items(store: Store, listed: Worklist) -> list[Item]:

@@ -8,7 +8,7 @@ from nero_core.device import pick_device
 from nero_core.errors import CalibrationError
 from nero_core.store import Store, record, upload_path
 from nero_core.worklist.confirmed import NO_PICTURE, Confirmed, confirmed_images
-from nero_core.worklist.files import File
+from nero_core.worklist.images import File
 
 Progress = Callable[[str, int, int], None]
 

@@ -1,5 +1,6 @@
 """The items as a table: sorted, filtered and paged by the database."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,7 @@ SETTINGS = (
     state.worklist.Setting(state.worklist.TEXT, "", None, "the text to find"),
     state.worklist.Setting(state.worklist.VERDICTS, [], VERDICTS, "a verdict"),
     state.worklist.Setting(state.worklist.DECISIONS, [], DECISIONS, "a review"),
+    state.worklist.Setting(state.worklist.READINGS, [], READINGS, "a reading"),
     state.worklist.Setting(state.worklist.ONE_EACH, False, ("1",), "one of each group"),
     state.worklist.Setting(state.worklist.RATE, 0.1, tuple(map(str, RATES)), "the rate"),
     state.worklist.Setting(state.worklist.ONLY_UNLIKE, False, ("1",), "only what is unlike"),
@@ -102,8 +104,9 @@ def _view(listed: Worklist) -> View:
         )
     with st.expander("Filters, and unlike over the whole list", icon=":material/filter_alt:"):
         verdicts = st.pills("Verdict", VERDICTS, selection_mode="multi", key=state.worklist.VERDICTS, on_change=again)
-        decisions = _choices("Review", DECISIONS, state.worklist.DECISIONS) if listed.owner == reader() else ()
-        readings: Any = _choices("Readers", READINGS, state.worklist.READINGS)
+        is_own = listed.owner == reader()
+        decisions = _choices("Review", DECISIONS, state.worklist.DECISIONS, again) if is_own else ()
+        readings: Any = _choices("Readers", READINGS, state.worklist.READINGS, again)
         one_each = st.toggle("One of each group of near-duplicates", key=state.worklist.ONE_EACH, on_change=again)
         rate = st.select_slider(
             "Rate for the whole list (Benjamini–Hochberg)",
@@ -128,14 +131,9 @@ def _view(listed: Worklist) -> View:
     return View(sort or "p_value", descending, where, frozenset(found.items))
 
 
-def _choices(label: str, names: dict[str, str], key: str) -> list[str]:
+def _choices(label: str, names: dict[str, str], key: str, on_change: Callable[[], None]) -> Sequence[str]:
     return st.pills(
-        label,
-        list(names),
-        format_func=names.__getitem__,
-        selection_mode="multi",
-        key=key,
-        on_change=state.worklist.first_place,
+        label, list(names), format_func=names.__getitem__, selection_mode="multi", key=key, on_change=on_change
     )
 
 
