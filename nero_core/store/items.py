@@ -182,8 +182,11 @@ def _order(sort: Sort, descending: bool) -> tuple[ColumnElement[Any], ...]:
         **{name: getattr(ResultRow, name) for name in ("predicted", "confidence", "score", "p_value", "verdict")},
     }
     column = columns[sort]
-    first = column.desc() if descending else column.asc()
-    return first.nulls_last(), ItemRow.position.asc()
+    first = (column.desc() if descending else column.asc()).nulls_last()
+    if sort == "p_value":  # many share the smallest one: of these the highest score comes first
+        score = ResultRow.score.asc() if descending else ResultRow.score.desc()
+        return first, score.nulls_last(), ItemRow.position.asc()
+    return first, ItemRow.position.asc()
 
 
 def _conditions(worklist: int, where: Filter) -> list[ColumnElement[bool]]:

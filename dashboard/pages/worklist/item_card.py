@@ -107,10 +107,11 @@ def _review(store: Store, listed: Worklist, view: View, item: Item) -> None:
 
     reading = item.reading(name)
     with st.container(horizontal=True, key="reviews"):
-        button("Agree", "A", Review(item.id, name, "agree", reading), is_first=True)
-        for other, key in KEYS.items():
-            if other != verdict:
-                button(f"No: {other}", key, Review(item.id, name, "override", reading, other))
+        if verdict is not None:  # a file without a score says nothing that one could agree with
+            button("Agree", "A", Review(item.id, name, "agree", reading), is_first=True)
+            for other, key in KEYS.items():
+                if other != verdict:
+                    button(f"No: {other}", key, Review(item.id, name, "override", reading, other))
         button("Second look", "S", Review(item.id, name, "second_look", reading))
         button("Comment only", "N", Review(item.id, name, "comment", reading))
     st.caption("A saved review leads on to the next image; a comment alone does not.")

@@ -142,13 +142,13 @@ def _table(listed: Worklist, items: tuple[Item, ...], view: View, first: int) ->
     rows = [_row(item, item.id in view.unlike, alike.size(item.id)) for item in items]
     rows[state.worklist.place() - first][HERE] = "▸"
     columns = {
-        HERE: st.column_config.TextColumn(width=30),
-        "picture": st.column_config.ImageColumn("", width=64),
-        "verdict": st.column_config.TextColumn(width=110),
-        "p": st.column_config.NumberColumn(format="%.3g", width=60),
-        "name": st.column_config.TextColumn(width=140),
+        HERE: st.column_config.TextColumn(width=26),
+        "picture": st.column_config.ImageColumn("", width=62),
+        "verdict": st.column_config.TextColumn(width=102),
+        "p": st.column_config.NumberColumn(format="%.2g", width=58),
+        "name": st.column_config.TextColumn(width=136),
+        "status": st.column_config.TextColumn(width=130),
         "prediction": st.column_config.TextColumn(width=120),
-        "status": st.column_config.TextColumn(width=160),
         "no.": st.column_config.NumberColumn(width=50),
         "alike": st.column_config.NumberColumn(width=50, help="How many images are nearly the same, this one included"),
     }
@@ -181,8 +181,8 @@ def _row(item: Item, is_unlike: bool, alike: int) -> dict[str, object]:
         "verdict": said,
         "p": result.p_value if result is not None else None,
         "name": words.worklists.item_name(item),
-        "prediction": result.predicted if result is not None else "",
         "status": words.worklists.status(item, reader()),
+        "prediction": result.predicted if result is not None else "",
         "no.": item.position + 1,
         "alike": alike if alike > 1 else None,
     }
