@@ -9,6 +9,7 @@ time-stamp authority is asked, and nothing goes over the network.
 import hashlib
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -119,7 +120,9 @@ def sign_pdf(data: bytes, signer: Signer, day: date) -> bytes:
         raise NeroError("Expected a key that can sign. Found none. Use a certificate with an RSA or elliptic key.")
     moment, out = datetime.combine(day, time(), UTC), io.BytesIO()
     try:
-        _pdf_signer(key, moment).sign_pdf(_increment(data, moment), output=out)
+        # The library runs an event loop, of which a thread holds one: a notebook has its own already.
+        with ThreadPoolExecutor(1) as apart:
+            apart.submit(_pdf_signer(key, moment).sign_pdf, _increment(data, moment), output=out).result()
     except SigningError as error:
         raise NeroError(f"Expected a key that can sign. Found: {error}. Use another certificate.") from error
     return out.getvalue()

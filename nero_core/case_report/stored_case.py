@@ -69,7 +69,7 @@ def _facts(item: Item, result: Result, reference: ReferenceScores) -> Facts:
     score = f"{number(result.score or 0)}, {side} the threshold {number(result.threshold or 0)}"
     return (
         *tests,
-        ("How unusual", p_value(float(result.p_value or 0), len(reference.calibration))),
+        ("Decision", p_value(float(result.p_value or 0), len(reference.calibration))),
         ("Score", f"{score}, which {percent(reference.tpr)} of reference images pass."),
         ("Method", result.method if result.method != VERDICT else "verdict, by two tests"),
         ("Predicted", f"{result.predicted}, probability {result.confidence or 0:.2f}"),

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from dashboard import places
 from nero_core.cli.app import app
 from nero_core.data import decode_image
-from nero_core.store import Item, Review, Store, add_job, claim_job, find_items, find_worklists, reviews_of, upload_path
+from nero_core.store import Item, Review, Store, add_job, claim_job, find_items, find_worklists, reviews_of
 from tests.browser.server import settle
 from tests.nero_core.pacs.conftest import Orthanc
 from tests.nero_core.pacs.test_orthanc import endoscopy
@@ -114,27 +114,26 @@ def exported(page: Page) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(coming.value.path().read_text(encoding="utf-8"))))
 
 
-def pull_study(orthanc: Orthanc, phantoms: Path, folder: Path) -> Path:
-    """A study that lies in a PACS, as files without names."""
+def score_study(store: Store, orthanc: Orthanc, phantoms: Path, bundle: Path) -> list[Item]:
+    """The items of a study that lies in a PACS, as a worklist of its own."""
     uid = f"{STUDY}.{time.time_ns()}"
-    paths = sorted((phantoms / "ood").rglob("*.jpg"))[:3]
-    for place, path in enumerate(paths, 1):
+    for place, path in enumerate(sorted((phantoms / "ood").rglob("*.jpg"))[:3], 1):
         orthanc.add(endoscopy(uid, f"{uid}.1", decode_image(path).pixels, place))
-    nero("pacs", "pull", uid, "--out", folder, environ=orthanc.environ)
-    return folder
-
-
-def score_study(store: Store, folder: Path, bundle: Path) -> list[Item]:
-    """The items of a study as a worklist of its own."""
-    nero("worklist", "score", folder, "--bundle", bundle, "--out", "Study", "--device", "cpu", "--keep")
+    options = ("--bundle", bundle, "--out", "Study", "--device", "cpu")
+    nero("worklist", "score", "--study", uid, *options, environ=orthanc.environ)
     return items(store, find_worklists(store, getpass.getuser(), "Study")[0].id)
 
 
-def signed_report(store: Store, item: Item, review: Review, bundle: Path, out: Path) -> bytes:
-    """The PDF of a reviewed image, which says who reviewed it, when and how."""
-    path = upload_path(store, item.digest)
-    assert path is not None and review.at is not None
-    told = ["--reader", review.reader, "--decision", review.decision, "--comment", review.comment]
-    when = ["--when", f"{review.at:%Y-%m-%d %H:%M}", "--date", f"{review.at:%Y-%m-%d}"]
-    nero("report", path, "--out", out, "--bundle", bundle, *told, *when, "--device", "cpu")
-    return out.read_bytes()
+def signed_report(page: Page) -> bytes:
+    """The PDF of the whole list that the page gives, with the signature of the server."""
+    page.get_by_text("Report of the whole list").click()
+    pages = page.get_by_role("combobox", name="Pages of single images")
+    pages.fill("none")  # the table alone: a page of an image takes a second
+    pages.press("Enter")
+    page.get_by_role("button", name="Prepare", exact=True).click()
+    ready = page.get_by_role("button", name="PDF", exact=True)
+    expect(ready).to_be_visible(timeout=1000 * PATIENCE)
+    settle(page)
+    with page.expect_download(timeout=1000 * PATIENCE) as coming:
+        ready.click()
+    return coming.value.path().read_bytes()

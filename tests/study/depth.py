@@ -98,8 +98,8 @@ def in_units(
 ) -> Float[Tensor, " images"]:
     """``(log d − m) / σ`` as at one stage of ``NeroDeep``."""
     gaussian = fit_tied_gaussian(fit, labels)
-    logs = gaussian.held_out[gaussian.held_out.isfinite()].log()
-    return (gaussian.distances(x).amin(dim=1).log() - logs.mean()) / logs.std(correction=0)
+    mean, deviation = gaussian.log_distance
+    return (gaussian.distances(x).amin(dim=1).log() - mean) / deviation
 
 
 def table(columns: Mapping[str, Mapping[str, tuple[float, float]]], per_class: int) -> str:

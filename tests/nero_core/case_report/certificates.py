@@ -1,13 +1,19 @@
 """A certificate of our own, as an operator's: key and certificate in a PKCS #12 file."""
 
+import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 
+from asn1crypto.x509 import Certificate
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import PdfSignatureStatus, validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
 
 NAME = "Endoscopy, Dr. Zoë Müller"
 PASSPHRASE = "a secret that no log may hold"
@@ -50,3 +56,11 @@ def pkcs12_file(passphrase: str = PASSPHRASE) -> bytes:
 def certificate_bytes() -> bytes:
     """DER."""
     return certificate()[1].public_bytes(serialization.Encoding.DER)
+
+
+def signature_status(data: bytes) -> PdfSignatureStatus:
+    """What pyHanko finds of the one signature of a PDF, where this certificate is trusted."""
+    (signature,) = PdfFileReader(io.BytesIO(data)).embedded_signatures
+    trusted = ValidationContext(trust_roots=[Certificate.load(certificate_bytes())], allow_fetching=False)
+    with ThreadPoolExecutor(1) as apart:  # it runs an event loop, and a browser has one in this thread
+        return apart.submit(validate_pdf_signature, signature, trusted).result()

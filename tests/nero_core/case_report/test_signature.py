@@ -1,21 +1,16 @@
 """A signed report, as another program checks it."""
 
 import hashlib
-import io
 import logging
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asn1crypto import x509
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import PdfSignatureStatus, validate_pdf_signature
-from pyhanko_certvalidator import ValidationContext
 
 from nero_core.case_report import CaseReport, Signer, can_sign, load_signer, pdf_report, signed_report
 from nero_core.case_report.signature import CERTIFICATE_VARIABLE, PASSPHRASE_FILE_VARIABLE, PASSPHRASE_VARIABLE
 from nero_core.errors import NeroError
-from tests.nero_core.case_report.certificates import NAME, PASSPHRASE, certificate_bytes, pkcs12_file
+from tests.nero_core.case_report.certificates import NAME, PASSPHRASE, certificate_bytes, pkcs12_file, signature_status
 from tests.nero_core.case_report.conftest import Poppler
 from tests.nero_core.case_report.test_pdf import words
 
@@ -35,15 +30,9 @@ def signer(named: Path) -> Signer:
     return load_signer()
 
 
-def checked(data: bytes) -> PdfSignatureStatus:
-    (signature,) = PdfFileReader(io.BytesIO(data)).embedded_signatures
-    trusted = ValidationContext(trust_roots=[x509.Certificate.load(certificate_bytes())], allow_fetching=False)
-    return validate_pdf_signature(signature, trusted)
-
-
 def test_a_signed_report_is_valid_and_says_who_signed_it(signer: Signer, report: CaseReport, poppler: Poppler):
     data = signed_report(report, signer)
-    status = checked(data)
+    status = signature_status(data)
     assert status.bottom_line and status.intact and status.valid and status.trusted
     assert status.coverage.name == "ENTIRE_FILE"
     assert f"{status.signer_reported_dt:%Y-%m-%d %H:%M}" == "2026-11-28 00:00"
@@ -57,7 +46,7 @@ def test_a_changed_byte_is_found_wherever_it_is(signer: Signer, report: CaseRepo
     for place in (5000, len(data) // 2, data.rindex(b"/TU") + 6):
         changed = bytearray(data)
         changed[place] ^= 1
-        assert not checked(bytes(changed)).bottom_line
+        assert not signature_status(bytes(changed)).bottom_line
 
 
 def test_the_same_report_is_signed_to_the_same_bytes(signer: Signer, report: CaseReport):

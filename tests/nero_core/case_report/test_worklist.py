@@ -109,7 +109,7 @@ def test_numbers_of_a_lost_picture_are_those_of_its_page(store: Store, listed: W
     item = find_items(store, listed.id, "p_value").items[0]
     assert item.result is not None and lost.image_id == item.digest and lost.verdict == item.result.verdict
     named = dict(seen.facts)
-    assert {"NERO", "NERO, all depths", "How unusual", "Score", "Predicted", "In the worklist"} <= set(dict(lost.facts))
+    assert {"NERO", "NERO, all depths", "Decision", "Score", "Predicted", "In the worklist"} <= set(dict(lost.facts))
     assert set(dict(lost.facts)) <= set(named) | {"As scored"}
 
 
@@ -175,4 +175,4 @@ def test_a_picture_that_was_changed_on_the_disk_is_not_shown(store: Store, liste
         report = describe_worklist(store, listed, inspector, ListSettings(pages="none", places=(item.position + 1,)))
     finally:
         place.write_bytes(kept)
-    assert report.cases[0].maps == () and "no longer the one that was scored" in report.cases[0].missing
+    assert report.cases[0].maps == () and "has changed" in report.cases[0].missing

@@ -23,12 +23,13 @@ OWN = "NERO Dashboard"
 @pytest.fixture
 def study(orthanc: Orthanc, phantoms: Path) -> str:
     """Two images and two frames, which the PACS got in another order than they are numbered, and a result of ours."""
-    uid, series = generate_uid(), generate_uid()
+    uid = generate_uid()
+    series, later = sorted((generate_uid(), generate_uid()))  # those of one number come in the order of their UIDs
     first, second, third, fourth = (decode_image(path).pixels for path in sorted((phantoms / "ood").rglob("*.jpg"))[:4])
     orthanc.add(endoscopy(uid, series, np.stack([third, fourth]), 30))
     orthanc.add(endoscopy(uid, series, second, 2))
     orthanc.add(endoscopy(uid, series, first, 1))
-    orthanc.add(endoscopy(uid, generate_uid(), first, 1, OWN))
+    orthanc.add(endoscopy(uid, later, first, 1, OWN))
     return str(uid)
 
 
