@@ -90,14 +90,15 @@ def distance_shares(shares: DistanceShares, less: Mapping[str, float]) -> str:
     """
     if not math.isfinite(shares.missing):
         return ""
+    missing, counter, more = (round(100 * share) for share in (shares.missing, shares.counter, shares.more))
     says = (
-        f"{percent(shares.missing)} of NERO's distance is something missing, {percent(shares.counter)} is "
-        f"counter-evidence, and {percent(shares.more)} is more than usual."
+        f"{missing} % of NERO's distance is something missing, {counter} % is counter-evidence, and {more} % is more "
+        "than usual."
     )
-    if min(shares.missing, shares.counter, shares.more) < 0:
+    if min(missing, counter, more) < 0:
         says += " What is below 0 brings the image nearer to its class."
     if less:
-        stages = listed([f"{percent(share)} at {stage_name(name)}" for name, share in less.items()])
+        stages = listed([f"{round(100 * share)} % at {stage_name(name)}" for name, share in less.items()])
         says += f" Of the distances at all depths, less than usual makes {stages}."
     return says
 

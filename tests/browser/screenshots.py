@@ -59,6 +59,7 @@ SHOTS: Mapping[str, tuple[str, Callable[[Page], None]]] = MappingProxyType(
         "perturb": (f"learn?{SAMPLE}&part=Perturb+and+watch", _perturbed),
         "quiz": (f"learn?{SAMPLE}&part=Quiz", _wait(".st-key-quiz_card")),
         "worklist": (f"worklist?{BUNDLE}", _worklist),
+        "quality": (f"quality_over_time?{BUNDLE}", _wait(".st-key-recalibration")),  # of the worklist before
         "compare": (f"compare_methods?{SAMPLE}", _wait(".st-key-benchmark", ".nero-methods")),
         "own-model": ("your_own_model", _wait(".st-key-step_make")),
         "about": (f"?{BUNDLE}", _about),
