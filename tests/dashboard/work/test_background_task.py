@@ -102,15 +102,17 @@ def test_a_stop_after_the_end_takes_nothing_back():
 
 
 def test_what_is_found_after_a_stop_is_dropped():
-    go_on, has_ended = threading.Event(), threading.Event()
+    has_begun, go_on, has_ended = (threading.Event() for _ in range(3))
 
     def compute(on_progress: Progress) -> str:
+        has_begun.set()
         assert go_on.wait(LONG)
         has_ended.set()
         return "too late"
 
     task_queue = TaskQueue(1)
     task = BackgroundTask("a finding", compute, task_queue)
+    assert has_begun.wait(LONG)  # one that is stopped before that never computes
     task.stop()
     go_on.set()
     assert has_ended.wait(LONG)
