@@ -4,7 +4,6 @@ import streamlit as st
 
 from dashboard.access import admit
 from nero_core.case_report import can_sign
-from nero_core.store import local_user
 
 
 def sign_toggle(key: str) -> str:
@@ -18,4 +17,4 @@ def sign_toggle(key: str) -> str:
         key=key,
         help="With the certificate of this server. The audit log tells who asked for it.",
     )
-    return (visitor.name or local_user()) if asked else ""
+    return visitor.acts_as if asked else ""

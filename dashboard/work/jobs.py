@@ -112,7 +112,7 @@ def nero(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "nero_core.cli", *map(str, arguments)]
 
 
-def start(job: Job, command: Sequence[str], kind: str, deliver: str = "", *, owner: str = NOBODY, **facts: str) -> None:
+def start(job: Job, command: Sequence[str], kind: str, deliver: str = "", *, owner: str, **facts: str) -> None:
     """Start a drafted job, or line it up.
 
     Args:

@@ -71,7 +71,9 @@ def answer(listed: Worklist, bundle: Path, reader: str, only: int | None = None)
     device = os.environ.get("NERO_DEVICE", "auto")
     order: list[str | Path] = ["--bundle", bundle, "--owner", listed.owner, "--reader", reader, "--device", device]
     order += ["--progress", job.progress, *(() if only is None else ("--item", str(only + 1)))]
-    jobs.start(job, jobs.nero("worklist", "send", *order, "--", listed.name), ANSWER, worklist=str(listed.id))
+    jobs.start(
+        job, jobs.nero("worklist", "send", *order, "--", listed.name), ANSWER, owner=reader, worklist=str(listed.id)
+    )
 
 
 def _at_work(listed: Worklist, kind: str) -> Job | None:

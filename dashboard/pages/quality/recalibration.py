@@ -7,11 +7,11 @@ import streamlit as st
 
 from dashboard import places, resources, state, words
 from dashboard.access import admit
-from dashboard.components.job_progress import job_progress
+from dashboard.components.job_progress import job_progress, linked_job
 from dashboard.work import jobs
 from nero_core import Inspector
 from nero_core.errors import NeroError
-from nero_core.store import Worklist, find_worklists, local_user, upload_path
+from nero_core.store import Worklist, find_worklists, upload_path
 from nero_core.worklist import Confirmed, Quality, check_confirmed
 
 KIND = "recalibrate"
@@ -20,11 +20,8 @@ SCREEN = "pages/screen/page.py"
 
 def asked_recalibration() -> bool:
     """What the URL names: how far it is, or its end; False where there is none."""
-    asked = state.jobs.job(KIND)
-    job = jobs.find(asked, KIND)
+    job = linked_job(KIND, "The link names a reference set in the making that is not here. It may be in the side bar.")
     if job is None:
-        if asked is not None:
-            st.warning("The link names a reference set in the making that is not here. It may be in the side bar.")
         return False
     title = words.plain(jobs.facts(job).get("title", ""))
     status = jobs.status(job)
@@ -164,7 +161,7 @@ def _start(
 ) -> None:
     places.free_place(title)  # refuses now what it would refuse in the end
     job = jobs.draft()
-    by = admit().name or local_user()
+    by = admit().acts_as
     command = jobs.nero("recalibrate", "--bundle", inspector.bundle.path, "--out", job.result, f"--title={title}")
     command += [f"--by={by}", "--device", state.jobs.device(), "--progress", str(job.progress)]
     for number in numbers:
@@ -172,5 +169,5 @@ def _start(
     command += ["--files", folder] if folder else []
     command += ["--beside"] if is_beside else []
     command += ["--allow-selection"] if is_allowed else []
-    jobs.start(job, command, KIND, deliver=title, title=title)
+    jobs.start(job, command, KIND, deliver=title, owner=by, title=title)
     state.jobs.show_job(KIND, job.id)
