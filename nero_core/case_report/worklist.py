@@ -13,7 +13,7 @@ from nero_core.case_report.stored_case import stored_case
 from nero_core.data.decode import Picture
 from nero_core.errors import CalibrationError, ImageError, NeroError
 from nero_core.explorer import Explorer
-from nero_core.store import Item, Store, Worklist, discoveries, find_items, reviews_in, upload_path
+from nero_core.store import Item, Store, Worklist, all_items, discoveries, reviews_in, upload_path
 from nero_core.store import Review as StoredReview
 from nero_core.worklist import PictureReader, item_name
 from nero_core.worklist.run import RATE
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PAGES = ("unlike", "all", "none")
 MOST_PAGES = 30  # unless more are asked for: each takes some seconds to compute and up to 2 MB
 MOST_ROWS = 5000  # of the table; an export has no such limit
-PIECE = 500  # items that are read at a time
 GONE = (
     "The server no longer keeps this file, so that there is no picture and no map. Verdict and numbers are those of "
     "the worklist."
@@ -185,10 +184,7 @@ def _items(store: Store, listed: Worklist) -> list[Item]:
             f"Expected a worklist of at most {MOST_ROWS} images. Found {listed.total}. "
             "Write it as a table: nero worklist export."
         )
-    items: list[Item] = []
-    while page := find_items(store, listed.id, "p_value", offset=len(items), limit=PIECE).items:
-        items += page
-    return items
+    return list(all_items(store, listed.id, "p_value"))
 
 
 def _images(count: int) -> str:

@@ -14,10 +14,9 @@ from nero_core.pacs.picture_only import picture_only
 from nero_core.pacs.results import ImageResult, has_pixels, is_own, without_pixels
 from nero_core.pacs.structured_report import structured_report
 from nero_core.pacs.study import Scored, as_file, capture_of, context_of, map_of
-from nero_core.store import Filter, Item, Store, Worklist, find_items, record, upload_path
+from nero_core.store import Filter, Item, Store, Worklist, all_items, record, upload_path
 
 REVIEWED = Filter(states=["scored"], decisions=("agree", "override"))  # a second look is still open
-PIECE = 500  # items that are read at a time
 
 OnProgress = Callable[[int, int], object]
 
@@ -88,12 +87,9 @@ def send_back(
 def _reviewed(store: Store, number: int, only: Collection[int]) -> dict[str, list[Item]]:
     """The items with a score and a review that decides, by digest of their file."""
     found: dict[str, list[Item]] = defaultdict(list)
-    offset = 0
-    while page := find_items(store, number, where=REVIEWED, offset=offset, limit=PIECE).items:
-        offset += len(page)
-        for item in page:
-            if not only or item.id in only:
-                found[item.digest].append(item)
+    for item in all_items(store, number, where=REVIEWED):
+        if not only or item.id in only:
+            found[item.digest].append(item)
     return dict(found)
 
 

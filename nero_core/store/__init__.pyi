@@ -13,6 +13,7 @@ from .forgetting import delete_uploads as delete_uploads
 from .forgetting import delete_worklist as delete_worklist
 from .forgetting import prune as prune
 from .items import Filter as Filter
+from .items import all_items as all_items
 from .items import find_item as find_item
 from .items import find_items as find_items
 from .items import place_of as place_of

@@ -165,6 +165,28 @@ def _first_line(original: object) -> str:
     return str(original).strip().splitlines()[0] if str(original).strip() else type(original).__name__
 
 
+@contextmanager
+def private_file(place: Path, what: str) -> Iterator[None]:
+    """The block writes a file that the server's user alone may read; its folder is made.
+
+    Args:
+        place: of the file.
+        what: the block does, as it stands after "Expected".
+
+    Raises:
+        StoreError: the system refuses it.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"Expected {what}. Found: {error.strerror or error}. "
+            "Ask who runs this server to make room, or to set NERO_HOME to a folder that can be written."
+        ) from error
+    make_private(place)
+
+
 def make_private(path: Path) -> None:
     """Leave a file to the server's user alone, where the system knows such rights."""
     with suppress(OSError):

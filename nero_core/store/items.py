@@ -1,6 +1,6 @@
 """The items of a worklist: a page of them at a time, sorted and filtered by the database."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -95,6 +95,16 @@ def find_items(
         total = connection.execute(_joined(select(func.count(ItemRow.id))).where(*passing)).scalar_one()
         query = item_query().where(*passing).order_by(*_order(sort, descending)).limit(limit).offset(offset)
         return ItemPage(tuple(map(read_item, connection.execute(query).mappings())), total)
+
+
+def all_items(
+    store: Store, worklist: int, sort: Sort = "position", where: Filter = EVERYTHING, piece: int = 500
+) -> Iterator[Item]:
+    """All items of a worklist, some at a time in memory; the arguments are those of ``find_items``."""
+    offset = 0
+    while page := find_items(store, worklist, sort, where=where, offset=offset, limit=piece).items:
+        yield from page
+        offset += len(page)
 
 
 def place_of(

@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 
 from nero_core.atomic import write_bytes
-from nero_core.errors import StoreError
-from nero_core.store.database import make_private
+from nero_core.store.database import private_file
 from nero_core.store.records import check_digest
 from nero_core.store.store import Store
 
@@ -24,15 +23,8 @@ def put_thumbnail(store: Store, digest: str, frame: int | None, side: int, data:
         StoreError: it cannot be written.
     """
     place = _place(store, digest, frame, side)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with private_file(place, f"to write a small picture of {len(data)} bytes"):
         write_bytes(place, data)
-    except OSError as error:
-        raise StoreError(
-            f"Expected to write a small picture of {len(data)} bytes. Found: {error.strerror or error}. "
-            "Ask who runs this server to make room, or to set NERO_HOME to a folder that can be written."
-        ) from error
-    make_private(place)
 
 
 def thumbnail_path(store: Store, digest: str, frame: int | None, side: int) -> Path | None:

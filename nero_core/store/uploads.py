@@ -10,7 +10,7 @@ from sqlalchemy import select
 from nero_core.atomic import new_file, write_bytes
 from nero_core.errors import StoreError
 from nero_core.store import settings
-from nero_core.store.database import make_private
+from nero_core.store.database import private_file
 from nero_core.store.records import check_digest
 from nero_core.store.schema import ImageRow, ItemRow, WorklistRow
 from nero_core.store.store import Store
@@ -33,16 +33,8 @@ def put_upload(store: Store, data: bytes) -> str:
     """
     digest = hashlib.sha256(data).hexdigest()
     place = _place(store, digest)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with private_file(place, f"to write {len(data)} bytes of an upload below {store.uploads}"):
         write_bytes(place, data)
-    except OSError as error:
-        raise StoreError(
-            f"Expected to write {len(data)} bytes of an upload below {store.uploads}. "
-            f"Found: {error.strerror or error}. "
-            "Ask who runs this server to make room, or to set NERO_HOME to a folder that can be written."
-        ) from error
-    make_private(place)
     return digest
 
 
@@ -58,21 +50,15 @@ def put_upload_file(store: Store, source: Path, digest: str) -> None:
         StoreError: it cannot be written, or its bytes are others.
     """
     place, found = _place(store, digest), hashlib.sha256()
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with source.open("rb") as file, new_file(place) as part:
-            part.touch(mode=0o600)
-            with part.open("wb") as out:
-                while piece := file.read(COPIED):
-                    found.update(piece)
-                    out.write(piece)
-            if found.hexdigest() != digest:
-                raise StoreError("Expected the file as it was listed. Found that it has changed. Try again.")
-    except OSError as error:
-        raise StoreError(
-            f"Expected to copy an upload below {store.uploads}. Found: {error.strerror or error}. "
-            "Ask who runs this server to make room, or to set NERO_HOME to a folder that can be written."
-        ) from error
+    copying = private_file(place, f"to copy an upload below {store.uploads}")
+    with copying, source.open("rb") as file, new_file(place) as part:
+        part.touch(mode=0o600)
+        with part.open("wb") as out:
+            while piece := file.read(COPIED):
+                found.update(piece)
+                out.write(piece)
+        if found.hexdigest() != digest:
+            raise StoreError("Expected the file as it was listed. Found that it has changed. Try again.")
 
 
 def upload_path(store: Store, digest: str) -> Path | None:

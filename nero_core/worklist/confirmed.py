@@ -4,12 +4,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nero_core.errors import StoreError
-from nero_core.store import Item, Store, find_items, worklist
-from nero_core.worklist.duplicates import group_alike
+from nero_core.store import Item, Store, all_items, worklist
+from nero_core.worklist.duplicates import later_ones
 
 FEWEST = 5  # images on either side, below which they are not compared
 LEVEL = 0.05  # of that comparison
-PIECE = 500  # items that are read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def confirmed_images(
     items = [item for number in dict.fromkeys(numbers) for item in _scored(store, number, bundle)]
     reasons = {item.id: _reason(item, own, has_picture) for item in items}
     items.sort(key=lambda item: reasons[item.id] != "")  # of near-duplicates one that was decided counts
-    later = _later(items)
+    later = later_ones([(item.id, item.digest, item.result.perceptual_hash if item.result else None) for item in items])
     decided = [item for item in items if item.id not in later and not reasons[item.id]]
     others = [item for item in items if item.id not in later and reasons[item.id] not in ("", OWN)]
     left_out: dict[str, int] = {}
@@ -106,10 +105,9 @@ def _scored(store: Store, number: int, bundle: str) -> Iterator[Item]:
             f"Expected worklists that were scored with the bundle of digest {bundle[:12]}. Found {listed.name!r} of "
             f"{listed.bundle[:12]}. Reviews speak of the reference set that they were made with: name that bundle."
         )
-    offset = 0
-    while page := find_items(store, number, offset=offset, limit=PIECE).items:
-        offset += len(page)
-        yield from (item for item in page if item.result is not None and not item.result.error and item.frame is None)
+    for item in all_items(store, number):
+        if item.result is not None and not item.result.error and item.frame is None:
+            yield item
 
 
 def _reason(item: Item, own: Collection[str], has_picture: Callable[[str], bool]) -> str:
@@ -126,18 +124,6 @@ def _reason(item: Item, own: Collection[str], has_picture: Callable[[str], bool]
     if said == "borderline":
         return BORDERLINE
     return NO_PICTURE if said == "like" and not has_picture(item.digest) else ""
-
-
-def _later(items: Sequence[Item]) -> set[int]:
-    """Numbers of the items that are nearly the same as one before them, or the same file."""
-    hashes = [(item.id, item.result.perceptual_hash) for item in items if item.result and item.result.perceptual_hash]
-    later = set(group_alike([(number, str(text)) for number, text in hashes]).first_of)
-    seen: set[str] = set()
-    for item in items:
-        if item.digest in seen:
-            later.add(item.id)
-        seen.add(item.digest)
-    return later
 
 
 def _class(item: Item, classes: Sequence[str]) -> str:

@@ -56,6 +56,21 @@ def near_duplicates(store: Store, worklist: int, most_bits: int = MOST_BITS) -> 
     return group_alike(perceptual_hashes(store, worklist), most_bits)
 
 
+def later_ones(images: Sequence[tuple[int, str, str | None]]) -> set[int]:
+    """The numbers of those that are nearly the same as one before them, or the same file.
+
+    Args:
+        images: number, digest and perceptual hash of each, in their order; without a hash the file alone counts.
+    """
+    later = set(group_alike([(number, text) for number, _, text in images if text]).first_of)
+    seen: set[str] = set()
+    for number, digest, _ in images:
+        if digest in seen:
+            later.add(number)
+        seen.add(digest)
+    return later
+
+
 def group_alike(hashes: Sequence[tuple[int, str]], most_bits: int = MOST_BITS) -> Duplicates:
     """The same of numbers and hashes from anywhere, in their order."""
     found = [(item, int(text, 16)) for item, text in hashes]

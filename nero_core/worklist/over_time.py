@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from nero_core.store import ScoredImage, Store, scored_images
-from nero_core.worklist.duplicates import group_alike
+from nero_core.worklist.duplicates import later_ones
 
 FEWEST = 5  # different images of a week below which no test is made
 LEVEL = 0.05  # of the adjusted p-value at and below which a week is said to have moved
@@ -164,10 +164,8 @@ def _week(monday: date, images: Sequence[ScoredImage], calibration: int | None) 
 
 def _different(images: Sequence[ScoredImage]) -> list[ScoredImage]:
     """The first image of each group of near-duplicates, and all that have no hash, each file once."""
-    hashes = [(place, image.perceptual_hash) for place, image in enumerate(images) if image.perceptual_hash]
-    later = group_alike(hashes).first_of
-    places = {image.digest: place for place, image in reversed(list(enumerate(images)))}  # of each file the first
-    return [images[place] for place in sorted(places.values()) if place not in later]
+    later = later_ones([(place, image.digest, image.perceptual_hash) for place, image in enumerate(images)])
+    return [image for place, image in enumerate(images) if place not in later]
 
 
 def _counts(images: Sequence[ScoredImage]) -> tuple[int, int, int, int, int]:

@@ -20,6 +20,7 @@ from nero_core.store import (
     Store,
     Worklist,
     add_worklist,
+    all_items,
     claim_items,
     discoveries,
     find_items,
@@ -119,7 +120,7 @@ def check_files(store: Store, listed: Worklist, files: Sequence[File]) -> int:
     digests = {file.digest for file in files}
     known = {str(source["digest"]) for source in listed.sources if "digest" in source}
     missing = sum(digest not in digests and upload_path(store, digest) is None for digest in known)
-    for item in _items(store, listed.id):
+    for item in all_items(store, listed.id):
         known.add(item.digest)
         is_open = item.state in ("waiting", "claimed")
         missing += is_open and item.digest not in digests and upload_path(store, item.digest) is None
@@ -209,13 +210,6 @@ def _with_thumbnails(
             for side in (SMALL,) if item.frame is None else (SMALL, LARGE):
                 put_thumbnail(store, item.digest, item.frame, side, thumbnail(picture, side))
         yield picture
-
-
-def _items(store: Store, number: int, size: int = 500) -> Iterator[Item]:
-    offset = 0
-    while (page := find_items(store, number, offset=offset, limit=size)).items:
-        yield from page.items
-        offset += len(page.items)
 
 
 @contextmanager

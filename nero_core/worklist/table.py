@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nero_core.errors import StoreError
-from nero_core.store import Item, Store, discoveries, find_items, record
+from nero_core.store import Item, Store, all_items, discoveries, record
 from nero_core.worklist.duplicates import Duplicates, near_duplicates
 from nero_core.worklist.run import RATE
 
 Row = dict[str, Any]
-PIECE = 500  # items that are read at a time
 PARTS = ("nero", "nero_deep")  # tests of the verdict
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of a formula (OWASP)
 
@@ -42,9 +41,7 @@ def export(store: Store, number: int, form: str, actor: str, rate: float = RATE)
 
 def _rows(store: Store, number: int, rate: float) -> list[Row]:
     called, alike = discoveries(store, number, rate), near_duplicates(store, number)
-    items: list[Item] = []
-    while page := find_items(store, number, offset=len(items), limit=PIECE).items:
-        items += page
+    items = list(all_items(store, number))
     places = {item.id: item.position + 1 for item in items}
     unlike = frozenset(called.items)
     return [_row(item, called.adjusted.get(item.id), item.id in unlike, alike, places) for item in items]
