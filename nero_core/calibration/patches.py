@@ -56,25 +56,17 @@ def make_patches(
         )
     generator = np.random.default_rng(seed)
     fit, calibration = (_at_most(images, generator) for images in (fit_images, calibration_images))
-    total, done = len(fit) + len(calibration), 0
-
-    def batches(images: ImageFolder) -> Iterable[ImageBatch]:
-        nonlocal done
-        for batch in iterate_batches(images, classifier.input_size, batch_size=16):
-            yield batch
-            done += len(batch)
-            report("patches", done, total)
-
+    told = _Told(classifier, report, len(fit) + len(calibration))
     names = patch_stage_names(classifier.model)
     fits = {name: PatchFit(len(fit), seed, pool) for name in names}
-    for batch in batches(fit):
+    for batch in told.batches(fit):
         for name, maps in classifier.patches(batch.pixels, names).items():
             fits[name].add(averaged_patches(maps) if name == COLOUR else unit_patches(maps))
     stages = {
         name: replace(fitted.finish(coreset), is_unit=name != COLOUR).to(classifier.device)
         for name, fitted in fits.items()
     }
-    return _with_levels(classifier, stages, batches(calibration))
+    return _with_levels(classifier, stages, told.batches(calibration))
 
 
 def read_anew(
@@ -85,16 +77,22 @@ def read_anew(
     report: Progress = lambda stage, done, total: None,
 ) -> PatchModel:
     """The same patches, with other images which say what is usual; arguments and errors as of ``make_patches``."""
-    chosen, done = _at_most(images, np.random.default_rng(seed)), 0
+    chosen = _at_most(images, np.random.default_rng(seed))
+    told = _Told(classifier, report, len(chosen))
+    return _with_levels(classifier, dict(patches.stages), told.batches(chosen))
 
-    def batches() -> Iterator[ImageBatch]:
-        nonlocal done
-        for batch in iterate_batches(chosen, classifier.input_size, batch_size=16):
+
+class _Told:
+    """Reads images, and tells how many of a total are done."""
+
+    def __init__(self, classifier: Classifier, report: Progress, total: int) -> None:
+        self._size, self._report, self._total, self._done = classifier.input_size, report, total, 0
+
+    def batches(self, images: ImageFolder) -> Iterator[ImageBatch]:
+        for batch in iterate_batches(images, self._size, batch_size=16):
             yield batch
-            done += len(batch)
-            report("patches", done, len(chosen))
-
-    return _with_levels(classifier, dict(patches.stages), batches())
+            self._done += len(batch)
+            self._report("patches", self._done, self._total)
 
 
 def _with_levels(

@@ -55,8 +55,12 @@ class JointTest:
     @cached_property
     def calibration(self) -> Float[Tensor, " calibration"]:
         """``−ln G/(n + 1)`` of the calibration images: what thresholds and p-values of the verdict come from."""
-        ranks = [_at_least(scores, scores) for scores in self.scores.values()]
-        return self._score(torch.stack(ranks).amin(dim=0))
+        return self._score(self._own_ranks)
+
+    @cached_property
+    def _own_ranks(self) -> Float[Tensor, " calibration"]:
+        """G of the calibration images."""
+        return torch.stack([_at_least(scores, scores) for scores in self.scores.values()]).amin(dim=0)
 
     def score(self, scores: Mapping[str, Float[Tensor, " batch"]]) -> Float[Tensor, " batch"]:
         """The verdict's score of images, from their scores by test; see above."""
@@ -109,9 +113,7 @@ class JointTest:
     @property
     def smallest_p(self) -> float:
         """``(1 + m)/(n + 1)``, with the m images that are first in a test."""
-        ranks = [_at_least(scores, scores) for scores in self.scores.values()]
-        first = int((torch.stack(ranks).amin(dim=0) == 1).sum()) if self.size else 0
-        return (1 + first) / (self.size + 1)
+        return (1 + int((self._own_ranks == 1).sum())) / (self.size + 1)
 
     def threshold(self, tpr: float) -> float:
         """The score above which an image is rejected, exactly when its p-value is at most ``1 − tpr``.

@@ -1,6 +1,6 @@
 """Options that several commands take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +12,20 @@ Device = Annotated[str, typer.Option(help="auto (CUDA, then MPS, then CPU), cpu,
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of everything random.")]
 
 
-def check_tpr(value: float | None) -> float | None:
-    """A tpr that makes sense; a range of typer's cannot leave out its upper end, nor NaN."""
-    if value is not None and not 0.5 <= value < 1:
-        raise typer.BadParameter(f"expected a share from 0.5 to below 1; found {value}. The usual one is 0.95.")
-    return value
+def share_from(lowest: float, usual: float) -> Callable[[float | None], float | None]:
+    """What refuses all but shares from ``lowest`` to below 1: a range of typer's cannot leave out its end, nor NaN."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not lowest <= value < 1:
+            raise typer.BadParameter(
+                f"expected a share from {lowest:g} to below 1; found {value}. The usual one is {usual:g}."
+            )
+        return value
+
+    return check
 
 
+check_tpr = share_from(0.5, 0.95)
 Tpr = Annotated[
     float | None,
     typer.Option(
@@ -26,18 +33,10 @@ Tpr = Annotated[
     ),
 ]
 
-
-def check_borderline(value: float | None) -> float | None:
-    """A share that makes sense; that it is at most the tpr is seen where the bundle is known."""
-    if value is not None and not 0 <= value < 1:
-        raise typer.BadParameter(f"expected a share from 0 to below 1; found {value}. The usual one is 0.9.")
-    return value
-
-
 Borderline = Annotated[
     float | None,
     typer.Option(
-        callback=check_borderline,
+        callback=share_from(0.0, 0.9),  # that it is at most the tpr is seen where the bundle is known
         help="Share of ID images to call like, at most --tpr; those between are borderline. 2·tpr − 1 otherwise.",
     ),
 ]
