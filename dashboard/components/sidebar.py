@@ -142,30 +142,28 @@ def _tpr(inspector: Inspector, offered: dict[str, float]) -> float:
     if len(offered) == 1:
         st.caption(f"{words.percent(usual)} of reference images pass: no more with so few calibration images.")
         return usual
-    return st.select_slider(
-        "Share of reference images that should pass (%)",
-        list(offered.values()),
-        format_func=state.site.percents,
-        key=state.site.TPR,
-        on_change=state.site.rate_chosen,
-        args=(state.site.TPR, usual),
-        help="The threshold is set so that this part of the calibration images lies at or below it.",
-    )
+    says = "The threshold is set so that this part of the calibration images lies at or below it."
+    return _rate("Share of reference images that should pass (%)", offered, state.site.TPR, usual, says)
 
 
 def _like(tpr: float) -> float:
     offered, usual = {state.site.percents(share): share for share in like_choices(tpr)}, usual_like(tpr)
     with link_values({state.site.LIKE: choices("share of images to call like", offered)}):
         state.site.follow_rate(state.site.LIKE, offered, usual)
-        return st.select_slider(
-            "Share of reference images to call like (%)",
-            list(offered.values()),
-            format_func=state.site.percents,
-            key=state.site.LIKE,
-            on_change=state.site.rate_chosen,
-            args=(state.site.LIKE, usual),
-            help="An image that passes, but would not at this lower rate, is called borderline.",
-        )
+        says = "An image that passes, but would not at this lower rate, is called borderline."
+        return _rate("Share of reference images to call like (%)", offered, state.site.LIKE, usual, says)
+
+
+def _rate(label: str, offered: dict[str, float], key: str, usual: float, says: str) -> float:
+    return st.select_slider(
+        label,
+        list(offered.values()),
+        format_func=state.site.percents,
+        key=key,
+        on_change=state.site.rate_chosen,
+        args=(key, usual),
+        help=says,
+    )
 
 
 def _download() -> str:

@@ -6,7 +6,8 @@ import streamlit as st
 
 from dashboard import resources, words
 from dashboard.charts import Table
-from dashboard.tables import csv_text, result_table
+from dashboard.components.csv_button import csv_button
+from dashboard.tables import result_table
 from nero_core import DETECTORS, BenchmarkResult
 
 if TYPE_CHECKING:
@@ -36,15 +37,8 @@ def benchmark_table(result: BenchmarkResult) -> None:
             + "Click a heading to sort."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.download_button(
-                "Download as CSV",
-                csv_text(result_table(result)),
-                file_name="methods.csv",
-                mime="text/csv",
-                icon=":material/download:",
-                on_click="ignore",
-                help="Every figure with its interval, pooled and for each OOD class; shares from 0 to 1.",
-            )
+            explains = "Every figure with its interval, pooled and for each OOD class; shares from 0 to 1."
+            csv_button(result_table(result), "methods", explains)
             with st.popover("What each figure means", icon=":material/help:", type="tertiary"):
                 for name, sentence in words.MEANING.items():
                     st.markdown(f"**{_title(name)}** — {words.plain(sentence)}")

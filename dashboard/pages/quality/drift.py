@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import charts, theme, words
-from dashboard.tables import csv_text
+from dashboard.components.csv_button import csv_button
 from nero_core.worklist import Quality
 
 
@@ -26,12 +26,4 @@ def drift(found: Quality) -> None:
         st.caption(words.quality.CAUTION)
         with st.expander("The weeks as a table", icon=":material/table:"):
             st.dataframe(table, hide_index=True, placeholder="", key="weeks", alt="The weeks of the chart")
-            st.download_button(
-                "Download as CSV",
-                csv_text(table),
-                file_name="p-over-time.csv",
-                mime="text/csv",
-                icon=":material/download:",
-                on_click="ignore",
-                key="weeks_csv",
-            )
+            csv_button(table, "p-over-time")

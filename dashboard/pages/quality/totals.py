@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.charts import class_counts_table
-from dashboard.tables import csv_text
+from dashboard.components.csv_button import csv_button
 from nero_core import Inspector
 from nero_core.worklist import Quality
 
@@ -28,12 +28,4 @@ def totals(inspector: Inspector, found: Quality) -> None:
             "Of all worklists on this server that were scored with this reference set. A share overridden is one of "
             "the images that were agreed or overridden; readers who saw the verdict first follow it more often."
         )
-        st.download_button(
-            "Download as CSV",
-            csv_text(table),
-            file_name="reviews-by-class.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key="classes_csv",
-        )
+        csv_button(table, "reviews-by-class")
