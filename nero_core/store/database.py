@@ -61,7 +61,10 @@ def _sqlite(url: URL) -> Engine:
     path = Path(str(url.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
+        # Never opened where it is there: to close it would end all locks that SQLite has on it in this process, and
+        # another process that leaves would then remove the log that this one still writes to.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
     except OSError as error:
         raise StoreError(
             f"Expected a database file at {path}. Found: {error.strerror or error}. "
