@@ -16,6 +16,7 @@ from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import principal_components, spectrum_of
 from nero_core.detectors.moments import Moments, RowsOf, batch_moments
 from nero_core.detectors.passes import Passes, Sums
+from nero_core.detectors.state import State, StateReader
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance
@@ -160,6 +161,19 @@ class NERO(HeadDetector):
         means = moments.means[classes]
         spread = yield partial(_batch_spread, self._rows, means, self.norm)
         self._keep(classes, means, vectors[:, : self.components_wanted].T.contiguous(), spread)
+
+    def state(self) -> State:
+        """Classes, their means, components and λ; depends on ε and the norm alone, but for the number of components."""
+        components = self._check_fitted(self.components)
+        return {"classes": self.classes, "means": self.means, "components": components, "bias_scale": self.bias_scale}
+
+    def restore(self, state: State) -> None:
+        """Take a state, of its components as many as this detector wants; raises as `FitsInPasses.restore`."""
+        given, neurons = StateReader(state, self.head), self.head.neurons
+        self.classes = given.classes()
+        self.means = given.numbers("means", len(self.classes), neurons)
+        self.components = given.numbers("components", None, neurons)[: self.components_wanted]
+        self.centroids, self.bias_scale = self.means @ self.components.T, given.numbers("bias_scale", least=0.0)
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """``S(x)``, ≥ 0; higher = more OOD.

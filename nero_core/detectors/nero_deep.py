@@ -15,6 +15,7 @@ from nero_core.detectors.base import HeadDetector, stage_columns, unit_length
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.nero_plus import decision_vector
 from nero_core.detectors.passes import Passes, side_by_side
+from nero_core.detectors.state import State, StateReader, gaussian_state
 from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian, tied_gaussian_passes
 from nero_core.types import LAST_STAGE, Head
 
@@ -115,6 +116,18 @@ class NeroDeep(HeadDetector):
             {name: tied_gaussian_passes(partial(self._stage_rows, name), self.head.classes) for name in self.stages}
         )
         self._keep(fits[LAST_STAGE][0], {name: gaussian for name, (_, gaussian) in fits.items()})
+
+    def state(self) -> State:
+        """Classes, and the Gaussian of each stage, see `FitsInPasses`."""
+        self._check_fitted(self.classes if self.fitted else None)
+        stages = [gaussian_state(gaussian, f"{name}/") for name, gaussian in self.fitted.items()]
+        return {"classes": self.classes} | {name: values for stage in stages for name, values in stage.items()}
+
+    def restore(self, state: State) -> None:
+        """Take a state; raises as `FitsInPasses.restore`."""
+        given, widths = StateReader(state, self.head), {**self.stages, LAST_STAGE: 2 * self.head.neurons}
+        fitted = {name: given.gaussian(f"{name}/", width) for name, width in widths.items()}
+        self._keep(given.classes(), fitted)
 
     def predict_features(self, x: Float[Tensor, "batch columns"]) -> Float[Tensor, " batch"]:
         """``S(x)``, any real number; higher = more OOD.

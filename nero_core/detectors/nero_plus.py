@@ -12,6 +12,7 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector, unit_length
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.passes import Passes
+from nero_core.detectors.state import State, StateReader, gaussian_state
 from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian, tied_gaussian_passes
 from nero_core.types import Head
 
@@ -105,6 +106,16 @@ class NeroPlus(HeadDetector):
     def fit_passes(self) -> Passes:
         """The same fit from sums over batches, see `fit_in_passes`."""
         self.classes, self.gaussian = yield from tied_gaussian_passes(self._rows, self.head.classes, self.shrinkage)
+
+    def state(self) -> State:
+        """Classes and their Gaussian, see `FitsInPasses`."""
+        return {**gaussian_state(self._fitted_gaussian()), "classes": self.classes}
+
+    def restore(self, state: State) -> None:
+        """Take a state; raises as `FitsInPasses.restore`."""
+        given = StateReader(state, self.head)
+        gaussian = given.gaussian("", (1 + self.with_features) * self.head.neurons)
+        self.classes, self.gaussian = given.classes(), gaussian
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """``S(x)``, ≥ 0; higher = more OOD.

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -10,11 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.detectors.checks import Labels
+from nero_core.detectors.state import State
 from nero_core.errors import CalibrationError
 
 #: What one batch, features and labels, adds to the pass that is being made. What batches add is summed by ``+``, in any
 #: order and in any groups, by any number of workers: both can be pickled.
 Part = Callable[[Tensor, Labels], Any]
+#: begins a pass: features, or stages side by side, and classes of each batch
+Read = Callable[[], Iterable[tuple[Tensor, Labels]]]
+#: sums of what batches add to a pass: all batches are in one of them, and none is in two; by whoever computes them
+PartialSums = Callable[[Part], Iterable[Any]]
 #: a fit: says what each batch shall add, is given the sum over all of them, and so on until it is done
 Passes = Generator[Part, Any, None]
 
@@ -27,6 +33,20 @@ class FitsInPasses(Protocol):
         """The passes of a fit, which forgets an earlier one when the last sum has come.
 
         Raises, when a sum comes, as ``fit_features``; and CalibrationError where there are fewer images than columns.
+        """
+
+    def state(self) -> State:
+        """What the fit found, as tensors by name: all that scoring needs besides the head and the hyper-parameters.
+
+        Raises:
+            RequiresFittingException: there was no fit.
+        """
+
+    def restore(self, state: State) -> None:
+        """Take what another fit found, in the place of a fit.
+
+        Raises:
+            CalibrationError: it is no state of such a detector with this head.
         """
 
 
@@ -73,8 +93,7 @@ def _each(parts: Mapping[str, Part], x: Tensor, y: Labels) -> Together:
     return Together({name: part(x, y) for name, part in parts.items()})
 
 
-@torch.no_grad()
-def fit_in_passes(detector: FitsInPasses, read: Callable[[], Iterable[tuple[Tensor, Labels]]]) -> None:
+def fit_in_passes(detector: FitsInPasses, read: Read) -> None:
     """Fit a detector on batches that are read once for each pass, of which there are one or two.
 
     What it finds is that of ``fit_features`` on all of them, to 10⁻⁶ of it, whatever the batches are. Memory holds one
@@ -88,16 +107,40 @@ def fit_in_passes(detector: FitsInPasses, read: Callable[[], Iterable[tuple[Tens
     Raises:
         CalibrationError: there is no batch, there are fewer images than columns, or as ``fit_features``.
     """
-    passes = detector.fit_passes()
+    run_passes(detector.fit_passes(), partial(batch_sums, read))
+
+
+@torch.no_grad()
+def run_passes(passes: Passes, partial_sums: PartialSums) -> None:
+    """Make the passes of a fit, whoever adds up what the batches say.
+
+    Args:
+        passes: of the fit.
+        partial_sums: called once for each pass, always over the same images.
+
+    Raises:
+        CalibrationError: as `fit_in_passes`.
+    """
     part = next(passes)
     while True:
-        total: Any = None
-        for x, y in read():
-            added = part(x, y)
-            total = added if total is None else total + added
+        total = merged(partial_sums(part))
         if total is None:
             raise CalibrationError("Expected ID images to fit on. Found no batch. Add ID images.")
         try:
             part = passes.send(total)
         except StopIteration:
             return
+
+
+def batch_sums(read: Read, part: Part) -> Iterable[Any]:
+    """What each batch adds to a pass, computed here."""
+    return (part(x, y) for x, y in read())
+
+
+def merged(sums: Iterable[Any]) -> Any:  # noqa: ANN401 (each pass has its own kind of sum)
+    """Sums added up, one at a time; None where there is none."""
+    return reduce(_plus, sums, None)
+
+
+def _plus(total: Any, added: Any) -> Any:  # noqa: ANN401
+    return added if total is None else add(total, added)

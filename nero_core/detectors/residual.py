@@ -14,6 +14,7 @@ from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import scatter_spectrum
 from nero_core.detectors.moments import Moments, batch_moments
 from nero_core.detectors.passes import Passes
+from nero_core.detectors.state import State, StateReader
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -84,6 +85,15 @@ class Residual(HeadDetector):
         moments: Moments = yield partial(batch_moments, self._rows, self.head.classes)
         moments.check_enough()
         self.principal = moments.about(self.origin)[1][:, : self.dimension].contiguous()
+
+    def state(self) -> State:
+        """The principal space, see `FitsInPasses`."""
+        return {"principal": self._check_fitted(self.principal)}
+
+    def restore(self, state: State) -> None:
+        """Take a state; raises as `FitsInPasses.restore`."""
+        principal = StateReader(state, self.head).numbers("principal", self.head.neurons, None)
+        self.principal = principal[:, : self.dimension]
 
     def predict_features(self, x: Float[Tensor, "batch neurons"]) -> Float[Tensor, " batch"]:
         """``S(x)``, ≥ 0; higher = more OOD.
