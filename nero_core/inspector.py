@@ -13,7 +13,7 @@ from torch import Tensor
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.by_class import Calibration, detect_by_class, reference_scores_of_class
 from nero_core.calibration.detection import detect_by_scores, reference_scores, score_in_terms
-from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input, fitted_detector
+from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input
 from nero_core.calibration.threshold import check_borderline
 from nero_core.calibration.verdict import JointTest, earliest
 from nero_core.data.decode import Picture, decode_batch
@@ -411,7 +411,7 @@ class Inspector:
             with fitting:
                 if name not in self._fitted:
                     bundle = self.bundle
-                    detector = fitted_detector(name, bundle.classifier.head, bundle.fit, **bundle.card.hyper(name))
+                    detector = bundle.fitted_detector(name)
                     ood = None if bundle.ood is None else bank_scores(name, detector, bundle.ood)
                     self._fitted[name] = _Fitted(detector, bank_scores(name, detector, bundle.calibration), ood)
         return self._fitted[name]

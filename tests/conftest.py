@@ -10,14 +10,18 @@ from pathlib import Path
 import beartype.claw  # noqa: F401
 import jaxtyping
 import matplotlib.figure  # noqa: F401
+import numpy as np
 import pydantic.main  # noqa: F401
 import pytest
 import pytorch_ood  # noqa: F401
 import timm  # noqa: F401
 import torch
 from filelock import FileLock
+from PIL import Image
+from typer.testing import CliRunner
 
 from nero_core.calibration import Bundle, calibrate
+from nero_core.cli.app import app as nero
 from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
@@ -250,3 +254,31 @@ def wide_inspector(loaded_wide: Bundle) -> Inspector:
 def referenced_inspector(loaded_referenced: Bundle) -> Inspector:
     """An Inspector of the bundle with reference images for the tests of a file."""
     return Inspector(loaded_referenced, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def sampled_bundles(made_once: MadeOnce, tiny_checkpoint: Path) -> Path:
+    """Two bundles of 360 pictures of noise: ``whole`` keeps all of its 198 fit images, ``sampled`` 180 of them.
+
+    Noise, since a fit in passes needs more images than phantoms are drawn in a moment. ``ood`` are others, and
+    ``said.txt`` is what ``nero calibrate`` said.
+    """
+
+    def make(folder: Path) -> None:
+        generator = np.random.default_rng(5)
+        for place, name in enumerate((*ID_CLASSES, "polyps")):
+            inside = folder / ("ood" if name == "polyps" else "id") / name
+            inside.mkdir(parents=True)
+            for number in range(12 if name == "polyps" else 120):
+                spread = generator.uniform(20, 60)
+                cells = generator.normal(100 + 25 * place, spread, (8, 8, 3)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(cells).resize((TINY_SIDE, TINY_SIDE)).save(inside / f"{number}.png")
+        given = [tiny_checkpoint, folder / "id", "--ood", folder / "ood", "--allow-reduced-rank", "--no-references"]
+        given += ["--no-patches", "--no-comparison", "--synthetic", "--device", "cpu"]
+        for name, sample in (("whole", 198), ("sampled", 180)):
+            called = ["calibrate", *given, "--out", folder / name, "--sample", sample, "--title", name]
+            result = CliRunner().invoke(nero, [str(argument) for argument in called], catch_exceptions=False)
+            assert result.exit_code == 0, result.output
+            (folder / "said.txt").write_text(result.output)
+
+    return made_once("sampled-bundles", make)

@@ -97,6 +97,8 @@ def research_options(inspector: Inspector) -> Options:
             bind="query-params",
             help="The explanations on this page are NERO's own.",
         )
+        if sentence := inspector.bundle.card.sample_sentence:
+            st.caption(sentence)
         tpr = _tpr(inspector, offered)
         like = _like(tpr)
         by_class = st.toggle(

@@ -16,7 +16,7 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from nero_core.benchmark.fields import Setting
 from nero_core.benchmark.records import Skipped
-from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input, fitted_detector
+from nero_core.calibration.feature_bank import FeatureBank, bank_scores, detector_input
 from nero_core.detectors.catalog import DETECTORS
 from nero_core.errors import NeroError
 from nero_core.inspector import Inspector
@@ -88,7 +88,7 @@ class _Method:
 def _detector(inspector: Inspector, name: str) -> _Method:
     bundle, spec = inspector.bundle, DETECTORS[name]
     recorded = bundle.card.hyper(name)
-    detector = fitted_detector(name, bundle.classifier.head, bundle.fit, **recorded)
+    detector = bundle.fitted_detector(name)
     fitted: Mapping[str, object] = getattr(
         detector, "fitted_settings", {}
     )  # what the fit chose where nothing was given

@@ -8,6 +8,7 @@ Layout of the folder::
     references.safetensors  optional: for each channel the fit images that use it most, and where in them
     patches.safetensors     optional: what the patches of an image are compared with, to show where it is unlike
     comparison.json.gz      optional: how every method does on the bundle's own ID and OOD images
+    fitted.safetensors      where the banks hold a sample: what the methods that need only sums found on all images
     thumbnails/…webp    one small picture of each fit image, named by the sha256 of the image's file; and, for the
                         quiz, of some calibration and OOD images
 """
@@ -22,6 +23,7 @@ import torch
 from nero_core.calibration.card import (
     BANKS,
     COMPARISON,
+    FITTED,
     PATCHES,
     REFERENCES,
     THUMBNAILS,
@@ -30,13 +32,16 @@ from nero_core.calibration.card import (
     read_card,
     unreadable,
 )
-from nero_core.calibration.feature_bank import FeatureBank
+from nero_core.calibration.feature_bank import FeatureBank, fitted_detector
 from nero_core.calibration.feature_bank_file import unpack_banks
+from nero_core.calibration.fitted_file import unpack_fitted
 from nero_core.calibration.patches_file import unpack_patches
 from nero_core.calibration.references import References
 from nero_core.calibration.references_file import unpack_references
 from nero_core.detectors.catalog import DETECTORS
+from nero_core.detectors.detector import Detector
 from nero_core.detectors.patches import PatchModel
+from nero_core.detectors.state import State
 from nero_core.errors import BundleError, CheckpointError
 from nero_core.models.checkpoint import WEIGHTS, build_classifier, unpack_weights
 from nero_core.models.classifier import Classifier
@@ -60,6 +65,7 @@ class Bundle:
         patches: what the patches of an image are compared with, or None where the bundle keeps none.
         comparison: bytes of the file that says how every method does on the bundle's own images, which
             ``nero_core.benchmark.stored_comparison`` reads; None where the bundle keeps none.
+        fitted: where the banks hold a sample, what the methods of ``STREAMED`` found on all images, on the CPU.
     """
 
     path: Path
@@ -72,6 +78,7 @@ class Bundle:
     references: References | None = None
     patches: PatchModel | None = None
     comparison: bytes | None = None
+    fitted: State | None = None
 
     @property
     def fit_size(self) -> int:
@@ -87,6 +94,15 @@ class Bundle:
     def ood_size(self) -> int:
         """Number of images in the OOD bank."""
         return 0 if self.ood is None else len(self.ood)
+
+    def fitted_detector(self, name: str) -> Detector:
+        """A method as this bundle has it: fitted on all images where it needs only sums, else on the fit bank.
+
+        Raises:
+            CalibrationError: the method cannot fit the bank.
+            NeroError: no such method.
+        """
+        return fitted_detector(name, self.classifier.head, self.fit, self.fitted, **self.card.hyper(name))
 
     def has_thumbnail(self, image_id: str) -> bool:
         """Whether there is a small picture of an image of the banks."""
@@ -141,6 +157,10 @@ class Bundle:
         if PATCHES in card.files:
             names, channels = stage_names(classifier.model), stage_channels(classifier.model)
             patches = unpack_patches(_read_checked(path, PATCHES, card), names, channels).to(classifier.device)
+        fitted = None
+        if FITTED in card.files:
+            stages = {name: means.shape[1] for name, means in banks["fit"].stages.items()}
+            fitted = unpack_fitted(_read_checked(path, FITTED, card), classifier.head, stages, card.nero.epsilon)
         return Bundle(
             path,
             card,
@@ -152,6 +172,7 @@ class Bundle:
             references,
             patches,
             _read_checked(path, COMPARISON, card) if COMPARISON in card.files else None,
+            fitted,
         )
 
 

@@ -9,13 +9,25 @@ from pathlib import Path
 
 from nero_core.atomic import new_folder, part_of
 from nero_core.calibration.bundle import Bundle
-from nero_core.calibration.card import BANKS, CARD, PARTS, PATCHES, REFERENCES, THUMBNAILS, BundleCard, read_card
+from nero_core.calibration.card import (
+    BANKS,
+    CARD,
+    FITTED,
+    PARTS,
+    PATCHES,
+    REFERENCES,
+    THUMBNAILS,
+    BundleCard,
+    read_card,
+)
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.calibration.feature_bank_file import pack_banks
+from nero_core.calibration.fitted_file import pack_fitted
 from nero_core.calibration.patches_file import pack_patches
 from nero_core.calibration.references import References
 from nero_core.calibration.references_file import pack_references
 from nero_core.detectors.patches import PatchModel
+from nero_core.detectors.state import State
 from nero_core.errors import BundleError
 from nero_core.models.checkpoint import WEIGHTS, save_weights
 from nero_core.models.classifier import Classifier
@@ -31,6 +43,7 @@ def save_bundle(
     references: References | None = None,
     half_features: bool = False,
     patches: PatchModel | None = None,
+    fitted: State | None = None,
 ) -> Bundle:
     """Write a bundle folder beside its place, load it as others will, and only then put it there.
 
@@ -47,6 +60,7 @@ def save_bundle(
         references: reference images of every channel, or None to keep none.
         half_features: store the features of the banks as float16, which they must have been rounded to.
         patches: what the patches of an image are compared with, or None to keep none.
+        fitted: what was found on all images, where the banks hold a sample and the card says so.
 
     Raises:
         BundleError: the folder holds something that is not a bundle, or cannot be written.
@@ -54,7 +68,7 @@ def save_bundle(
     check_place(folder)
 
     def write(part: Path) -> Bundle:
-        _write(part, card, classifier, banks, thumbnails, half, references, half_features, patches)
+        _write(part, card, classifier, banks, thumbnails, half, references, half_features, patches, fitted)
         return Bundle.load(part, classifier.device)
 
     return _put(folder, write)
@@ -106,7 +120,7 @@ def derive_bundle(
     check_new(folder)
     pictured = {digest for bank in banks.values() for digest in bank.ids}
     names = [name for name in parent.card.files if name.startswith(THUMBNAILS) and Path(name).stem in pictured]
-    names += [name for name in (WEIGHTS, REFERENCES) if name in parent.card.files]
+    names += [name for name in (WEIGHTS, REFERENCES, FITTED) if name in parent.card.files]
     features = parent.fit.features
     made = {BANKS: pack_banks(banks, half=bool((features.half().float() == features).all()))}
     if patches is not None:
@@ -172,7 +186,7 @@ def check_place(folder: Path) -> None:
                 "Choose another."
             )
         place = folder.resolve()
-        above = next(parent for parent in place.parents if parent.exists())
+        above = room_beside(folder)
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK) or place.is_mount():
             raise BundleError(
                 f"Expected to be able to make and to replace {folder}. Found "
@@ -182,6 +196,11 @@ def check_place(folder: Path) -> None:
         raise BundleError(
             f"Expected a folder for the bundle at {folder}. Found: {error.strerror or error}. Choose another."
         ) from error
+
+
+def room_beside(folder: Path) -> Path:
+    """The folder that is there already, on whose disk the bundle will be."""
+    return next(parent for parent in folder.resolve().parents if parent.exists())
 
 
 def _settle(older: Path, place: Path) -> None:
@@ -212,6 +231,7 @@ def _write(
     references: References | None,
     half_features: bool,
     patches: PatchModel | None,
+    fitted: State | None,
 ) -> None:
     (folder / THUMBNAILS).mkdir(parents=True)
     save_weights(folder / WEIGHTS, classifier.model, half)
@@ -223,6 +243,9 @@ def _write(
     if patches is not None:
         names.append(PATCHES)
         (folder / PATCHES).write_bytes(pack_patches(patches))
+    if fitted is not None:
+        names.append(FITTED)
+        (folder / FITTED).write_bytes(pack_fitted(fitted))
     for reference_id, data in sorted(thumbnails):
         names.append(f"{THUMBNAILS}/{reference_id}.webp")
         (folder / names[-1]).write_bytes(data)
@@ -232,5 +255,6 @@ def _write(
 
 def _write_card(folder: Path, card: BundleCard, files: Mapping[str, str]) -> None:
     whole = card.model_copy(update={"files": dict(files)})
-    without = {"origin"} if whole.origin is None else None  # earlier programs refuse a card with a field of that name
+    # Earlier programs refuse a card with a field of that name.
+    without = {name for name in ("origin", "drawn_from") if getattr(whole, name) is None}
     (folder / CARD).write_text(whole.model_dump_json(indent=1, exclude=without) + "\n", encoding="utf-8")

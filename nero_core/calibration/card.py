@@ -7,18 +7,28 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
+from nero_core.detectors import STREAMED
 from nero_core.errors import BundleError
 from nero_core.models.checkpoint import MAX_WEIGHT_BYTES, WEIGHTS, ModelCard
 from nero_core.models.tensor_file import FileTooLargeError, read_once
 
 SCHEMA_VERSION = 2  # 1: the banks hold no stages
-_READ = (1, 2)
+SAMPLED_VERSION = 3  # the banks hold a sample, and what was fitted on all images stands beside them
+_READ = (1, 2, 3)
 CARD = "bundle.json"
 BANKS = "banks.safetensors"
 REFERENCES = "references.safetensors"
 PATCHES = "patches.safetensors"
 COMPARISON = "comparison.json.gz"
-PARTS = (WEIGHTS, BANKS, REFERENCES, PATCHES, COMPARISON)  # the files of a bundle besides its card and thumbnails
+FITTED = "fitted.safetensors"
+PARTS = (
+    WEIGHTS,
+    BANKS,
+    REFERENCES,
+    PATCHES,
+    COMPARISON,
+    FITTED,
+)  # the files of a bundle besides its card and thumbnails
 THUMBNAILS = "thumbnails"
 MAX_CARD_BYTES = 64 * 2**20
 MAX_TITLE = 200  # characters
@@ -95,6 +105,8 @@ class BundleCard(BaseModel):
         notes: sentences on how the bundle was made.
         files: sha256 of every other file of the folder.
         origin: of a bundle that was calibrated anew; None, and not in the file, of others.
+        drawn_from: where the banks hold a sample, how many images there were of each part (``fit``, ``calibration``,
+            ``ood``); None, and not in the file, where they hold all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -114,6 +126,7 @@ class BundleCard(BaseModel):
     notes: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
     origin: Origin | None = None
+    drawn_from: dict[str, int] | None = None
 
     @field_validator("detectors")
     @classmethod
@@ -135,6 +148,16 @@ class BundleCard(BaseModel):
     def hyper(self, method: str) -> dict[str, Any]:
         """The hyper-parameters that this bundle's ``method`` is built with; the catalog's own for all but NERO."""
         return {"epsilon": self.nero.epsilon, "least": self.nero.k} if method == "nero" else {}
+
+    @property
+    def sample_sentence(self) -> str:
+        """What was fitted on all images and what on a sample; empty where the banks hold all."""
+        if self.drawn_from is None:
+            return ""
+        return (
+            f"{', '.join(STREAMED[:-1])} and {STREAMED[-1]} are fitted on all {self.drawn_from['fit']:,} fit images; "
+            f"the other methods on a sample of {self.counts['fit']:,}, which is what this bundle keeps."
+        )
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -198,6 +221,14 @@ def parse_card(data: bytes, source: str) -> tuple[BundleCard, str]:
         raise BundleError(
             f"Expected {source} to list {WEIGHTS}, {BANKS}, thumbnails and at most {', '.join(PARTS[2:])} "
             f"besides. Found {f'the name {strange[0]!r}' if strange else f'no {lacking[0]}'}. Make the bundle again."
+        )
+    is_sampled = version == SAMPLED_VERSION
+    if {is_sampled, card.drawn_from is not None, FITTED in card.files} != {is_sampled} or (
+        is_sampled and not {"fit"} <= (card.drawn_from or {}).keys() & card.counts.keys()
+    ):
+        raise BundleError(
+            f"Expected {source} to name {FITTED} and the images that a sample was drawn from in schema version "
+            f"{SAMPLED_VERSION}, and neither in another. Found version {version}. Make the bundle again."
         )
     return card, hashlib.sha256(data).hexdigest()
 

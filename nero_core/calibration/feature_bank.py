@@ -11,6 +11,8 @@ from torch import Tensor
 
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.detector import Detector
+from nero_core.detectors.state import State
+from nero_core.detectors.streamed import STREAMED, restored
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.models.classifier import Classifier
@@ -73,10 +75,10 @@ def observe_bank(
     for batch in batches:
         if batch.labels is None:
             raise ValueError("A bank is made of labelled batches; this one has no labels.")
-        observation = classifier.observe(batch)
-        features.append((observation.features.half() if half else observation.features).float().cpu())
-        for name, means in observation.stages.items():
-            stages.setdefault(name, []).append(means.half().float().cpu())
+        found, channel_means = rounded(classifier.observe(batch), half)
+        features.append(found)
+        for name, means in channel_means.items():
+            stages.setdefault(name, []).append(means)
         labels.append(batch.labels.cpu())
         ids.extend(batch.ids)
         for name, score in image_scores.items():
@@ -92,13 +94,36 @@ def observe_bank(
     )
 
 
-def fitted_detector(name: str, head: Head, bank: FeatureBank, **hyper: Any) -> Detector:  # noqa: ANN401
-    """A method of the catalog, fitted on a bank.
+def rounded(
+    observation: Observation, half: bool = False
+) -> tuple[Float[Tensor, "batch neurons"], dict[str, Float[Tensor, "batch _"]]]:
+    """Features and stages as a bank has them, float32 on the CPU: stages, and with ``half`` features, of float16."""
+    features = (observation.features.half() if half else observation.features).float().cpu()
+    return features, {name: means.half().float().cpu() for name, means in observation.stages.items()}
+
+
+def fitted_detector(
+    name: str,
+    head: Head,
+    bank: FeatureBank,
+    state: State | None = None,
+    **hyper: Any,  # noqa: ANN401 (each method has its own)
+) -> Detector:
+    """A method of the catalog, fitted on a bank, or as it was fitted on all images of which the bank is a sample.
+
+    Args:
+        name: a key of ``DETECTORS``.
+        head: of the model.
+        bank: fitted on by methods that need more than sums.
+        state: what `fit_streamed` found on all images; None where the bank has all of them.
+        hyper: the method's hyper-parameters; with a state NERO's ε is that of its fit.
 
     Raises:
         CalibrationError: the method cannot fit the bank.
         NeroError: no such method or hyper-parameter.
     """
+    if state is not None and name in STREAMED:
+        return restored(name, head, {stage: means.shape[1] for stage, means in bank.stages.items()}, state, **hyper)
     if name in DETECTORS and DETECTORS[name].needs == "stages":
         hyper = {"stages": {stage: means.shape[1] for stage, means in bank.stages.items()}, **hyper}
     detector = build_detector(name, head, **hyper)

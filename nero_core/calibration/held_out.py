@@ -9,6 +9,7 @@ from nero_core.data.folders import ImageFolder, file_digest, iterate_batches
 from nero_core.detectors.detector import Detector
 from nero_core.errors import CalibrationError
 from nero_core.metrics import auroc, fpr_at_tpr
+from nero_core.models.checkpoint import ModelCard
 from nero_core.models.classifier import Classifier
 
 Progress = Callable[[str, int, int], None]
@@ -66,6 +67,30 @@ def read_digests(datasets: Sequence[ImageFolder | None], report: Progress) -> li
             report("digests", done, total)
         digests.append(tuple(by_set))
     return digests
+
+
+def without_training_images(
+    images: ImageFolder, digests: Sequence[str], card: ModelCard
+) -> tuple[ImageFolder, tuple[str, ...]]:
+    """The images that training has not seen, each once, and their digests.
+
+    Raises:
+        CalibrationError: of a class there are none.
+    """
+    trained = set(card.training.digests)
+    remaining: dict[str, int] = {}
+    for index, digest in enumerate(digests):
+        if digest not in trained:
+            remaining.setdefault(digest, index)
+    unseen = images.select(tuple(remaining.values()))
+    present = set(unseen.labels)
+    for label, name in enumerate(images.classes):
+        if label not in present:
+            raise CalibrationError(
+                f"Expected images of {name} that training has not seen. Found none: all were trained on. "
+                "Calibrate on other images than the classifier was trained on."
+            )
+    return unseen, tuple(remaining)
 
 
 def check_unseen(kind: str, images: ImageFolder, digests: Sequence[str], seen: AbstractSet[str]) -> None:

@@ -10,7 +10,7 @@ import torch
 from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.bundle_files import check_new, derive_bundle
 from nero_core.calibration.card import MAX_TITLE, BundleCard, Origin
-from nero_core.calibration.feature_bank import FeatureBank, bank_scores, fitted_detector
+from nero_core.calibration.feature_bank import FeatureBank, bank_scores
 from nero_core.calibration.held_out import Progress, observe_images
 from nero_core.calibration.patches import read_anew
 from nero_core.calibration.threshold import threshold_at
@@ -72,8 +72,7 @@ def recalibrate(
     thresholds = {}
     for name in card.thresholds:
         if name in DETECTORS:
-            detector = fitted_detector(name, classifier.head, parent.fit, **card.hyper(name))
-            thresholds[name] = threshold_at(bank_scores(name, detector, bank), card.tpr)
+            thresholds[name] = threshold_at(bank_scores(name, parent.fitted_detector(name), bank), card.tpr)
     patches = parent.patches
     if patches is not None:
         patches = read_anew(classifier, patches, images, card.seed, report)
@@ -83,6 +82,8 @@ def recalibrate(
         "counts": _counts(card, bank),
         "notes": (*card.notes, _note(origin)),
         "origin": origin,
+        "drawn_from": card.drawn_from
+        and {name: count for name, count in card.drawn_from.items() if name != "calibration"},
         "files": {},
     }
     return derive_bundle(parent, place, card.model_copy(update=changed), banks, patches)

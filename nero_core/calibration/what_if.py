@@ -12,6 +12,7 @@ from nero_core.calibration.card import BundleCard
 from nero_core.calibration.detection import detect_by_scores, reference_scores
 from nero_core.calibration.feature_bank import FeatureBank
 from nero_core.detectors.nero import NERO, NeroTerms
+from nero_core.detectors.streamed import restored
 from nero_core.device import float64
 from nero_core.errors import CalibrationError, RelevanceError
 from nero_core.metrics import auroc, fpr_at_tpr
@@ -54,7 +55,9 @@ class WhatIfs:
                 if key in self._fits:
                     return self._fits[key]
             try:
-                made = widest_fit(self.bundle.fit, self.bundle.classifier.head, epsilon, norm)
+                made = self._stored(epsilon, norm) or widest_fit(
+                    self.bundle.fit, self.bundle.classifier.head, epsilon, norm
+                )
                 with self._lock:
                     self._fits[key] = made
                     while len(self._fits) > self._most:
@@ -63,6 +66,16 @@ class WhatIfs:
                 with self._lock:
                     self._fitting.pop(key, None)
         return made
+
+    def _stored(self, epsilon: float, norm: int) -> NERO | None:
+        """The bundle's own fit on all images, where its bank is a sample of them; other settings fit on the sample."""
+        bundle = self.bundle
+        own = settings_of(bundle.card, bundle.classifier.head)
+        if bundle.fitted is None or (epsilon, norm) != (own.epsilon, own.norm):
+            return None
+        stored = restored(NAME, bundle.classifier.head, {}, bundle.fitted, epsilon=epsilon, component_share=1.0)
+        assert isinstance(stored, NERO)
+        return stored
 
 
 def settings_of(card: BundleCard, head: Head) -> WhatIfSettings:

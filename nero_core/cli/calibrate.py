@@ -65,6 +65,15 @@ def calibrate(
             "--no-quiz-images", help="Keep no small pictures of calibration and OOD images, which the quiz shows."
         ),
     ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default="20000",
+            help="Images of each part to keep where there are more fit images than that: NERO's methods are fitted on "
+            "all, with memory that does not grow, and the rest on these.",
+        ),
+    ] = None,
     device: Device = "auto",
     progress: ProgressFile = None,
 ) -> None:
@@ -76,6 +85,7 @@ def calibrate(
     from nero_core.calibration import calibrate as run
     from nero_core.calibration.calibrate import QUIZ_IMAGES
     from nero_core.calibration.references import REFERENCES
+    from nero_core.calibration.sample import SAMPLE
     from nero_core.data.archive import unpacked
     from nero_core.detectors.patch_fit import CORESET
     from nero_core.errors import CalibrationError
@@ -104,6 +114,7 @@ def calibrate(
             references=0 if no_references else REFERENCES,
             patches=0 if no_patches else CORESET,
             quiz_images=0 if no_quiz_images else QUIZ_IMAGES,
+            sample=SAMPLE if sample is None else sample,
             device=device,
             on_progress=advance,
             on_left_out=tell_left_out,
@@ -117,6 +128,8 @@ def calibrate(
         f"{bundle.card.title}: {bundle.fit_size} fit, {bundle.calibration_size} calibration and "
         f"{bundle.ood_size} OOD images; smallest p-value 1/{bundle.calibration_size + 1}: {out}"
     )
+    if bundle.card.sample_sentence:
+        typer.echo(bundle.card.sample_sentence)
     made = [no_references or bundle.references is not None, no_patches or bundle.patches is not None]
     if missing := made.count(False):
         for line in bundle.card.notes[-missing:]:

@@ -31,7 +31,11 @@ def summary(inspector: Inspector) -> None:
                         False,
                     ),
                     ("Classes", ", ".join(card.class_names), False),
-                    ("Fit images", f"{bundle.fit_size}: the detectors learn from these", False),
+                    (
+                        "Fit images",
+                        f"{bundle.fit_size}: {card.sample_sentence or 'the detectors learn from these'}",
+                        False,
+                    ),
                     (
                         "Calibration images",
                         f"{bundle.calibration_size}: thresholds and p-values come from these",
