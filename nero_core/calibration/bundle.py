@@ -39,9 +39,8 @@ from nero_core.calibration.patches_file import unpack_patches
 from nero_core.calibration.references import References
 from nero_core.calibration.references_file import unpack_references
 from nero_core.detectors.catalog import DETECTORS
-from nero_core.detectors.detector import Detector
+from nero_core.detectors.detector import Detector, State
 from nero_core.detectors.patches import PatchModel
-from nero_core.detectors.state import State
 from nero_core.errors import BundleError, CheckpointError
 from nero_core.models.checkpoint import WEIGHTS, build_classifier, unpack_weights
 from nero_core.models.classifier import Classifier

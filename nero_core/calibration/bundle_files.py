@@ -26,8 +26,8 @@ from nero_core.calibration.fitted_file import pack_fitted
 from nero_core.calibration.patches_file import pack_patches
 from nero_core.calibration.references import References
 from nero_core.calibration.references_file import pack_references
+from nero_core.detectors.detector import State
 from nero_core.detectors.patches import PatchModel
-from nero_core.detectors.state import State
 from nero_core.errors import BundleError
 from nero_core.models.checkpoint import WEIGHTS, save_weights
 from nero_core.models.classifier import Classifier

@@ -33,9 +33,9 @@ from nero_core.data.decode import decode_image, small_picture
 from nero_core.data.folders import ImageFolder, iterate_batches, read_folder, split, tell_each
 from nero_core.data.left_out import Tell, tell_nobody
 from nero_core.detectors.catalog import DETECTORS
+from nero_core.detectors.detector import State
 from nero_core.detectors.patch_fit import CORESET
 from nero_core.detectors.patches import PatchModel
-from nero_core.detectors.state import State
 from nero_core.detectors.streamed import most_columns
 from nero_core.device import float64, pick_device
 from nero_core.errors import CalibrationError, RelevanceError

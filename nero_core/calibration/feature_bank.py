@@ -10,8 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nero_core.detectors.catalog import DETECTORS, build_detector
-from nero_core.detectors.detector import Detector
-from nero_core.detectors.state import State
+from nero_core.detectors.detector import Detector, State
 from nero_core.detectors.streamed import STREAMED, restored
 from nero_core.device import float64
 from nero_core.errors import CalibrationError

@@ -14,7 +14,7 @@ from nero_core.calibration.held_out import Progress
 from nero_core.calibration.spill import Spill
 from nero_core.data.folders import ImageFolder, iterate_batches
 from nero_core.detectors import batch_sums, fit_streamed
-from nero_core.detectors.state import State
+from nero_core.detectors.detector import State
 from nero_core.models.classifier import Classifier
 from nero_core.models.stages import stage_channels, stage_names
 

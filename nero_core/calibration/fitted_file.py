@@ -8,7 +8,7 @@ from safetensors.torch import load, save
 
 from nero_core.calibration.feature_bank_file import no_safetensors
 from nero_core.detectors import STREAMED, restored
-from nero_core.detectors.state import State
+from nero_core.detectors.detector import State
 from nero_core.errors import BundleError, CalibrationError
 from nero_core.models.tensor_file import read_header
 from nero_core.types import Head

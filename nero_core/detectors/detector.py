@@ -1,11 +1,13 @@
 """What every detector of the catalog offers, said without the library whose class it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from nero_core.detectors.checks import Labels
+
+State = Mapping[str, Tensor]  # what a fit found, by name
 
 
 @runtime_checkable

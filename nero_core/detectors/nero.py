@@ -14,9 +14,10 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector, class_means, unit_length
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import principal_components, spectrum_of
+from nero_core.detectors.detector import State
 from nero_core.detectors.moments import Moments, RowsOf, batch_moments
 from nero_core.detectors.passes import Passes, Sums
-from nero_core.detectors.state import State, StateReader
+from nero_core.detectors.state import StateReader
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.relevance.head import neuron_relevance

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, stage_columns, unit_length
 from nero_core.detectors.checks import Labels
+from nero_core.detectors.detector import State
 from nero_core.detectors.nero_plus import decision_vector
 from nero_core.detectors.passes import Passes, side_by_side
-from nero_core.detectors.state import State, StateReader, gaussian_state
+from nero_core.detectors.state import StateReader, gaussian_state
 from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian, tied_gaussian_passes
 from nero_core.types import LAST_STAGE, Head
 

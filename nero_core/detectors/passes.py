@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nero_core.detectors.checks import Labels
-from nero_core.detectors.state import State
+from nero_core.detectors.detector import State
 from nero_core.errors import CalibrationError
 
 #: What one batch, features and labels, adds to the pass that is being made. What batches add is summed by ``+``, in any

@@ -12,9 +12,10 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import scatter_spectrum
+from nero_core.detectors.detector import State
 from nero_core.detectors.moments import Moments, batch_moments
 from nero_core.detectors.passes import Passes
-from nero_core.detectors.state import State, StateReader
+from nero_core.detectors.state import StateReader
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 

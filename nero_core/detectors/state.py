@@ -1,17 +1,15 @@
 """What a fit found, as tensors by name: stored instead of the images, and checked before anything is scored with it."""
 
 import math
-from collections.abc import Mapping
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from nero_core.detectors.detector import State
 from nero_core.detectors.tied_gaussian import TiedGaussian
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
-
-State = Mapping[str, Tensor]
 
 
 class StateReader:

@@ -18,9 +18,8 @@ from torch import Tensor
 
 from nero_core.detectors.catalog import DETECTORS, build_detector
 from nero_core.detectors.checks import Labels
-from nero_core.detectors.detector import Detector
+from nero_core.detectors.detector import Detector, State
 from nero_core.detectors.passes import FitsInPasses, Part, PartialSums, Passes, run_passes, side_by_side
-from nero_core.detectors.state import State
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 

@@ -23,7 +23,7 @@ from tests.bench.engine import (
     perturbation_seconds,
 )
 from tests.bench.methods import all_depths_seconds, catalog_seconds, many_classes_seconds, nero_against_loop
-from tests.bench.passes import passes_seconds
+from tests.bench.passes import STREAMED, passes_seconds
 from tests.bench.process import (
     ROOT,
     explorer_seconds,
@@ -86,7 +86,7 @@ def main() -> None:
             fit, score = many_classes_seconds(name)
             row = f"{name}, 1,000 classes × 2,048 neurons: fit on 5,000, score 1,000"
             table.add_row(row, f"{fit:.1f} s", f"{score:.1f} s", "", goal)
-        for name in ("nero", "nero_plus"):
+        for name in ("nero", "nero_plus", STREAMED):
             for images in (10_000, 100_000):
                 took, peak = passes_seconds(name, images)
                 row = f"{name} in passes over {images:,} images: fit, and what memory grew by"
