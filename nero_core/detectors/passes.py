@@ -138,9 +138,9 @@ def batch_sums(read: Read, part: Part) -> Iterable[Any]:
 
 
 def merged(sums: Iterable[Any]) -> Any:  # noqa: ANN401 (each pass has its own kind of sum)
-    """Sums added up, one at a time; None where there is none."""
+    """Sums added up, one at a time; None, of a worker without batches, adds nothing, and is what no sum adds up to."""
     return reduce(_plus, sums, None)
 
 
 def _plus(total: Any, added: Any) -> Any:  # noqa: ANN401
-    return added if total is None else add(total, added)
+    return total if added is None else added if total is None else add(total, added)
