@@ -13,7 +13,6 @@ from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Borderline, ByClass, Device, Seed, Tpr
 from nero_core.cli.progress import progress_bar
 from nero_core.cli.report_worklist import check_out, file_of, form_of, is_worklist, refuse, report_worklist
-from nero_core.cli.score import image_paths, images_in
 from nero_core.cli.terminal import printable
 from nero_core.cli.worklist import Owner
 from nero_core.errors import NeroError
@@ -94,6 +93,7 @@ def report(
     from nero_core.errors import CalibrationError, ImageError
     from nero_core.explorer import Explorer
     from nero_core.inspector import Inspector
+    from nero_core.score_images import image_paths, images_in
     from nero_core.store import local_user, open_store
     from nero_core.worklist.run import RATE
 

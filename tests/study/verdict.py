@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from nero_core import VERDICT, Inspector
-from nero_core.cli.score import image_paths
 from nero_core.metrics import auroc
 from nero_core.phantom.drawing import CLASSES, ID_CLASSES, write_phantoms
+from nero_core.score_images import image_paths
 from nero_core.types import Detection
 
 METHODS = (VERDICT, "nero", "nero_plus", "nero_deep")

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from typer.testing import Result
 
-from nero_core.cli.score import image_paths
 from nero_core.data.folders import read_folder
 from nero_core.data.left_out import LeftOut
 from nero_core.inspector import Inspector
 from nero_core.models import Classifier
+from nero_core.score_images import image_paths
 from tests.nero_core.data.dicom_files import dicom
 
 Run = Callable[..., Result]
@@ -103,7 +103,7 @@ def test_bad_files_are_told_and_do_not_stop_the_others(nero: Run, tiny_bundle: P
 def test_batches_do_not_change_the_lines(nero: Run, tiny_bundle: Path, images: Path, monkeypatch: pytest.MonkeyPatch):
     (images / "b.png").write_bytes(b"")
     whole = records(nero("score", tiny_bundle, images, "--json", "--device", "cpu"))
-    monkeypatch.setattr("nero_core.cli.score.BATCH", 1)
+    monkeypatch.setattr("nero_core.score_images.BATCH", 1)
     single = records(nero("score", tiny_bundle, images, "--json", "--device", "cpu"))
     assert [line["file"] for line in single] == [line["file"] for line in whole]
     for record, other in zip(single, whole, strict=True):
