@@ -50,8 +50,8 @@ class ObservationCache:
         self.settings = dict(settings)
 
     @classmethod
-    def for_bundle(cls, folder: Path, bundle: Bundle) -> "ObservationCache":
-        """The cache of a bundle's model and preprocessing on the device that it is on."""
+    def for_bundle(cls, folder: Path, bundle: Bundle, device: str | None = None) -> "ObservationCache":
+        """The cache of a bundle's model and preprocessing on the device that it is on, or on another by its name."""
         classifier = bundle.classifier
         return cls(
             folder,
@@ -62,7 +62,7 @@ class ObservationCache:
                 "mean": list(classifier.mean),
                 "std": list(classifier.std),
                 "format": FORMAT,
-                "device": describe_device(classifier.device),
+                "device": device or describe_device(classifier.device),
                 "made_with": versions(LIBRARIES),
             },
         )
@@ -131,8 +131,7 @@ def observe_cached(
     Raises:
         ImageError: an image cannot be decoded, or was changed meanwhile.
     """
-    stages = {name: means.shape[1] for name, means in bundle.fit.stages.items()}
-    widths = {FEATURES: bundle.classifier.head.neurons, **({STAGES: sum(stages.values())} if stages else {})}
+    stages, widths = stage_widths(bundle), kind_widths(bundle)
     parts: list[dict[str, Tensor]] = []
     report(stage, 0, len(images))
     for start in range(0, len(images), PART):
@@ -143,7 +142,7 @@ def observe_cached(
         if len(part) < len(cached):
             wanted = {name: score for name, score in image_scores.items() if name not in part}
             tell = _after(start, stage, len(images), report)
-            observed = _observe(bundle, images.select(chosen), ids, wanted, tell)
+            observed = observe_part(bundle, images.select(chosen), ids, wanted, tell)
             for kind in cached.keys() - part.keys():
                 cache.save(kind, ids, observed[kind])
             part = observed | part
@@ -161,15 +160,31 @@ def observe_cached(
     )
 
 
-def _observe(
+def stage_widths(bundle: Bundle) -> dict[str, int]:
+    """Channels of each stage."""
+    return {name: means.shape[1] for name, means in bundle.fit.stages.items()}
+
+
+def kind_widths(bundle: Bundle) -> dict[str, int]:
+    """Columns of what is cached of each image, by kind; scores, one number an image, are no part of it."""
+    stages = sum(stage_widths(bundle).values())
+    return {FEATURES: bundle.classifier.head.neurons, **({STAGES: stages} if stages else {})}
+
+
+def observe_part(
     bundle: Bundle,
     images: ImageFolder,
     ids: Sequence[str],
     image_scores: Mapping[str, ImageScore],
-    tell: Callable[[int], None],
+    tell: Callable[[int], None] | None = None,
+    threads: int = 2,
 ) -> dict[str, Tensor]:
-    """Features and scores of one part, by kind."""
-    batches = iterate_batches(images, bundle.classifier.input_size, BATCH)
+    """Features and scores of one part, by kind.
+
+    Raises:
+        ImageError: an image cannot be decoded, or was changed meanwhile.
+    """
+    batches = iterate_batches(images, bundle.classifier.input_size, BATCH, threads)
     bank = observe_bank(bundle.classifier, batches, tell, image_scores)
     for path, expected, observed in zip(images.paths, ids, bank.ids, strict=True):
         if observed != expected:

@@ -1,9 +1,10 @@
 """``run_benchmark``: folders in, every method compared, ``results.json`` out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from nero_core.benchmark.bootstrap import check_resamples
 from nero_core.benchmark.cache import ObservationCache, observe_cached
@@ -12,6 +13,7 @@ from nero_core.benchmark.records import BenchmarkResult
 from nero_core.benchmark.result_file import RESULTS, check_size, is_result, write_result
 from nero_core.benchmark.sets import check_sets, check_source, each_once, read_id_set, read_ood_set, tell_copies
 from nero_core.benchmark.tiers import read_listed
+from nero_core.calibration.bundle import Bundle
 from nero_core.calibration.feature_bank import FeatureBank, second_pass_scores
 from nero_core.calibration.held_out import Progress, read_digests
 from nero_core.data.archive import unpacked
@@ -23,6 +25,31 @@ from nero_core.inspector import Inspector
 
 CACHE = "cache"  # folder below ``out``; nothing is lost with it but time
 REPORTS = ("results.csv", "results.md", "results.html")  # written beside RESULTS by nero_core.report
+
+
+@runtime_checkable
+class Ahead(Protocol):
+    """Fills the cache before a set is observed, on other machines.
+
+    Attributes:
+        device: where, in words.
+    """
+
+    @property
+    def device(self) -> str:
+        """See above."""
+
+    def __call__(
+        self,
+        bundle: Bundle,
+        images: ImageFolder,
+        digests: Sequence[str],
+        cache: ObservationCache,
+        image_scores: Collection[str],
+        stage: str,
+        report: Progress,
+    ) -> None:
+        """Observe what the cache does not have, and save it there; the arguments are those of ``observe_cached``."""
 
 
 def run_benchmark(
@@ -37,6 +64,7 @@ def run_benchmark(
     seed: int = 0,
     replicates: int = 1000,
     device: str = "auto",
+    ahead: Ahead | None = None,
     on_progress: Progress | None = None,
     on_left_out: Tell = tell_nobody,
 ) -> BenchmarkResult:
@@ -57,6 +85,7 @@ def run_benchmark(
         seed: of the resamples.
         replicates: number of bootstrap resamples.
         device: where to compute.
+        ahead: what fills the cache before this process looks into it; nothing where None.
         on_progress: told (stage, done, total).
         on_left_out: told what each set holds that is not read, where there is such a thing.
 
@@ -118,9 +147,11 @@ def run_benchmark(
             for name, score in second_pass_scores(loaded.classifier).items()
             if name in chosen and all(name in bank.scores for bank in used)  # else it is left out, at no cost
         }
-        cache = ObservationCache.for_bundle(folder / CACHE, loaded)
+        cache = ObservationCache.for_bundle(folder / CACHE, loaded, None if ahead is None else ahead.device)
         for stage, given in zip(("ID images", "OOD images"), sets, strict=True):
             if given is not None:
+                if ahead is not None:
+                    ahead(loaded, *given, cache, wanted, stage, report)
                 banks[stage] = observe_cached(loaded, *given, cache, wanted, stage, report)
     ood_images = images[1]
     id_source, ood_source = (id, ood) if lists is None else (lists, lists)

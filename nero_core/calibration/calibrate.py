@@ -13,6 +13,7 @@ from nero_core.calibration.card import MAX_TITLE, SAMPLED_VERSION, SCHEMA_VERSIO
 from nero_core.calibration.feature_bank import FeatureBank, bank_scores, fitted_detector
 from nero_core.calibration.fit_all import fit_on_all
 from nero_core.calibration.held_out import (
+    Observe,
     Progress,
     check_ood_classes,
     check_test_classes,
@@ -74,6 +75,7 @@ def calibrate(
     quiz_images: int = 0,
     sample: int = SAMPLE,
     device: str = "auto",
+    observe: Observe = observe_images,
     on_progress: Progress | None = None,
     on_left_out: Tell = tell_nobody,
 ) -> Bundle:
@@ -109,6 +111,7 @@ def calibrate(
         quiz_images: small pictures to keep of the calibration images, and as many of the OOD images, for the quiz.
         sample: images of each part that the bundle keeps where there are more fit images than that.
         device: where to compute.
+        observe: makes a bank of a dataset, on other machines where it is not ``observe_images``.
         on_progress: told (stage, done, total).
         on_left_out: told what each folder holds that is not read, where there is such a thing.
 
@@ -161,16 +164,15 @@ def calibrate(
         round_to_half(classifier.model)
     state: State | None = None
     if drawn_from is None:
-        banks = {"fit": observe_images(classifier, fit_images, "fit images", report, half=half_features)}
+        banks = {"fit": observe(classifier, fit_images, "fit images", report, half=half_features)}
     else:
         rows = stratified_sample(fit_images.labels, fit_digests, sample, seed)
-        bank, state = fit_on_all(classifier, fit_images, rows, room_beside(Path(out)), report, half_features)
+        room = room_beside(Path(out))
+        bank, state = fit_on_all(classifier, fit_images, rows, room, report, half_features, observe)
         banks, fit_images = {"fit": bank}, fit_images.select(rows)
-    banks["calibration"] = observe_images(
-        classifier, calibration_images, "calibration images", report, True, half_features
-    )
+    banks["calibration"] = observe(classifier, calibration_images, "calibration images", report, True, half_features)
     if ood_images is not None:
-        banks["ood"] = observe_images(classifier, ood_images, "OOD images", report, True, half_features)
+        banks["ood"] = observe(classifier, ood_images, "OOD images", report, True, half_features)
     detectors = {name: fitted_detector(name, classifier.head, banks["fit"], state) for name in _SCORED}
     thresholds = {
         name: threshold_at(bank_scores(name, detector, banks["calibration"]), tpr)

@@ -13,6 +13,7 @@ from nero_core.models.checkpoint import ModelCard
 from nero_core.models.classifier import Classifier
 
 Progress = Callable[[str, int, int], None]
+Observe = Callable[..., FeatureBank]  # as observe_images
 
 
 def held_out_figures(

@@ -1,5 +1,6 @@
 """``nero benchmark``."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, listed
 from nero_core.cli.progress import ProgressFile, progress_bar
+from nero_core.cli.scale import Address, EngineOption, WorkerCores, Workers, engine_of
 from nero_core.cli.temporary import temporary_folder
 from nero_core.cli.terminal import printable
 
@@ -40,6 +42,10 @@ def benchmark(
     replicates: Annotated[int, typer.Option(min=100, max=10_000, help="Resamples behind each interval.")] = 1000,
     progress: ProgressFile = None,
     device: Device = "auto",
+    engine: EngineOption = "process",
+    address: Address = None,
+    workers: Workers = None,
+    worker_cores: WorkerCores = 1,
 ) -> None:
     """Compare every method on the same images, with intervals: a table, CSV, JSON, Markdown and one HTML page.
 
@@ -57,7 +63,7 @@ def benchmark(
             f"Expected --keep with all methods on the bundle's own images. Found {printable(str(others[0]))} besides. "
             "Leave one out."
         )
-    with progress_bar(file=progress) as advance, temporary_folder():
+    with progress_bar(file=progress) as advance, temporary_folder(), ExitStack() as stack:
         from nero_core.benchmark import add_comparison
         from nero_core.benchmark.run import default_out, run_benchmark
         from nero_core.cli.benchmark_table import print_result
@@ -65,6 +71,13 @@ def benchmark(
 
         torch.manual_seed(seed)
         folder = default_out(bundle) if out is None else out
+        ahead = None
+        if engine == "ray":
+            from nero_core.scale import FillOn
+
+            cluster = stack.enter_context(engine_of(engine, address, workers, worker_cores, device))
+            ahead = FillOn(cluster, str(bundle.absolute()))
+            device = "auto" if device == "cuda" else device  # what is fitted here does not need the workers' device
         result = run_benchmark(
             bundle,
             id_images,
@@ -76,6 +89,7 @@ def benchmark(
             seed=seed,
             replicates=replicates,
             device=device,
+            ahead=ahead,
             on_progress=advance,
             on_left_out=tell_left_out,
         )

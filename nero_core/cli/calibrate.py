@@ -9,6 +9,7 @@ import typer
 from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, check_tpr
 from nero_core.cli.progress import ProgressFile, progress_bar
+from nero_core.cli.scale import Address, EngineOption, WorkerCores, Workers, engine_of
 from nero_core.cli.temporary import temporary_folder
 
 
@@ -75,6 +76,10 @@ def calibrate(
         ),
     ] = None,
     device: Device = "auto",
+    engine: EngineOption = "process",
+    address: Address = None,
+    workers: Workers = None,
+    worker_cores: WorkerCores = 1,
     progress: ProgressFile = None,
 ) -> None:
     """Fit the detectors on ID images, set their thresholds, and write a bundle.
@@ -97,6 +102,13 @@ def calibrate(
             for source in (data, ood, test)
         )
         assert folder is not None
+        others = {}
+        if engine == "ray":
+            from nero_core.scale import ObserveOn
+
+            cluster = stack.enter_context(engine_of(engine, address, workers, worker_cores, device))
+            others["observe"] = ObserveOn(cluster, str(checkpoint.absolute()), half)
+            device = "auto" if device == "cuda" else device  # what is fitted here does not need the workers' device
         bundle = run(
             checkpoint,
             folder,
@@ -118,6 +130,7 @@ def calibrate(
             device=device,
             on_progress=advance,
             on_left_out=tell_left_out,
+            **others,
         )
         if bundle.ood is not None and not no_comparison:
             try:

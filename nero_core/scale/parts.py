@@ -175,8 +175,8 @@ def _check_settings(out: Path, settings: PartSettings) -> None:
     differing = [name for name in wanted if not isinstance(there, dict) or there.get(name) != wanted[name]]
     if differing:
         name = differing[0]
-        found = there.get(name) if isinstance(there, dict) else there
+        actual = there.get(name) if isinstance(there, dict) else there
         raise NeroError(
-            f"Expected a run with {name} {wanted[name]} in {out}. Found one with {found}. Give the same options and "
+            f"Expected a run with {name} {wanted[name]} in {out}. Found one with {actual}. Give the same options and "
             "the same bundle to go on, or name another --out."
         )

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import Result
 
+from nero_core.benchmark.result_file import read_result
+from nero_core.calibration import Bundle
 from nero_core.inspector import Inspector
 from nero_core.scale import Cluster, OneProcess, PartSettings, open_cluster, score_into_parts
 from nero_core.scale.scorer import Answer, Scorer
@@ -109,6 +112,43 @@ def test_nero_score_goes_on_with_ray_where_one_process_stood(
     assert "Note: material: 15 images are read" not in result.stderr
     errors = [json.loads(line) for line in (tmp_path / "out" / "errors.jsonl").read_text().splitlines()]
     assert sorted(Path(error["file"]).name for error in errors) == ["broken.jpg", "six.parquet#row 5"]
+
+
+def test_nero_calibrate_on_ray_makes_the_bundle_of_one_process(
+    nero: Run, cluster: Cluster, tiny_checkpoint: Path, phantoms: Path, tiny_bundle: Path, tmp_path: Path
+):
+    result = nero(
+        *("calibrate", tiny_checkpoint, phantoms / "id", "--out", tmp_path / "tiny", "--ood", phantoms / "ood"),
+        *("--no-references", "--no-patches", "--no-comparison", "--no-quiz-images", "--allow-reduced-rank"),
+        *("--title", "Tiny", "--synthetic", "--device", "cpu", "--engine", "ray", "--workers", 1),
+    )
+    assert result.exit_code == 0, result.output
+    made, expected = (Bundle.load(path, "cpu") for path in (tmp_path / "tiny", tiny_bundle))
+    assert made.card == expected.card  # which has the digest of every other file
+
+
+def test_nero_benchmark_on_ray_observes_nothing_here_and_finds_the_same(
+    nero: Run, cluster: Cluster, tiny_bundle: Path, phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    options = ("benchmark", tiny_bundle, "--ood", phantoms / "ood", "--methods", "nero,odin", "--device", "cpu")
+    assert nero(*options, "--out", tmp_path / "alone").exit_code == 0
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("an image is observed here")
+
+    monkeypatch.setattr("nero_core.benchmark.cache.observe_part", refuse)
+    result = nero(*options, "--out", tmp_path / "ray", "--engine", "ray", "--workers", 1)
+    assert result.exit_code == 0, result.output
+    on_ray, alone = (read_result(tmp_path / name / "results.json") for name in ("ray", "alone"))
+    for method, expected in zip(on_ray.methods, alone.methods, strict=True):  # all but seconds
+        assert (method.method, method.pooled, method.per_class) == (
+            expected.method,
+            expected.pooled,
+            expected.per_class,
+        )
+        assert torch.equal(method.ood_scores, expected.ood_scores)
+    again = nero(*options, "--out", tmp_path / "ray", "--engine", "ray", "--workers", 1)
+    assert again.exit_code == 0, again.output
 
 
 def test_more_workers_than_there_is_room_for_are_refused(

@@ -33,8 +33,8 @@ def settings(tiny_inspector: Inspector) -> PartSettings:
 @pytest.fixture
 def score(tiny_bundle: Path, settings: PartSettings, tmp_path: Path) -> Score:
     def run(*paths: Path, engine: Engine | None = None, **options: object) -> Scored:
-        of = {"size": 4, "settings": settings} | options
-        return score_into_parts(tiny_bundle, paths, tmp_path / "out", engine=engine or OneProcess("cpu"), **of)
+        given = {"size": 4, "settings": settings} | options
+        return score_into_parts(tiny_bundle, paths, tmp_path / "out", engine=engine or OneProcess("cpu"), **given)
 
     return run
 
