@@ -212,7 +212,7 @@ def _signals_as_before() -> Iterator[None]:
     """Ray takes SIGTERM for itself."""
     before = signal.getsignal(signal.SIGTERM)
     yield
-    if threading.current_thread() is threading.main_thread():
+    if before is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -197,6 +198,15 @@ def test_a_unit_that_is_done_twice_is_written_once(
 def test_a_machine_with_another_bundle_is_refused(score: Score, settings: PartSettings, material: Path):
     with pytest.raises(NeroError, match="Expected the same bundle on every machine"):
         score(material, settings=replace(settings, bundle="another"))
+
+
+def test_ray_that_is_not_installed_is_named_with_what_brings_it(
+    nero: Run, tiny_bundle: Path, material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = nero("score", tiny_bundle, material, "--out", tmp_path / "out", "--engine", "ray")
+    assert result.exit_code == 2
+    assert 'Run pip install "nero-dashboard[scale]".' in result.stderr
 
 
 def test_options_that_do_not_suit_are_refused(nero: Run, tiny_bundle: Path, material: Path, tmp_path: Path):
