@@ -32,8 +32,8 @@ def fit_on_all(
 ) -> tuple[FeatureBank, State]:
     """One forward pass over all images; then the sums of the methods that need only sums, in two passes over features.
 
-    Memory holds some thousand images and the sample, whatever the number of images. A second forward pass would cost what the first
-    did, so that the features wait on the disk: see `Spill`.
+    Memory holds some thousand images and the sample, whatever the number of images. A second forward pass would cost
+    what the first did, so that the features wait on the disk: see `Spill`.
 
     Args:
         classifier: as it will be stored.
