@@ -1,5 +1,5 @@
 # Linux and macOS. On Windows, use the commands that the README lists.
-# VENV, PORT, PYTHON, CPU, WORKERS and, of fuzz, SECONDS, SEED and KINDS may be given on the command line: make app PORT=9000
+# VENV, PORT, PYTHON, CPU, WORKERS, of bench ROWS and, of fuzz, SECONDS, SEED and KINDS may be given on the command line: make app PORT=9000
 
 VENV ?= .venv
 PORT ?= 8501
@@ -37,10 +37,12 @@ LITE0_EPOCHS = 8
 
 # No part of the lock: it is large, and has no packages for other systems.
 ATHERIS = atheris==3.0.0
+# Nor is this, which only make bench holds against the project's own maps.
+CAPTUM = captum==0.9.0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup app test coverage lint lint-images fuzz bench gpu-check demo-bundle screenshots lock clean
+.PHONY: help setup app test coverage lint lint-images fuzz bench bench-page gpu-check demo-bundle screenshots lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -76,8 +78,13 @@ fuzz: $(READY_DEV)  ## Read damaged files of every kind (SECONDS=60, SEED=7, KIN
 	  { echo "atheris has packages for Linux on x86-64 and Python 3.11 to 3.13 only." >&2; exit 1; }
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(KINDS)
 
-bench: $(READY_DEV)  ## Measure the time of each step
-	@$(BIN)/python -m tests.bench
+bench: $(READY_DEV)  ## Measure the time of each step, in some ten minutes (ROWS="detect crp"; ROWS=all for an hour)
+	@$(BIN)/python -c 'import captum' 2>/dev/null || $(PIP) install '$(CAPTUM)' || \
+	  echo "Captum could not be fetched: its rows will say so." >&2
+	@$(BIN)/python -m tests.bench $(ROWS)
+
+bench-page: $(READY_DEV)  ## Write the table and the plots of docs/performance.md from what make bench measured
+	@$(BIN)/python -m tests.bench --page
 
 gpu-check: $(READY_DEV)  ## Test and measure on a CUDA card, against the CPU (some minutes)
 	@$(BIN)/python -m tests.bench.gpu

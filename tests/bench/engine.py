@@ -1,11 +1,12 @@
 """What an Inspector does, against the bare forward pass or the plain gradient of the same model."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 from rich.progress import Progress
+from torch.utils.flop_counter import FlopCounterMode
 
 from nero_core import Inspector
 from nero_core.data import Picture, decode_image
@@ -13,6 +14,8 @@ from nero_core.phantom import Lesion, Perturbation, Rectangle, perturb
 from nero_core.phantom.drawing import CLASSES, draw_phantom, encode_phantom
 from nero_core.relevance.concept import conditions
 from nero_core.types import ImageBatch
+from tests.bench.record import Amount, Row
+from tests.bench.setting import Setting
 from tests.bench.timing import paired, seconds
 
 
@@ -28,6 +31,46 @@ def bare_forward(inspector: Inspector, batch: ImageBatch) -> Callable[[], None]:
             classifier.model(pixels)
 
     return forward
+
+
+def forward_rows(setting: Setting) -> Iterator[Row]:
+    """Images a second of the bare forward pass, and its share of what the device multiplies at best in float32.
+
+    Operations are those of matrix products and convolutions, two for each multiplication that is added.
+    """
+    device = setting.inspector.device
+    best = matrix_product_rate(device)
+    for inspector, arch in (
+        (setting.usual, "EfficientNet-Lite0"),
+        (setting.inspector, "ResNet-18"),
+        (setting.vit, "DeiT-tiny"),
+    ):
+        forward = bare_forward(inspector, inspector.decode(setting.files))
+        with FlopCounterMode(display=False) as counter:
+            forward()
+        taken = statistics.median(seconds(forward) for _ in range(setting.rounds))
+        rate = counter.get_total_flops() / taken
+        yield Row(
+            step=f"bare forward pass of {setting.batch_size} images, {arch}: speed; operations ÷ those of the device's "
+            "float32 matrix product",
+            this=Amount(value=setting.batch_size / taken, unit="images/s"),
+            against=Amount(value=best / 1e12, unit="TFLOP/s"),
+            ratio=rate / best,
+        )
+
+
+def matrix_product_rate(device: torch.device) -> float:
+    """What the device multiplies at best in float32, in operations a second."""
+    size = 4096 if device.type == "cuda" else 1024
+    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+    a @ b
+    return 2 * size**3 / statistics.median(seconds(lambda: a @ b) for _ in range(5))
+
+
+def local_map_against_forward(inspector: Inspector, files: list[Path], rounds: int) -> tuple[float, float, float]:
+    """The map of where one image is unlike the fit images, against its bare forward pass."""
+    batch = inspector.decode(files[:1])
+    return paired(lambda: inspector.unlikeness(batch), bare_forward(inspector, batch), rounds)
 
 
 def detect_against_forward(

@@ -27,7 +27,12 @@ from nero_core.errors import NeroError
 from nero_core.models import ModelCard, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
 from nero_core.types import VERDICT
-from tests.bench.engine import bare_forward, explain_against_gradient, heatmaps_against_gradient
+from tests.bench.engine import (
+    bare_forward,
+    explain_against_gradient,
+    heatmaps_against_gradient,
+    matrix_product_rate,
+)
 from tests.bench.methods import made_bank
 from tests.bench.timing import paired, seconds
 
@@ -116,11 +121,7 @@ def _agreement(path: Path, device: str, files: list[Path]) -> Iterator[Row]:
 
 def _matrix_product(device: torch.device) -> Iterator[Row]:
     """What the device multiplies at best in float32, to hold the forward pass against."""
-    size = 4096 if device.type == "cuda" else 1024
-    a, b = (torch.randn(size, size, device=device) for _ in range(2))
-    a @ b
-    taken = statistics.median(seconds(lambda: a @ b) for _ in range(5))
-    yield f"matrix product {size}², float32", f"{2 * size**3 / taken / 1e12:.1f} TFLOP/s", "", "", ""
+    yield "matrix product, float32", f"{matrix_product_rate(device) / 1e12:.1f} TFLOP/s", "", "", ""
 
 
 def _ratios(inspector: Inspector, files: list[Path], rounds: int) -> Iterator[Row]:

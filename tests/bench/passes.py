@@ -19,7 +19,7 @@ from nero_core.types import Head
 from tests.bench.methods import made_bank
 from tests.bench.timing import seconds
 
-BATCH = 2000  # images
+BATCH = 1000  # images
 STREAMED = "all"  # methods that need only sums, at once, from features on the disk
 STAGE = 256  # channels of the one stage before the features
 
