@@ -12,11 +12,10 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from nero_core.detectors.checks import Labels, check_every_class, check_features, checked_labels
 from nero_core.detectors.from_images import ImageDetector
+from nero_core.detectors.in_parts import scored_in_parts
 from nero_core.device import float64
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
-
-SLICE = 4096  # images scored at once: bounds the memory of methods that compare each with the bank
 
 
 class Baseline(ImageDetector):
@@ -101,8 +100,7 @@ class Baseline(ImageDetector):
         """
         if self.requires_fit and not self._is_fitted:
             raise RequiresFittingException("You have to call fit_features() before predict_features().")
-        features = self._features(x)
-        scores = torch.cat([self._scores(part) for part in features.split(SLICE)])
+        scores = scored_in_parts(lambda part: self._scores(self._features(part)), x)
         if not bool(scores.isfinite().all()):
             raise CalibrationError(
                 f"Expected finite scores of {type(self.detector).__name__}. Found NaN or infinity. "

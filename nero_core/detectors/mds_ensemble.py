@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nero_core.detectors.base import HeadDetector, class_means, stage_columns, varies
 from nero_core.detectors.checks import Labels
+from nero_core.detectors.in_parts import scored_in_parts
 from nero_core.detectors.mahalanobis import TiedMahalanobis
 from nero_core.errors import CalibrationError
 from nero_core.types import LAST_STAGE, Head
@@ -108,6 +109,9 @@ class MDSEnsemble(HeadDetector):
             CalibrationError: shapes do not fit, or values are not finite.
         """
         self._check_fitted(self.fitted[LAST_STAGE].mu if self.fitted else None)
+        return scored_in_parts(self._score, x)
+
+    def _score(self, x: Tensor) -> Float[Tensor, " batch"]:
         scores = [
             weight * self.fitted[name].predict_features(means)
             for weight, (name, means) in zip(self.weights, self._columns(x).items(), strict=True)

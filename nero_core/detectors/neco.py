@@ -11,6 +11,7 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import principal_components
+from nero_core.detectors.in_parts import scored_in_parts
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -101,8 +102,11 @@ class NECO(HeadDetector):
             RequiresFittingException: ``fit_features`` was not called.
             CalibrationError: shapes do not fit the head, or features are not finite.
         """
-        components = self._check_fitted(self.components)
-        features = self._features(x)
+        self._check_fitted(self.components)
+        return scored_in_parts(self._score, x)
+
+    def _score(self, x: Tensor) -> Tensor:
+        components, features = self._check_fitted(self.components), self._features(x)
         standard = (features - self.mean) / self.deviation
         part, whole = (torch.linalg.vector_norm(z, dim=1) for z in (standard @ components.T, standard))
         ratio = torch.where(whole > 0, part / whole.clamp_min(torch.finfo(whole.dtype).tiny), 1.0)

@@ -15,6 +15,7 @@ from nero_core.detectors.base import HeadDetector, class_means, unit_length
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import principal_components, spectrum_of
 from nero_core.detectors.detector import State
+from nero_core.detectors.in_parts import scored_in_parts
 from nero_core.detectors.moments import Moments, RowsOf, batch_moments
 from nero_core.detectors.passes import Passes, Sums
 from nero_core.detectors.state import StateReader
@@ -24,7 +25,6 @@ from nero_core.relevance.head import neuron_relevance
 from nero_core.types import Head
 
 _PUBLISHED_K = {384: 175, 512: 175}  # channels → the authors' k
-_AT_ONCE = 1024  # images scored together: what is computed of them stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class NERO(HeadDetector):
             CalibrationError: shapes do not fit the head, or features are not finite.
         """
         self._check_fitted(self.components)
-        return torch.cat([self._score(part) for part in x.split(_AT_ONCE)]) if len(x) > _AT_ONCE else self._score(x)
+        return scored_in_parts(self._score, x)
 
     def terms(self, x: Float[Tensor, "batch neurons"]) -> NeroTerms:
         """The score taken apart, with the exact contribution of every channel to the distance.

@@ -14,6 +14,7 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector, stage_columns, unit_length
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.detector import State
+from nero_core.detectors.in_parts import scored_in_parts
 from nero_core.detectors.nero_plus import decision_vector
 from nero_core.detectors.passes import Passes, side_by_side
 from nero_core.detectors.state import StateReader, gaussian_state
@@ -138,9 +139,7 @@ class NeroDeep(HeadDetector):
             CalibrationError: shapes do not fit, or values are not finite.
         """
         self._check_fitted(self.classes if self.fitted else None)
-        vectors = self._vectors(x)
-        scores = [self._in_units(name, self.fitted[name].distances(u).amin(dim=1)) for name, u in vectors.items()]
-        return torch.stack(scores).sum(dim=0)
+        return scored_in_parts(self._score, x)
 
     def terms(self, x: Float[Tensor, "batch columns"]) -> DeepTerms:
         """The score taken apart; raises as ``predict_features``."""
@@ -156,6 +155,11 @@ class NeroDeep(HeadDetector):
             if name == LAST_STAGE:  # a channel's feature and its relevance, together
                 contribution[name] = contribution[name].unflatten(1, (2, -1)).sum(dim=1)
         return DeepTerms(torch.stack(list(parts.values())).sum(dim=0), parts, distance, nearest, contribution, less)
+
+    def _score(self, x: Tensor) -> Float[Tensor, " batch"]:
+        vectors = self._vectors(x)
+        scores = [self._in_units(name, self.fitted[name].distances(u).amin(dim=1)) for name, u in vectors.items()]
+        return torch.stack(scores).sum(dim=0)
 
     def _vectors(self, x: Tensor) -> dict[str, Float[Tensor, "batch _"]]:
         columns = stage_columns(x, self.stages, self.weight.device)

@@ -12,6 +12,7 @@ from torch import Tensor
 from nero_core.detectors.base import HeadDetector, unit_length
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.detector import State
+from nero_core.detectors.in_parts import scored_in_parts
 from nero_core.detectors.passes import Passes
 from nero_core.detectors.state import StateReader, gaussian_state
 from nero_core.detectors.tied_gaussian import TiedGaussian, fit_tied_gaussian, tied_gaussian_passes
@@ -125,7 +126,8 @@ class NeroPlus(HeadDetector):
             RequiresFittingException: ``fit_features`` was not called.
             CalibrationError: shapes do not fit the head, or features are not finite.
         """
-        return self._fitted_gaussian().distances(self._vector(self._features(x))).amin(dim=1)
+        gaussian = self._fitted_gaussian()
+        return scored_in_parts(lambda part: gaussian.distances(self._vector(self._features(part))).amin(dim=1), x)
 
     def terms(self, x: Float[Tensor, "batch neurons"]) -> NeroPlusTerms:
         """The score taken apart, with the exact contribution of every channel.

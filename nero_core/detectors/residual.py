@@ -13,6 +13,7 @@ from nero_core.detectors.base import HeadDetector
 from nero_core.detectors.checks import Labels
 from nero_core.detectors.components import scatter_spectrum
 from nero_core.detectors.detector import State
+from nero_core.detectors.in_parts import scored_in_parts
 from nero_core.detectors.moments import Moments, batch_moments
 from nero_core.detectors.passes import Passes
 from nero_core.detectors.state import StateReader
@@ -104,9 +105,13 @@ class Residual(HeadDetector):
             CalibrationError: shapes do not fit the head, or features are not finite.
         """
         principal = self._check_fitted(self.principal)
-        offset = self._features(x) - self.origin
-        outside: Tensor = torch.linalg.vector_norm(offset - (offset @ principal) @ principal.T, dim=1)
-        return outside
+
+        def outside(part: Tensor) -> Tensor:
+            offset = self._features(part) - self.origin
+            length: Tensor = torch.linalg.vector_norm(offset - (offset @ principal) @ principal.T, dim=1)
+            return length
+
+        return scored_in_parts(outside, x)
 
     def _rows(self, x: Tensor, y: Labels) -> tuple[Float[Tensor, "batch neurons"], Int[Tensor, " batch"]]:
         return self._feature_bank(x, y, minimum=1)

@@ -6,7 +6,7 @@ from pytorch_ood.detector import DICE, GEN, LTS, NCI, Entropy, ViM, fDBD
 from torch import Tensor
 
 from nero_core.detectors import baselines, build_detector
-from nero_core.detectors.baseline import SLICE
+from nero_core.detectors.in_parts import AT_ONCE
 from nero_core.errors import CalibrationError
 from nero_core.types import Head
 
@@ -138,6 +138,13 @@ def test_temperature_scores_are_the_log_odds_of_the_softmax(head: Head) -> None:
 
 
 def test_a_batch_longer_than_a_slice_is_scored_whole(head: Head) -> None:
-    x = made(2, SLICE + 5)[0]
+    x = made(2, AT_ONCE + 5)[0]
     detector = build_detector("nnguide", head).fit_features(*made(1))
-    assert detector.predict_features(x).shape == (SLICE + 5,)
+    assert detector.predict_features(x).shape == (AT_ONCE + 5,)
+
+
+def test_finite_features_whose_sum_is_not_are_scored(head: Head) -> None:
+    features = made(2)[0].double()
+    features[0, :2] = 1.7e308  # the sum of both is infinite
+    assert not features.sum().isfinite()
+    assert bool(build_detector("max_logit", head).predict_features(features)[1:].isfinite().all())
