@@ -1,6 +1,7 @@
 """``calibrate``: a checkpoint and ID images in, a bundle out."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -230,7 +231,9 @@ def calibrate(
             chosen = np.linspace(0, len(others) - 1, min(quiz_images, len(others))).astype(int)
             pictured |= {banks[name].ids[place]: others.paths[place] for place in chosen}
     report("thumbnails", 0, len(pictured))
-    thumbnails = [(digest, small_picture(decode_image(path))) for digest, path in pictured.items()]
+    with ThreadPoolExecutor(2, thread_name_prefix="decode") as pool:
+        pictures = list(pool.map(lambda path: small_picture(decode_image(path)), pictured.values()))
+    thumbnails = list(zip(pictured, pictures, strict=True))
     report("thumbnails", len(pictured), len(pictured))
     return save_bundle(
         Path(out), card, classifier, banks, thumbnails, half, reference_maps, half_features, patch_model, state

@@ -58,7 +58,7 @@ def calibration_rows(setting: Setting) -> Iterator[Row]:
 
     step = f"`nero calibrate` with {len(images)} such frames, {{}}: speed ÷ the same bare forward pass"
     short = step.format("without references and patches")
-    yield _speed(short, paired(made(0, 0), bare(inspector, images), rounds=3))
+    yield _speed(short, paired(made(0, 0), bare(inspector, images), rounds=2))
     whole = step.format("all parts")
     yield _speed(whole, paired(made(2, 2000), bare(inspector, images), rounds=1))
 

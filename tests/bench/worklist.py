@@ -13,11 +13,11 @@ from tests.bench.crowd import frame, marked
 from tests.bench.engine import bare_forward
 from tests.bench.timing import paired
 
-FRAMES = 320  # each as any other, so that 5,000 take 5,000 / 320 times as long, but for what grows with the list
+FRAMES = 160  # each as any other, so that 5,000 take 5,000 / 160 times as long, but for what grows with the list
 BATCH = 32
 
 
-def worklist_against_forward(inspector: Inspector, frames: int = FRAMES, rounds: int = 3) -> tuple[float, float, float]:
+def worklist_against_forward(inspector: Inspector, frames: int = FRAMES, rounds: int = 2) -> tuple[float, float, float]:
     """Seconds of both, and how many times faster the bare pass is.
 
     The frames are JPEGs of 1350 × 1080. The worklist reads and lists the folder, decodes, scores by the verdict and
