@@ -19,7 +19,7 @@ from nero_core.types import Head
 from tests.bench.methods import made_bank
 from tests.bench.timing import seconds
 
-BATCH = 1000  # images
+BATCH = 2000  # images
 STREAMED = "all"  # methods that need only sums, at once, from features on the disk
 STAGE = 256  # channels of the one stage before the features
 
@@ -47,9 +47,11 @@ def main() -> None:
     head, x, y = made_bank(BATCH, seed=0)
 
     def read() -> Iterator[tuple[Tensor, Tensor]]:
-        for number in range(images // BATCH):
+        for number in range(-(-images // BATCH)):
             # Another image each time, for less than it takes to draw numbers anew.
-            yield x.roll(number % BATCH, 0) * (1 + number / 1e5) + x.roll(1 + number // 7 % BATCH, 0) / 4, y
+            part = x.roll(number % BATCH, 0) * (1 + number / 1e5) + x.roll(1 + number // 7 % BATCH, 0) / 4
+            left = images - number * BATCH
+            yield part[:left], y[:left]
 
     fit = partial(streamed, head) if name == STREAMED else partial(fit_in_passes, build_detector(name, head))
     fit(lambda: [(x, y)])  # what is loaded with the first one is loaded
