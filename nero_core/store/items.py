@@ -90,10 +90,13 @@ def find_items(
         offset: items that the pages before have.
         limit: items of a page.
     """
-    passing = _conditions(worklist, where)
+    passing, order = _conditions(worklist, where), _order(sort, descending)
     with store.reading() as connection:
-        total = connection.execute(_joined(select(func.count(ItemRow.id))).where(*passing)).scalar_one()
-        query = item_query().where(*passing).order_by(*_order(sort, descending)).limit(limit).offset(offset)
+        counted = _joined(select(func.count(ItemRow.id)), _reviews_asked(where))
+        total = connection.execute(counted.where(*passing)).scalar_one()
+        # First which ones, and only then all that is known of them: of thousands of items it would be sorted as well.
+        chosen = _joined(select(ItemRow.id), _reviews_asked(where, sort)).where(*passing).order_by(*order)
+        query = item_query().where(ItemRow.id.in_(chosen.limit(limit).offset(offset))).order_by(*order)
         return ItemPage(tuple(map(read_item, connection.execute(query).mappings())), total)
 
 
@@ -117,7 +120,11 @@ def place_of(
 ) -> int | None:
     """Where ``find_items`` of the same order has the item of a position: its place from 0, None where it has it not."""
     place = (func.row_number().over(order_by=_order(sort, descending)) - 1).label("place")
-    ranked = _joined(select(ItemRow.position, place)).where(*_conditions(worklist, where)).subquery()
+    ranked = (
+        _joined(select(ItemRow.position, place), _reviews_asked(where, sort))
+        .where(*_conditions(worklist, where))
+        .subquery()
+    )
     with store.reading() as connection:
         found = connection.execute(select(ranked.c.place).where(ranked.c.position == position)).scalar()
     return None if found is None else int(found)
@@ -157,12 +164,19 @@ def read_item(values: Mapping[Any, Any]) -> Item:
     return Item(**{**item, "name": item["name"] or ""}, result=result, **reviews)
 
 
-def _joined(query: Select[Any]) -> Select[Any]:
+def _joined(query: Select[Any], reviews: Collection[str] = tuple(_REVIEWS)) -> Select[Any]:
     query = query.select_from(ItemRow).join(ImageRow, ImageRow.id == ItemRow.image)
     query = query.outerjoin(ResultRow, ResultRow.item == ItemRow.id)
-    for review, reading in _REVIEWS.values():
+    for field in reviews:
+        review, reading = _REVIEWS[field]
         query = query.outerjoin(review, is_last_review(ItemRow.id, review, reading))
     return query
+
+
+def _reviews_asked(where: Filter, sort: Sort = "position") -> list[str]:
+    """The reviews that a filter and an order look at: to find the last ones of each item takes most of the time."""
+    fields = ["review"] if where.decisions or sort == "review" else []
+    return [*fields, *(["first", "second"] if where.readings or sort == "disagreement" else [])]
 
 
 def _says(review: Alias) -> ColumnElement[str | None]:

@@ -1,21 +1,22 @@
 """The results of a worklist from the PACS go back to it: of the image that is read, or of all that are reviewed."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboard import resources, state, words
 from dashboard.access import admit
-from dashboard.pages.worklist.item_table import View
 from dashboard.pages.worklist.reader import reader
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs, worklist_jobs
 from nero_core import pacs
 from nero_core.errors import NeroError
-from nero_core.store import Store, Worklist, find_items
+from nero_core.store import Item, Store, Worklist, find_items
 
 POLL = 1.0  # seconds between looks
 
 
-def answer(store: Store, listed: Worklist, view: View) -> None:
+def answer(store: Store, listed: Worklist, here: Sequence[Item]) -> None:
     """Two buttons and the progress; nothing where the worklist did not come from a PACS, or none is named."""
     if (
         "study" not in listed.settings
@@ -33,7 +34,6 @@ def answer(store: Store, listed: Worklist, view: View) -> None:
         if worklist_jobs.answerer(listed) is not None:
             _poll(listed)
             return
-        here = view.page(store, listed, state.worklist.place(), 1).items
         is_reviewed = bool(here) and here[0].review is not None and here[0].review.decision in pacs.REVIEWED.decisions
         count = find_items(store, listed.id, where=pacs.REVIEWED, limit=1).total
         with st.container(horizontal=True, key="send"):

@@ -9,16 +9,15 @@ from dashboard.components.marks import thumbnail
 from dashboard.pages.worklist.item_table import View
 from dashboard.pages.worklist.reader import reader
 from nero_core.errors import NeroError
-from nero_core.store import Item, Result, Review, Store, Worklist, add_review, reviews_of
+from nero_core.store import Item, ItemPage, Result, Review, Store, Worklist, add_review, reviews_of
 from nero_core.types import Verdict
 
 SCREEN = "pages/screen/page.py"
 KEYS: dict[Verdict, str] = {"like": "L", "borderline": "B", "unlike": "U"}
 
 
-def item_card(store: Store, listed: Worklist, view: View) -> None:
-    """The item at the place that is read."""
-    page = view.page(store, listed, state.worklist.place(), 1)
+def item_card(store: Store, listed: Worklist, view: View, page: ItemPage) -> None:
+    """The item that is read."""
     if not page.items:
         return
     item = page.items[0]

@@ -61,30 +61,39 @@ class View:
         return place_of(store, listed.id, position, sort, self.descending, self.where)
 
 
-def item_table(store: Store, listed: Worklist) -> View:
-    """Settings, the page of the table on which the item that is read stands, and its pages."""
+def item_table(store: Store, listed: Worklist) -> tuple[View, ItemPage]:
+    """Settings, the page of the table on which the item that is read stands, and its pages.
+
+    Returns:
+        What is shown, and of that the item that is read; none where nothing is shown.
+    """
     view = _view(listed)
-    total = view.page(store, listed, 0, 1).total
     is_here = state.worklist.follow_item(lambda position: view.place_of(store, listed, position))
     if not is_here:
         st.caption("The image that the link names is not among these. The first is shown.")
-    if state.worklist.place() >= total:
-        state.worklist.go_to_place(total - 1)
-    if not total:
+    page, first = _page(store, listed, view)
+    if not page.items:
         if listed.total:
             st.info("No image passes these filters.", icon=":material/filter_alt:")
         else:
             st.info("No image is here yet." if listed.sources else "There is no image.", icon=":material/image:")
-        return view
-    first = state.worklist.place() // PAGE * PAGE
-    items = view.page(store, listed, first).items
-    _table(listed, items, view, first)
-    here = view.page(store, listed, state.worklist.place(), 1).items
-    if here:
-        state.worklist.name_item(here[0].position)
-    if total > PAGE:
-        _pages(first, total)
-    return view
+        return view, page
+    _table(listed, page.items, view, first)
+    here = page.items[state.worklist.place() - first]
+    state.worklist.name_item(here.position)
+    if page.total > PAGE:
+        _pages(first, page.total)
+    return view, ItemPage((here,), page.total)
+
+
+def _page(store: Store, listed: Worklist, view: View) -> tuple[ItemPage, int]:
+    """The page with the item that is read, the last where there are fewer by now; and the place of its first item."""
+    while True:
+        first = state.worklist.place() // PAGE * PAGE
+        page = view.page(store, listed, first)
+        if state.worklist.place() < max(1, page.total):
+            return page, first
+        state.worklist.go_to_place(page.total - 1)
 
 
 def _view(listed: Worklist) -> View:
@@ -139,7 +148,8 @@ def _choices(label: str, names: dict[str, str], key: str, on_change: Callable[[]
 
 def _table(listed: Worklist, items: tuple[Item, ...], view: View, first: int) -> None:
     alike = resources.worklists.alike(listed.id, listed.done)
-    rows = [_row(item, item.id in view.unlike, alike.size(item.id)) for item in items]
+    who = reader()
+    rows = [_row(item, who, item.id in view.unlike, alike.size(item.id)) for item in items]
     rows[state.worklist.place() - first][HERE] = "▸"
     columns = {
         HERE: st.column_config.TextColumn(width=26),
@@ -171,7 +181,7 @@ def _table(listed: Worklist, items: tuple[Item, ...], view: View, first: int) ->
     st.caption("◆ unlike, ▲ borderline, ● like; ◆◆ unlike over the whole list. Select a row to read its image.")
 
 
-def _row(item: Item, is_unlike: bool, alike: int) -> dict[str, object]:
+def _row(item: Item, who: str, is_unlike: bool, alike: int) -> dict[str, object]:
     result, small = item.result, resources.worklists.small(item.digest, item.frame)
     verdict = result.verdict if result is not None else None
     said = f"{words.SYMBOL[verdict] * (2 if is_unlike else 1)} {verdict}" if verdict else ""
@@ -181,7 +191,7 @@ def _row(item: Item, is_unlike: bool, alike: int) -> dict[str, object]:
         "verdict": said,
         "p": result.p_value if result is not None else None,
         "name": words.worklists.item_name(item),
-        "status": words.worklists.status(item, reader()),
+        "status": words.worklists.status(item, who),
         "prediction": result.predicted if result is not None else "",
         "no.": item.position + 1,
         "alike": alike if alike > 1 else None,

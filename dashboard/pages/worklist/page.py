@@ -30,13 +30,13 @@ with plain_errors():
     second_reader(store, listed)
 table_side, item_side = st.columns([7, 5], gap="medium")
 with table_side, plain_errors():
-    view = item_table(store, listed)
+    view, here = item_table(store, listed)
     if listed.owner == reader():  # both say what everybody said
         download(store, listed)
         list_report(store, listed)
 with item_side, plain_errors():
-    item_card(store, listed, view)
-    answer(store, listed, view)
+    item_card(store, listed, view, here)
+    answer(store, listed, here.items)
 st.button(
     "All worklists, or a new one", icon=":material/arrow_back:", key="leave", on_click=state.worklist.show, args=(None,)
 )
