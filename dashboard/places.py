@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nero_core.atomic import part_of
 from nero_core.errors import NeroError
+from nero_core.store import database_files
 from nero_core.store import home as home
 
 PRIVATE = 0o700  # a job's folder is known by its id alone, so nobody else on the machine may list them
@@ -72,8 +73,9 @@ def below_data(text: str, may_be_file: bool = False) -> Path:
     """A folder on the server that a user named, relative to ``NERO_DATA`` or in full; or a file, where that will do.
 
     Raises:
-        NeroError: none may be named, it is outside ``NERO_DATA`` once links are followed, or it is no folder. Outside
-            and missing read the same, so that nobody learns what else the server holds.
+        NeroError: none may be named, it is outside ``NERO_DATA`` once links are followed, is no folder, or is the
+            server's own: what it keeps of others, or its database. All read the same, so that nobody learns what else
+            the server holds.
     """
     root = data()
     if root is None:
@@ -85,11 +87,17 @@ def below_data(text: str, may_be_file: bool = False) -> Path:
     try:
         folder = (root / text.strip()).resolve()
         is_there = folder.is_dir() or (may_be_file and folder.is_file())
-        if not text.strip() or not folder.is_relative_to(root) or not is_there:
+        if not text.strip() or not folder.is_relative_to(root) or not is_there or _is_own(folder):
             raise refused
     except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, links in a circle
         raise refused from error
     return folder
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a resolved path is, or lies in, or holds what the server itself writes."""
+    own = [home(), *(file.resolve() for file in database_files())]
+    return path.is_relative_to(home()) or any(each.is_relative_to(path) for each in own)
 
 
 def folder_name(title: str) -> str:

@@ -45,8 +45,10 @@ from .scoring import claim_items as claim_items
 from .scoring import release_claim as release_claim
 from .scoring import renew_claim as renew_claim
 from .scoring import save_results as save_results
+from .settings import database_files as database_files
 from .settings import database_url as database_url
 from .settings import home as home
+from .settings import is_of_database as is_of_database
 from .settings import local_user as local_user
 from .sharing import readable_worklist as readable_worklist
 from .sharing import share_worklist as share_worklist

@@ -56,8 +56,7 @@ def back_up(file: Path, url: str | None = None) -> AuditCheck:
     if source.drivername == "sqlite":
         if not Path(str(source.database)).is_file():
             raise StoreError(f"Expected a database at {source.database}. Found none. There is nothing to back up.")
-        if file.exists() and file.samefile(str(source.database)):
-            raise StoreError(f"Expected another file than the database. Found {file} itself. Name another file.")
+        _check_other(file, source)
     file.parent.mkdir(parents=True, exist_ok=True)
     with new_file(file.resolve(), alone=False) as part:
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, PRIVATE))
@@ -93,6 +92,7 @@ def restore(file: Path, url: str | None = None, replace: bool = False) -> AuditC
     if not file.is_file():
         raise StoreError(f"Expected a backup at {file}. Found no file. Name one that nero db backup wrote.")
     target = read_url(url or settings.database_url())
+    _check_other(file, target)
     check = _check(file)
     if check.broken is not None:
         raise StoreError(
@@ -112,6 +112,16 @@ def restore(file: Path, url: str | None = None, replace: bool = False) -> AuditC
             _load(engine, file)
         bring_up_to_date(engine)
     return check
+
+
+def _check_other(file: Path, database: URL) -> None:
+    """See that a backup is not the database, nor its log.
+
+    Raises:
+        StoreError: it is.
+    """
+    if settings.is_of_database(file, database.render_as_string(hide_password=False)):
+        raise StoreError(f"Expected another file than the database. Found one of its own: {file}. Name another file.")
 
 
 def _check(file: Path) -> AuditCheck:

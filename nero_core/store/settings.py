@@ -20,6 +20,29 @@ def database_url() -> str:
     return os.environ.get("NERO_DATABASE_URL") or f"sqlite:///{home() / DATABASE}"
 
 
+def database_files(url: str | None = None) -> tuple[Path, ...]:
+    """SQLite's own files, whether they are there or not: the database, and what lies beside it; none of PostgreSQL.
+
+    Nobody but SQLite opens them: whoever closes one again ends the locks that SQLite has on it in that process.
+    Another process that leaves then removes the log that this one still writes to.
+
+    Args:
+        url: of the database; that of the environment otherwise.
+    """
+    path = (url or database_url()).partition("?")[0].removeprefix("sqlite:///")
+    if not Path(path).is_absolute():
+        return ()
+    return tuple(Path(path + end) for end in ("", "-wal", "-shm", "-journal"))
+
+
+def is_of_database(path: Path, url: str | None = None) -> bool:
+    """Whether a path is one of ``database_files``, under whatever name."""
+    files = database_files(url)
+    return path.resolve() in {file.resolve() for file in files} or any(
+        path.exists() and file.exists() and path.samefile(file) for file in files
+    )
+
+
 def keeps_names() -> bool:
     """``NERO_KEEP_NAMES=1``: whether the names of uploaded files are kept in the database."""
     return _switch("NERO_KEEP_NAMES")

@@ -16,7 +16,7 @@ from nero_core.data.limits import FORMATS, SUFFIXES
 from nero_core.data.regular_file import regular_file
 from nero_core.data.walk import images_below, may_be_dicom, split_entries
 from nero_core.errors import ImageError, NeroError
-from nero_core.store import Store, put_upload, put_upload_file
+from nero_core.store import Store, is_of_database, put_upload, put_upload_file
 from nero_core.video import SUFFIXES as VIDEO_SUFFIXES
 from nero_core.video import video_kind
 from nero_core.worklist.images import File, each_frame, in_study_order
@@ -49,7 +49,7 @@ def files_of(
     """
     if not source.exists():
         raise NeroError(f"Expected a folder, a zip, an image or a video. Found nothing at {source}. Check the path.")
-    if source.is_file() and not _is_zip(source):
+    if source.is_file() and (is_of_database(source) or not _is_zip(source)):
         yield loose_files([source])
         return
     with unpacked(source, inside=inside, on_left_out=on_left_out) as folder:
@@ -106,6 +106,8 @@ def _listed(folder: Path, on_left_out: Tell, on_file: OnFile) -> tuple[File, ...
 
 
 def _file(path: Path, name: str) -> File:
+    if is_of_database(path):
+        raise NeroError(f"Expected an image or a video. Found the database: {file_name(name)}. Name another file.")
     with regular_file(path, file_name(name), FORMATS, "image") as (file, _):
         is_video = video_kind(file.read(HEAD)) is not None
     return File(path, name, file_digest(path), is_video=is_video)

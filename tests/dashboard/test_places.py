@@ -24,6 +24,23 @@ def test_a_path_outside_the_data_folder_is_refused(monkeypatch: pytest.MonkeyPat
         places.below_data(text)
 
 
+@pytest.mark.parametrize("text", [".", "kept", "kept/uploads", "kept/nero.db", "base", "base/own", "base/own-wal"])
+def test_what_the_server_keeps_of_others_is_no_folder_to_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+):
+    (tmp_path / "kept" / "uploads").mkdir(parents=True)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "images").mkdir()
+    for name in ("kept/nero.db", "base/own", "base/own-wal"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("NERO_DATA", str(tmp_path))
+    monkeypatch.setenv("NERO_HOME", str(tmp_path / "kept"))
+    monkeypatch.setenv("NERO_DATABASE_URL", f"sqlite:///{tmp_path}/base/own")
+    with pytest.raises(NeroError, match="below the server's data folder"):
+        places.below_data(text, may_be_file=True)
+    assert places.below_data("images") == tmp_path / "images"
+
+
 def test_a_folder_of_the_data_folder_may_be_named_in_both_ways(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     inside = tmp_path / "set" / "id"
     inside.mkdir(parents=True)

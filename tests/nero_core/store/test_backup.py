@@ -175,5 +175,9 @@ def test_a_database_is_no_backup_of_itself_and_nothing_is_no_database(tmp_path: 
         back_up(tmp_path / "backup.db")
     assert not home.exists()
     open_store().close()
-    with pytest.raises(StoreError, match="Expected another file than the database"):
-        back_up(home / "nero.db")
+    with open_store():  # its log is there meanwhile
+        for name in ("nero.db", "nero.db-wal", "nero.db-shm", "nero.db-journal"):
+            with pytest.raises(StoreError, match="Expected another file than the database"):
+                back_up(home / name)
+        with pytest.raises(StoreError, match="Expected another file than the database"):
+            restore(home / "nero.db", replace=True)
