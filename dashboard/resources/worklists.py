@@ -11,6 +11,7 @@ from PIL import Image
 from dashboard.resources.bundles import bundle_paths
 from dashboard.resources.images import DECODERS, HOUR, Source
 from nero_core import Inspector
+from nero_core.calibration import read_card
 from nero_core.data import frame_digest, thumbnail
 from nero_core.errors import ImageError
 from nero_core.store import Discoveries, Item, NewItem, Store, discoveries, open_store, thumbnail_path, upload_path
@@ -91,6 +92,12 @@ def bundle_of(digest: str) -> Path | None:
     return None
 
 
+def classes_of(digest: str) -> tuple[str, ...]:
+    """The classes of the bundle of a digest; none where it is no longer here."""
+    path = bundle_of(digest)
+    return () if path is None else _classes(str(path), digest)
+
+
 def over_time(model: Inspector) -> Quality:
     """What a bundle has done so far."""
     return quality(store(), model.bundle.digest, model.bundle.calibration_size)
@@ -109,6 +116,11 @@ def confirmed(
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _store(home: str) -> Store:
     return open_store()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _classes(path: str, digest: str) -> tuple[str, ...]:
+    return read_card(Path(path))[0].class_names
 
 
 @st.cache_data(max_entries=4096, ttl=HOUR, show_spinner=False)

@@ -63,9 +63,9 @@ def readings(item: Item, reader: str) -> str:
         return ""
     if is_blind(item, reader):
         return f"Read first by {plain(item.first.reader)}. What they said is shown once you have answered."
-    lines = [f"First reader: {plain(review(item.first))}.{_comment(item.first)}"]
+    lines = [f"First reader: {plain(review(item.first))}.{_remarks(item.first)}"]
     if item.second is not None:
-        lines.append(f"Second reader: {plain(review(item.second))}.{_comment(item.second)}")
+        lines.append(f"Second reader: {plain(review(item.second))}.{_remarks(item.second)}")
     elif item.first.decision == "second_look":
         lines.append("It needs a second reader.")
     return "  \n".join(lines)
@@ -79,8 +79,9 @@ def comments(reviews: Sequence[Review], item: Item, reader: str) -> list[str]:
     return [f"{plain(found.reader)}: “{plain(found.comment)}”" for found in written]
 
 
-def _comment(found: Review) -> str:
-    return f" “{plain(found.comment)}”" if found.comment else ""
+def _remarks(found: Review) -> str:
+    seen = f" Sees {plain(found.label)}." if found.label else ""
+    return f"{seen} “{plain(found.comment)}”" if found.comment else seen
 
 
 def review(found: Review) -> str:

@@ -9,6 +9,7 @@ from nero_core.store.schema import ImageRow, ItemRow, ResultRow, ReviewRow
 from nero_core.store.store import Store
 
 LONGEST = 4000  # characters of a comment
+LONGEST_CLASS = 200  # and of a class
 
 
 def add_review(store: Store, review: Review) -> Review:
@@ -18,12 +19,17 @@ def add_review(store: Store, review: Review) -> Review:
         The same with its number and moment.
 
     Raises:
-        StoreError: the item is gone or not scored yet, the comment is too long, or somebody would be the second reader
-            of what they read first, or of what nobody has read, or first reader of what another has read first.
+        StoreError: the item is gone or not scored yet, comment or class are too long, or somebody would be the second
+            reader of what they read first, or of what nobody has read, or first reader of what another has read first.
     """
     if len(review.comment) > LONGEST:
         raise StoreError(
             f"Expected a comment of at most {LONGEST} characters. Found {len(review.comment)}. Shorten it."
+        )
+    if len(review.label) > LONGEST_CLASS:
+        raise StoreError(
+            f"Expected a class of at most {LONGEST_CLASS} characters. Found {len(review.label)}. "
+            "Say more in the comment."
         )
     now = store.now()
     with store.writing() as connection:

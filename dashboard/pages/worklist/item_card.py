@@ -91,6 +91,14 @@ def _review(store: Store, listed: Worklist, view: View, item: Item) -> None:
         )
     for line in words.worklists.comments(reviews_of(store, item.id), item, name):
         st.caption(line)
+    st.selectbox(
+        "Class that you see",
+        resources.worklists.classes_of(listed.bundle),
+        index=None,
+        key=_class_key(item.id),
+        placeholder="choose one, or write another; none is needed",
+        accept_new_options=True,
+    )
     st.text_input("Comment", key=_comment_key(item.id), max_chars=1000, placeholder="what you see")
     verdict = item.result.verdict if item.result is not None else None
 
@@ -117,19 +125,21 @@ def _review(store: Store, listed: Worklist, view: View, item: Item) -> None:
 
 
 def _save(store: Store, listed: Worklist, view: View, review: Review) -> None:
-    """Save a review with the comment that is written now, and go on; where the item has left the filter, the next one
-    stands in its place already."""
+    """Save a review with the class and the comment that are written now, and go on; where the item has left the filter,
+    the next one stands in its place already. A comment alone leaves the class for the review that decides."""
     comment = str(state.site.value_of(_comment_key(review.item)) or "").strip()
+    label = str(state.site.value_of(_class_key(review.item)) or "").strip() if review.decision != "comment" else ""
     try:
         if review.decision == "comment" and not comment:
             raise NeroError("Expected a comment. Found none. Write it above the buttons.")
-        add_review(store, replace(review, comment=comment))
+        add_review(store, replace(review, label=label, comment=comment))
     except NeroError as error:
         state.worklist.refuse(str(error))
         return
     state.site.go_to(_comment_key(review.item), "")
     if review.decision == "comment":
         return
+    state.site.go_to(_class_key(review.item), None)
     here = view.page(store, listed, state.worklist.place(), 2)
     if here.items and here.items[0].id == review.item and len(here.items) > 1:
         state.worklist.go_to_place(state.worklist.place() + 1)
@@ -137,6 +147,10 @@ def _save(store: Store, listed: Worklist, view: View, review: Review) -> None:
 
 def _comment_key(item: int) -> str:
     return f"comment_{item}"
+
+
+def _class_key(item: int) -> str:
+    return f"class_{item}"
 
 
 def _open(item: Item) -> None:

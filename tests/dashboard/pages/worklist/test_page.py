@@ -31,6 +31,7 @@ from nero_core.store import (
     save_results,
 )
 from nero_core.worklist import begin, files_of, keep_files, score_worklist
+from nero_core.worklist import export as table_of
 from tests.dashboard.material import asked, html, no_traceback, png, until
 from tests.nero_core.store.material import failed, items, scored
 from tests.nero_core.video.clips import drawn, write_clip
@@ -189,6 +190,40 @@ def test_reviews_are_saved_and_lead_on(app: Start, stored: tuple[Store, int]):
     assert heading(running) == "frame 1.png"
     assert any("overridden: like the reference images" in text.value.replace("\\", "") for text in running.markdown)
     assert running.dataframe[0].value["status"].iloc[0] == f"agreed, by {local_user()}"
+
+
+def write_class(running: AppTest, item: int, text: str) -> None:
+    field = running.selectbox(key=f"class_{item}")
+    field.options.append(text)  # as the browser does; AppTest itself sends nothing that is not offered
+    field.set_value(text)
+
+
+def test_a_reader_can_say_the_class_that_they_see_or_something_else(
+    app: Start, stored: tuple[Store, int], loaded_wide: Bundle
+):
+    store, number = stored
+    running = opened(app, number)
+    first, second = (item.id for item in find_items(store, number, "p_value").items[:2])
+    seen = running.selectbox(key=f"class_{first}")
+    assert seen.value is None and tuple(seen.options) == loaded_wide.card.class_names
+    seen.set_value(loaded_wide.card.class_names[1]).run()
+    running.text_input(key=f"comment_{first}").set_value("A fold.").run()
+    running.button(key="review_N").click().run()
+    running.button(key="review_L").click().run()
+    no_traceback(running)
+    assert [review.label for review in reviews_of(store, first)] == ["", loaded_wide.card.class_names[1]]
+    write_class(running, second, "a *clip*")
+    running.button(key="review_A").click().run()
+    no_traceback(running)
+    assert [(review.decision, review.label) for review in reviews_of(store, second)] == [("agree", "a *clip*")]
+    running.button(key="previous_item").click().run()
+    assert any("Sees a \\*clip\\*." in text.value for text in running.markdown)
+    assert running.selectbox(key=f"class_{second}").value is None
+    exported = table_of(store, number, "csv", "ann").decode()
+    assert f",{loaded_wide.card.class_names[1]},," in exported and ",a *clip*," in exported
+    write_class(running, second, "x" * 201)
+    running.button(key="review_A").click().run()
+    assert any("at most 200 characters" in error.value for error in running.error)
 
 
 def test_a_comment_alone_is_kept_and_stays_with_its_image(app: Start, stored: tuple[Store, int]):
