@@ -87,7 +87,8 @@ def jpeg_frame(data: bytes | memoryview) -> JpegFrame | None:
 def _frame(marker: int, data: bytes | memoryview, place: int) -> JpegFrame:
     precision, height, width, components = struct.unpack_from(">BHHB", data, place)
     factors = [divmod(data[place + 7 + 3 * index], 16) for index in range(components)]
-    widest, highest = max(across for across, _ in factors), max(down for _, down in factors)
+    widest = max((across for across, _ in factors), default=0)  # 0 as where a header says so: ZeroDivisionError
+    highest = max((down for _, down in factors), default=0)
     share = sum(across * down for across, down in factors) / (widest * highest)
     return JpegFrame(marker, precision, height, width, components, share, True)
 

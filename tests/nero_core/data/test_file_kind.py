@@ -94,6 +94,14 @@ def test_a_jpeg_of_an_unusual_process_is_named_so(data: bytes, kind: str) -> Non
         decode_image(data, "scan.jpg")
 
 
+@pytest.mark.parametrize("components", [0, 200])
+def test_a_jpeg_whose_frame_has_no_components_or_more_than_there_are_is_refused_in_words(components: int) -> None:
+    data = bytearray(encode("JPEG"))
+    data[data.index(b"\xff\xc0") + 9] = components
+    with pytest.raises(ImageError, match=r"scan\.jpg"):
+        decode_image(bytes(data), "scan.jpg")
+
+
 def test_a_jpegs_frame_tells_its_size_and_what_its_decoder_keeps() -> None:
     plain, progressive = jpeg_frame(encode("JPEG")), jpeg_frame(encode("JPEG", progressive=True, subsampling=0))
     assert plain is not None
