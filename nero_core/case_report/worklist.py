@@ -160,7 +160,10 @@ def _case(
     assert item.result is not None  # it is scored
     try:
         picture = _picture(store, item)
-        case = describe_case(explorer.inspector, picture, listed.method, tpr, composite, explorer=explorer)
+        borderline = listed.settings.get("borderline")
+        case = describe_case(
+            explorer.inspector, picture, listed.method, tpr, composite, explorer=explorer, borderline=borderline
+        )
     except (ImageError, CalibrationError) as error:
         return stored_case(explorer.inspector, item, tpr, str(error))
     result = item.result

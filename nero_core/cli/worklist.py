@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nero_core.cli.left_out import tell_left_out
-from nero_core.cli.options import Device, Tpr
+from nero_core.cli.options import Borderline, Device, Tpr
 from nero_core.cli.progress import ProgressFile, progress_bar
 from nero_core.cli.temporary import temporary_folder
 from nero_core.cli.terminal import printable
@@ -42,6 +42,7 @@ def score(
     ] = False,
     method: Annotated[str | None, typer.Option(help="verdict, the default, or a detector.")] = None,
     tpr: Tpr = None,
+    borderline: Borderline = None,
     device: Device = "auto",
     owner: Owner = None,
     progress: ProgressFile = None,
@@ -68,7 +69,7 @@ def score(
                 files_of(source, None, tell_left_out, lambda done, total: advance("reading", done, total))
             )
         inspector = Inspector.load(bundle, device)
-        listed = _listed(store, inspector, earlier, out, owner, files, method, tpr, sources_of(study))
+        listed = _listed(store, inspector, earlier, out, owner, files, method, tpr, borderline, sources_of(study))
         listers = listers_of(store, listed)
         if keep:
             keep_files(store, files, lambda done, total: advance("copying", done, total))
@@ -162,6 +163,7 @@ def _listed(
     files: "tuple[File, ...]",
     method: str | None,
     tpr: float | None,
+    borderline: float | None,
     more: "list[dict[str, Any]]",
 ) -> "Worklist":
     from nero_core.worklist import begin, check_files
@@ -171,7 +173,7 @@ def _listed(
         chosen = method or inspector.default_method(tpr)
         if reason:
             typer.echo(f"{reason} Scored by {chosen} instead.", err=True)
-        return begin(store, inspector, name, owner, files, chosen, tpr, more)
+        return begin(store, inspector, name, owner, files, chosen, tpr, more, borderline)
     others = check_files(store, earlier, files)
     if others:
         typer.echo(f"Note: {others} of these files are not in the worklist, and are not scored.", err=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from nero_core.calibration.threshold import check_borderline
 from nero_core.data import Picture, thumbnail
 from nero_core.errors import ImageError, NeroError
 from nero_core.inspector import Inspector
@@ -76,6 +77,7 @@ def begin(
     method: str,
     tpr: float | None,
     more: Sequence[Source] = (),
+    borderline: float | None = None,
 ) -> Worklist:
     """Add a worklist of files that wait to be scored.
 
@@ -88,14 +90,16 @@ def begin(
         method: that gives the verdict.
         tpr: share of ID images that should pass; the bundle's own where None.
         more: sources that are read while it is scored.
+        borderline: share of ID images to be called like, see ``Inspector.detect``.
 
     Raises:
-        NeroError: the name is taken, or the method cannot score with this bundle.
+        NeroError: the name is taken, the method cannot score with this bundle, or ``borderline`` is above ``tpr``.
     """
-    inspector.reference_scores(method, tpr)
+    check_borderline(borderline, inspector.reference_scores(method, tpr).tpr)
     if find_worklists(store, owner, name):
         raise NeroError(f"Expected a new name for a worklist. Found one of the name {name!r}. Choose another name.")
-    settings: dict[str, Any] = {} if tpr is None else {"tpr": tpr}
+    rates = {"tpr": tpr, "borderline": borderline}
+    settings: dict[str, Any] = {name: rate for name, rate in rates.items() if rate is not None}
     items = [file.item for file in files if not file.is_video]
     videos = {file.digest: video_source(store, file) for file in files if file.is_video}
     sources = [*videos.values(), *more]
@@ -166,7 +170,7 @@ def score_worklist(
             f"Expected the bundle that the worklist {listed.name!r} was made for, of digest {listed.bundle[:12]}. "
             f"Found {inspector.bundle.digest[:12]}. Name that bundle, or make a new worklist."
         )
-    tpr = listed.settings.get("tpr")
+    tpr, borderline = listed.settings.get("tpr"), listed.settings.get("borderline")
     paths = {file.digest: file.path for file in files}
     reader = PictureReader(store, paths)
     sources = read_sources(store, number, {"video": video_lister(store, paths), **(listers or {})})
@@ -178,7 +182,7 @@ def score_worklist(
             try:
                 with _alive(store, claim.token, lease):
                     found = _with_thumbnails(store, claim.items, reader.pictures(claim.items))
-                    results = score_files(inspector, found, listed.method, tpr)
+                    results = score_files(inspector, found, listed.method, tpr, borderline)
                 pairs = zip(claim.items, results, strict=True)
                 save_results(store, claim.token, {item.id: result for item, result in pairs})
             finally:

@@ -17,7 +17,13 @@ from nero_core.worklist.pictures import NO_NAME
 Found = bytes | Picture | ImageError
 
 
-def score_files(inspector: Inspector, files: Iterable[Found], method: str, tpr: float | None = None) -> list[Result]:
+def score_files(
+    inspector: Inspector,
+    files: Iterable[Found],
+    method: str,
+    tpr: float | None = None,
+    borderline: float | None = None,
+) -> list[Result]:
     """One result for each file, in their order.
 
     Args:
@@ -26,6 +32,7 @@ def score_files(inspector: Inspector, files: Iterable[Found], method: str, tpr: 
             stay.
         method: a detector's name, or ``verdict``.
         tpr: share of ID images that should pass; the bundle's own where None.
+        borderline: as for ``Inspector.detect``.
 
     Raises:
         NeroError: the method is unknown, or cannot score with this bundle at all.
@@ -33,7 +40,7 @@ def score_files(inspector: Inspector, files: Iterable[Found], method: str, tpr: 
     inspector.reference_scores(method, tpr)  # what is wrong with the method is no image's fault
     decoded = [_decode(inspector, file) for file in files]
     readable = [picture for picture in decoded if isinstance(picture, Picture)]
-    scored = iter(_score_each(inspector, readable, method, tpr))
+    scored = iter(_score_each(inspector, readable, method, tpr, borderline))
     empty = _empty(inspector, method)
     return [next(scored) if isinstance(found, Picture) else replace(empty, error=found) for found in decoded]
 
@@ -50,21 +57,25 @@ def _decode(inspector: Inspector, file: Found) -> Picture | str:
         return sentence[:1].upper() + sentence[1:]
 
 
-def _score_each(inspector: Inspector, pictures: list[Picture], method: str, tpr: float | None) -> list[Result]:
+def _score_each(
+    inspector: Inspector, pictures: list[Picture], method: str, tpr: float | None, borderline: float | None
+) -> list[Result]:
     """All in one forward pass; one by one where an image stops it."""
     if not pictures:
         return []
     try:
-        return _score(inspector, pictures, method, tpr)
+        return _score(inspector, pictures, method, tpr, borderline)
     except NeroError as error:
         if len(pictures) > 1:
-            return [_score_each(inspector, [picture], method, tpr)[0] for picture in pictures]
+            return [_score_each(inspector, [picture], method, tpr, borderline)[0] for picture in pictures]
         return [replace(_empty(inspector, method), error=str(error).replace(f"{NO_NAME}: ", ""))]
 
 
-def _score(inspector: Inspector, pictures: list[Picture], method: str, tpr: float | None) -> list[Result]:
+def _score(
+    inspector: Inspector, pictures: list[Picture], method: str, tpr: float | None, borderline: float | None
+) -> list[Result]:
     batch = to_batch(pictures, inspector.bundle.classifier.input_size)
-    detection = inspector.detect(batch, (method,), tpr)[method]
+    detection = inspector.detect(batch, (method,), tpr, borderline)[method]
     names, empty = inspector.bundle.card.class_names, _empty(inspector, method)
     return [
         _result(empty, detection, index, names[int(detection.predicted[index])], perceptual_hash(picture.pixels))

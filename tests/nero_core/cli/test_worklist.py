@@ -36,7 +36,7 @@ def test_a_folder_is_scored_listed_and_exported(nero: Run, tiny_bundle: Path, ph
     assert "No worklists yet" in nero("worklist", "list").stdout
     order = ("worklist", "score", tmp_path / "frames", "--bundle", tiny_bundle, "--out", "Monday", "--device", "cpu")
     progress = tmp_path / "progress.jsonl"
-    done = nero(*order, "--method", "nero", "--progress", progress, "--keep")
+    done = nero(*order, "--method", "nero", "--progress", progress, "--keep", "--borderline", "0.9")
     assert done.exit_code == 0, done.output
     assert "Monday: 4 images, 3 scored, 1 not: " in done.stdout
     lines = [json.loads(line) for line in progress.read_text().splitlines()]
@@ -45,6 +45,8 @@ def test_a_folder_is_scored_listed_and_exported(nero: Run, tiny_bundle: Path, ph
     assert len([path for path in (tmp_path / "home" / "uploads").rglob("*") if path.is_file()]) == 4
     again = nero(*order)
     assert again.exit_code == 2 and "Found one of the name 'Monday'" in again.stderr and "--resume" in again.stderr
+    with open_store() as store:
+        assert find_worklists(store)[0].settings == {"borderline": 0.9}
     resumed = nero(*order[:2], *order[3:], "--resume")  # from the copies
     assert resumed.exit_code == 0 and "Monday: 4 images, 3 scored" in resumed.stdout
     assert "Monday" in nero("worklist", "list").stdout

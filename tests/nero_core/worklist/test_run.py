@@ -34,6 +34,16 @@ def results(store: Store) -> int:
     return sum(line.action == "result" for line in audit_lines(store))
 
 
+def test_the_share_to_be_called_like_stays_with_the_list(store: Store, tiny_inspector: Inspector, morning: Path):
+    with files_of(morning) as files:
+        with pytest.raises(NeroError, match="to call like"):
+            begin(store, tiny_inspector, "Monday", "ann", files, "nero", 0.8, borderline=0.9)
+        listed = begin(store, tiny_inspector, "Monday", "ann", files, "nero", 0.8, borderline=0.0)
+        score_worklist(store, listed.id, tiny_inspector, files)
+    assert worklist(store, listed.id).settings == {"tpr": 0.8, "borderline": 0.0}
+    assert summary(store, listed.id).verdicts["like"] == 0
+
+
 def test_every_item_has_its_result_or_its_reason(store: Store, tiny_inspector: Inspector, morning: Path):
     told: list[tuple[int, int]] = []
     with files_of(morning) as files:
