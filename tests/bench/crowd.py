@@ -108,13 +108,18 @@ def kept_after_uploads(uploads: int = UPLOADS, windows: int = WINDOWS) -> tuple[
 def served() -> Iterator[Server]:
     """A server that is ready, with a home of its own."""
     with tempfile.TemporaryDirectory() as home, Server(NERO_DEVICE="cpu", NERO_HOME=home) as server:
-        deadline = time.monotonic() + READY
-        while time.monotonic() < deadline:
-            with suppress(OSError), urllib.request.urlopen(f"{server.address}/readyz", timeout=60) as answer:
-                if json.load(answer)["ready"]:
-                    break
-            time.sleep(0.5)
+        wait_until_ready(server)
         yield server
+
+
+def wait_until_ready(server: Server) -> None:
+    """Until it has done what it does before the first visitor comes, but not for ever."""
+    deadline = time.monotonic() + READY
+    while time.monotonic() < deadline:
+        with suppress(OSError), urllib.request.urlopen(f"{server.address}/readyz", timeout=60) as answer:
+            if json.load(answer)["ready"]:
+                return
+        time.sleep(0.5)
 
 
 def told(data: bytes) -> str:

@@ -29,7 +29,7 @@ from nero_core.store import (
 )
 from nero_core.worklist import SMALL
 from nero_core.worklist.scores import score_files
-from tests.bench.crowd import frame, marked, megabytes
+from tests.bench.crowd import frame, marked, megabytes, wait_until_ready
 from tests.bench.process import OWN_PAGES
 from tests.browser.server import Browser, Server
 
@@ -53,6 +53,7 @@ def worklist_page_seconds(home: Path, rounds: int = 5) -> tuple[float, float]:
     last. The server is warm: somebody has seen the page."""
     number, taken, memory = write_large_worklist(home), [], []
     with Server(NERO_DEVICE="cpu", NERO_HOME=str(home), NERO_KEEP_NAMES="1") as server, Browser() as browser:
+        wait_until_ready(server)
         for _ in range(rounds + 1):
             page = browser.open("about:blank", is_in_new_window=True)
             page.wait_for_timeout(OWN_PAGES)

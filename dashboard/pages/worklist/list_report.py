@@ -27,7 +27,12 @@ def list_report(store: Store, listed: Worklist) -> None:
     reader said."""
     if listed.owner != reader():
         return
-    with st.expander("Report of the whole list", icon=":material/description:"), plain_errors():
+    opened = st.expander(
+        "Report of the whole list", icon=":material/description:", key=state.worklist.REPORT, on_change="rerun"
+    )
+    if not opened.open:  # the browser loads its form only then, and paints the list sooner
+        return
+    with opened, plain_errors():
         st.caption(
             "What was scored and how, the verdicts, who reviewed what and what is open, all images in a table, and "
             f"pages of single images, at most {MOST_PAGES}. A picture is in it while the server keeps its file."

@@ -10,6 +10,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
+from dashboard import state
 from nero_core.calibration import Bundle
 from nero_core.cli.app import app as command_line
 from nero_core.inspector import Inspector
@@ -41,6 +42,8 @@ def number(app: Start, loaded_wide: Bundle, tmp_path: Path, monkeypatch: pytest.
 
 
 def prepared(running: AppTest) -> AppTest:
+    running.session_state[state.worklist.REPORT] = True
+    running.run()
     running.selectbox(key="list_pages").set_value("all")
     running.text_area(key="list_notes").set_value("Room 2.")
     running.date_input(key="list_date").set_value(date(2026, 11, 28))
