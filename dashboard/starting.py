@@ -1,11 +1,13 @@
 """What the first visitor would wait for, done while the server starts: imports, a reference set, one answer.
 
-It imports nothing of the project before that: so the first words of the page come at once.
+It imports nothing heavy before that: so the first words of the page come at once.
 """
 
 import logging
 import threading
 from importlib import import_module
+
+from dashboard.work.memory import importing
 
 _log = logging.getLogger(__name__)
 _begun, _imported = threading.Event(), threading.Event()
@@ -32,8 +34,9 @@ def wait_for_imports(seconds: float | None = None) -> bool:
 def _warm_up() -> None:
     try:
         try:
-            import_module("dashboard.frame")
-            answer_once = import_module("dashboard.resources").answer_once
+            with importing():
+                import_module("dashboard.frame")
+                answer_once = import_module("dashboard.resources").answer_once
         finally:
             _imported.set()  # what failed to import says so on the page
         answer_once()

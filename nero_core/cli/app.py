@@ -26,7 +26,6 @@ from nero_core.cli.terminal import write_anything
 from nero_core.cli.train import train
 from nero_core.cli.video import video
 from nero_core.cli.worklist_send import send
-from nero_core.version import __version__
 
 TERMINATED = 128 + signal.SIGTERM  # exit status, as shells give it
 
@@ -105,6 +104,8 @@ for group, (group_help, commands) in GROUPS.items():
 
 def _print_version(wanted: bool) -> bool:
     if wanted:
+        from nero_core.version import __version__  # it looks through what is installed
+
         typer.echo(f"nero {__version__}")
         raise typer.Exit
     return wanted

@@ -22,9 +22,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from nero_core.data.dicom import decode_dicom, frame_digest
 from nero_core.data.file_kind import DICOM, image_kind, kind_in_disguise, other_kind
-from nero_core.data.frame_names import split_frame
+from nero_core.data.frame_names import frame_digest, split_frame
 from nero_core.data.limits import (
     FORMATS,
     SUFFIXES,
@@ -114,6 +113,8 @@ def decode_image(
         raise refusal(shown, "a DICOM file, of which a frame is asked for", f"a {kind}", "Name the file alone.")
     try:
         if kind == DICOM:
+            from nero_core.data.dicom import decode_dicom  # pydicom, which it needs, is half of what this room imports
+
             pixels, notes, orientation = *decode_dicom(data, shown, limits, frame), 1
         else:
             pixels, orientation, notes = (_tiff if kind == "TIFF" else _by_pillow)(data, kind, shown, limits)

@@ -3,7 +3,6 @@
 Text that is burnt into the pixels stays in them.
 """
 
-import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -71,11 +70,6 @@ def count_frames(data: bytes, limits: Limits = Limits()) -> int:
     except Exception:  # whoever decodes it says what is wrong
         return 1
     return frames if 1 <= frames <= limits.max_frames else 1
-
-
-def frame_digest(digest: str, frame: int) -> str:
-    """The id of one frame of several: sha256 (hex) of the file's own digest and the frame's number."""
-    return hashlib.sha256(f"{digest}#frame {frame}".encode()).hexdigest()
 
 
 def _opened(data: bytes, name: str, limits: Limits) -> tuple[DicomFile, StoredPicture]:

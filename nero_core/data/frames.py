@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nero_core.data.decode import Limits, Picture, decode_image, file_name, read_whole
-from nero_core.data.dicom import count_frames, decode_dicom_frames, frame_digest
 from nero_core.data.file_kind import DICOM, image_kind
-from nero_core.data.frame_names import frame_name, split_frame
+from nero_core.data.frame_names import frame_digest, frame_name, split_frame
 
 _BEFORE_PIXELS = 2**20  # bytes of a file in which its number of frames stands
 
@@ -29,6 +28,8 @@ def decode_frames(source: str | Path | bytes, name: str | None = None, limits: L
     if frame is not None or len(data) > limits.max_bytes or image_kind(data) != DICOM:
         yield decode_image(source if frame is not None else data, shown, limits)
         return
+    from nero_core.data.dicom import count_frames, decode_dicom_frames  # as in decode.py
+
     digest, count = hashlib.sha256(data).hexdigest(), count_frames(data, limits)
     if count == 1:
         yield decode_image(data, shown, limits, digest)
@@ -47,4 +48,8 @@ def frames_in(source: Path | bytes, limits: Limits = Limits()) -> int:
                 head = file.read(_BEFORE_PIXELS)
         except OSError:
             return 1
-    return count_frames(head, limits) if image_kind(head) == DICOM else 1
+    if image_kind(head) != DICOM:
+        return 1
+    from nero_core.data.dicom import count_frames  # as above
+
+    return count_frames(head, limits)

@@ -7,7 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.timing import paired
+import torch
+
+from nero_core import Inspector
+from tests.bench.crowd import served
+from tests.bench.timing import paired, processor_seconds
 from tests.browser.server import Browser, Server
 from tests.large_bundle import write_large_bundle
 
@@ -15,13 +19,36 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 OWN_PAGES = 3000  # ms that Chromium is given for its own pages
 
 
-def import_against_torch(rounds: int) -> tuple[float, float, float]:
-    """A new interpreter that imports the Inspector, against one that imports PyTorch alone."""
+def start_against_torch(rounds: int, *arguments: str) -> tuple[float, float, float]:
+    """A new interpreter with these arguments, against one that imports PyTorch alone, in seconds of a processor."""
 
-    def start(code: str) -> None:
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    def start(*arguments: str) -> None:
+        subprocess.run([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
 
-    return paired(lambda: start("from nero_core import Inspector"), lambda: start("import torch"), rounds)
+    return paired(lambda: start(*arguments), lambda: start("-c", "import torch"), rounds, processor_seconds)
+
+
+def load_seconds(bundle: Path, rounds: int) -> float:
+    """Median seconds of a processor to load a bundle again, on one thread: the first load also imports timm."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    times = []
+    for _ in range(rounds):
+        start = time.process_time()
+        Inspector.load(bundle, device="cpu")
+        times.append(time.process_time() - start)
+    torch.set_num_threads(threads)
+    return statistics.median(times)
+
+
+def ready_against_torch(rounds: int) -> tuple[float, float, float]:
+    """Starting a server until it says that it is ready, against a new interpreter that imports PyTorch; wall time."""
+
+    def ready() -> None:
+        with served():
+            pass
+
+    return paired(ready, lambda: subprocess.run([sys.executable, "-c", "import torch"], cwd=ROOT, check=True), rounds)
 
 
 def kept_megabytes(bundle: Path, *options: str) -> float:

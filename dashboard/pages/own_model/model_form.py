@@ -14,8 +14,8 @@ from dashboard.pages.own_model.trial_step import summary, trial_step
 from dashboard.plain_errors import plain_errors
 from dashboard.work import jobs
 from nero_core.calibration import CalibrationPlan, plan_calibration
-from nero_core.data import same_name
 from nero_core.errors import NeroError
+from nero_core.spelling import same_name
 
 REFERENCES_TAKE = (
     "This takes most of the time: about five minutes for a ResNet-18 on two cores without a GPU, more for a classifier "
