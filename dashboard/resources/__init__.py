@@ -51,6 +51,7 @@ from dashboard.resources.learning import (
     shows_own_pictures,
 )
 from dashboard.resources.neurons import channel_summary, concept, ood_on_map, place, reference_channels
+from dashboard.resources.passes import many_wait
 from dashboard.resources.turns import TURNS
 from dashboard.resources.verdicts import (
     answer,
@@ -99,6 +100,7 @@ __all__ = [
     "key",
     "less_than_usual",
     "list_report",
+    "many_wait",
     "missing_evidence",
     "name_of",
     "note",

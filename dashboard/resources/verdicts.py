@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard.operations.metrics import DIGITS, count_scored, timed
 from dashboard.resources.bundles import explorer, key
 from dashboard.resources.images import HOUR, Source, decoded
+from dashboard.resources.passes import observed
 from dashboard.work.jobs import Job
 from nero_core import DETECTORS, BenchmarkResult, Inspector, read_result
 from nero_core.benchmark import stored_comparison as read_stored
@@ -103,7 +104,7 @@ def _batch(model_key: str, image_id: str, _model: Inspector, _item: Source) -> I
 def _observation(model_key: str, image_id: str, _model: Inspector, _item: Source) -> Observation:
     batch = _batch(model_key, image_id, _model, _item)
     with timed("observe"):
-        return replace(_model.observe(batch), images=None)
+        return observed(_model, batch)
 
 
 @st.cache_resource(max_entries=1024, ttl=HOUR, show_spinner=False)

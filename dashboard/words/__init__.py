@@ -37,6 +37,7 @@ from dashboard.words.videos import stretches
 from dashboard.words.waiting import (
     FORGOTTEN,
     STOPPED,
+    comparing,
     composite_missing,
     contents,
     not_offered,
@@ -92,6 +93,7 @@ __all__ = [
     "channel",
     "channel_in_set",
     "chosen_images",
+    "comparing",
     "composite_missing",
     "concept",
     "conservation",

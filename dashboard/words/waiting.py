@@ -10,6 +10,13 @@ FORGOTTEN = (
 )
 
 
+def comparing(many_wait: bool) -> str:
+    """What is said until a verdict is there."""
+    if many_wait:
+        return "Many images wait for a verdict on this server. Yours comes by itself as soon as there is room …"
+    return "Comparing with the reference images …"
+
+
 def stage(name: str, done: int, total: int, seconds: float) -> str:
     """What a job is doing: ``Observing fit images: 96 of 381, for 12 s``."""
     what = f"{name[:1].upper()}{name[1:]}" if name else "Starting"

@@ -1,5 +1,6 @@
 """A timm classifier seen as pooled features and a linear head."""
 
+import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -101,6 +102,10 @@ class Classifier:
         normal = (pixels - self._mean) / self._std
         maps = dict(forward_patches(self.model, normal.contiguous(memory_format=torch.channels_last), names))
         return {name: maps[name] if name in maps else colour_map(pixels) for name in names if name in {*maps, COLOUR}}
+
+    def on(self, device: torch.device | str) -> "Classifier":
+        """A copy of it on another device."""
+        return Classifier(copy.deepcopy(self.model), self.class_names, self.input_size, self.mean, self.std, device)
 
     @torch.no_grad()
     def check_head(self) -> None:

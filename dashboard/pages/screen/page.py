@@ -51,7 +51,7 @@ open_channel = st.container()
 # a method that cannot fit this reference set leaves the rest of the page standing
 detection = None
 with verdict_side, plain_errors(), resources.TURNS.verdict():
-    with st.spinner("Comparing with the reference images …"):
+    with st.spinner(words.comparing(resources.many_wait(inspector))):
         rates = (options.tpr, options.like, options.by_class)
         detection = resources.detection(inspector, shown, options.method, *rates)
         of_class = int(detection.predicted[0]) if options.by_class else None
