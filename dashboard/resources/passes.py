@@ -113,10 +113,14 @@ def observe_together(
         batches: at least one.
         rows: the pass has a multiple of so many; black images fill it up.
     """
-    pixels = torch.cat([batch.pixels for batch in batches])
-    if missing := -len(pixels) % rows:
-        pixels = torch.cat([pixels, pixels.new_zeros((missing, *pixels.shape[1:]))])
-    features, stages = _classifier(model, device).features_and_stages(pixels)
+    pixels, classifier = torch.cat([batch.pixels for batch in batches]), _classifier(model, device)
+    black = pixels.new_zeros((-len(pixels) % rows, *pixels.shape[1:]))
+    try:
+        features, stages = classifier.features_and_stages(torch.cat([pixels, black]))
+    except torch.OutOfMemoryError:
+        if len(batches) > 1:
+            raise  # the queue asks again, for each alone
+        features, stages = classifier.features_and_stages(pixels)
     found, start = [], 0
     for batch in batches:
         part = slice(start, start := start + len(batch))

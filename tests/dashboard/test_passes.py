@@ -1,12 +1,14 @@
 """Forward passes of several sessions: the same numbers as alone, on every device, whoever is beside."""
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
+from torch import Tensor
 
 from dashboard.resources.passes import OwnThreads, alike, many_wait, observe_together, observed, passes
 from dashboard.work.batch_queue import BatchQueue
@@ -73,6 +75,23 @@ def test_a_pass_of_a_fixed_size_gives_the_same_bits_whoever_is_beside(
 def test_what_is_kept_of_a_pass_holds_no_other_image(model: Inspector, images: list[ImageBatch]) -> None:
     found = observe_together(CPU, model, images, rows=8)[0]
     assert found.features.untyped_storage().nbytes() == found.features.nbytes
+
+
+def test_a_card_without_memory_for_a_whole_pass_makes_smaller_ones(
+    model: Inspector, images: list[ImageBatch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier, alone = model.bundle.classifier, model.observe(images[0])
+    whole = classifier.features_and_stages
+
+    def small(pixels: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        if len(pixels) > 1:
+            raise torch.OutOfMemoryError
+        return whole(pixels)
+
+    monkeypatch.setattr(classifier, "features_and_stages", small)
+    with pytest.raises(torch.OutOfMemoryError):
+        observe_together(CPU, model, images[:2], rows=8)
+    assert_alike(observe_together(CPU, model, images[:1], rows=8)[0], alone)
 
 
 def test_two_devices_answer_from_one_queue(model: Inspector, images: list[ImageBatch]) -> None:
