@@ -26,6 +26,7 @@ from nero_core.inspector import Inspector
 from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
 from tests import postgresql as server
+from tests.free_disk import pytest_runtest_makereport, pytest_sessionstart  # noqa: F401  pytest calls them
 from tests.warm_process import WarmProcesses
 
 TINY_SIDE = 64  # pixels
