@@ -256,6 +256,8 @@ def become(streams: Sequence[int], asked: Mapping[str, Any]) -> NoReturn:
         if number not in asked["closed"]:
             handling = "backslashreplace" if number == 2 else errors or "strict"
             stream = open(number, "w" if number else "r", encoding=encoding, errors=handling, closefd=False)
+            if number and os.environ.get("PYTHONUNBUFFERED"):
+                stream.reconfigure(line_buffering=True)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     kind, what, *sys.argv[1:] = asked["arguments"]

@@ -2,16 +2,14 @@
 
 import hashlib
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import IO
 
 from nero_core.store import NewItem, Result, Store, claim_items, save_results
+from tests.warm_process import WarmProcess, WarmProcesses
 
 BUNDLE, MODEL, OTHER = "b" * 64, "c" * 64, "d" * 64
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def digest(number: int) -> str:
@@ -44,16 +42,38 @@ def score_all(store: Store, worklist: int, p_values: list[float] | None = None) 
     return list(results)
 
 
+class Child:
+    """A process that prints what it has done.
+
+    Attributes:
+        stdout: its lines, as they come.
+    """
+
+    def __init__(self, process: WarmProcess, stdout: IO[str]) -> None:
+        self._process, self.stdout = process, stdout
+
+    def poll(self) -> int | None:
+        """Its status, if it has ended."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """By the system, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait(120)
+
+    def wait(self) -> int:
+        """Its status, once it has ended."""
+        return self._process.wait(120)
+
+
 @contextmanager
-def child(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A Python process of its own, which is killed (SIGKILL) where the block ends; it prints what it has done."""
-    command = [sys.executable, "-u", "-c", script, *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=dict(os.environ))
-    assert process.stdout is not None
-    with process.stdout:
+def child(warm: WarmProcesses, script: str, *arguments: object) -> Iterator[Child]:
+    """A Python process of its own, which is killed (SIGKILL) where the block ends."""
+    reads, writes = os.pipe()
+    with os.fdopen(reads) as stdout:
         try:
-            yield process
+            process = warm.start("-c", script, *arguments, env={"PYTHONUNBUFFERED": "1"}, to=writes)
         finally:
-            process.kill()
-            process.stdout.read()
-            process.wait()
+            os.close(writes)
+        with process:
+            yield Child(process, stdout)

@@ -32,6 +32,7 @@ from tests.nero_core.store.conftest import OpenStore
 from tests.nero_core.store.material import BUNDLE, child, items, score_all
 from tests.nero_core.store.test_reviews import WRITES
 from tests.postgresql import PostgreSQL
+from tests.warm_process import WarmProcesses
 
 NewDatabase = Callable[[bool], str]
 
@@ -80,11 +81,13 @@ def test_a_backup_is_restored_into_either_database_with_all_that_is_in_it(
             connection.execute(text("DELETE FROM audit"))
 
 
-def test_a_backup_while_two_others_write_is_one_state(database: str, store: Store, worklist: int, tmp_path: Path):
+def test_a_backup_while_two_others_write_is_one_state(
+    warm: WarmProcesses, database: str, store: Store, worklist: int, tmp_path: Path
+):
     item = score_all(store, worklist)[0]
-    with child(WRITES, database, item, "ann") as one, child(WRITES, database, item, "bob") as other:
+    with child(warm, WRITES, database, item, "ann") as one, child(warm, WRITES, database, item, "bob") as other:
         for number in range(4):
-            told = [int(process.stdout.readline()) for process in (one, other) if process.stdout is not None]
+            told = [int(process.stdout.readline()) for process in (one, other)]
             file = tmp_path / f"backup-{number}.db"
             check = back_up(file, database)
             with open_store(f"sqlite:///{file}") as copy:

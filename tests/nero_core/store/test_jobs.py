@@ -21,6 +21,7 @@ from nero_core.store import (
 from nero_core.store.jobs import MOST_ATTEMPTS
 from tests.nero_core.store.conftest import Clock, OpenStore
 from tests.nero_core.store.material import child
+from tests.warm_process import WarmProcesses
 
 WORKS = """
 import sys
@@ -187,10 +188,9 @@ def test_workers_at_once_take_each_job_once(database: str, store: Store):
     assert {job.state for job in find_jobs(store)} == {"finished"}
 
 
-def test_the_job_of_a_killed_process_goes_on_in_another(database: str, store: Store, clock: Clock):
+def test_the_job_of_a_killed_process_goes_on_in_another(warm: WarmProcesses, database: str, store: Store, clock: Clock):
     token = add_job(store, "score", "ann").token
-    with child(WORKS, database) as process:
-        assert process.stdout is not None
+    with child(warm, WORKS, database) as process:
         said = [process.stdout.readline() for _ in range(20)]
     assert said == [f"{token} go on\n"] * 20
     clock.moment = clock.moment.replace(year=2096)

@@ -24,6 +24,7 @@ from nero_core.store import (
 )
 from tests.nero_core.store.conftest import Clock, OpenStore
 from tests.nero_core.store.material import child, score_all
+from tests.warm_process import WarmProcesses
 
 WRITES = """
 import sys
@@ -182,14 +183,14 @@ def test_reviews_of_many_readers_at_once_are_all_there(database: str, store: Sto
 
 
 def test_no_review_that_was_confirmed_is_lost_and_none_is_half_when_two_writers_are_killed(
-    database: str, store: Store, opened: OpenStore, worklist: int
+    warm: WarmProcesses, database: str, store: Store, opened: OpenStore, worklist: int
 ):
     item = score_all(store, worklist)[0]
     told: list[int] = []
     for lines in (1, 7, 19):
-        with child(WRITES, database, item, "ann") as one, child(WRITES, database, item, "bob") as other:
+        with child(warm, WRITES, database, item, "ann") as one, child(warm, WRITES, database, item, "bob") as other:
             for _ in range(lines):
-                told += [int(process.stdout.readline()) for process in (one, other) if process.stdout is not None]
+                told += [int(process.stdout.readline()) for process in (one, other)]
         with opened().reading() as connection:
             rows = connection.execute(text("SELECT count(*) FROM reviews")).scalar_one()
         written = [line for line in audit_lines(store) if line.action == "review"]

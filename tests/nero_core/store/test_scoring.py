@@ -25,11 +25,13 @@ from nero_core.store.scoring import MOST_ATTEMPTS
 from tests.nero_core.store.conftest import Clock, OpenStore
 from tests.nero_core.store.material import BUNDLE, MODEL, child, failed, items, scored
 from tests.postgresql import PostgreSQL
+from tests.warm_process import WarmProcesses
 
 SCORES = """
 import sys
 from nero_core.store import claim_items, open_store, save_results
 from tests.nero_core.store.material import scored
+from tests.warm_process import WarmProcesses
 with open_store(sys.argv[1]) as store:
     while (claim := claim_items(store, int(sys.argv[2]), 3)).items:
         print("claimed")
@@ -171,13 +173,12 @@ def worklist_counts(store: Store, number: int) -> dict[str, int]:
 
 
 def test_what_a_killed_scorer_has_saved_stays_and_the_rest_is_scored_by_another(
-    database: str, store: Store, clock: Clock
+    warm: WarmProcesses, database: str, store: Store, clock: Clock
 ):
     number = add_worklist(store, "Long", "ann", BUNDLE, "verdict", items(30)).id
     told: list[str] = []
     for lines in (1, 3, 6):  # killed after a claim, within one, between two
-        with child(SCORES, database, number) as process:
-            assert process.stdout is not None
+        with child(warm, SCORES, database, number) as process:
             told += [process.stdout.readline().strip() for _ in range(lines)]
         clock.moment = clock.moment.replace(year=clock.moment.year + 10)  # leases of those killed have ended
     assert "" not in told

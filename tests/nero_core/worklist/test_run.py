@@ -1,7 +1,5 @@
 """Scoring a worklist: every item once, whatever happens to its scorer."""
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from nero_core.store import Store, audit_lines, claim_items, find_items, worklis
 from nero_core.worklist import begin, check_files, files_of, keep_files, score_worklist, summary
 from tests.nero_core.store.conftest import OpenStore
 from tests.nero_core.store.material import child
+from tests.warm_process import WarmProcesses
 
 SCORES = """
 import sys
@@ -69,21 +68,19 @@ def test_every_item_has_its_result_or_its_reason(store: Store, tiny_inspector: I
 
 
 def test_a_scorer_that_is_killed_loses_nothing_and_what_is_scored_is_not_scored_again(
-    database: str, store: Store, tiny_bundle: Path, tiny_inspector: Inspector, morning: Path
+    warm: WarmProcesses, database: str, store: Store, tiny_bundle: Path, tiny_inspector: Inspector, morning: Path
 ):
     with files_of(morning) as files:
         listed = begin(store, tiny_inspector, "Monday", "ann", files, "nero", None)
-        with child(SCORES, database, listed.id, tiny_bundle, morning) as process:
-            assert process.stdout is not None
+        with child(warm, SCORES, database, listed.id, tiny_bundle, morning) as process:
             while int(process.stdout.readline().split()[0]) < 4:
                 pass
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+            process.kill()
         before = {item.id: item.result for item in find_items(store, listed.id).items if item.result}
         assert 4 <= len(before) < 9
         assert worklist(store, listed.id).done == len(before) == results(store)
-        with child(SCORES, database, listed.id, tiny_bundle, morning) as process:
-            assert process.wait(120) == 0
+        with child(warm, SCORES, database, listed.id, tiny_bundle, morning) as process:
+            assert process.wait() == 0
     after = {item.id: item.result for item in find_items(store, listed.id).items if item.result}
     assert len(after) == 9 == results(store)
     assert {number: after[number] for number in before} == before

@@ -1,7 +1,5 @@
 """Worklists of a video, of DICOM files of several frames, and of a study."""
 
-import os
-import signal
 import zipfile
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from tests.nero_core.store.conftest import OpenStore
 from tests.nero_core.store.material import child
 from tests.nero_core.video.clips import black, drawn, write_clip
 from tests.nero_core.worklist.test_run import SCORES, results
+from tests.warm_process import WarmProcesses
 
 FRAMES = 80  # at ten a second: sixteen are looked at, of which two are dark
 
@@ -87,6 +86,7 @@ def test_where_names_are_not_kept_the_moment_and_the_frame_are(store: Store, tin
 
 
 def test_a_video_whose_scorer_is_killed_is_read_on_and_no_frame_comes_twice(
+    warm: WarmProcesses,
     database: str,
     store: Store,
     tiny_bundle: Path,
@@ -98,12 +98,10 @@ def test_a_video_whose_scorer_is_killed_is_read_on_and_no_frame_comes_twice(
     monkeypatch.setattr("nero_core.worklist.sources.PIECE", 3)
     with files_of(clip) as files:
         listed = begin(store, tiny_inspector, "Monday", "ann", files, "nero", None)
-        with child(script, database, listed.id, tiny_bundle, clip) as process:
-            assert process.stdout is not None
+        with child(warm, script, database, listed.id, tiny_bundle, clip) as process:
             while int(process.stdout.readline().split()[0]) < 2:
                 pass
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+            process.kill()
         before = {item.id: item.result for item in find_items(store, listed.id).items if item.result}
         assert 2 <= len(before) < 14 and worklist(store, listed.id).sources
         assert check_files(store, listed, files) == 0
