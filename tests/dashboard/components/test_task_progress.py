@@ -284,6 +284,7 @@ def test_what_comes_before_and_after_the_epochs_is_told(app: Start, monkeypatch:
 
     monkeypatch.setattr(Explorer, "relevance_map", slowly)
     monkeypatch.setattr(Explorer, "place", lambda *_, **__: None)
+    monkeypatch.setattr(Explorer, "ood_on_map", lambda *_, **__: None)  # else UMAP is compiled and run after all
     running = app("explorer", look="image map", map="UMAP")
     for done, expected in ((0, "UMAP: compiling it, once"), (7, "epochs: 7 of 500"), (500, "compiling what places")):
         assert reached.get(timeout=LONG) == done
