@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.media_file_manager import MediaFileManager
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from dashboard.work import jobs
 from dashboard.work.background_task import THREADS
@@ -39,6 +39,22 @@ def components_are_looked_for_once() -> Iterator[None]:
     """Streamlit reads the metadata of every installed package for each ``AppTest``."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_run_is_waited_for_once() -> Iterator[None]:
+    """``AppTest`` looks a thousand times a second whether a page has run, which takes that time from the page."""
+    plain = local_script_runner.require_widgets_deltas
+
+    def wait(runner: local_script_runner.LocalScriptRunner, timeout: float = 3) -> None:
+        thread = runner._script_thread
+        if thread is not None:
+            thread.join(timeout)
+        plain(runner, timeout if thread is None else 1.0)  # it has ended, or raises what it would have raised
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_script_runner, "require_widgets_deltas", wait)
         yield
 
 
