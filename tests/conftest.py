@@ -1,5 +1,10 @@
 """Fixtures that several rooms share."""
 
+# ruff: noqa: E402  what comes first must hold for the imports
+import gc
+
+gc.disable()  # until all is imported: it looks through a million objects again and again, and frees none
+
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +24,7 @@ import torch
 from filelock import FileLock
 from PIL import Image
 from typer.testing import CliRunner
+from xdist.remote import Producer
 
 from nero_core.calibration import Bundle, calibrate
 from nero_core.cli.app import app as nero
@@ -27,6 +33,7 @@ from nero_core.models import ModelCard, create_classifier, save_checkpoint
 from nero_core.phantom.drawing import ID_CLASSES, write_phantoms
 from tests import postgresql as server
 from tests.free_disk import pytest_runtest_makereport, pytest_sessionstart  # noqa: F401  pytest calls them
+from tests.together import Together
 from tests.warm_process import WarmProcesses
 
 TINY_SIDE = 64  # pixels
@@ -38,12 +45,29 @@ torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start
 os.environ.setdefault("NUMBA_OPT", "0")  # UMAP's kernels are compiled a third faster, and find the same
 
+LONG = ("test_demo_bundle.py", "test_makefile.py")
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file of more than a minute is begun first: a process that came to it last would go on when others are done."""
-    items.sort(key=lambda item: item.path.name != "test_demo_bundle.py")
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together | None:
+    """In the place of ``--dist loadfile``."""
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: nobody looks for garbage in it."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """The interpreter takes itself apart as ever."""
+    gc.unfreeze()
 
 
 @pytest.fixture
