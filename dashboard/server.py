@@ -26,6 +26,7 @@ from dashboard.headers import add_headers
 from dashboard.operations.logs import begin_log
 from dashboard.streamlit_log import take_over
 from dashboard.work.memory import return_unused_memory
+from dashboard.work.niceness import niceness
 from nero_core.errors import NeroError
 
 _listen = socket.socket.listen
@@ -69,8 +70,17 @@ def serve_metrics() -> None:
             end(str(error))
 
 
+def check_settings() -> None:
+    """What only the processes of jobs would meet, whose words nobody reads."""
+    try:
+        niceness()
+    except NeroError as error:
+        end(str(error))
+
+
 if __name__ == "__main__":
     begin_log(os.environ.get("NERO_LOG_FORMAT") or "text")
+    check_settings()
     take_over()
     socket.socket.listen = listen_without_delay  # type: ignore[assignment, method-assign]
     net_util.get_external_ip = no_outer_address

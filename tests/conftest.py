@@ -43,6 +43,7 @@ COMMON = {"allow_reduced_rank": True, "synthetic": True, "device": "cpu"}  # of 
 # longer than they compute.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start
+os.environ.setdefault("NERO_JOB_NICE", "0")  # what a test waits for does not stand back behind other tests
 os.environ.setdefault("NUMBA_OPT", "0")  # UMAP's kernels are compiled a third faster, and find the same
 
 LONG = ("test_demo_bundle.py", "test_makefile.py")

@@ -14,6 +14,7 @@ from pathlib import Path
 from dashboard import places
 from dashboard.work import jobs
 from dashboard.work.job_folder import Job, last_line
+from dashboard.work.niceness import niceness
 from nero_core.errors import NeroError
 from nero_core.store import End, Order, Store, claim_job, end_job, pulse
 
@@ -22,7 +23,6 @@ PULSE = 0.5  # seconds between signs of life, each of which learns whether the j
 LEASE = 60.0  # seconds without one after which it is taken for dead: a busy machine lets it wait
 PATIENCE = 3.0  # seconds that a command has to end when it is asked to
 LONGEST = 6 * 3600.0  # seconds that a job may take
-NICE = 10  # verdicts of other users come first
 LOG_TAIL = 4096  # bytes
 SHUT_DOWN = "The server was shut down. Begin again, or let it go on."
 
@@ -34,7 +34,7 @@ def main() -> None:
     if jobs.CLOSE is not None:
         signal.signal(jobs.CLOSE, lambda number, frame: closing.set())
     with suppress(AttributeError, OSError):
-        os.nice(NICE)
+        os.nice(niceness())
     store = jobs.store()
     place = places.server_id()
     while not closing.is_set() and (

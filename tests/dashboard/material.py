@@ -43,9 +43,9 @@ def until(running: AppTest, holds: Callable[[], object], seconds: float = 240) -
 
 
 def _let_others_work() -> None:
-    """Until a task or a job beside the page has ended, but no longer than half a second: each look at a page costs."""
+    """Until a task or a job beside the page has ended, but no longer than two seconds: each look at a page costs."""
     time.sleep(0.1)
-    deadline = time.monotonic() + 0.4
+    deadline = time.monotonic() + 1.9
     for thread in threading.enumerate():
         if thread.name.startswith((THREADS, "job ")):
             thread.join(max(0.0, deadline - time.monotonic()))
