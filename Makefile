@@ -3,7 +3,7 @@
 
 VENV ?= .venv
 PORT ?= 8501
-WORKERS ?= 2
+WORKERS ?= 3
 SECONDS ?= 60
 
 # The first of these that is at least 3.11.
@@ -25,6 +25,7 @@ TORCH = $(shell sed -nE 's/^(torch|torchvision)(==[^ ;]+).*/\1\2/p' requirements
 CUDA := ^(nvidia|cuda)-|^triton==
 
 # A file's tests stay in one process, and share what they make; the longest file first, then in the order of their names.
+# One more than small machines have processors: tests wait for servers, browsers and jobs, in which time another computes.
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Named after the drawing's code, so that phantoms of two versions are never mixed.
 DRAWING = $(filter-out %/__init__.py %/perturbation.py %/quiz.py,$(wildcard nero_core/phantom/*.py))
@@ -52,7 +53,7 @@ setup: $(READY_DEV)  ## Install everything, the tools for tests and lint include
 app: $(READY)  ## Install what is missing and start the dashboard (PORT=8501, CPU=1 without CUDA)
 	@exec $(BIN)/nero dashboard --port $(PORT)
 
-test: $(READY_DEV)  ## Run the whole test suite, in two processes (WORKERS=2)
+test: $(READY_DEV)  ## Run the whole test suite, in three processes (WORKERS=3)
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 coverage: $(READY_DEV)  ## The same, and list the lines and branches that no test takes
