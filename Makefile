@@ -11,6 +11,9 @@ FOUND = $(shell for p in python3.12 python3.13 python3.11 python3.14 python3 pyt
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PYTHON ?= $(FOUND)
 
+# Where it is set, as in some containers, each process of the tests would compile this project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 import psycopg
 
 INSTALL = "PostgreSQL is not installed. Debian and Ubuntu: apt-get install postgresql. macOS: brew install postgresql."
-PATIENCE = 60.0  # seconds that the server has to start
+PATIENCE = 180.0  # seconds that the server has to start
 ROOM = 2**30  # bytes for all databases that are there at once
 SMALL = (
     "autovacuum=off",

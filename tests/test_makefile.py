@@ -1,6 +1,5 @@
 """``make setup`` with and without CUDA, from two small indexes on the disk: one as PyPI is, and one as PyTorch's is."""
 
-import json
 import os
 import re
 import shutil
@@ -8,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -103,12 +103,12 @@ def make(project: Path, tmp_path: Path) -> Make:
 
 
 def installed(project: Path) -> dict[str, str]:
-    command = [str(project / ".venv" / "bin" / "python"), "-m", "pip", "list", "--format=json"]
-    listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    """What ``pip list`` would show, without the time that it takes."""
+    [packages] = (project / ".venv" / "lib").glob("python3*/site-packages")
     return {
-        package["name"]: package["version"]
-        for package in listed
-        if package["name"] not in ("pip", "setuptools", "mini")
+        package.name: package.version
+        for package in distributions(path=[str(packages)])
+        if package.name not in ("pip", "setuptools", "mini")
     }
 
 

@@ -48,7 +48,7 @@ def test_it_runs_beside_the_tests_and_hears_signals(warm: WarmProcesses, tmp_pat
         assert process.poll() is None
         wait_for((tmp_path / "runs").exists)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == process.poll() == -signal.SIGTERM
+        assert process.wait(120) == process.poll() == -signal.SIGTERM
 
 
 def test_what_others_have_made_is_imported(warm: WarmProcesses) -> None:
@@ -77,7 +77,7 @@ def test_what_a_command_line_has_started_ends_with_it(
     with subprocess.Popen([*warm.python(), "-c", code, told]) as process:
         wait_for(lambda: told.exists() and told.read_text().endswith("\n"))
         process.send_signal(number)
-        assert process.wait(60) == -number
+        assert process.wait(120) == -number
     wait_for(lambda: not is_there(int(told.read_text())))
 
 

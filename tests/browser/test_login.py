@@ -176,6 +176,6 @@ def test_who_is_not_on_the_list_or_not_verified_is_told_so(browser: Browser, gua
 
 def test_every_answer_has_the_headers_and_no_log_a_secret(guarded: Server) -> None:
     for path in ("/", "/_stcore/health", "/favicon.png"):
-        with urllib.request.urlopen(guarded.address + path, timeout=30) as answer:
+        with urllib.request.urlopen(guarded.address + path, timeout=60) as answer:
             assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "secret-of-the-client" not in guarded.log and "s" * 64 not in guarded.log

@@ -178,6 +178,6 @@ def test_a_second_umap_takes_no_turn_from_others_while_the_first_ends(
         first.stop()
         second = resources.umap(model, first)
         assert (second.state, second.is_held_up) == ("waiting", True)
-        assert BackgroundTask("another", lambda on_progress: "found").wait(60)
+        assert BackgroundTask("another", lambda on_progress: "found").wait(240)
     assert second.wait(240)
     assert second.result().kind == "umap"

@@ -83,7 +83,7 @@ def test_a_real_session_shows_the_page_and_operators_see_it(wide_bundle: Path, s
         counted = read(f"http://{metrics}/metrics")
         hidden = urllib.request.Request(f"{server.address}/_stcore/metrics")
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(hidden, timeout=20)
+            urllib.request.urlopen(hidden, timeout=60)
         log = server.log
     assert ready == {"ready": True, "checks": {"score": "ok", "database": "ok", "disk": "ok"}}
     assert re.search(r"nero_images_scored_total\{.*\} 1\.0", counted), [

@@ -17,7 +17,7 @@ def test_who_has_a_verdict_waits_until_the_others_have_theirs():
 
     thread = threading.Thread(target=other)
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(120)
     turns.wait_for_verdicts()
     order.append("maps")
     thread.join()

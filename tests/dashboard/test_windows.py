@@ -19,7 +19,7 @@ def test_what_was_made_of_images_is_forgotten_after_the_last_window_has_been_clo
     windows.closed()
     assert not forgotten.wait(0.3)  # one is still open
     windows.closed()
-    assert forgotten.wait(20)
+    assert forgotten.wait(120)
 
 
 def test_a_page_that_is_loaded_again_finds_everything():

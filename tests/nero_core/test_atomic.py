@@ -82,7 +82,7 @@ def test_writers_of_one_file_do_not_meet(place: Path):
     def write(content: bytes) -> None:
         with new_file(place) as part:
             part.write_bytes(content[:500])
-            both_write.wait(timeout=30)
+            both_write.wait(timeout=120)
             with part.open("ab") as file:
                 file.write(content[500:])
 

@@ -265,13 +265,13 @@ def test_an_attribution_copy_is_made_while_scoring_goes_on(
 
     def slow(self: Attributor, *args: object) -> None:
         started.set()
-        assert go_on.wait(60)
+        assert go_on.wait(180)
         plain(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Attributor, "__init__", slow)
     with ThreadPoolExecutor(2) as pool:
         copying = pool.submit(fresh.attributor)
-        assert started.wait(60)
+        assert started.wait(180)
         scoring = pool.submit(lambda: (fresh.detect(batch), fresh.fit_relevance()))
         try:
             assert "nero" in scoring.result(timeout=60)[0]

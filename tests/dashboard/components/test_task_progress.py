@@ -15,7 +15,7 @@ from nero_core.types import Faithfulness, Observation
 from tests.dashboard.material import asked, no_traceback, png, until
 
 Start = Callable[..., AppTest]
-LONG = 60.0  # seconds
+LONG = 180.0  # seconds
 
 
 class Gate:

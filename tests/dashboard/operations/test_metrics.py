@@ -46,7 +46,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def read(address: str) -> dict[tuple[str, tuple[str, ...]], float]:
-    with urllib.request.urlopen(f"{address}/metrics", timeout=20) as answer:
+    with urllib.request.urlopen(f"{address}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     families = text_string_to_metric_families(text)
     return {(each.name, tuple(each.labels.values())): each.value for family in families for each in family.samples}

@@ -12,7 +12,7 @@ import pytest
 from dashboard.work.background_task import BackgroundTask, Progress, StoppedError, TaskQueue
 from nero_core.errors import NeroError, RelevanceError
 
-LONG = 60.0  # seconds: more than any of these takes
+LONG = 180.0  # seconds: more than any of these takes
 
 
 class Steps:

@@ -151,7 +151,7 @@ def test_a_fit_waits_for_no_other_and_is_made_once(
         made.append(epsilon)
         if epsilon == 0.5:
             slow.set()
-            assert go_on.wait(60)
+            assert go_on.wait(180)
         return plain(bank, head, epsilon, norm)
 
     monkeypatch.setattr(what_if, "widest_fit", fit)
@@ -159,7 +159,7 @@ def test_a_fit_waits_for_no_other_and_is_made_once(
     first, another = (replace(settings, epsilon=epsilon) for epsilon in (0.5, 0.25))
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(fits.score, observation, first) for _ in range(2)]
-        assert slow.wait(60)
+        assert slow.wait(180)
         other = fits.score(observation, another)  # while the first is on its way
         go_on.set()
         assert waiting[0].result().score == waiting[1].result().score != other.score

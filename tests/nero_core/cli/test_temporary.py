@@ -55,7 +55,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_uses_stays(
     (dead, left), (living, used) = holding(warm, root), holding(warm, root)
     with dead, living:
         dead.kill()
-        dead.wait(60)
+        dead.wait(120)
         with temporary_folder():
             assert not left.exists()
             assert (used / "unpacked").read_text() == "x"
@@ -88,7 +88,7 @@ def test_a_killed_calibration_of_a_zip_leaves_nothing_once_another_command_has_s
         while process.poll() is None and not (progress.exists() and "digests" in progress.read_text()):
             time.sleep(0.01)
         process.kill()
-        assert process.wait(60) == -signal.SIGKILL
+        assert process.wait(120) == -signal.SIGKILL
     assert any(temporary.rglob("*.jpg"))
     with nero("benchmark", tmp_path / "no bundle") as other:
         assert other.wait(120) == 2

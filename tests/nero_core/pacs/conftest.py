@@ -19,7 +19,7 @@ INSTALL = (
     "On Debian and Ubuntu: apt-get install orthanc orthanc-dicomweb"
 )
 USER, PASSWORD = "nero", "a-secret-of-the-test"
-SECONDS = 30.0  # until it answers
+SECONDS = 120.0  # until it answers
 
 
 @dataclass(frozen=True)

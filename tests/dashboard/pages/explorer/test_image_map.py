@@ -13,7 +13,7 @@ from tests.dashboard.material import no_traceback, png, until
 from tests.umap_at_work import umap_at_work
 
 Start = Callable[..., AppTest]
-LONG = 60.0  # seconds
+LONG = 180.0  # seconds
 
 
 def maps(running: AppTest) -> list[str]:
