@@ -3,12 +3,16 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from tests.bench.passes import passes_seconds
+from tests.bench.passes import STREAMED, passes_seconds
 from tests.bench.record import Amount, Goal, Row
 from tests.bench.setting import Setting
 
-SIZES = {"nero": (10**3, 10**4, 10**5, 10**6), "nero_plus": (2 * 10**3, 10**4, 10**5)}  # which needs 1,024
-NAMES = {"nero": "NERO", "nero_plus": "NERO+"}
+SIZES = {
+    "nero": (10**3, 10**4, 10**5, 10**6),
+    "nero_plus": (2 * 10**3, 10**4, 10**5),
+    STREAMED: (2 * 10**3, 10**4, 10**5),
+}
+NAMES = {"nero": "NERO", "nero_plus": "NERO+", STREAMED: "all methods that need only sums"}
 SETTLED = 10**4  # images: with fewer, what a fit takes once is a good part of its time
 FLAT = 50.0  # MB
 

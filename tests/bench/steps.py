@@ -20,15 +20,18 @@ from tests.bench.growth import growth_rows
 from tests.bench.methods import all_depths_seconds, catalog_seconds, many_classes_seconds, nero_against_loop
 from tests.bench.process import (
     explorer_seconds,
-    import_against_torch,
     kept_megabytes,
+    load_seconds,
     page_times,
+    ready_against_torch,
     small_file_against_streamlit,
+    start_against_torch,
 )
 from tests.bench.record import Amount, Goal, Row, single, timed
 from tests.bench.rivals import captum_rows, crp_rows, pytorch_ood_rows
 from tests.bench.setting import Setting, Step
 from tests.bench.worklist import FRAMES, worklist_against_forward
+from tests.bench.worklist_page import ITEMS, worklist_page_seconds
 
 # Of the catalog. Cheap are all others: they score what was observed, with no second look at the image.
 COSTLY = ("odin",)
@@ -103,11 +106,21 @@ def _loop(setting: Setting) -> Iterator[Row]:
     yield timed(step, nero_against_loop(rounds=3), 1 / 50)
 
 
-def _import(setting: Setting) -> Iterator[Row]:
-    measured, other, ratio = import_against_torch(rounds=5)
-    goal = Goal(is_for="this", sign="≤", limit=2.5)
-    step = "`from nero_core import Inspector` ÷ `import torch`"
-    yield Row(step=step, this=Amount(value=measured), against=Amount(value=other), ratio=ratio, goal=goal)
+def _start(setting: Setting) -> Iterator[Row]:
+    for what, arguments, most in (
+        ("`nero --help`", ("-m", "nero_core.cli", "--help"), 0.3),
+        ("`from nero_core import Inspector`", ("-c", "from nero_core import Inspector"), 2.0),
+    ):
+        yield _against_torch(f"{what} ÷ `import torch`, of a processor", start_against_torch(5, *arguments), most)
+    yield single("load a bundle, of a processor", load_seconds(setting.resnet, 5), 1)
+    yield _against_torch("server ready ÷ `import torch`, by the clock", ready_against_torch(rounds=3), 4.0)
+
+
+def _against_torch(step: str, times: tuple[float, float, float], most: float) -> Row:
+    """What a machine takes to import PyTorch tells how fast it is; the goal is for the seconds."""
+    measured, other, ratio = times
+    goal = Goal(is_for="this", sign="≤", limit=most)
+    return Row(step=step, this=Amount(value=measured), against=Amount(value=other), ratio=ratio, goal=goal)
 
 
 def _memory(setting: Setting) -> Iterator[Row]:
@@ -137,6 +150,12 @@ def _explorer(setting: Setting) -> Iterator[Row]:
     paint, in_new = explorer_seconds(setting.resnet, setting.folder)
     yield single("neuron explorer, first tiles of 512 channels × 2,000 images, warm server", paint, 2)
     yield single("the same, in a browser window that is opened for it", in_new)
+
+
+def _worklist_page(setting: Setting) -> Iterator[Row]:
+    seconds, grown = worklist_page_seconds(setting.folder / "worklist")
+    yield single(f"first page of a worklist of {ITEMS:,} frames, in a window that is open", seconds, 2)
+    yield single("what the server's memory grows by in four more such visits", grown, 50, unit="MB")
 
 
 def _crowd(setting: Setting) -> Iterator[Row]:
@@ -174,11 +193,12 @@ STEPS: Mapping[str, Step] = MappingProxyType(
         "crp": Step(crp_rows),
         "captum": Step(captum_rows),
         "learn": Step(_learn),
-        "import": Step(_import),
+        "start": Step(_start),
         "memory": Step(_memory),
         "worklist": Step(_worklist),
         "pages": Step(_pages),
         "explorer": Step(_explorer),
+        "worklist-page": Step(_worklist_page),
         "crowd": Step(_crowd, is_long=True),
         "uploads": Step(_uploads, is_long=True),
     }
