@@ -19,7 +19,7 @@ _TOO_LARGE = f"""<style>.stFileUploader:has([aria-invalid="true"])::after {{
   display: block; margin-top: 0.4rem; padding-left: 0.6rem; border-left: 3px solid #D55E00; }}</style>"""
 PATIENCE = 1.0  # seconds without a bar
 MOST_FILES = 100  # one examination's frames; each is decoded and checked when it comes
-MOST_MEGABYTES = 300  # together: ten sessions then stay within 3 GB of the server's memory
+MOST_MEGABYTES = 100  # together: ten sessions then stay within 1 GB of the server's memory; a worklist is on the disk
 
 
 def upload(beside: DeltaGenerator) -> tuple[list[Source], list[Source]]:
@@ -135,7 +135,8 @@ def _earlier(files: list[UploadedFile]) -> list[Source]:
 def _say_too_much(used: int, given: int) -> None:
     st.warning(
         f"Expected at most {MOST_FILES} files and {MOST_MEGABYTES} MB together. Found {given} files; the first {used} "
-        "are used. Remove some, and add the others afterwards. Each frame of a DICOM file counts as a file.",
+        "are used. Remove some, and add the others afterwards, or make a worklist of them. Each frame of a DICOM file "
+        "counts as a file.",
         icon=":material/warning:",
     )
 

@@ -12,6 +12,7 @@ _SHOWN_FILE = "shown_file"
 _KNOWN_FILES = "known_files"
 _DRAWN_FILES = "drawn_files"
 _KEPT_FILES = "kept_files"
+_OPENED = "opened_file"
 _FRAME_TIMES = "frame_times"
 _FRAMES = "frames"
 _TIMELINE = "timeline"
@@ -137,6 +138,11 @@ def remove_kept_files() -> None:
 
 
 def add_file(item: Source) -> None:
-    """Show a file that came from elsewhere than the uploader, beside those of earlier visits."""
-    st.session_state[_KEPT_FILES] = [*(file for file in kept_files() if file.key != item.key), item]
+    """Show a file that came from elsewhere than the uploader, beside those of earlier visits.
+
+    It takes the place of the one that came so before: whoever reads a list would collect the bytes of all its files.
+    """
+    before = (item.key, st.session_state.get(_OPENED))
+    st.session_state[_KEPT_FILES] = [*(file for file in kept_files() if file.key not in before), item]
+    st.session_state[_OPENED] = item.key
     choose_file(item.key)

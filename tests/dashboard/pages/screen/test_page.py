@@ -235,7 +235,7 @@ def test_too_many_files_are_a_sentence_and_the_first_are_used(app: Start, monkey
     monkeypatch.setattr("dashboard.components.uploader.MOST_FILES", 2)
     running = upload(app(), *((f"{seed}.png", png(seed=seed)) for seed in range(3)))
     no_traceback(running)
-    assert "Expected at most 2 files and 300 MB together. Found 3 files" in running.warning[0].value
+    assert "Expected at most 2 files and 100 MB together. Found 3 files" in running.warning[0].value
     assert running.selectbox(key="file").options == ["0.png", "1.png"]
 
 

@@ -327,6 +327,13 @@ def test_an_item_opens_on_screen_an_image(app: Start, stored: tuple[Store, int])
     running.button(key="open_item").click().run()
     no_traceback(running)
     assert heading_of_screen(running) == "frame 1.png"
+    running.switch_page("pages/worklist/page.py")
+    running.query_params["worklist"], running.query_params["item"] = str(stored[1]), "3"
+    running.run()
+    running.button(key="open_item").click().run()
+    no_traceback(running)
+    assert heading_of_screen(running) == "frame 2.png"
+    assert any(caption.value == "1 file from before" for caption in running.caption)  # not one for each that was opened
 
 
 def test_frames_of_a_video_are_shown_and_open_on_screen_an_image(app: Start, loaded_wide: Bundle, tmp_path: Path):
