@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from tests.bench.calibration import calibration_rows, observation_rows
+from tests.bench.calibration import calibration_rows, observation_rows, whole_calibration_rows
 from tests.bench.crowd import USERS, crowd, kept_after_uploads
 from tests.bench.engine import (
     all_channels_seconds,
@@ -199,6 +199,7 @@ STEPS: Mapping[str, Step] = MappingProxyType(
         "pages": Step(_pages),
         "explorer": Step(_explorer),
         "worklist-page": Step(_worklist_page),
+        "calibrate-all": Step(whole_calibration_rows, is_long=True),
         "crowd": Step(_crowd, is_long=True),
         "uploads": Step(_uploads, is_long=True),
     }
