@@ -35,7 +35,7 @@ def pytorch_ood_rows(setting: Setting) -> Iterator[Row]:
     """Mahalanobis and ViM, fitted on 48 images and scoring 16: one forward pass for both, or one for each."""
     inspector = setting.inspector
     classifier = inspector.bundle.classifier
-    files = write_phantoms(setting.folder / "rivals", 8, seed=96, classes=ID_CLASSES)
+    files = write_phantoms(setting.folder / "rivals", 16, seed=96, classes=ID_CLASSES)
     batch, some = inspector.decode(files), inspector.decode(files[:SCORED])
     labels = torch.tensor([classifier.class_names.index(file.parent.name) for file in files])
     pixels = normalised(inspector, batch.pixels)
