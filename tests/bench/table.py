@@ -22,7 +22,7 @@ def markdown(record: Record) -> str:
         f"{letter}: {place.machine}; {', '.join(f'{name} {version}' for name, version in place.versions.items())}."
         for place, letter in _legend(record.rows)
     ]
-    busy = "† The machine was busy when the row began, with other programs or the row before: its ratio counts more than its seconds."
+    busy = "† The machine was not idle when the row began: its ratio counts more than its seconds."
     return "\n".join([*lines, "", "  \n".join([*told, busy])])
 
 

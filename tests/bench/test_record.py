@@ -80,7 +80,7 @@ def test_time_that_grows_with_the_images_has_the_exponent_1() -> None:
 def test_steps_are_chosen_by_name_in_the_order_of_the_table() -> None:
     assert chosen(["crp", "detect"]) == ["detect", "crp"]
     assert chosen(["all"]) == list(STEPS)
-    assert set(STEPS) - set(chosen([])) == {"crowd", "uploads"}
+    assert set(STEPS) - set(chosen([])) == {"calibrate-all", "crowd", "uploads"}
     with pytest.raises(NeroError, match="Found 'detct'"):
         chosen(["detct"])
 
