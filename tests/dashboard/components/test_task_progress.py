@@ -285,6 +285,7 @@ def test_what_comes_before_and_after_the_epochs_is_told(app: Start, monkeypatch:
     monkeypatch.setattr(Explorer, "relevance_map", slowly)
     monkeypatch.setattr(Explorer, "place", lambda *_, **__: None)
     monkeypatch.setattr(Explorer, "ood_on_map", lambda *_, **__: None)  # else UMAP is compiled and run after all
+    monkeypatch.setattr(Explorer, "has_map", lambda *_: True)  # what is laid out here; else it is laid out once more
     running = app("explorer", look="image map", map="UMAP")
     for done, expected in ((0, "UMAP: compiling it, once"), (7, "epochs: 7 of 500"), (500, "compiling what places")):
         assert reached.get(timeout=LONG) == done
@@ -292,6 +293,8 @@ def test_what_comes_before_and_after_the_epochs_is_told(app: Start, monkeypatch:
         assert [expected in text for text in bars(running)] == [True]
         go_on.release()
     until(running, lambda: not bars(running))  # else the real one would be laid out once this test is over
+    assert reached.empty() and not running.error
+    assert "nero_image_map" in [element.proto.component_name for element in running.get("bidi_component")]
 
 
 def test_a_comparison_that_is_stopped_says_so_and_begins_again(
