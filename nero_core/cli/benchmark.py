@@ -9,7 +9,7 @@ import typer
 from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, listed
 from nero_core.cli.progress import ProgressFile, progress_bar
-from nero_core.cli.scale import Address, EngineOption, WorkerCores, Workers, engine_of
+from nero_core.cli.scale import Address, EngineOption, WorkerCores, Workers, engine_of, own_device
 from nero_core.cli.temporary import temporary_folder
 from nero_core.cli.terminal import printable
 
@@ -71,13 +71,12 @@ def benchmark(
 
         torch.manual_seed(seed)
         folder = default_out(bundle) if out is None else out
-        ahead = None
+        ahead, here = None, own_device(engine, device)
         if engine == "ray":
             from nero_core.scale import FillOn
 
             cluster = stack.enter_context(engine_of(engine, address, workers, worker_cores, device))
             ahead = FillOn(cluster, str(bundle.absolute()))
-            device = "auto" if device == "cuda" else device  # what is fitted here does not need the workers' device
         result = run_benchmark(
             bundle,
             id_images,
@@ -88,13 +87,13 @@ def benchmark(
             methods=names,
             seed=seed,
             replicates=replicates,
-            device=device,
+            device=here,
             ahead=ahead,
             on_progress=advance,
             on_left_out=tell_left_out,
         )
         if keep:
-            add_comparison(bundle, result, device=device)
+            add_comparison(bundle, result, device=here)
         page = write_reports(result, folder)[-1]
     print_result(result)
     typer.echo(f"Page: {printable(str(page))}")

@@ -9,7 +9,7 @@ import typer
 from nero_core.cli.left_out import tell_left_out
 from nero_core.cli.options import Device, Seed, check_tpr
 from nero_core.cli.progress import ProgressFile, progress_bar
-from nero_core.cli.scale import Address, EngineOption, WorkerCores, Workers, engine_of
+from nero_core.cli.scale import Address, EngineOption, WorkerCores, Workers, engine_of, own_device
 from nero_core.cli.temporary import temporary_folder
 
 
@@ -102,13 +102,12 @@ def calibrate(
             for source in (data, ood, test)
         )
         assert folder is not None
-        others = {}
+        others, here = {}, own_device(engine, device)
         if engine == "ray":
             from nero_core.scale import ObserveOn
 
             cluster = stack.enter_context(engine_of(engine, address, workers, worker_cores, device))
             others["observe"] = ObserveOn(cluster, str(checkpoint.absolute()), half)
-            device = "auto" if device == "cuda" else device  # what is fitted here does not need the workers' device
         bundle = run(
             checkpoint,
             folder,
@@ -127,14 +126,14 @@ def calibrate(
             patches=0 if no_patches else CORESET,
             quiz_images=0 if no_quiz_images else QUIZ_IMAGES,
             sample=SAMPLE if sample is None else sample,
-            device=device,
+            device=here,
             on_progress=advance,
             on_left_out=tell_left_out,
             **others,
         )
         if bundle.ood is not None and not no_comparison:
             try:
-                bundle = add_comparison(out, device=device, on_progress=advance)
+                bundle = add_comparison(out, device=here, on_progress=advance)
             except CalibrationError as error:
                 no_table = f"No comparison of methods is kept. {error}"
     typer.echo(

@@ -49,6 +49,11 @@ def engine_of(
         yield cluster
 
 
+def own_device(engine: EngineName, device: str) -> str:
+    """Where the command itself computes: what it fits does not need the device of its workers."""
+    return "auto" if engine == "ray" and device == "cuda" else device
+
+
 def score_parts(
     bundle: Path,
     paths: list[Path],
