@@ -74,10 +74,10 @@ def observe_bank(
     for batch in batches:
         if batch.labels is None:
             raise ValueError("A bank is made of labelled batches; this one has no labels.")
-        found, channel_means = rounded(classifier.observe(batch), half)
-        features.append(found)
-        for name, means in channel_means.items():
-            stages.setdefault(name, []).append(means)
+        observation = classifier.observe(batch)
+        features.append((observation.features.half() if half else observation.features).float().cpu())
+        for name, means in observation.stages.items():
+            stages.setdefault(name, []).append(means.half().float().cpu())
         labels.append(batch.labels.cpu())
         ids.extend(batch.ids)
         for name, score in image_scores.items():
@@ -91,14 +91,6 @@ def observe_bank(
         MappingProxyType({name: torch.cat(parts) for name, parts in scores.items()}),
         MappingProxyType({name: torch.cat(parts) for name, parts in stages.items()}),
     )
-
-
-def rounded(
-    observation: Observation, half: bool = False
-) -> tuple[Float[Tensor, "batch neurons"], dict[str, Float[Tensor, "batch _"]]]:
-    """Features and stages as a bank has them, float32 on the CPU: stages, and with ``half`` features, of float16."""
-    features = (observation.features.half() if half else observation.features).float().cpu()
-    return features, {name: means.half().float().cpu() for name, means in observation.stages.items()}
 
 
 def fitted_detector(

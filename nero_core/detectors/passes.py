@@ -22,7 +22,7 @@ Read = Callable[[], Iterable[tuple[Tensor, Labels]]]
 #: sums of what batches add to a pass: all batches are in one of them, and none is in two; by whoever computes them
 PartialSums = Callable[[Part], Iterable[Any]]
 #: a fit: says what each batch shall add, is given the sum over all of them, and so on until it is done
-Passes = Generator[Part, Any, None]
+Passes = Generator[Part, Any, Any]
 
 
 @runtime_checkable
@@ -73,7 +73,7 @@ class Together:
         return Together({name: value + other.sums[name] for name, value in self.sums.items()})
 
 
-def side_by_side(fits: Mapping[str, Generator[Part, Any, Any]]) -> Generator[Part, Any, dict[str, Any]]:
+def side_by_side(fits: Mapping[str, Passes]) -> Generator[Part, Any, dict[str, Any]]:
     """Several fits in the passes of the longest, and what each returns, by name."""
     found: dict[str, Any] = {}
     parts = {name: next(passes) for name, passes in fits.items()}

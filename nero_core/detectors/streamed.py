@@ -57,10 +57,8 @@ def fit_streamed(
         for name in STREAMED
     }
     starts = {name: 0 if name == "nero_deep" else sum(stages.values()) for name in STREAMED}
-    run_passes(
-        _joined({name: _on_columns(detector.fit_passes(), starts[name]) for name, detector in fits.items()}),
-        partial_sums,
-    )
+    passes = {name: _on_columns(detector.fit_passes(), starts[name]) for name, detector in fits.items()}
+    run_passes(side_by_side(passes), partial_sums)
     return {f"{name}/{key}": values for name, detector in fits.items() for key, values in detector.state().items()}
 
 
@@ -96,10 +94,6 @@ def _unfitted(name: str, head: Head, stages: Mapping[str, int], **hyper: Any) ->
     if not isinstance(detector, FitsInPasses):
         raise CalibrationError(f"Expected a method among {', '.join(STREAMED)}. Found {name}. Fit it on features.")
     return detector
-
-
-def _joined(fits: Mapping[str, Passes]) -> Passes:
-    yield from side_by_side(fits)
 
 
 def _on_columns(passes: Passes, start: int) -> Passes:
